@@ -1,0 +1,1 @@
+"""Pictures and words -> unit vectors in one space."""

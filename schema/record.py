@@ -1,0 +1,146 @@
+"""One picture as it is stored, and its way to Weaviate properties and back. Knows no connection."""
+
+import hashlib
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from datetime import UTC, datetime
+from pathlib import PurePath
+from typing import Any
+
+NAMESPACE = uuid.UUID("6f1d3a52-9a0e-5c5e-8c1e-3c8f0d1e7a42")
+CAPTION_SOURCES = ("metadata", "sidecar", "xmp", "iptc", "exif", "")
+
+
+def uuid_of(sha256: str) -> uuid.UUID:
+    """The object's uuid: uuid5 of the SHA-256 (hex) of the picture's bytes (invariant I2)."""
+    return uuid.uuid5(NAMESPACE, sha256)
+
+
+def sha256_of(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+@dataclass(frozen=True, order=True)
+class Place:
+    """One file that holds the picture's bytes. `mtime_us` in microseconds: Weaviate's numbers are exact to 2**53."""
+
+    path: str
+    size: int
+    mtime_us: int
+    root: str
+    """The folder that was ingested; `path` lies inside it."""
+
+    @property
+    def folders(self) -> list[str]:
+        """Every folder from the root down to the one that holds the file."""
+        root, parent = PurePath(self.root), PurePath(self.path).parent
+        below = [p for p in [parent, *parent.parents] if p == root or root in p.parents]
+        return [str(p) for p in reversed(below)]
+
+
+@dataclass(frozen=True)
+class ImageRecord:
+    """Everything known of one picture but its vectors. Invariant I8: it travels with its picture."""
+
+    sha256: str
+    places: tuple[Place, ...]
+    width: int
+    height: int
+    bytes: int
+    format: str
+    caption: str = ""
+    caption_source: str = ""
+    """One of CAPTION_SOURCES; "" when there is no caption."""
+    caption_file: str = ""
+    """The metadata or sidecar file the caption stands in; "" for an embedded one."""
+    tags: tuple[str, ...] = ()
+    tags_source: str = ""
+    tags_file: str = ""
+    taken_at: datetime | None = None
+    camera: str = ""
+    latitude: float | None = None
+    longitude: float | None = None
+    modified_at: datetime | None = None
+    added_at: datetime | None = None
+    n_frames: int = 1
+    truncated: bool = False
+
+    @property
+    def uuid(self) -> uuid.UUID:
+        return uuid_of(self.sha256)
+
+    @property
+    def captioned(self) -> bool:
+        return bool(self.caption)
+
+    @property
+    def animated(self) -> bool:
+        return self.n_frames > 1
+
+    @property
+    def orientation(self) -> str:
+        if self.width == self.height:
+            return "square"
+        return "landscape" if self.width > self.height else "portrait"
+
+    def with_places(self, places: tuple[Place, ...]) -> "ImageRecord":
+        return replace(self, places=tuple(sorted(set(places))))
+
+
+_DATES = ("taken_at", "modified_at", "added_at")
+_LISTS = ("tags",)
+_SPECIAL = ("places",)
+
+
+def to_properties(record: ImageRecord) -> dict[str, Any]:
+    """Weaviate properties: the record's fields, and those derived from it that filters and facets need."""
+    properties: dict[str, Any] = {}
+    for item in fields(record):
+        value = getattr(record, item.name)
+        if item.name in _SPECIAL or value is None:
+            continue
+        properties[item.name] = list(value) if item.name in _LISTS else value
+    for name in _DATES:
+        if (moment := getattr(record, name)) is not None:
+            properties[name] = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    properties["captioned"] = record.captioned
+    properties["animated"] = record.animated
+    properties["orientation"] = record.orientation
+    if record.taken_at is not None:
+        properties["year"] = record.taken_at.year
+    return properties | place_properties(record.places)
+
+
+def place_properties(places: tuple[Place, ...]) -> dict[str, Any]:
+    """The properties that say where the bytes lie; the only ones that a rename changes."""
+    return {
+        "places": [{"path": p.path, "size": p.size, "mtime_us": p.mtime_us, "root": p.root} for p in places],
+        "paths": [p.path for p in places],
+        "folders": sorted({folder for p in places for folder in p.folders}),
+        "roots": sorted({p.root for p in places}),
+        "file_name": PurePath(places[0].path).name if places else "",
+    }
+
+
+def from_properties(properties: Mapping[str, Any]) -> ImageRecord:
+    """The record of stored properties; properties that are missing (an older library) take their defaults."""
+    known: dict[str, Any] = {
+        item.name: properties[item.name]
+        for item in fields(ImageRecord)
+        if item.name not in _SPECIAL and properties.get(item.name) is not None
+    }
+    known["tags"] = tuple(known.get("tags", ()))
+    known["places"] = tuple(
+        Place(str(p["path"]), int(p["size"]), int(p["mtime_us"]), str(p["root"])) for p in properties.get("places") or ()
+    )
+    for name in ("width", "height", "bytes", "n_frames"):
+        if name in known:
+            known[name] = int(known[name])
+    return ImageRecord(**known)
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+

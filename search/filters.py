@@ -1,0 +1,101 @@
+"""Conditions on a picture's properties: `tag:any=cat,dog`, `taken>=2020`, `!folder=/photos/raw`. Plain data; knows no database.
+
+Grammar of one condition (a question's conditions all have to hold):
+
+    ["!"] FIELD OPERATOR VALUE          "!" in front turns it round
+
+    folder = /photos/2024               in that folder or below it
+    tags any|all|none = a,b             written tags.any=a,b ; tags=a is tags.any=a
+    taken >= 2020-05-01  taken < 2021   a year, a month or a day; also `=`: within it
+    added >= 2026-01-01                 when Loupe stored it
+    width > 1000   height <= 600   bytes > 1000000
+    orientation = landscape             or portrait, square
+    captioned = yes                     or no
+    path ~ holiday                      the path contains it
+    camera = Canon EOS 5D   year = 2024   format = JPEG
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Self
+
+NUMBERS = ("width", "height", "bytes", "year")
+DATES = ("taken", "added")
+CHOICES = {"orientation": ("landscape", "portrait", "square"), "captioned": ("yes", "no")}
+TEXTS = ("folder", "camera", "format")
+TAGS = ("tags", "tags.any", "tags.all", "tags.none")
+FIELDS = (*TEXTS, *TAGS, *DATES, *NUMBERS, *CHOICES, "path")
+COMPARISONS = ("=", ">=", "<=", ">", "<")
+
+_FORM = re.compile(r"\s*(!?)\s*([a-z.]+)\s*(>=|<=|=|>|<|~)\s*(.*?)\s*", re.DOTALL)
+
+
+class FilterError(ValueError):
+    """A condition cannot be read; the message holds it and an example of what can."""
+
+
+@dataclass(frozen=True)
+class Condition:
+    """One condition. `value` is as the person wrote it (trimmed); `str` gives back what `parse` reads."""
+
+    field: str
+    operator: str
+    value: str
+    negated: bool = False
+
+    def __post_init__(self) -> None:
+        if self.field not in FIELDS:
+            raise FilterError(f"unknown filter {self.field!r}; known are {', '.join(FIELDS)}")
+        allowed = {"path": ("~",)}.get(
+            self.field, COMPARISONS if self.field in NUMBERS or self.field in DATES else ("=",)
+        )
+        if self.operator not in allowed:
+            raise FilterError(f"{self.field!r} takes {' '.join(allowed)}, got {self.operator!r} in {str(self)!r}")
+        if not self.value:
+            raise FilterError(f"the filter {str(self)!r} has no value; write for example {self.field}{allowed[0]}...")
+        if self.field in CHOICES and self.value not in CHOICES[self.field]:
+            raise FilterError(f"{self.field!r} is one of {', '.join(CHOICES[self.field])}, got {self.value!r}")
+        if self.field in NUMBERS and not re.fullmatch(r"\d{1,15}", self.value):
+            raise FilterError(f"{self.field!r} is compared with a whole number, got {self.value!r}")
+        if self.field in DATES:
+            date_range(self.value)
+        if self.field in TAGS and not self.values:
+            raise FilterError(f"the filter {str(self)!r} names no tag; write for example tags.any=cat,dog")
+
+    @classmethod
+    def parse(cls, text: object) -> Self:
+        match = _FORM.fullmatch(text) if isinstance(text, str) else None
+        if match is None:
+            raise FilterError(f"the filter {text!r} cannot be read; write for example tags.any=cat or taken>=2020-05-01")
+        negated, field, operator, value = match.groups()
+        return cls(field, operator, value, bool(negated))
+
+    @property
+    def values(self) -> tuple[str, ...]:
+        """The comma-separated parts of the value (tags)."""
+        return tuple(part.strip() for part in self.value.split(",") if part.strip())
+
+    def __str__(self) -> str:
+        return f"{'!' if self.negated else ''}{self.field}{self.operator}{self.value}"
+
+
+def date_range(text: str) -> tuple[datetime, datetime]:
+    """First moment of a year, month or day, and the first moment after it, in UTC.
+
+    >>> [str(moment) for moment in date_range("2024-02")]
+    ['2024-02-01 00:00:00+00:00', '2024-03-01 00:00:00+00:00']
+    """
+    parts = text.split("-")
+    try:
+        year, month, day = [*(int(part) for part in parts), 1, 1][:3]
+        start = datetime(year, month, day, tzinfo=UTC)
+        if len(parts) == 1:
+            return start, start.replace(year=year + 1)
+        if len(parts) == 2:
+            return start, start.replace(year=year + month // 12, month=month % 12 + 1)
+        if len(parts) == 3:
+            return start, datetime.fromordinal(start.toordinal() + 1).replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        pass
+    raise FilterError(f"{text!r} is not a date; write 2024, 2024-05 or 2024-05-17")
