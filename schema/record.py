@@ -104,6 +104,7 @@ def to_properties(record: ImageRecord) -> dict[str, Any]:
     for name in _DATES:
         if (moment := getattr(record, name)) is not None:
             properties[name] = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    properties["tag_words"] = " ".join(record.tags)
     properties["captioned"] = record.captioned
     properties["animated"] = record.animated
     properties["orientation"] = record.orientation
@@ -117,6 +118,7 @@ def place_properties(places: tuple[Place, ...]) -> dict[str, Any]:
     return {
         "places": [{"path": p.path, "size": p.size, "mtime_us": p.mtime_us, "root": p.root} for p in places],
         "paths": [p.path for p in places],
+        "paths_folded": [p.path.casefold() for p in places],
         "folders": sorted({folder for p in places for folder in p.folders}),
         "roots": sorted({p.root for p in places}),
         "file_name": PurePath(places[0].path).name if places else "",

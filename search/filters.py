@@ -20,6 +20,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Self
 
+from search.errors import FilterError
+
 NUMBERS = ("width", "height", "bytes", "year")
 DATES = ("taken", "added")
 CHOICES = {"orientation": ("landscape", "portrait", "square"), "captioned": ("yes", "no")}
@@ -29,10 +31,6 @@ FIELDS = (*TEXTS, *TAGS, *DATES, *NUMBERS, *CHOICES, "path")
 COMPARISONS = ("=", ">=", "<=", ">", "<")
 
 _FORM = re.compile(r"\s*(!?)\s*([a-z.]+)\s*(>=|<=|=|>|<|~)\s*(.*?)\s*", re.DOTALL)
-
-
-class FilterError(ValueError):
-    """A condition cannot be read; the message holds it and an example of what can."""
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from typing import Any, Self
 
 from PIL import Image
 
+from search.errors import QueryError
 from search.filters import Condition
 
 TARGETS = ("image", "caption", "look")
@@ -20,10 +21,6 @@ MAX_WINDOW = 10_000
 """offset + limit may not pass it: Weaviate's own bound (QUERY_MAXIMUM_RESULTS)."""
 MAX_TEXT = 2000
 MAX_TERMS = 64
-
-
-class QueryError(ValueError):
-    """The question cannot be asked as it stands; the message says what was wrong, with its value, and what to do."""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,223 @@
+"""Collections of pictures: made, opened, switched. Refuses an encoder whose vectors they do not hold.
+
+Knows no picture and no model, only an encoder's identity. The app speaks to the alias `Pictures` (invariant I5); the collection
+behind it is named for its encoder and says in its description which one that is (invariant I3).
+"""
+
+import json
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import weaviate
+from weaviate.classes.config import Configure, DataType, Property, Tokenization, VectorDistances
+from weaviate.collections import Collection
+from weaviate.exceptions import UnexpectedStatusCodeError
+
+from encoder.protocol import EncoderIdentity
+from schema.errors import EncoderMismatch, NoLibrary, SchemaError
+
+ALIAS = "Pictures"
+MODULE = "multi2vec-clip"
+UNFILLED = "picture_base64"
+"""The field multi2vec-clip would embed. Loupe never fills it: objects bring their vectors, the module answers near_text."""
+
+
+@dataclass(frozen=True)
+class StorageOptions:
+    """Chosen when a collection is made; `shards` and `near_text` cannot be changed afterwards."""
+
+    shards: int = 1
+    replication: int = 1
+    quantization: str = "none"
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """An opened collection and the encoder whose vectors it holds."""
+
+    name: str
+    identity: EncoderIdentity
+    near_text: bool
+    """Whether the server itself can embed words and pictures for this collection (module multi2vec-clip)."""
+    collection: Collection[Any, Any]
+
+
+def collection_name(identity: EncoderIdentity) -> str:
+    """`Pictures_` and the encoder's id, in the characters Weaviate allows."""
+    return f"{ALIAS}_{re.sub(r'[^0-9A-Za-z]', '_', identity.id)}"
+
+
+def ensure_pictures(
+    client: weaviate.WeaviateClient, identity: EncoderIdentity, options: StorageOptions, *, new_collection: bool = False
+) -> Pictures:
+    """The collection to ingest into; made when there is none. Raises EncoderMismatch.
+
+    `new_collection`: make or go on filling this encoder's own collection beside the live one; `switch_alias` puts it in place.
+    """
+    current = client.alias.get(alias_name=ALIAS)
+    if current is None or new_collection:
+        name = collection_name(identity)
+        if not client.collections.exists(name):
+            _create(client, name, identity, options)
+        if current is None:
+            _create_alias(client, name)
+        return _open(client, name)
+    return open_pictures(client, identity)
+
+
+def open_pictures(client: weaviate.WeaviateClient, identity: EncoderIdentity | None = None) -> Pictures:
+    """The live collection. Raises NoLibrary, and EncoderMismatch when `identity` is given and another encoder filled it."""
+    current = client.alias.get(alias_name=ALIAS)
+    if current is None:
+        raise NoLibrary("There is no library yet. Make one with: python -m ingest FOLDER")
+    pictures = _open(client, current.collection)
+    if identity is not None and pictures.identity != identity:
+        raise EncoderMismatch(
+            f"The library {pictures.name} holds vectors of the encoder {pictures.identity.id!r}, but this is {identity.id!r}. "
+            f"To search it, set LOUPE_ENCODER back ({pictures.identity.name}). To change over: "
+            "python -m ingest FOLDER --new-collection, then python -m schema switch. The old library stays until you remove it."
+        )
+    return pictures
+
+
+def list_pictures(client: weaviate.WeaviateClient) -> list[Pictures]:
+    """Every collection of pictures on the server, by name."""
+    return [_open(client, name) for name in sorted(client.collections.list_all()) if name.startswith(f"{ALIAS}_")]
+
+
+def switch_alias(client: weaviate.WeaviateClient, identity: EncoderIdentity) -> Pictures:
+    """Point the alias at this encoder's collection, in one step. Raises NoLibrary when it was not made yet."""
+    name = collection_name(identity)
+    if not client.collections.exists(name):
+        raise NoLibrary(f"There is no collection {name} yet. Fill it with: python -m ingest FOLDER --new-collection")
+    if client.alias.get(alias_name=ALIAS) is None:
+        _create_alias(client, name)
+    else:
+        client.alias.update(alias_name=ALIAS, new_target_collection=name)
+    return _open(client, name)
+
+
+def delete_library(client: weaviate.WeaviateClient) -> None:
+    """Remove the alias and every collection of pictures."""
+    client.alias.delete(alias_name=ALIAS)
+    for pictures in list_pictures(client):
+        client.collections.delete(pictures.name)
+
+
+def has_clip_module(client: weaviate.WeaviateClient) -> bool:
+    return MODULE in client.get_meta().get("modules", {})
+
+
+def _open(client: weaviate.WeaviateClient, name: str) -> Pictures:
+    collection = client.collections.use(name)
+    config = collection.config.get(simple=True)
+    try:
+        stored = json.loads("{" + (config.description or "").partition("{")[2])
+        identity = EncoderIdentity.from_json(stored["encoder"])
+    except (ValueError, KeyError, TypeError):
+        raise SchemaError(
+            f"The collection {name} does not say whose vectors it holds (its description is {config.description!r}), so it cannot "
+            "be searched. It was not made by Loupe, or was changed by another program."
+        ) from None
+    return Pictures(name, identity, bool(stored.get("near_text")), collection)
+
+
+def _create(
+    client: weaviate.WeaviateClient, name: str, identity: EncoderIdentity, options: StorageOptions
+) -> None:
+    near_text = has_clip_module(client)
+    about = json.dumps({"encoder": identity.to_json(), "near_text": near_text}, sort_keys=True)
+    try:
+        client.collections.create(
+            name,
+            description=f"Pictures of a Loupe library; every object has three vectors of one encoder. {about}",
+            properties=PROPERTIES,
+            vector_config=_vectors(near_text, options),
+            inverted_index_config=Configure.inverted_index(index_null_state=False, index_property_length=False),
+            sharding_config=Configure.sharding(desired_count=options.shards),
+            replication_config=Configure.replication(factor=options.replication),
+        )
+    except UnexpectedStatusCodeError:
+        if not client.collections.exists(name):  # else another process made it in the same moment
+            raise
+
+
+def _create_alias(client: weaviate.WeaviateClient, name: str) -> None:
+    try:
+        client.alias.create(alias_name=ALIAS, target_collection=name)
+    except UnexpectedStatusCodeError:
+        if client.alias.get(alias_name=ALIAS) is None:
+            raise
+
+
+def _vectors(near_text: bool, options: StorageOptions) -> list[Any]:
+    quantizer = Configure.VectorIndex.Quantizer.rq() if options.quantization == "rq8" else None
+    index = Configure.VectorIndex.hnsw(distance_metric=VectorDistances.COSINE, quantizer=quantizer)
+    look = Configure.Vectors.self_provided(name="look", vector_index_config=index)
+    if not near_text:
+        return [*(Configure.Vectors.self_provided(name=n, vector_index_config=index) for n in ("image", "caption")), look]
+    # No inference URL here: it could never be changed. The server's CLIP_INFERENCE_API decides.
+    shared = [
+        Configure.Vectors.multi2vec_clip(name=n, image_fields=[UNFILLED], vector_index_config=index)
+        for n in ("image", "caption")
+    ]
+    return [*shared, look]
+
+
+def _text(name: str, *, many: bool = False, words: bool = False, filterable: bool = True) -> Property:
+    """A text property: whole and exact (`FIELD`), or split into words for BM25."""
+    return Property(
+        name=name,
+        data_type=DataType.TEXT_ARRAY if many else DataType.TEXT,
+        tokenization=Tokenization.WORD if words else Tokenization.FIELD,
+        index_filterable=filterable,
+        index_searchable=words,
+    )
+
+
+def _number(name: str, *, ranged: bool = True, data_type: DataType = DataType.INT) -> Property:
+    return Property(name=name, data_type=data_type, index_filterable=True, index_range_filters=ranged)
+
+
+PROPERTIES = [
+    Property(
+        name="places",
+        data_type=DataType.OBJECT_ARRAY,
+        index_filterable=False,
+        index_searchable=False,
+        nested_properties=[
+            Property(name="path", data_type=DataType.TEXT, index_filterable=False, index_searchable=False),
+            Property(name="size", data_type=DataType.INT, index_filterable=False),
+            Property(name="mtime_us", data_type=DataType.INT, index_filterable=False),
+            Property(name="root", data_type=DataType.TEXT, index_filterable=False, index_searchable=False),
+        ],
+    ),
+    _text("paths", many=True),
+    _text("paths_folded", many=True),
+    _text("folders", many=True),
+    _text("roots", many=True),
+    _text("file_name", words=True),
+    _text("sha256"),
+    _text("caption", words=True),
+    _text("caption_source"),
+    _text("caption_file", filterable=False),
+    _text("tags", many=True),
+    _text("tag_words", words=True),
+    _text("tags_source"),
+    _text("tags_file", filterable=False),
+    _text("format"),
+    _text("camera"),
+    _text("orientation"),
+    _number("width"),
+    _number("height"),
+    _number("bytes"),
+    _number("n_frames"),
+    _number("year"),
+    _number("latitude", data_type=DataType.NUMBER),
+    _number("longitude", data_type=DataType.NUMBER),
+    _number("taken_at", data_type=DataType.DATE),
+    _number("modified_at", data_type=DataType.DATE),
+    _number("added_at", data_type=DataType.DATE),
+    *(Property(name=name, data_type=DataType.BOOL) for name in ("captioned", "truncated", "animated")),
+]

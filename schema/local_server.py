@@ -1,0 +1,347 @@
+"""One real Weaviate on this machine: started, shared, stopped. Knows nothing of collections or pictures.
+
+The folder `home` holds all of it: `weaviate/` (data), `api_key` (mode 0600), `weaviate.log`, `server.json` (the state: who runs,
+on which ports, who uses it). Every change happens under one file lock, so two processes may start or stop at once. A
+state that is stale (kill -9, reboot) heals itself: a process counts only with its creation time, and a server whose
+state file is lost is found again by its data folder.
+"""
+
+import contextlib
+import json
+import logging
+import os
+import secrets
+import signal
+import socket
+import subprocess
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+
+import httpx
+import psutil
+import tenacity
+from filelock import FileLock
+
+from schema.binary import obtain_binary
+from schema.errors import ServerError
+
+HOST = "127.0.0.1"
+START_TIMEOUT_S = 60
+STOP_TIMEOUT_S = 60
+ATTEMPTS = 4
+USER = "loupe"
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class ServerPlan:
+    """What the server is to be. The two ports are wishes: where one is taken, a free one is chosen and recorded."""
+
+    home: Path
+    cache: Path
+    version: str
+    http_port: int = 8080
+    grpc_port: int = 50051
+    clip_inference_api: str = "http://127.0.0.1:8085"
+
+
+@dataclass(frozen=True)
+class User:
+    """A process that needs the server; `created` tells it from a later process with the same pid."""
+
+    pid: int
+    created: float
+
+    @classmethod
+    def this_process(cls) -> "User":
+        return cls(os.getpid(), psutil.Process().create_time())
+
+    @property
+    def alive(self) -> bool:
+        try:
+            process = psutil.Process(self.pid)
+            return abs(process.create_time() - self.created) < 1 and process.status() != psutil.STATUS_ZOMBIE
+        except psutil.Error:
+            return False
+
+
+@dataclass(frozen=True)
+class Running:
+    """A server that runs. `kept`: started by a person's command, so it stays until `stop`; else it ends with its last user."""
+
+    process: User
+    version: str
+    http_port: int
+    grpc_port: int
+    kept: bool
+    users: tuple[User, ...] = field(default_factory=tuple)
+
+    @property
+    def url(self) -> str:
+        return f"http://{HOST}:{self.http_port}"
+
+
+class LocalServer:
+    def __init__(self, plan: ServerPlan) -> None:
+        self.plan = plan
+        self.home = plan.home
+        self.data = plan.home / "weaviate"
+        self.log_file = plan.home / "weaviate.log"
+        self._state_file = plan.home / "server.json"
+
+    def start(self) -> Running:
+        """Start it, or find it running, and keep it until `stop`. Raises ServerError."""
+        with self._lock():
+            running = replace(self._running() or self._spawn(), kept=True)
+            self._save(running)
+            return running
+
+    def running(self) -> Running | None:
+        """The server that runs on this home, whoever started it; None when none does."""
+        with self._lock():
+            return self._running()
+
+    @contextlib.contextmanager
+    def in_use(self) -> Iterator[Running]:
+        """The server for as long as the block lasts. The last user stops a server that nobody asked to keep."""
+        yield self.join()
+        self.leave()
+
+    def join(self) -> Running:
+        """Start it, or find it running, and count this process among its users."""
+        with self._lock():
+            running = self._running() or self._spawn()
+            users = {user for user in running.users if user.alive} | {User.this_process()}
+            running = replace(running, users=tuple(sorted(users, key=lambda user: user.pid)))
+            self._save(running)
+            return running
+
+    def leave(self) -> None:
+        """This process needs it no longer."""
+        with self._lock():
+            if (running := self._running()) is None:
+                return
+            users = tuple(user for user in running.users if user.alive and user != User.this_process())
+            self._save(replace(running, users=users))
+            if not users and not running.kept:
+                self._stop(running)
+
+    def stop(self) -> bool:
+        """Stop it, whoever uses it; False when none ran. Raises ServerError if it will not end."""
+        with self._lock():
+            running = self._running()
+            if running is not None:
+                self._stop(running)
+            return running is not None
+
+    def api_key(self) -> str:
+        """The key of this home; made at random, mode 0600, the first time."""
+        path = self.home / "api_key"
+        self.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with contextlib.suppress(FileExistsError):
+            with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+                file.write(secrets.token_urlsafe(32))
+        if not (key := path.read_text().strip()):
+            raise ServerError(f"the key file {path} is empty. Delete it; a new key is made at the next start.")
+        return key
+
+    def _lock(self) -> FileLock:
+        self.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return FileLock(self.home / "server.lock", mode=0o600)
+
+    def _running(self) -> Running | None:
+        state = self._state()
+        if state is not None and state.process.alive:
+            return state
+        return self._adopt(state)
+
+    def _state(self) -> Running | None:
+        try:
+            data = json.loads(self._state_file.read_text())
+            users = tuple(User(**user) for user in data.pop("users"))
+            return Running(process=User(**data.pop("process")), users=users, **data)
+        except (FileNotFoundError, ValueError, TypeError, KeyError, AttributeError):
+            return None
+
+    def _adopt(self, state: Running | None) -> Running | None:
+        """A server of our data folder whose state was lost: known by its environment, which names the folder."""
+        for process in psutil.process_iter():
+            with contextlib.suppress(psutil.Error, KeyError, ValueError, IndexError):
+                if "weaviate-server" not in process.name():
+                    continue
+                environment = process.environ()
+                if Path(environment["PERSISTENCE_DATA_PATH"]) != self.data:
+                    continue
+                command = process.cmdline()
+                log.warning("found Weaviate running (pid %d) without a record of it; recorded again", process.pid)
+                return Running(
+                    process=User(process.pid, process.create_time()),
+                    version=environment["LOUPE_SERVER_VERSION"],
+                    http_port=int(command[command.index("--port") + 1]),
+                    grpc_port=int(environment["GRPC_PORT"]),
+                    kept=state.kept if state else True,
+                    users=state.users if state else (),
+                )
+        return None
+
+    def _save(self, running: Running) -> None:
+        temporary = self._state_file.with_suffix(".new")
+        temporary.write_text(json.dumps(asdict(running)))
+        temporary.replace(self._state_file)
+
+    def _spawn(self) -> Running:
+        binary = obtain_binary(self.plan.cache, self.plan.version)
+        previous = self._state()
+        wish_http = previous.http_port if previous else self.plan.http_port
+        wish_grpc = previous.grpc_port if previous else self.plan.grpc_port
+        for attempt in range(ATTEMPTS):
+            http_port, grpc_port = (wish_http, wish_grpc) if attempt == 0 else (0, 0)
+            running, process = self._spawn_once(binary, http_port, grpc_port)
+            if self._wait_until_ready(running, process):
+                return running
+            log.info("Weaviate ended while starting (attempt %d of %d)", attempt + 1, ATTEMPTS)
+        raise ServerError(
+            f"Weaviate {self.plan.version} ended while starting, {ATTEMPTS} times. Its last words: {self._last_words()}. "
+            f"The whole log: {self.log_file}. If the data was written by a newer version, set LOUPE_WEAVIATE_VERSION to that one."
+        )
+
+    def _spawn_once(self, binary: Path, http_port: int, grpc_port: int) -> tuple[Running, subprocess.Popen[bytes]]:
+        with _free_ports([http_port, grpc_port, 0, 0], pairs=(2, 3)) as ports:
+            http_port, grpc_port, gossip_port, raft_port = ports
+        environment = self._environment(grpc_port, gossip_port, raft_port)
+        if self.log_file.exists() and self.log_file.stat().st_size > 10_000_000:
+            self.log_file.replace(self.log_file.with_suffix(".log.1"))
+        command = [str(binary), "--host", HOST, "--port", str(http_port), "--scheme", "http"]
+        command += ["--read-timeout=600s", "--write-timeout=600s"]
+        with self.log_file.open("ab") as output:
+            # A session of its own: ctrl-C in the shell is for the app, which then stops the server in order.
+            process = subprocess.Popen(
+                command, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
+            )
+        user = User(process.pid, psutil.Process(process.pid).create_time())
+        running = Running(user, self.plan.version, http_port, grpc_port, kept=False)
+        self._save(running)
+        return running, process
+
+    def _environment(self, grpc_port: int, gossip_port: int, raft_port: int) -> dict[str, str]:
+        keep = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR", "SYSTEMROOT") if name in os.environ}
+        return keep | {
+            "LOUPE_SERVER_VERSION": self.plan.version,
+            "PERSISTENCE_DATA_PATH": str(self.data),
+            "BACKUP_FILESYSTEM_PATH": str(self.home / "backups"),
+            "CLUSTER_HOSTNAME": "loupe",
+            "CLUSTER_IN_LOCALHOST": "true",
+            "CLUSTER_BIND_ADDR": HOST,
+            "GRPC_PORT": str(grpc_port),
+            "CLUSTER_GOSSIP_BIND_PORT": str(gossip_port),
+            "CLUSTER_DATA_BIND_PORT": str(gossip_port + 1),
+            "RAFT_PORT": str(raft_port),
+            "RAFT_INTERNAL_RPC_PORT": str(raft_port + 1),
+            "CLIP_INFERENCE_API": self.plan.clip_inference_api,
+            "AUTHENTICATION_APIKEY_ALLOWED_KEYS": self.api_key(),
+            **COMMON_ENVIRONMENT,
+            **LOCAL_ENVIRONMENT,
+        }
+
+    def _wait_until_ready(self, running: Running, process: subprocess.Popen[bytes]) -> bool:
+        """True once it answers with our key; False when it ended (a port was taken in between, most often)."""
+
+        def answers() -> bool | None:
+            if process.poll() is not None:
+                return False
+            try:
+                ready = httpx.get(f"{running.url}/v1/.well-known/ready", timeout=2, trust_env=False)
+                key = {"Authorization": f"Bearer {self.api_key()}"}
+                meta = httpx.get(f"{running.url}/v1/meta", headers=key, timeout=2, trust_env=False)
+            except httpx.HTTPError:
+                return None
+            return True if ready.is_success and meta.is_success else None
+
+        try:
+            return bool(
+                tenacity.Retrying(
+                    retry=tenacity.retry_if_result(lambda answer: answer is None),
+                    wait=tenacity.wait_fixed(0.1),
+                    stop=tenacity.stop_after_delay(START_TIMEOUT_S),
+                )(answers)
+            )
+        except tenacity.RetryError:
+            process.kill()
+            raise ServerError(
+                f"Weaviate did not get ready at {running.url} within {START_TIMEOUT_S} s. Its last words: "
+                f"{self._last_words()}. The whole log: {self.log_file}"
+            ) from None
+
+    def _last_words(self) -> str:
+        lines = self.log_file.read_text(errors="replace").splitlines() if self.log_file.exists() else []
+        return " / ".join(lines[-3:]) or "none"
+
+    def _stop(self, running: Running) -> None:
+        process = psutil.Process(running.process.pid)
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.send_signal(signal.SIGTERM)
+            try:
+                process.wait(STOP_TIMEOUT_S)
+            except psutil.TimeoutExpired:
+                log.warning("Weaviate (pid %d) did not end within %d s; killed", process.pid, STOP_TIMEOUT_S)
+                process.kill()
+                process.wait(10)
+
+
+COMMON_ENVIRONMENT = {
+    "AUTHENTICATION_ANONYMOUS_ACCESS_ENABLED": "false",
+    "AUTHENTICATION_APIKEY_ENABLED": "true",
+    "AUTHENTICATION_APIKEY_USERS": USER,
+    "AUTHORIZATION_ADMINLIST_ENABLED": "true",
+    "AUTHORIZATION_ADMINLIST_USERS": USER,
+    "API_BASED_MODULES_DISABLED": "true",
+    "ENABLE_MODULES": "multi2vec-clip,backup-filesystem",
+    "CLIP_WAIT_FOR_STARTUP": "false",
+    "AUTOSCHEMA_ENABLED": "false",
+    "DISABLE_TELEMETRY": "true",
+    "LOG_LEVEL": "warning",
+    "QUERY_MAXIMUM_RESULTS": "10000",
+}
+"""Settings that the server in docker-compose.yml has too; a test compares the two."""
+
+LOCAL_ENVIRONMENT = {
+    "RAFT_BOOTSTRAP_EXPECT": "1",
+    "RAFT_TIMEOUTS_MULTIPLIER": "1",
+    "GO_PROFILING_DISABLE": "true",
+    "DISK_USE_READONLY_PERCENTAGE": "99",
+    "LOG_FORMAT": "text",
+}
+"""Settings of a server that shares its machine with a person's other work."""
+
+
+@contextlib.contextmanager
+def _free_ports(wishes: list[int], pairs: tuple[int, ...]) -> Iterator[list[int]]:
+    """For each wish a port that is free now: the wish itself, or another. Those at `pairs` have their successor free too."""
+    with contextlib.ExitStack() as held:
+        ports = []
+        for index, wish in enumerate(wishes):
+            ports.append(_bind(held, wish, both=index in pairs) or _bind_any(held, both=index in pairs))
+        yield ports
+
+
+def _bind_any(held: contextlib.ExitStack, *, both: bool) -> int:
+    for _ in range(100):
+        if port := _bind(held, 0, both=both):
+            return port
+    raise ServerError("no free port was found on 127.0.0.1 after 100 tries; close some servers and try again")
+
+
+def _bind(held: contextlib.ExitStack, port: int, *, both: bool) -> int | None:
+    """Hold `port` (0: any), and its successor where `both`, on all interfaces: gRPC and the cluster listen on all."""
+    with contextlib.ExitStack() as mine:
+        try:
+            first = mine.enter_context(socket.socket())
+            first.bind(("0.0.0.0", port))  # noqa: S104 (held, never listened on)
+            port = int(first.getsockname()[1])
+            if both:
+                mine.enter_context(socket.socket()).bind(("0.0.0.0", port + 1))  # noqa: S104
+        except (OSError, OverflowError):
+            return None
+        held.enter_context(mine.pop_all())
+        return port
