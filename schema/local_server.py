@@ -105,8 +105,11 @@ class LocalServer:
     @contextlib.contextmanager
     def in_use(self) -> Iterator[Running]:
         """The server for as long as the block lasts. The last user stops a server that nobody asked to keep."""
-        yield self.join()
-        self.leave()
+        running = self.join()
+        try:
+            yield running
+        finally:
+            self.leave()
 
     def join(self) -> Running:
         """Start it, or find it running, and count this process among its users."""

@@ -52,11 +52,11 @@ class ImageRecord:
     caption: str = ""
     caption_source: str = ""
     """One of CAPTION_SOURCES; "" when there is no caption."""
-    caption_file: str = ""
-    """The metadata or sidecar file the caption stands in; "" for an embedded one."""
+    caption_place: str = ""
+    """Path of the file beside which the caption was written (metadata or sidecar); "" for an embedded one."""
     tags: tuple[str, ...] = ()
     tags_source: str = ""
-    tags_file: str = ""
+    tags_place: str = ""
     taken_at: datetime | None = None
     camera: str = ""
     latitude: float | None = None

@@ -1,0 +1,60 @@
+# make run: everything, from nothing to the app in the browser.  make test: the same set-up, then every test.
+SHELL := /bin/sh
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PORT ?=
+
+.PHONY: run test setup check bench stop clean weaviate help
+help:
+	@sed -n 's/^## //p' Makefile
+
+## make run     the environment, Weaviate, sample pictures on the first start, the app
+run: setup
+	@PORT=$(PORT) $(BIN)/python run.py
+
+## make test    the same set-up, then every test
+test: setup $(VENV)/dev.stamp
+	@$(BIN)/python -m pytest
+
+## make setup   the environment and Weaviate, side by side
+setup:
+	@$(MAKE) --no-print-directory -j2 $(VENV)/run.stamp weaviate
+
+## make check   ruff, mypy, the import table
+check: $(VENV)/dev.stamp
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -q tests/test_architecture.py
+
+## make bench   speed and memory, against a baseline in the same run
+bench: setup $(VENV)/dev.stamp
+	@$(BIN)/python -m benchmarks
+
+## make stop    stop Weaviate
+stop:
+	@$(BIN)/python -m schema stop
+
+## make clean   remove the environment; the library, the settings and the built Weaviate stay
+clean:
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache
+
+# The environment in two steps: what builds Weaviate (seconds), then everything, so that the two long steps run side by side.
+$(VENV)/base.stamp: requirements.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Loupe needs Python 3.11 or newer, this is %d.%d. Name another one: make run PYTHON=python3.12" % sys.version_info[:2])'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { echo "The environment could not be made. On Debian: apt install python3-venv"; exit 1; }
+	@$(BIN)/python -m pip install -q --disable-pip-version-check filelock platformdirs pydantic-settings
+	@touch $@
+
+$(VENV)/run.stamp: $(VENV)/base.stamp requirements.txt
+	@echo "Installing the Python packages (about 6 GB with torch; a minute or two) ..."
+	@$(BIN)/python -m pip install -q --disable-pip-version-check -r requirements.txt || { echo "pip could not install the packages: check the network and the disk (8 GB free), then run the same command again."; exit 1; }
+	@touch $@
+
+$(VENV)/dev.stamp: $(VENV)/run.stamp requirements-dev.txt
+	@$(BIN)/python -m pip install -q --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+weaviate: $(VENV)/base.stamp
+	@$(BIN)/python -m schema.binary

@@ -1,0 +1,104 @@
+"""Puts the parts together from the settings. Imported by entry points only; here and nowhere else are they chosen."""
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import weaviate
+
+from encoder.load import load_encoder
+from encoder.protocol import Encoder
+from pictures.open import Limits
+from pictures.thumbnails import ThumbnailStore
+from schema.client import Address, connect
+from schema.collection import StorageOptions
+from schema.errors import Unreachable
+from schema.local_server import HOST, LocalServer, Running, ServerPlan
+from settings import Settings
+
+START = "Start it with: python -m schema start"
+START_OWN = "Start it, or correct WEAVIATE_URL"
+
+
+def local_server(settings: Settings) -> LocalServer:
+    return LocalServer(
+        ServerPlan(
+            home=settings.loupe_home,
+            cache=settings.loupe_cache,
+            version=settings.loupe_weaviate_version,
+            http_port=settings.loupe_weaviate_port,
+            grpc_port=settings.loupe_weaviate_grpc_port,
+            clip_inference_api=settings.loupe_clip_inference_api,
+        )
+    )
+
+
+def remedy(settings: Settings) -> str:
+    """What to do when Weaviate does not answer."""
+    return START_OWN if settings.weaviate_url else START
+
+
+def own_address(settings: Settings) -> Address:
+    """The server of WEAVIATE_URL."""
+    return Address.of_url(
+        settings.weaviate_url,
+        settings.weaviate_api_key.get_secret_value(),
+        settings.weaviate_grpc_host,
+        settings.weaviate_grpc_port,
+        remedy=remedy(settings),
+    )
+
+
+def local_address(server: LocalServer, running: Running) -> Address:
+    return Address(HOST, running.http_port, HOST, running.grpc_port, api_key=server.api_key(), remedy=START)
+
+
+@contextmanager
+def connected(settings: Settings) -> Iterator[weaviate.WeaviateClient]:
+    """A client of the server of WEAVIATE_URL, or else of the local one, which runs at least as long as the block."""
+    if settings.weaviate_url:
+        with closing(connect(own_address(settings))) as client:
+            yield client
+        return
+    server = local_server(settings)
+    with server.in_use() as running, closing(connect(local_address(server, running))) as client:
+        yield client
+
+
+@contextmanager
+def attached(settings: Settings) -> Iterator[tuple[weaviate.WeaviateClient, Address]]:
+    """Like `connected`, but starts nothing: raises Unreachable where no server runs."""
+    if settings.weaviate_url:
+        address = own_address(settings)
+    else:
+        server = local_server(settings)
+        if (running := server.running()) is None:
+            raise Unreachable(f"Weaviate is not running. {START}.")
+        address = local_address(server, running)
+    with closing(connect(address)) as client:
+        yield client, address
+
+
+def encoder(settings: Settings) -> Encoder:
+    return load_encoder(
+        settings.loupe_encoder,
+        device=settings.loupe_device,
+        dtype=settings.loupe_dtype,
+        threads=settings.loupe_threads,
+    )
+
+
+def storage_options(settings: Settings) -> StorageOptions:
+    return StorageOptions(settings.loupe_shards, settings.loupe_replication, settings.loupe_quantization)
+
+
+def limits(settings: Settings, max_megapixels: float | None = None) -> Limits:
+    return Limits(max_megapixels or settings.loupe_max_megapixels, settings.loupe_max_file_mb)
+
+
+def thumbnails(settings: Settings) -> ThumbnailStore:
+    return ThumbnailStore(thumbnail_folder(settings))
+
+
+def thumbnail_folder(settings: Settings) -> Path:
+    return settings.loupe_home / "thumbs"

@@ -1,0 +1,116 @@
+"""What the ingest command says and asks at the terminal. Knows no database and no picture."""
+
+import argparse
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from types import FrameType
+
+from tqdm import tqdm
+
+from ingest.pipeline import Progress
+from ingest.report import IngestReport
+from ingest.status import StatusFile
+
+NAMED = 20
+"""Failures shown one by one at the terminal; --json has them all."""
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser("python -m ingest", description="Bring the library up to date with a folder of pictures.")
+    parser.add_argument("folder", type=Path, metavar="FOLDER")
+    parser.add_argument("--dry-run", action="store_true", help="say what would be done and change nothing")
+    parser.add_argument("--prune", action="store_true", help="remove pictures from the library whose files are gone")
+    parser.add_argument("--yes", action="store_true", help="with --prune: do not ask when more than half would be removed")
+    parser.add_argument("--json", action="store_true", help="print the report as one JSON object")
+    parser.add_argument("--max-megapixels", type=_megapixels, metavar="N", help="refuse larger pictures (150)")
+    parser.add_argument(
+        "--new-collection", action="store_true", help="fill a collection for this encoder beside the one in use"
+    )
+    return parser.parse_args()
+
+
+def _megapixels(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0
+    if not 0 < value <= 1000:
+        raise argparse.ArgumentTypeError(f"a number above 0 and at most 1000 is needed, got {text!r}")
+    return value
+
+
+class Stop:
+    """Ctrl-C once: finish the batch in flight and end in order. Twice: end at once."""
+
+    def __init__(self) -> None:
+        self._event = threading.Event()
+
+    def is_set(self) -> bool:
+        return self._event.is_set()
+
+    def on_signal(self, number: int, frame: FrameType | None) -> None:
+        if self._event.is_set():
+            raise KeyboardInterrupt
+        self._event.set()
+        print("\nStopping after the batch in flight; once more to stop at once.", file=sys.stderr)
+
+
+def ask(question: str) -> bool:
+    """Yes only from a person at a terminal."""
+    if not sys.stdin.isatty():
+        print(f"{question} Not done, because nobody can be asked here; add --yes to agree.", file=sys.stderr)
+        return False
+    return input(f"{question} [y/N] ").strip().lower() in ("y", "yes")
+
+
+class Bar:
+    """A progress bar on stderr, and the same figures in the status file."""
+
+    def __init__(self, file: StatusFile, bar: "tqdm[None]") -> None:
+        self._file = file
+        self._bar = bar
+        self._status = file.read()
+
+    def start(self, total: int) -> None:
+        self._bar.total = total
+        self._save(total=total)
+
+    def show(self, progress: Progress) -> None:
+        self._bar.update(progress.done - self._bar.n)
+        self._bar.set_postfix(encoded=progress.encoded, failed=progress.failed, refresh=False)
+        self._save(done=progress.done, encoded=progress.encoded, failed=progress.failed, at_once=False)
+
+    def finish(self, report: IngestReport) -> None:
+        self._bar.close()
+        self._save(report=report.to_json())
+        failures = [*report.unreadable, *report.rejected]
+        for failure in failures[:NAMED]:
+            print(f"  {printable(failure.path)}: {failure.reason}", file=sys.stderr)
+        if len(failures) > NAMED:
+            print(f"  and {len(failures) - NAMED} more; --json names them all", file=sys.stderr)
+        for warning in report.warnings:
+            print(f"  {printable(warning)}", file=sys.stderr)
+        if report.missing:
+            print(f"  {report.missing} pictures of the library are gone from the folder; --prune removes them", file=sys.stderr)
+        if report.offline:
+            print(f"  {report.offline} pictures are out of reach (an unmounted disk?) and were kept", file=sys.stderr)
+
+    def _save(self, *, at_once: bool = True, **changes: object) -> None:
+        if self._status is not None:
+            self._status = replace(self._status, **changes)  # type: ignore[arg-type]
+            self._file.write(self._status, at_once=at_once)
+
+
+@contextmanager
+def progress_bar(file: StatusFile, root: Path) -> Iterator[Bar]:
+    with tqdm(total=0, unit=" files", desc=printable(root.name), disable=None, dynamic_ncols=True) as bar:
+        yield Bar(file, bar)
+
+
+def printable(text: str) -> str:
+    """Without what would break the line, or the terminal's encoding."""
+    return "".join(c if c.isprintable() else "?" for c in text.encode("utf-8", "backslashreplace").decode())

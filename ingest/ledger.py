@@ -1,0 +1,158 @@
+"""What Weaviate knows of the pictures, and every change to it (invariant I4: it is the ledger). Knows no file and no encoder.
+
+Each call waits for a Weaviate that is away, with bounded retries, and then raises Unreachable.
+"""
+
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
+
+import grpc
+import httpx
+import tenacity
+from weaviate.classes.data import DataObject
+from weaviate.classes.query import Filter
+from weaviate.exceptions import (
+    UnexpectedStatusCodeError,
+    WeaviateBaseError,
+    WeaviateInsertManyAllFailedError,
+)
+
+from encoder.protocol import Embeddings
+from schema.collection import Pictures
+from schema.errors import Unreachable
+from schema.record import ImageRecord, from_properties, place_properties, to_properties, uuid_of
+
+Vectors = Mapping[str, Embeddings]  # named vector -> (dim,)
+Result = TypeVar("Result")
+AWAY = (WeaviateBaseError, grpc.RpcError, httpx.HTTPError, ConnectionError)
+TRIES_WHILE_UP = 4
+log = logging.getLogger(__name__)
+
+
+class Ledger:
+    def __init__(self, pictures: Pictures, wait_s: float, remedy: str = "Start it with: python -m schema start") -> None:
+        """`wait_s`: how long a Weaviate that is away is waited for, in seconds."""
+        self._collection = pictures.collection
+        self._wait_s = wait_s
+        self._remedy = remedy
+
+    def by_paths(self, paths: Sequence[str]) -> dict[str, list[ImageRecord]]:
+        """For each path the records that say their bytes lie there: one, or two after a run that was cut off."""
+        wanted = set(paths)
+        found: dict[str, list[ImageRecord]] = {path: [] for path in wanted}
+        for record in self._find(Filter.by_property("paths").contains_any(sorted(wanted)), 2 * len(wanted)):
+            for place in record.places:
+                if place.path in wanted:
+                    found[place.path].append(record)
+        return found
+
+    def by_hash(self, hashes: Sequence[str]) -> dict[str, ImageRecord]:
+        """The records of those SHA-256 sums that the library holds."""
+        return {record.sha256: record for record in self._find(Filter.by_id().contains_any([uuid_of(h) for h in hashes]), len(hashes))}
+
+    def image_vector(self, record: ImageRecord) -> Embeddings:
+        found = self._ask(lambda: self._collection.query.fetch_object_by_id(record.uuid, include_vector=["image"]))
+        return found.vector["image"]  # type: ignore[no-any-return, union-attr, index]
+
+    def all_records(self) -> Iterator[ImageRecord]:
+        """Every record, in the order of their uuids."""
+        after = None
+        while True:
+            page = self._ask(lambda after=after: self._collection.query.fetch_objects(limit=500, after=after)).objects
+            yield from (from_properties(found.properties) for found in page)
+            if len(page) < 500:
+                return
+            after = page[-1].uuid
+
+    def add(self, records: Sequence[tuple[ImageRecord, Vectors]]) -> list[tuple[ImageRecord, str]]:
+        """Store new records with their vectors; gives back those that Weaviate refused, with its reason."""
+        objects = [
+            DataObject(
+                uuid=record.uuid,
+                properties=to_properties(record),
+                vector={name: vector.tolist() for name, vector in vectors.items()},
+            )
+            for record, vectors in records
+        ]
+
+        def insert() -> list[tuple[ImageRecord, str]]:
+            try:
+                errors = self._collection.data.insert_many(objects).errors
+            except WeaviateInsertManyAllFailedError:
+                if not self._collection.exists():
+                    raise
+                return self._add_singly(records, objects)
+            return [(records[index][0], error.message) for index, error in errors.items()]
+
+        return self._ask(insert) if objects else []
+
+    def _add_singly(
+        self, records: Sequence[tuple[ImageRecord, Vectors]], objects: Sequence[DataObject[Any, Any]]
+    ) -> list[tuple[ImageRecord, str]]:
+        """A batch that failed whole says nothing of its parts: each is tried alone."""
+        refused = []
+        for (record, _), item in zip(records, objects, strict=True):
+            try:
+                if self._collection.data.exists(item.uuid):  # type: ignore[arg-type]
+                    self._collection.data.replace(item.uuid, item.properties, vector=item.vector)  # type: ignore[arg-type]
+                else:
+                    self._collection.data.insert(item.properties, uuid=item.uuid, vector=item.vector)
+            except UnexpectedStatusCodeError as error:
+                refused.append((record, str(error).splitlines()[0][:300]))
+        return refused
+
+    def set_places(self, record: ImageRecord) -> None:
+        """Store where the record's bytes lie; its vectors stay. A record that lies nowhere any more is removed."""
+        if not record.places:
+            self.remove(record)
+            return
+        self._ask(lambda: self._collection.data.update(record.uuid, properties=place_properties(record.places)))
+
+    def set_words(self, record: ImageRecord, caption_vector: Embeddings) -> None:
+        """Store the record's words, with the one vector that depends on them."""
+        self._ask(
+            lambda: self._collection.data.update(
+                record.uuid, properties=to_properties(record), vector={"caption": caption_vector.tolist()}
+            )
+        )
+
+    def remove(self, record: ImageRecord) -> None:
+        self._ask(lambda: self._collection.data.delete_by_id(record.uuid))
+
+    def _find(self, condition: Any, limit: int) -> list[ImageRecord]:
+        if not limit:
+            return []
+        answer = self._ask(lambda: self._collection.query.fetch_objects(filters=condition, limit=limit))
+        return [from_properties(found.properties) for found in answer.objects]
+
+    def _ask(self, question: Callable[[], Result]) -> Result:
+        retrying = tenacity.Retrying(
+            retry=self._can_help,
+            wait=tenacity.wait_exponential(multiplier=0.5, max=5),
+            stop=tenacity.stop_after_delay(self._wait_s),
+            before_sleep=self._say_waiting,
+        )
+        try:
+            return retrying(question)
+        except tenacity.RetryError as error:
+            raise Unreachable(
+                f"Weaviate did not answer for {self._wait_s:.0f} s. What was stored stays stored. {self._remedy}, "
+                "then run the same command again; it goes on where it stopped."
+            ) from error.last_attempt.exception()
+
+    def _can_help(self, state: tenacity.RetryCallState) -> bool:
+        """Whether asking again can help: while the server is away, and a few times more where it came back meanwhile."""
+        error = state.outcome.exception() if state.outcome else None
+        if error is None or not isinstance(error, AWAY):
+            return False
+        if isinstance(error, UnexpectedStatusCodeError) and error.status_code < 500:
+            return False
+        try:
+            return state.attempt_number < TRIES_WHILE_UP or not self._collection.exists()
+        except AWAY:
+            return True
+
+    def _say_waiting(self, state: tenacity.RetryCallState) -> None:
+        if state.attempt_number == 1:
+            log.warning("Weaviate does not answer; waiting for it, up to %.0f s", self._wait_s)

@@ -1,0 +1,366 @@
+"""The one loop from a folder to the library: look up, hash, decode, encode, store.
+
+Pictures stream through in batches; at most LOOKAHEAD batches of decoded pictures (each at most 2048 pixels long) wait for the
+encoder, so memory does not grow with the folder. What is stored is done; a run that is cut off loses the batch in flight
+and the next run goes on (invariant I4).
+"""
+
+import hashlib
+import itertools
+import os
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TypeVar
+
+from encoder.protocol import Embeddings, Encoder, faults
+from ingest.captions import FolderWords, Words
+from ingest.files import Census, Found, Skipped, find_images
+from ingest.ledger import Ledger
+from ingest.places import Availability
+from ingest.report import Failure, IngestReport
+from ingest.words import changed_words, first_words
+from pictures.open import Facts, Limits, Opened, PictureError, open_image
+from pictures.thumbnails import ThumbnailStore
+from schema.record import ImageRecord, Place, now
+
+CHUNK = 256
+LOOKAHEAD = 2
+EXPECTED_SKIPS = ("symlink", "special_file")
+Item = TypeVar("Item")
+Output = TypeVar("Output")
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run is: files looked at, pictures encoded, failures."""
+
+    done: int
+    encoded: int
+    failed: int
+
+
+@dataclass(frozen=True)
+class Hashed:
+    """A file whose bytes have to be looked at, with what the library says of its path."""
+
+    found: Found
+    words: Words
+    sha256: str
+    stale: tuple[ImageRecord, ...]
+    """Records that say their bytes lie at this path; they did, before it changed."""
+
+
+@dataclass(frozen=True)
+class Decoded:
+    hashed: Hashed
+    opened: Opened
+
+
+class Ingest:
+    def __init__(
+        self,
+        ledger: Ledger,
+        encoder: Encoder,
+        thumbnails: ThumbnailStore,
+        *,
+        limits: Limits,
+        batch_size: int = 32,
+        workers: int | None = None,
+        dry_run: bool = False,
+        on_progress: Callable[[Progress], None] = lambda progress: None,
+        stopped: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """`stopped` is asked between batches and ends the run in order."""
+        self._ledger = ledger
+        self._encoder = encoder
+        self._thumbnails = thumbnails
+        self._limits = limits
+        self._batch_size = batch_size
+        self._workers = workers or min(4, os.cpu_count() or 1)
+        self._writes = not dry_run
+        self._on_progress = on_progress
+        self._stopped = stopped
+        self._report = IngestReport(dry_run=dry_run)
+        self._done = 0
+
+    def run(self, root: Path) -> IngestReport:
+        """Bring the library up to date with `root`. Raises Unreachable when Weaviate stays away."""
+        started = time.monotonic()
+        self._root = root
+        self._availability = Availability()
+        self._in_flight: set[str] = set()
+        self._twins: list[Hashed] = []
+        words = FolderWords(root)
+        with ThreadPoolExecutor(self._workers) as pool:
+            hashed = _ahead(pool, self._hash, self._changed_files(root, words), self._batch_size)
+            self._store_all(pool, self._unknown(self._named(hashed)))
+            while self._twins and not self._stopped():
+                # Files whose bytes were in flight when they were met: by now those are stored, or failed.
+                twins, self._twins = self._twins, []
+                self._store_all(pool, self._unknown(iter(twins)))
+        self._report.warnings += [*words.warnings, *([] if self._stopped() else words.unused())]
+        self._report.interrupted = self._stopped()
+        self._report.seconds = time.monotonic() - started
+        return self._report
+
+    def _changed_files(self, root: Path, words: FolderWords) -> Iterator[tuple[Found, Words, tuple[ImageRecord, ...]]]:
+        """The files whose bytes have to be looked at; unchanged ones cost a stat and end here."""
+        census = Census()
+        for chunk in _batched(find_images(root, census), CHUNK):
+            if self._stopped():
+                return
+            files = []
+            for entry in chunk:
+                if isinstance(entry, Skipped):
+                    failures = self._report.skipped if entry.reason in EXPECTED_SKIPS else self._report.unreadable
+                    failures.append(Failure(entry.path, f"{entry.reason}: {entry.message}"))
+                else:
+                    files.append((entry, words.of(entry)))
+            known = self._ledger.by_paths([str(found.path) for found, _ in files])
+            for found, told in files:
+                records = known[str(found.path)]
+                current = next((record for record in records if _place(found, record) in record.places), None)
+                stale = tuple(record for record in records if record is not current)
+                if current is None:
+                    yield found, told, stale
+                    continue
+                for record in stale:  # left behind by a run that was cut off between two writes
+                    self._detach(record, str(found.path))
+                self._count_unchanged(self._update_words(current, found, told))
+        self._report.other_files = census.other_files
+
+    def _hash(self, job: tuple[Found, Words, tuple[ImageRecord, ...]]) -> Hashed | Failure:
+        found, told, stale = job
+        try:
+            if found.size > self._limits.max_file_mb * 1e6:
+                open_image(found.path, self._limits, self._encoder.image_side)  # refuses it in its own words
+            with found.path.open("rb") as file:
+                return Hashed(found, told, hashlib.file_digest(file, "sha256").hexdigest(), stale)
+        except (PictureError, OSError) as error:
+            return _failure(found, error)
+
+    def _unknown(self, files: Iterator[Hashed]) -> Iterator[Hashed]:
+        """Those whose bytes the library does not hold; for the others only their place is stored."""
+        for batch in _batched(files, self._batch_size):
+            known = self._ledger.by_hash(sorted({item.sha256 for item in batch}))
+            for item in batch:
+                if (record := known.get(item.sha256)) is not None:
+                    known[item.sha256] = self._attach(record, item)
+                elif item.sha256 not in self._in_flight:
+                    self._in_flight.add(item.sha256)
+                    yield item
+                elif self._writes:
+                    self._twins.append(item)
+                else:
+                    self._report.copied += 1
+                    self._step()
+
+    def _store_all(self, pool: ThreadPoolExecutor, files: Iterator[Hashed]) -> None:
+        decoded = self._named(_ahead(pool, self._decode, files, LOOKAHEAD * self._batch_size))
+        for batch in _batched(decoded, self._batch_size):
+            if self._stopped():
+                return
+            self._store(batch)
+
+    def _decode(self, item: Hashed) -> Decoded | Failure:
+        try:
+            opened = open_image(item.found.path, self._limits, self._encoder.image_side)
+            if opened.sha256 != item.sha256:
+                raise PictureError("changed", "the file changed while it was read; run the same command again")
+            if self._writes:
+                self._thumbnails.write(opened.sha256, opened.image)
+            return Decoded(item, opened)
+        except (PictureError, OSError) as error:
+            self._in_flight.discard(item.sha256)
+            return _failure(item.found, error)
+
+    def _named(self, results: Iterator[Item | Failure]) -> Iterator[Item]:
+        """What succeeded; what failed is named in the report."""
+        for result in results:
+            if isinstance(result, Failure):
+                self._report.unreadable.append(result)
+                self._step()
+            else:
+                yield result
+
+    def _store(self, batch: Sequence[Decoded]) -> None:
+        records = [_record(item, self._root) for item in batch]
+        if self._writes:
+            vectors, reasons = self._encode(batch, records)
+            refused = dict(self._ledger_add(records, vectors, reasons))
+        else:
+            refused = {}
+        for item, record in zip(batch, records, strict=True):
+            if (reason := refused.get(record.sha256)) is not None:
+                self._report.rejected.append(Failure(str(item.hashed.found.path), reason))
+            elif item.hashed.stale:
+                self._report.updated += 1
+                for old in item.hashed.stale:
+                    self._detach(old, str(item.hashed.found.path))
+            else:
+                self._report.added += 1
+            if self._writes:
+                self._in_flight.discard(record.sha256)
+            self._step()
+
+    def _encode(
+        self, batch: Sequence[Decoded], records: Sequence[ImageRecord]
+    ) -> tuple[list[dict[str, Embeddings]], list[str | None]]:
+        """One dictionary of vectors a picture, and the reason why it must not be stored, or None (invariant I1)."""
+        rows = dict(self._encoder.encode_images([item.opened.image for item in batch]))
+        self._report.encoded += len(batch)
+        rows["caption"] = rows["image"].copy()
+        captioned = [index for index, record in enumerate(records) if record.caption]
+        if captioned:
+            rows["caption"][captioned] = self._encoder.encode_texts([records[index].caption for index in captioned])
+        dims = self._encoder.identity.dims
+        found = [faults(rows[name], dims[name]) for name in rows]
+        reasons = [
+            next((f"vector {name!r}: {row[i]}" for name, row in zip(rows, found, strict=True) if row[i]), None)
+            for i in range(len(batch))
+        ]
+        return [{name: rows[name][i] for name in rows} for i in range(len(batch))], reasons
+
+    def _ledger_add(
+        self, records: Sequence[ImageRecord], vectors: Sequence[dict[str, Embeddings]], reasons: Sequence[str | None]
+    ) -> Iterator[tuple[str, str]]:
+        """Stores what may be stored; yields the hash and the reason of everything else."""
+        good = []
+        for record, vector, reason in zip(records, vectors, reasons, strict=True):
+            if reason is None:
+                good.append((record, vector))
+            else:
+                yield record.sha256, f"vector_unusable: {reason}"
+        for record, reason in self._ledger.add(good):
+            yield record.sha256, f"refused_by_weaviate: {reason}"
+
+    def _attach(self, record: ImageRecord, item: Hashed) -> ImageRecord:
+        """The bytes are known: store that they lie here too, or no longer there."""
+        place = _place(item.found, record, self._root)
+        before = [old for old in record.places if old.path != place.path]
+        gone = [old for old in before if self._availability.is_gone(old)]
+        known_here = len(before) < len(record.places)
+        changed = record.with_places((*(old for old in before if old not in gone), place))
+        if self._writes:
+            self._ledger.set_places(changed)
+        for old in item.stale:
+            if old.sha256 != record.sha256:
+                self._detach(old, place.path)
+        words_changed = self._update_words(changed, item.found, item.words)
+        if known_here:
+            self._count_unchanged(words_changed)
+            return changed
+        if any(old.sha256 != record.sha256 for old in item.stale):
+            self._report.updated += 1
+        elif gone:
+            self._report.renamed += 1
+        else:
+            self._report.copied += 1
+        self._step()
+        return changed
+
+    def _detach(self, record: ImageRecord, path: str) -> None:
+        """The record's bytes lie at `path` no longer; one that lies nowhere is removed."""
+        left = record.with_places(tuple(place for place in record.places if place.path != path))
+        if not self._writes:
+            return
+        self._ledger.set_places(left)
+        if not left.places:
+            self._thumbnails.remove(record.sha256)
+
+    def _update_words(self, record: ImageRecord, found: Found, told: Words) -> bool:
+        """Store caption and tags where what stands beside the file has changed; True when it had."""
+        changed = changed_words(record, str(found.path), told, lambda: self._embedded(found))
+        if changed is None:
+            return False
+        if self._writes:
+            if changed.caption:
+                vector = self._encoder.encode_texts([changed.caption])[0]
+            else:
+                vector = self._ledger.image_vector(changed)
+            self._ledger.set_words(changed, vector)
+        return changed.caption != record.caption or changed.tags != record.tags
+
+    def _embedded(self, found: Found) -> Facts | None:
+        try:
+            return open_image(found.path, self._limits, self._encoder.image_side).facts
+        except (PictureError, OSError):
+            return None
+
+    def _count_unchanged(self, words_changed: bool) -> None:
+        if words_changed:
+            self._report.updated += 1
+        else:
+            self._report.unchanged += 1
+        self._step()
+
+    def _step(self) -> None:
+        self._done += 1
+        failed = len(self._report.unreadable) + len(self._report.rejected)
+        self._on_progress(Progress(self._done, self._report.encoded, failed))
+
+
+def _place(found: Found, record: ImageRecord | None, root: Path | None = None) -> Place:
+    """The place of a file. A file that is known keeps the root it was first found under."""
+    path = str(found.path)
+    old = next((place.root for place in record.places if place.path == path), None) if record else None
+    return Place(path, found.size, found.mtime_us, old or str(root or ""))
+
+
+def _record(item: Decoded, root: Path) -> ImageRecord:
+    found, opened = item.hashed.found, item.opened
+    facts = opened.facts
+    return ImageRecord(
+        sha256=opened.sha256,
+        places=(_place(found, None, root),),
+        width=facts.width,
+        height=facts.height,
+        bytes=facts.bytes,
+        format=facts.format,
+        taken_at=facts.taken_at,
+        camera=facts.camera,
+        latitude=facts.latitude,
+        longitude=facts.longitude,
+        modified_at=datetime.fromtimestamp(found.mtime_us / 1e6, UTC),
+        added_at=now(),
+        n_frames=facts.n_frames,
+        truncated=facts.truncated,
+        **first_words(str(found.path), item.hashed.words, facts),
+    )
+
+
+def _failure(found: Found, error: PictureError | OSError) -> Failure:
+    if isinstance(error, PictureError):
+        reason, message = error.reason, str(error)
+    elif isinstance(error, FileNotFoundError):
+        reason, message = "vanished", "the file was there when the folder was listed; run the same command again"
+    else:
+        reason, message = "unreadable", f"{error.strerror or error}; check the file's permissions and the disk"
+    return Failure(str(found.path), f"{reason}: {message}")
+
+
+def _ahead(
+    pool: ThreadPoolExecutor, work: Callable[[Item], Output], items: Iterator[Item], count: int
+) -> Iterator[Output]:
+    """`work` on every item, in order, with at most `count` of them begun and not yet taken."""
+    waiting: deque[Future[Output]] = deque()
+    try:
+        for item in items:
+            waiting.append(pool.submit(work, item))
+            if len(waiting) >= count:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        for future in waiting:
+            future.cancel()
+
+
+def _batched(items: Iterator[Item], size: int) -> Iterator[list[Item]]:
+    while batch := list(itertools.islice(items, size)):
+        yield batch

@@ -1,0 +1,74 @@
+"""What an ingest did, file by file counted and every failure named (invariant I9). Plain data; knows no database."""
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Failure:
+    path: str
+    reason: str
+    """A short code and a sentence: `empty: the file has 0 bytes`."""
+
+
+@dataclass
+class IngestReport:
+    """Counts are of files, but for `encoded`. A file is in exactly one of the first eight."""
+
+    added: int = 0
+    updated: int = 0
+    """The bytes changed, or the caption or tags."""
+    renamed: int = 0
+    copied: int = 0
+    """Bytes that the library has already, at one more place."""
+    unchanged: int = 0
+    unreadable: list[Failure] = field(default_factory=list)
+    rejected: list[Failure] = field(default_factory=list)
+    """Read, but not stored: the vector was not usable, or Weaviate refused the object."""
+    skipped: list[Failure] = field(default_factory=list)
+    """Left out by rule: links, special files."""
+    removed: int = 0
+    missing: int = 0
+    """In the library, gone from the folder, and kept: `--prune` removes them."""
+    offline: int = 0
+    """In the library, not found, but their folder is empty or cannot be read: never removed."""
+    encoded: int = 0
+    other_files: int = 0
+    warnings: list[str] = field(default_factory=list)
+    seconds: float = 0.0
+    dry_run: bool = False
+    interrupted: bool = False
+
+    @property
+    def images_per_second(self) -> float:
+        """Pictures encoded in a second of the whole run; 0 when none was."""
+        return round(self.encoded / self.seconds, 2) if self.seconds else 0.0
+
+    @property
+    def failed(self) -> bool:
+        return bool(self.unreadable or self.rejected)
+
+    def to_json(self) -> dict[str, Any]:
+        return {**asdict(self), "seconds": round(self.seconds, 3), "images_per_second": self.images_per_second}
+
+    def __str__(self) -> str:
+        """The last line of a run."""
+        would = "would be " if self.dry_run else ""
+        counts = {
+            f"{would}added": self.added,
+            f"{would}updated": self.updated,
+            f"{would}renamed": self.renamed,
+            "copies of known pictures": self.copied,
+            f"{would}removed": self.removed,
+            "unchanged": self.unchanged,
+            "unreadable": len(self.unreadable),
+            "rejected": len(self.rejected),
+            "skipped": len(self.skipped),
+            "missing (remove with --prune)": self.missing,
+            "offline (kept)": self.offline,
+        }
+        always = (f"{would}added", "unchanged", "unreadable")
+        shown = ", ".join(f"{count} {name}" for name, count in counts.items() if count or name in always)
+        speed = f", {self.images_per_second:.1f} pictures/s" if self.encoded else ""
+        start = "Interrupted; what was done stays done: " if self.interrupted else ""
+        return f"{start}{shown}; {self.encoded} encoded in {self.seconds:.1f} s{speed}"

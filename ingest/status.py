@@ -1,0 +1,85 @@
+"""One ingest at a time, and how far it is, for every process of this machine to see. Knows no database and no picture."""
+
+import json
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import psutil
+from filelock import FileLock, Timeout
+
+from ingest.errors import IngestBusy
+
+WRITE_EVERY_S = 0.5
+
+
+@dataclass(frozen=True)
+class Status:
+    """The state of the last or the running ingest. `report` is set when it has ended, `error` when it ended early."""
+
+    pid: int
+    folder: str
+    started_at: float
+    """Seconds since the epoch."""
+    done: int = 0
+    total: int = 0
+    encoded: int = 0
+    failed: int = 0
+    report: dict[str, Any] | None = None
+    error: str = ""
+
+    @property
+    def running(self) -> bool:
+        return self.report is None and not self.error and psutil.pid_exists(self.pid)
+
+    @property
+    def died(self) -> bool:
+        """It ended without a word: killed, or the machine went down."""
+        return self.report is None and not self.error and not psutil.pid_exists(self.pid)
+
+
+class StatusFile:
+    def __init__(self, home: Path) -> None:
+        self._path = home / "ingest.json"
+        self._written = 0.0
+
+    def read(self) -> Status | None:
+        """None when nothing was ingested yet."""
+        try:
+            return Status(**json.loads(self._path.read_text()))
+        except (FileNotFoundError, ValueError, TypeError):
+            return None
+
+    def write(self, status: Status, *, at_once: bool = True) -> None:
+        """Atomically; with `at_once` False at most twice a second."""
+        if not at_once and time.monotonic() - self._written < WRITE_EVERY_S:
+            return
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = self._path.with_suffix(".new")
+        temporary.write_text(json.dumps(asdict(status)))
+        temporary.replace(self._path)
+        self._written = time.monotonic()
+
+
+@contextmanager
+def only_one(home: Path, collection: str, folder: Path) -> Iterator[StatusFile]:
+    """Holds the collection for one ingest; raises IngestBusy. The lock of a process that died is free again."""
+    home.mkdir(parents=True, exist_ok=True)
+    file = StatusFile(home)
+    try:
+        with FileLock(home / f"ingest-{collection}.lock", blocking=False):
+            status = Status(os.getpid(), str(folder), time.time())
+            file.write(status)
+            try:
+                yield file
+            except BaseException as error:
+                file.write(replace(file.read() or status, error=str(error) or type(error).__name__))
+                raise
+    except Timeout:
+        other = file.read()
+        who = f"process {other.pid} is ingesting {other.folder}" if other else "another process is ingesting"
+        raise IngestBusy(f"One ingest at a time: {who} into {collection}. Wait for it, or stop it.") from None

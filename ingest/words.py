@@ -1,0 +1,50 @@
+"""Which caption and tags a picture has: the first found of metadata file, sidecar, XMP, IPTC, EXIF. Knows no database.
+
+A picture whose bytes lie in several places takes its words from the place that gave them first, and keeps to it, so that two
+places with different words do not take turns.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from ingest.captions import Words
+from pictures.open import Facts
+from schema.record import ImageRecord
+
+
+def first_words(path: str, told: Words, facts: Facts | None) -> dict[str, Any]:
+    """The word fields of a record: what stands beside the file, else what the file says itself."""
+    return _caption(path, told, facts) | _tags(path, told, facts)
+
+
+def changed_words(
+    record: ImageRecord, path: str, told: Words, embedded: Callable[[], Facts | None]
+) -> ImageRecord | None:
+    """The record with its new words, or None when they are as they were. `embedded` opens the file, and is rarely called."""
+    places = {place.path for place in record.places}
+    changed = record
+    lost_caption = record.caption_place == path and not told.caption and record.caption_source in ("metadata", "sidecar")
+    lost_tags = record.tags_place == path and not told.tags and record.tags_source in ("metadata", "sidecar")
+    facts = embedded() if lost_caption or lost_tags else None
+    if lost_caption or (told.caption and (record.caption_place == path or record.caption_place not in places)):
+        changed = replace(changed, **_caption(path, told, facts))
+    if lost_tags or (told.tags and (record.tags_place == path or record.tags_place not in places)):
+        changed = replace(changed, **_tags(path, told, facts))
+    return None if changed == record else changed
+
+
+def _caption(path: str, told: Words, facts: Facts | None) -> dict[str, Any]:
+    if told.caption:
+        return {"caption": told.caption, "caption_source": told.caption_source, "caption_place": path}
+    if facts is not None and facts.caption:
+        return {"caption": facts.caption, "caption_source": facts.caption_source, "caption_place": ""}
+    return {"caption": "", "caption_source": "", "caption_place": ""}
+
+
+def _tags(path: str, told: Words, facts: Facts | None) -> dict[str, Any]:
+    if told.tags:
+        return {"tags": told.tags, "tags_source": told.tags_source, "tags_place": path}
+    if facts is not None and facts.tags:
+        return {"tags": facts.tags, "tags_source": facts.tags_source, "tags_place": ""}
+    return {"tags": (), "tags_source": "", "tags_place": ""}

@@ -1,0 +1,61 @@
+"""python -m schema start|stop|status|reset|switch: the local Weaviate, and the library in it."""
+
+import argparse
+import json
+import sys
+
+import assembly
+import exits
+from schema.collection import delete_library, switch_alias
+from schema.command import agreed, describe, parse_arguments, text_of
+from schema.errors import Unreachable
+from settings import Settings, read_settings
+
+
+def start(settings: Settings, arguments: argparse.Namespace) -> int:
+    if settings.weaviate_url:
+        print(f"WEAVIATE_URL is {settings.weaviate_url}: that server is used, and none is started here.")
+        return exits.Exit.DONE
+    running = assembly.local_server(settings).start()
+    print(f"Weaviate {running.version} is running at {running.url} (gRPC port {running.grpc_port}).")
+    return exits.Exit.DONE
+
+
+def stop(settings: Settings, arguments: argparse.Namespace) -> int:
+    print("Weaviate is stopped." if assembly.local_server(settings).stop() else "Weaviate was not running.")
+    return exits.Exit.DONE
+
+
+def status(settings: Settings, arguments: argparse.Namespace) -> int:
+    try:
+        with assembly.attached(settings) as (client, address):
+            facts = describe(client, address.url, settings.loupe_home)
+    except Unreachable as error:
+        facts = {"running": False, "reason": str(error)}
+    print(json.dumps(facts) if arguments.json else text_of(facts))
+    return exits.Exit.DONE if facts["running"] else exits.Exit.UNREACHABLE
+
+
+def reset(settings: Settings, arguments: argparse.Namespace) -> int:
+    if not arguments.yes and not agreed("Remove every picture from the library? The files stay as they are."):
+        print("Nothing was removed.", file=sys.stderr)
+        return exits.Exit.USAGE
+    with assembly.connected(settings) as client:
+        delete_library(client)
+    assembly.thumbnails(settings).clear()
+    print("The library is empty.")
+    return exits.Exit.DONE
+
+
+def switch(settings: Settings, arguments: argparse.Namespace) -> int:
+    identity = assembly.encoder(settings).identity
+    with assembly.connected(settings) as client:
+        print(f"The library is now {switch_alias(client, identity).name}.")
+    return exits.Exit.DONE
+
+
+COMMANDS = {"start": start, "stop": stop, "status": status, "reset": reset, "switch": switch}
+
+if __name__ == "__main__":
+    arguments = parse_arguments(list(COMMANDS))
+    exits.run(lambda: COMMANDS[arguments.command](read_settings(), arguments))
