@@ -8,6 +8,7 @@ from typing import NoReturn
 
 from encoder.protocol import EncoderError
 from ingest.errors import IngestError
+from ingest.files import RootError
 from pictures.open import PictureError
 from schema.errors import EncoderMismatch, NoLibrary, SchemaError
 from search.errors import QueryError, SearchError
@@ -28,6 +29,7 @@ CODES: dict[type[Exception], Exit] = {
     QueryError: Exit.USAGE,
     PictureError: Exit.USAGE,
     IngestError: Exit.USAGE,
+    RootError: Exit.USAGE,
     NoLibrary: Exit.USAGE,
     EncoderMismatch: Exit.MODEL,
     EncoderError: Exit.MODEL,

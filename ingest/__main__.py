@@ -8,7 +8,7 @@ import sys
 import assembly
 import exits
 from ingest.command import Stop, ask, parse_arguments, progress_bar
-from ingest.files import check_root, count_images
+from ingest.files import check_root
 from ingest.ledger import Ledger
 from ingest.pipeline import Ingest
 from ingest.prune import find_losses, prune
@@ -31,7 +31,7 @@ def main(arguments: argparse.Namespace) -> int:
         ledger = Ledger(pictures, settings.loupe_weaviate_wait_s, assembly.remedy(settings))
         thumbnails = assembly.thumbnails(settings)
         with only_one(settings.loupe_home, pictures.name, root) as status, progress_bar(status, root) as bar:
-            bar.start(count_images(root))
+            bar.start(root)
             ingest = Ingest(
                 ledger,
                 encoder,

@@ -11,6 +11,7 @@ from types import FrameType
 
 from tqdm import tqdm
 
+from ingest.files import Found, find_images, printable
 from ingest.pipeline import Progress
 from ingest.report import IngestReport
 from ingest.status import StatusFile
@@ -75,9 +76,10 @@ class Bar:
         self._bar = bar
         self._status = file.read()
 
-    def start(self, total: int) -> None:
-        self._bar.total = total
-        self._save(total=total)
+    def start(self, root: Path) -> None:
+        """Counts the pictures, so that the remaining time can be told: one more stat a file."""
+        self._bar.total = sum(isinstance(entry, Found) for entry in find_images(root))
+        self._save(total=self._bar.total)
 
     def show(self, progress: Progress) -> None:
         self._bar.update(progress.done - self._bar.n)
@@ -94,6 +96,8 @@ class Bar:
             print(f"  and {len(failures) - NAMED} more; --json names them all", file=sys.stderr)
         for warning in report.warnings:
             print(f"  {printable(warning)}", file=sys.stderr)
+        if report.left_out:
+            print(f"  {report.left_out}", file=sys.stderr)
         if report.missing:
             print(f"  {report.missing} pictures of the library are gone from the folder; --prune removes them", file=sys.stderr)
         if report.offline:
@@ -110,7 +114,3 @@ def progress_bar(file: StatusFile, root: Path) -> Iterator[Bar]:
     with tqdm(total=0, unit=" files", desc=printable(root.name), disable=None, dynamic_ncols=True) as bar:
         yield Bar(file, bar)
 
-
-def printable(text: str) -> str:
-    """Without what would break the line, or the terminal's encoding."""
-    return "".join(c if c.isprintable() else "?" for c in text.encode("utf-8", "backslashreplace").decode())

@@ -132,7 +132,7 @@ class Ingest:
                 for record in stale:  # left behind by a run that was cut off between two writes
                     self._detach(record, str(found.path))
                 self._count_unchanged(self._update_words(current, found, told))
-        self._report.other_files = census.other_files
+        self._report.left_out = str(census)
 
     def _hash(self, job: tuple[Found, Words, tuple[ImageRecord, ...]]) -> Hashed | Failure:
         found, told, stale = job

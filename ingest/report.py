@@ -33,7 +33,8 @@ class IngestReport:
     offline: int = 0
     """In the library, not found, but their folder is empty or cannot be read: never removed."""
     encoded: int = 0
-    other_files: int = 0
+    left_out: str = ""
+    """Files that are no pictures, in words."""
     warnings: list[str] = field(default_factory=list)
     seconds: float = 0.0
     dry_run: bool = False

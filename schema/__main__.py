@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import shutil
 import sys
 
 import assembly
@@ -42,7 +43,7 @@ def reset(settings: Settings, arguments: argparse.Namespace) -> int:
         return exits.Exit.USAGE
     with assembly.connected(settings) as client:
         delete_library(client)
-    assembly.thumbnails(settings).clear()
+    shutil.rmtree(assembly.thumbnail_folder(settings), ignore_errors=True)
     print("The library is empty.")
     return exits.Exit.DONE
 

@@ -202,6 +202,7 @@ class LocalServer:
             http_port, grpc_port = (wish_http, wish_grpc) if attempt == 0 else (0, 0)
             running, process = self._spawn_once(binary, http_port, grpc_port)
             if self._wait_until_ready(running, process):
+                process.returncode = 0  # it is to outlive this process: without this, Python warns that it runs
                 return running
             log.info("Weaviate ended while starting (attempt %d of %d)", attempt + 1, ATTEMPTS)
         raise ServerError(

@@ -63,7 +63,7 @@ def parse_targets(texts: list[str]) -> dict[str, float] | None:
 def text_of(results: Results) -> str:
     """A line a hit: similarity, path, caption."""
     lines = [
-        f"{hit.similarity:6.3f}  {_place(hit.record.places[0].path) if hit.record.places else hit.uuid}"
+        f"{hit.similarity:6.3f}  {printable(hit.record.places[0].path) if hit.record.places else hit.uuid}"
         + (f"  {hit.record.caption}" if hit.record.caption else "")
         for hit in results.hits
     ]
@@ -73,5 +73,7 @@ def text_of(results: Results) -> str:
     return "\n".join(lines)
 
 
-def _place(path: str) -> str:
-    return "".join(c if c.isprintable() else "?" for c in path)
+
+def printable(text: str) -> str:
+    """A file name may hold line breaks, and what would steer the terminal."""
+    return "".join(c if c.isprintable() else "?" for c in text)

@@ -1,0 +1,211 @@
+"""A folder -> the picture files in it, and the names of those that are left out. Opens no file; knows no format."""
+
+import os
+import stat
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+PICTURE_EXTENSIONS = frozenset(
+    ".jpg .jpeg .jpe .jfif .jif .mpo .png .apng .webp .gif .bmp .dib .tif .tiff .avif .avifs .heic .heics .heif .heifs "
+    ".hif .jp2 .j2k .j2c .jpc .jpf .jpx".split()
+)
+METADATA_NAMES = ("metadata.csv", "metadata.jsonl")
+_LEFT_OUT = frozenset(
+    name.casefold()
+    for name in (
+        "__MACOSX", "@eaDir", "#recycle", "$RECYCLE.BIN", "System Volume Information", "Thumbs.db", "desktop.ini",
+    )
+)  # fmt: skip
+
+
+class RootError(Exception):
+    """The folder to ingest cannot be used; the message says why and what to do. Entry points exit with 2."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """One regular file with a picture's name."""
+
+    path: Path
+    """Absolute, as found: links in the root's own path are kept."""
+    size: int
+    mtime_us: int
+    sidecar: Path | None = None
+    """`cat.jpg.txt`, else `cat.txt`, when it lies beside `cat.jpg` (upper or lower case)."""
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """One file or folder that is left out.
+
+    Reasons: symlink, special_file, unreadable_folder, unreadable, name_not_utf8, vanished.
+    """
+
+    path: str
+    """Printable: bytes that are not UTF-8 are shown as \\udcXX, line breaks as \\n."""
+    reason: str
+    message: str
+
+
+@dataclass
+class Census:
+    """What `find_images` passed over without a word, counted for the report (invariant I9)."""
+
+    others: Counter[str] = field(default_factory=Counter)
+    """Extension without its dot ("" for none) -> files that are neither pictures nor words beside pictures."""
+    hidden: int = 0
+    """Names left out by rule; a hidden folder counts once, it is not looked into."""
+
+    @property
+    def other_files(self) -> int:
+        """How many there were of `others`."""
+        return self.others.total()
+
+    def __str__(self) -> str:
+        """ "12 other files (9 mov, 3 pdf) and 2 hidden ones left out", or "" when there was nothing."""
+        parts = []
+        if total := self.other_files:
+            kinds = [f"{count} {kind or 'without extension'}" for kind, count in self.others.most_common(5)]
+            kinds += ["…"] if len(self.others) > 5 else []
+            parts.append(f"{total} other file{'s' if total > 1 else ''} ({', '.join(kinds)})")
+        if self.hidden:
+            parts.append(f"{self.hidden} hidden one{'s' if self.hidden > 1 else ''}")
+        return f"{' and '.join(parts)} left out" if parts else ""
+
+
+def check_root(root: Path) -> Path:
+    """The absolute path of the folder; raises RootError when it is missing, is no folder or cannot be read."""
+    absolute = Path(os.path.abspath(root.expanduser()))  # noqa: PTH100  resolve() would replace links in its path
+    shown = printable(str(absolute))
+    try:
+        shown.encode()
+        str(absolute).encode()
+        with os.scandir(absolute):
+            return absolute
+    except UnicodeEncodeError:
+        raise RootError(f"The folder's name is not valid UTF-8: {shown}. Rename it.") from None
+    except FileNotFoundError:
+        raise RootError(f"There is no folder {shown}. Check its spelling, or mount its disk.") from None
+    except NotADirectoryError:
+        holder = printable(str(absolute.parent))
+        raise RootError(f"{shown} is a file. Give the folder that holds it: {holder}") from None
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise RootError(f"The folder {shown} cannot be read ({why}). Check its permissions.") from None
+
+
+def find_images(root: Path, census: Census | None = None) -> Iterator[Found | Skipped]:
+    """Every picture below `root`, one at a time; a folder's own files before its subfolders, each sorted by its bytes.
+
+    A name is a picture's by its extension, in any case. Left out by rule, and counted in `census`: names that begin
+    with a dot, and `__MACOSX`, `@eaDir`, `#recycle`, `$RECYCLE.BIN`, `System Volume Information`, `Thumbs.db` and
+    `desktop.ini`. Links are never followed. Memory holds the names of one folder, and its sisters' on each level above.
+    Raises RootError when `root` is no folder.
+    """
+    census = Census() if census is None else census
+    pending = [check_root(root)]
+    while pending:
+        folder = pending.pop()
+        try:
+            with os.scandir(folder) as listing:
+                entries = sorted(listing, key=lambda entry: os.fsencode(entry.name))
+        except FileNotFoundError:
+            message = "the folder was there and is gone; run again if it was moved"
+            yield Skipped(printable(str(folder)), "vanished", message)
+            continue
+        except OSError as error:
+            message = f"the folder cannot be read ({error.strerror or error}); check its permissions"
+            yield Skipped(printable(str(folder)), "unreadable_folder", message)
+            continue
+        subfolders: list[Path] = []
+        yield from _one_folder(folder, entries, subfolders, census)
+        pending.extend(reversed(subfolders))
+
+
+def count_images(root: Path) -> int:
+    """How many pictures `find_images` finds, for a progress bar: the same walk, without opening anything."""
+    return sum(isinstance(entry, Found) for entry in find_images(root))
+
+
+def printable(path: str) -> str:
+    """A path for one line of a report: no undecodable byte, no line break, no other control character."""
+    shown = path.encode("utf-8", "backslashreplace").decode()
+    return "".join(c if c.isprintable() or c == " " else c.encode("unicode_escape").decode() for c in shown)
+
+
+def _one_folder(
+    folder: Path, entries: list[os.DirEntry[str]], subfolders: list[Path], census: Census
+) -> Iterator[Found | Skipped]:
+    """The pictures of one listing; `subfolders` is filled with those to go into."""
+    texts = {entry.name.lower(): entry for entry in entries if entry.name.lower().endswith(".txt")}
+    others: Counter[str] = Counter()
+    used_texts: set[str] = set()
+    for entry in entries:
+        if entry.name.startswith(".") or entry.name.casefold() in _LEFT_OUT:
+            census.hidden += 1
+            continue
+        stem, extension = os.path.splitext(entry.name)  # noqa: PTH122  a Path for each file is six times as slow
+        is_picture = extension.lower() in PICTURE_EXTENSIONS
+        shown = printable(entry.path)
+        try:
+            is_folder = entry.is_dir(follow_symlinks=False)
+            if entry.is_symlink():
+                if is_picture or _leads_to_folder(entry):
+                    yield Skipped(shown, "symlink", "links are not followed; ingest the folder that it points to")
+                else:
+                    others[extension.lower()] += 1
+            elif (is_folder or is_picture) and not _is_utf8(entry.name):
+                kind = "folder's" if is_folder else "file's"
+                yield Skipped(shown, "name_not_utf8", f"the {kind} name is not valid UTF-8; rename it")
+            elif is_folder:
+                subfolders.append(folder / entry.name)
+            elif not is_picture:
+                if entry.name not in METADATA_NAMES:
+                    others[extension.lower()] += 1
+            else:
+                status = entry.stat(follow_symlinks=False)
+                if not stat.S_ISREG(status.st_mode):
+                    message = "this is a pipe, socket or device and no picture; it is not opened, remove it"
+                    yield Skipped(shown, "special_file", message)
+                    continue
+                sidecar = _sidecar(entry.name, stem, texts)
+                if sidecar is not None:
+                    used_texts.add(sidecar)
+                yield Found(
+                    path=folder / entry.name,
+                    size=status.st_size,
+                    mtime_us=status.st_mtime_ns // 1000,
+                    sidecar=None if sidecar is None else folder / sidecar,
+                )
+        except FileNotFoundError:
+            yield Skipped(shown, "vanished", "the file was there and is gone; run again if it was moved")
+        except OSError as error:
+            message = f"the file cannot be looked at ({error.strerror or error}); check its permissions"
+            yield Skipped(shown, "unreadable", message)
+    others[".txt"] -= len(used_texts)
+    census.others.update({kind.removeprefix("."): count for kind, count in others.items() if count > 0})
+
+
+def _sidecar(name: str, stem: str, texts: dict[str, os.DirEntry[str]]) -> str | None:
+    for candidate in (f"{name}.txt", f"{stem}.txt"):
+        entry = texts.get(candidate.lower())
+        if entry is not None and entry.is_file(follow_symlinks=False):
+            return entry.name
+    return None
+
+
+def _is_utf8(name: str) -> bool:
+    try:
+        name.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _leads_to_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself
+        return False

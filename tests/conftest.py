@@ -1,0 +1,176 @@
+"""A real Weaviate for the session, with a data folder of its own; or the server that WEAVIATE_URL names.
+
+Tests that fill a library start from an empty one (`empty`); tests that only read share the samples (`samples`), which are encoded
+once in a session and stored again when a test before has removed them.
+"""
+
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import weaviate
+from weaviate.classes.data import DataObject
+
+import assembly
+from encoder.load import load_encoder
+from encoder.protocol import Encoder
+from ingest.ledger import Ledger
+from ingest.pipeline import Ingest
+from pictures.open import Limits
+from pictures.thumbnails import ThumbnailStore
+from schema.client import Address, connect
+from schema.collection import Pictures, StorageOptions, delete_library, ensure_pictures, list_pictures, open_pictures
+from schema.errors import NoLibrary
+from schema.local_server import HOST, LocalServer, ServerPlan
+from schema.record import ImageRecord, to_properties
+from settings import PROJECT, Settings
+from tests.colours import ColourEncoder
+
+SAMPLES = PROJECT / "samples"
+SETTINGS = Settings()
+for name in list(os.environ):
+    if name.startswith(("LOUPE_", "WEAVIATE_")):
+        del os.environ[name]  # tests decide their settings themselves
+
+
+def plan(home: Path, **changes: object) -> ServerPlan:
+    """A server of its own, on ports that nobody wished for."""
+    values = {"cache": SETTINGS.loupe_cache, "version": SETTINGS.loupe_weaviate_version, "http_port": 0, "grpc_port": 0}
+    return ServerPlan(home=home, **(values | changes))  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="session")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """LOUPE_HOME of the session."""
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(scope="session")
+def server(home: Path) -> Iterator[LocalServer]:
+    """The session's local server, running."""
+    server = LocalServer(plan(home))
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def address(request: pytest.FixtureRequest) -> Address:
+    if SETTINGS.weaviate_url:
+        return assembly.own_address(SETTINGS)
+    server: LocalServer = request.getfixturevalue("server")
+    running = server.running()
+    assert running is not None
+    return Address(HOST, running.http_port, HOST, running.grpc_port, api_key=server.api_key())
+
+
+@pytest.fixture(scope="session")
+def client(address: Address) -> Iterator[weaviate.WeaviateClient]:
+    client = connect(address)
+    if SETTINGS.weaviate_url and list_pictures(client):
+        client.close()
+        pytest.exit(f"The server {address.url} of WEAVIATE_URL holds a library, which the tests would remove.", 2)
+    yield client
+    delete_library(client)
+    client.close()
+
+
+@pytest.fixture(scope="session")
+def environment(home: Path, address: Address) -> dict[str, str]:
+    """The environment for commands of ours that run as processes of their own."""
+    values = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    values |= {"LOUPE_ENCODER": "specialists", "LOUPE_HOME": str(home), "LOUPE_CACHE": str(SETTINGS.loupe_cache), "PYTHONPATH": str(PROJECT)}
+    if SETTINGS.weaviate_url:
+        values |= {
+            "WEAVIATE_URL": address.url,
+            "WEAVIATE_API_KEY": address.api_key,
+            "WEAVIATE_GRPC_HOST": address.grpc_host,
+            "WEAVIATE_GRPC_PORT": str(address.grpc_port),
+        }
+    return values
+
+
+@pytest.fixture
+def empty(client: weaviate.WeaviateClient) -> weaviate.WeaviateClient:
+    """A server without a library."""
+    delete_library(client)
+    return client
+
+
+@pytest.fixture
+def colours() -> ColourEncoder:
+    return ColourEncoder()
+
+
+@pytest.fixture
+def pictures(empty: weaviate.WeaviateClient, colours: ColourEncoder) -> Pictures:
+    """An empty library for the colour encoder."""
+    return ensure_pictures(empty, colours.identity, StorageOptions())
+
+
+@pytest.fixture(scope="session")
+def specialists() -> Encoder:
+    return load_encoder("specialists")
+
+
+@pytest.fixture(scope="session")
+def thumbnails(home: Path) -> ThumbnailStore:
+    return ThumbnailStore(home / "thumbs")
+
+
+@pytest.fixture(scope="session")
+def _encoded_samples(
+    client: weaviate.WeaviateClient, specialists: Encoder, thumbnails: ThumbnailStore
+) -> list[tuple[ImageRecord, dict[str, list[float]]]]:
+    delete_library(client)
+    pictures = ensure_pictures(client, specialists.identity, StorageOptions())
+    ledger = Ledger(pictures, wait_s=10)
+    report = Ingest(ledger, specialists, thumbnails, limits=Limits()).run(SAMPLES)
+    assert not report.failed, report
+    return [
+        (record, pictures.collection.query.fetch_object_by_id(record.uuid, include_vector=True).vector)
+        for record in ledger.all_records()
+    ]
+
+
+@pytest.fixture
+def samples(
+    client: weaviate.WeaviateClient,
+    specialists: Encoder,
+    _encoded_samples: list[tuple[ImageRecord, dict[str, list[float]]]],
+) -> Pictures:
+    """The library of samples/, encoded by the specialists. For reading; a test that changes it takes `empty` instead."""
+    try:
+        pictures = open_pictures(client)
+        if pictures.identity == specialists.identity:
+            return pictures
+    except NoLibrary:
+        pass
+    delete_library(client)
+    pictures = ensure_pictures(client, specialists.identity, StorageOptions())
+    errors = pictures.collection.data.insert_many(
+        [DataObject(uuid=r.uuid, properties=to_properties(r), vector=v) for r, v in _encoded_samples]
+    ).errors
+    assert not errors
+    return pictures
+
+
+@pytest.fixture
+def python() -> str:
+    return sys.executable
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.default_rng(0)
+
+
+def copy_samples(folder: Path, count: int) -> list[Path]:
+    """The first `count` photographs of samples/, copied into `folder`, without their captions."""
+    folder.mkdir(parents=True, exist_ok=True)
+    names = sorted((SAMPLES / "photos").glob("*.jpg"))[:count]
+    return [Path(shutil.copy2(name, folder)) for name in names]
