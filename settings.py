@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from platformdirs import user_cache_path, user_data_path
 from pydantic import Field, SecretStr, ValidationError, field_validator
@@ -52,22 +53,51 @@ class Settings(BaseSettings):
     @field_validator("weaviate_api_key")
     @classmethod
     def _one_clean_line(cls, key: SecretStr) -> SecretStr:
-        text = key.get_secret_value()
-        if text != text.strip() or any(c in text for c in "\r\n\t\"'"):
-            raise ValueError("the key holds quotes, spaces or a line break; write it bare, on one line")
+        if not all("!" <= c <= "~" and c not in "\"'" for c in key.get_secret_value()):  # it travels in an HTTP header
+            raise ValueError(
+                "the key holds quotes, spaces, a line break or letters outside ASCII; write it bare, on one line"
+            )
         return key
 
-    @field_validator("weaviate_url")
+    @field_validator("weaviate_url", "loupe_clip_inference_api")
     @classmethod
     def _http_address(cls, url: str) -> str:
-        if url and not url.startswith(("http://", "https://")):
-            raise ValueError("the address must start with http:// or https://, for example http://127.0.0.1:8080")
+        if url and not _is_http_address(url):
+            raise ValueError(
+                "the address must be http:// or https:// with a host and perhaps a port, for example http://127.0.0.1:8080"
+            )
         return url.rstrip("/")
+
+    @field_validator("weaviate_grpc_host")
+    @classmethod
+    def _bare_host(cls, host: str) -> str:
+        if any(c == "/" or c.isspace() for c in host):
+            raise ValueError("a bare host name or IP address is needed, for example 127.0.0.1")
+        return host
 
     @field_validator("loupe_home", "loupe_cache")
     @classmethod
     def _absolute(cls, path: Path) -> Path:
-        return path.expanduser().resolve()
+        try:
+            return path.expanduser().resolve()
+        except RuntimeError:  # ~somebody without a home folder, a loop of links
+            raise ValueError("the folder cannot be found; write its whole path") from None
+
+
+def _is_http_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return False
+    bare = parts.path in ("", "/") and not (parts.query or parts.fragment or parts.username or parts.password)
+    return (
+        parts.scheme in ("http", "https")
+        and bool(parts.hostname)
+        and port != 0
+        and bare
+        and not any(map(str.isspace, url))
+    )
 
 
 def read_settings() -> Settings:
@@ -78,4 +108,8 @@ def read_settings() -> Settings:
         lines = [f"{str(e['loc'][0]).upper()}: {e['msg'].removeprefix('Value error, ')}" for e in error.errors()]
         raise SettingsError(
             "These settings cannot be used (environment or .env; .env.example explains them):\n  " + "\n  ".join(lines)
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(
+            f"The file .env cannot be read ({type(error).__name__}). Save it as UTF-8 text that you may read."
         ) from None

@@ -64,11 +64,12 @@ class Census:
         return self.others.total()
 
     def __str__(self) -> str:
-        """ "12 other files (9 mov, 3 pdf) and 2 hidden ones left out", or "" when there was nothing."""
+        """One line, as `12 other files (9 mov, 3 pdf) and 2 hidden ones left out`; empty when there was nothing."""
         parts = []
         if total := self.other_files:
-            kinds = [f"{count} {kind or 'without extension'}" for kind, count in self.others.most_common(5)]
-            kinds += ["…"] if len(self.others) > 5 else []
+            counted = sorted(self.others.items(), key=lambda item: (-item[1], item[0]))
+            kinds = [f"{count} {kind or 'without extension'}" for kind, count in counted[:5]]
+            kinds += ["…"] if len(counted) > 5 else []
             parts.append(f"{total} other file{'s' if total > 1 else ''} ({', '.join(kinds)})")
         if self.hidden:
             parts.append(f"{self.hidden} hidden one{'s' if self.hidden > 1 else ''}")
@@ -122,11 +123,6 @@ def find_images(root: Path, census: Census | None = None) -> Iterator[Found | Sk
         subfolders: list[Path] = []
         yield from _one_folder(folder, entries, subfolders, census)
         pending.extend(reversed(subfolders))
-
-
-def count_images(root: Path) -> int:
-    """How many pictures `find_images` finds, for a progress bar: the same walk, without opening anything."""
-    return sum(isinstance(entry, Found) for entry in find_images(root))
 
 
 def printable(path: str) -> str:

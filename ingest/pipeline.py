@@ -130,7 +130,7 @@ class Ingest:
                     yield found, told, stale
                     continue
                 for record in stale:  # left behind by a run that was cut off between two writes
-                    self._detach(record, str(found.path))
+                    self._detach(record.sha256, str(found.path))
                 self._count_unchanged(self._update_words(current, found, told))
         self._report.left_out = str(census)
 
@@ -148,9 +148,11 @@ class Ingest:
         """Those whose bytes the library does not hold; for the others only their place is stored."""
         for batch in _batched(files, self._batch_size):
             known = self._ledger.by_hash(sorted({item.sha256 for item in batch}))
+            moved = []
             for item in batch:
                 if (record := known.get(item.sha256)) is not None:
                     known[item.sha256] = self._attach(record, item)
+                    moved += [(old.sha256, str(item.found.path)) for old in item.stale if old.sha256 != item.sha256]
                 elif item.sha256 not in self._in_flight:
                     self._in_flight.add(item.sha256)
                     yield item
@@ -159,6 +161,8 @@ class Ingest:
                 else:
                     self._report.copied += 1
                     self._step()
+            for sha256, path in moved:  # after all have found their new places: bytes may have been swapped
+                self._detach(sha256, path)
 
     def _store_all(self, pool: ThreadPoolExecutor, files: Iterator[Hashed]) -> None:
         decoded = self._named(_ahead(pool, self._decode, files, LOOKAHEAD * self._batch_size))
@@ -201,7 +205,7 @@ class Ingest:
             elif item.hashed.stale:
                 self._report.updated += 1
                 for old in item.hashed.stale:
-                    self._detach(old, str(item.hashed.found.path))
+                    self._detach(old.sha256, str(item.hashed.found.path))
             else:
                 self._report.added += 1
             if self._writes:
@@ -248,9 +252,6 @@ class Ingest:
         changed = record.with_places((*(old for old in before if old not in gone), place))
         if self._writes:
             self._ledger.set_places(changed)
-        for old in item.stale:
-            if old.sha256 != record.sha256:
-                self._detach(old, place.path)
         words_changed = self._update_words(changed, item.found, item.words)
         if known_here:
             self._count_unchanged(words_changed)
@@ -264,14 +265,15 @@ class Ingest:
         self._step()
         return changed
 
-    def _detach(self, record: ImageRecord, path: str) -> None:
-        """The record's bytes lie at `path` no longer; one that lies nowhere is removed."""
-        left = record.with_places(tuple(place for place in record.places if place.path != path))
-        if not self._writes:
+    def _detach(self, sha256: str, path: str) -> None:
+        """Those bytes lie at `path` no longer; a picture that lies nowhere is removed."""
+        record = self._ledger.by_hash([sha256]).get(sha256) if self._writes else None
+        if record is None:
             return
+        left = record.with_places(tuple(place for place in record.places if place.path != path))
         self._ledger.set_places(left)
         if not left.places:
-            self._thumbnails.remove(record.sha256)
+            self._thumbnails.remove(sha256)
 
     def _update_words(self, record: ImageRecord, found: Found, told: Words) -> bool:
         """Store caption and tags where what stands beside the file has changed; True when it had."""

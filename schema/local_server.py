@@ -285,12 +285,21 @@ class LocalServer:
         process = psutil.Process(running.process.pid)
         with contextlib.suppress(psutil.NoSuchProcess):
             process.send_signal(signal.SIGTERM)
-            try:
-                process.wait(STOP_TIMEOUT_S)
-            except psutil.TimeoutExpired:
+            if not _ended(running.process, STOP_TIMEOUT_S):
                 log.warning("Weaviate (pid %d) did not end within %d s; killed", process.pid, STOP_TIMEOUT_S)
                 process.kill()
-                process.wait(10)
+                _ended(running.process, 10)
+
+
+def _ended(user: User, timeout_s: float) -> bool:
+    """Waits for a process to end. One that its parent has not fetched yet (a zombie) has ended, so its pid may still be there."""
+    waiting = tenacity.Retrying(
+        retry=tenacity.retry_if_result(bool),
+        wait=tenacity.wait_fixed(0.05),
+        stop=tenacity.stop_after_delay(timeout_s),
+        retry_error_callback=lambda state: True,
+    )
+    return not waiting(lambda: user.alive)
 
 
 COMMON_ENVIRONMENT = {

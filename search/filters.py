@@ -1,4 +1,6 @@
-"""Conditions on a picture's properties: `tag:any=cat,dog`, `taken>=2020`, `!folder=/photos/raw`. Plain data; knows no database.
+"""Conditions on a picture's properties: `tags.any=cat,dog`, `taken>=2020`, `!folder=/photos/raw`.
+
+Plain data; knows no database.
 
 Grammar of one condition (a question's conditions all have to hold):
 
@@ -11,13 +13,13 @@ Grammar of one condition (a question's conditions all have to hold):
     width > 1000   height <= 600   bytes > 1000000
     orientation = landscape             or portrait, square
     captioned = yes                     or no
-    path ~ holiday                      the path contains it
+    path ~ holiday                      the path contains it, in any case; * stands for any characters, ? for one
     camera = Canon EOS 5D   year = 2024   format = JPEG
 """
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Self
 
 from search.errors import FilterError
@@ -30,7 +32,9 @@ TAGS = ("tags", "tags.any", "tags.all", "tags.none")
 FIELDS = (*TEXTS, *TAGS, *DATES, *NUMBERS, *CHOICES, "path")
 COMPARISONS = ("=", ">=", "<=", ">", "<")
 
-_FORM = re.compile(r"\s*(!?)\s*([a-z.]+)\s*(>=|<=|=|>|<|~)\s*(.*?)\s*", re.DOTALL)
+MAX_VALUE = 2000
+_DATE = re.compile(r"[0-9]{4}(-[0-9]{1,2}){0,2}")
+_FORM = re.compile(r"(!?)\s*([a-z.]+)\s*(>=|<=|=|>|<|~)(.*)", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -44,17 +48,21 @@ class Condition:
 
     def __post_init__(self) -> None:
         if self.field not in FIELDS:
-            raise FilterError(f"unknown filter {self.field!r}; known are {', '.join(FIELDS)}")
+            raise FilterError(f"unknown filter {self.field[:40]!r}; known are {', '.join(FIELDS)}")
         allowed = {"path": ("~",)}.get(
             self.field, COMPARISONS if self.field in NUMBERS or self.field in DATES else ("=",)
         )
         if self.operator not in allowed:
             raise FilterError(f"{self.field!r} takes {' '.join(allowed)}, got {self.operator!r} in {str(self)!r}")
+        if len(self.value) > MAX_VALUE:
+            raise FilterError(f"a filter's value has at most {MAX_VALUE} characters, that of {self.field!r} {len(self.value)}")
         if not self.value:
             raise FilterError(f"the filter {str(self)!r} has no value; write for example {self.field}{allowed[0]}...")
+        if not is_text(self.value):
+            raise FilterError(f"the filter {str(self)!r} holds half a character (a lone surrogate); type it again")
         if self.field in CHOICES and self.value not in CHOICES[self.field]:
             raise FilterError(f"{self.field!r} is one of {', '.join(CHOICES[self.field])}, got {self.value!r}")
-        if self.field in NUMBERS and not re.fullmatch(r"\d{1,15}", self.value):
+        if self.field in NUMBERS and not re.fullmatch(r"[0-9]{1,15}", self.value):
             raise FilterError(f"{self.field!r} is compared with a whole number, got {self.value!r}")
         if self.field in DATES:
             date_range(self.value)
@@ -63,11 +71,13 @@ class Condition:
 
     @classmethod
     def parse(cls, text: object) -> Self:
-        match = _FORM.fullmatch(text) if isinstance(text, str) else None
+        match = _FORM.fullmatch(text.strip()) if isinstance(text, str) else None
         if match is None:
-            raise FilterError(f"the filter {text!r} cannot be read; write for example tags.any=cat or taken>=2020-05-01")
+            raise FilterError(
+                f"the filter {repr(text)[:200]} cannot be read; write for example tags.any=cat or taken>=2020-05-01"
+            )
         negated, field, operator, value = match.groups()
-        return cls(field, operator, value, bool(negated))
+        return cls(field, operator, value.strip(), bool(negated))
 
     @property
     def values(self) -> tuple[str, ...]:
@@ -86,14 +96,23 @@ def date_range(text: str) -> tuple[datetime, datetime]:
     """
     parts = text.split("-")
     try:
+        if not _DATE.fullmatch(text):
+            raise ValueError
         year, month, day = [*(int(part) for part in parts), 1, 1][:3]
         start = datetime(year, month, day, tzinfo=UTC)
         if len(parts) == 1:
             return start, start.replace(year=year + 1)
         if len(parts) == 2:
             return start, start.replace(year=year + month // 12, month=month % 12 + 1)
-        if len(parts) == 3:
-            return start, datetime.fromordinal(start.toordinal() + 1).replace(tzinfo=UTC)
+        return start, start + timedelta(days=1)
     except (ValueError, OverflowError):
-        pass
-    raise FilterError(f"{text!r} is not a date; write 2024, 2024-05 or 2024-05-17")
+        raise FilterError(f"{text!r} is not a date; write 2024, 2024-05 or 2024-05-17") from None
+
+
+def is_text(text: str) -> bool:
+    """Whether it can be written as UTF-8: JSON can bring half of a surrogate pair, which no tokenizer takes."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -4,7 +4,6 @@ Knows no encoder and no database. A term's picture is a decoded PIL picture; it 
 an uploaded picture in the session, scripts name a file.
 """
 
-import math
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from typing import Any, Self
 from PIL import Image
 
 from search.errors import QueryError
-from search.filters import Condition
+from search.filters import Condition, is_text
 
 TARGETS = ("image", "caption", "look")
 MAX_LIMIT = 1000
@@ -21,6 +20,8 @@ MAX_WINDOW = 10_000
 """offset + limit may not pass it: Weaviate's own bound (QUERY_MAXIMUM_RESULTS)."""
 MAX_TEXT = 2000
 MAX_TERMS = 64
+MAX_FILTERS = 64
+MAX_WEIGHT = 1000
 
 
 @dataclass(frozen=True)
@@ -40,8 +41,10 @@ class Term:
             raise QueryError("the words are empty; type what the picture shows")
         if self.text is not None and len(self.text) > MAX_TEXT:
             raise QueryError(f"the words have {len(self.text)} characters; at most {MAX_TEXT} are allowed")
-        if not (math.isfinite(self.weight) and 0 < self.weight <= 1000):
-            raise QueryError(f"a term's weight must be above 0 and at most 1000, got {self.weight}")
+        if self.text is not None and not is_text(self.text):
+            raise QueryError(f"the words {self.text[:80]!r} hold half a character (a lone surrogate); type them again")
+        if not 0 < self.weight <= MAX_WEIGHT:  # false for NaN too
+            raise QueryError(f"a term's weight must be above 0 and at most {MAX_WEIGHT}, got {_short(self.weight)}")
 
     @property
     def kind(self) -> str:
@@ -52,8 +55,8 @@ class Term:
 class Query:
     """What `Searcher.search` answers.
 
-    `targets` None means: chosen by the kind of term (see `searcher.DEFAULT_TARGETS`). `words` adds BM25 over caption, tags and
-    file name to the vectors (hybrid search); it needs a text term.
+    `targets` None means: chosen by the kind of term (see `searcher.DEFAULT_TARGETS`). `words` adds BM25 over caption,
+    tags and file name to the vectors (hybrid search); it needs a text term.
     """
 
     terms: tuple[Term, ...]
@@ -67,12 +70,14 @@ class Query:
     def __post_init__(self) -> None:
         if len(self.terms) > MAX_TERMS:
             raise QueryError(f"a question has at most {MAX_TERMS} terms, got {len(self.terms)}")
+        if len(self.filters) > MAX_FILTERS:
+            raise QueryError(f"a question has at most {MAX_FILTERS} filters, got {len(self.filters)}")
         if not 1 <= self.limit <= MAX_LIMIT:
-            raise QueryError(f"limit must be 1 to {MAX_LIMIT}, got {self.limit}")
+            raise QueryError(f"limit must be 1 to {MAX_LIMIT}, got {_short(self.limit)}")
         if self.offset < 0 or self.offset + self.limit > MAX_WINDOW:
             raise QueryError(
-                f"offset must be 0 or more and offset + limit at most {MAX_WINDOW}, got {self.offset} + {self.limit}; "
-                "narrow the question with a filter instead"
+                f"offset must be 0 or more and offset + limit at most {MAX_WINDOW}, got "
+                f"{_short(self.offset)} + {self.limit}; narrow the question with a filter instead"
             )
         if self.words and not self.texts:
             raise QueryError("'words too' needs words; this question has none")
@@ -107,7 +112,7 @@ class Query:
             raise QueryError(f"a question is a JSON object, got {type(data).__name__}")
         known = {"terms", "targets", "filters", "limit", "offset", "words", "facets"}
         if unknown := sorted(set(data) - known):
-            raise QueryError(f"unknown key {unknown[0]!r}; known are {', '.join(sorted(known))}")
+            raise QueryError(f"unknown key {_short(unknown[0])}; known are {', '.join(sorted(known))}")
         terms = data.get("terms", [])
         if not isinstance(terms, list):
             raise QueryError(f"'terms' must be a list, got {type(terms).__name__}")
@@ -131,46 +136,49 @@ class Query:
 def check_targets(targets: Mapping[str, float]) -> None:
     """Raises QueryError for an unknown target, a weight that is no number above 0, or none at all."""
     if unknown := sorted(set(targets) - set(TARGETS)):
-        raise QueryError(f"unknown target {unknown[0]!r}; targets are {', '.join(TARGETS)}")
+        raise QueryError(f"unknown target {_short(unknown[0])}; targets are {', '.join(TARGETS)}")
     for name, weight in targets.items():
-        if isinstance(weight, bool) or not isinstance(weight, int | float) or not math.isfinite(weight) or weight < 0:
-            raise QueryError(f"target {name!r} needs a weight of 0 or more, got {weight!r}")
+        if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 <= weight <= MAX_WEIGHT:
+            raise QueryError(f"target {name!r} needs a weight of 0 to {MAX_WEIGHT}, got {_short(weight)}")
     if not any(targets.values()):
         raise QueryError("every target has weight 0, so nothing can be found; give one of them a weight above 0")
 
 
 def _term_from_json(data: Any) -> Term:
     if not isinstance(data, dict):
-        raise QueryError(f"a term is an object such as {{\"text\": \"cat\"}}, got {data!r}")
+        raise QueryError(f"a term is an object such as {{\"text\": \"cat\"}}, got {_short(data)}")
     if unknown := sorted(set(data) - {"text", "item", "weight"}):
-        raise QueryError(f"unknown key {unknown[0]!r} in a term; known are text, item, weight")
+        raise QueryError(f"unknown key {_short(unknown[0])} in a term; known are text, item, weight")
     weight = data.get("weight", 1.0)
     if isinstance(weight, bool) or not isinstance(weight, int | float):
-        raise QueryError(f"a term's weight must be a number, got {weight!r}")
+        raise QueryError(f"a term's weight must be a number, got {_short(weight)}")
     text, item = data.get("text"), data.get("item")
     if text is not None and not isinstance(text, str):
-        raise QueryError(f"a term's text must be a string, got {text!r}")
-    return Term(text=text, item=None if item is None else parse_uuid(item), weight=float(weight))
+        raise QueryError(f"a term's text must be a string, got {_short(text)}")
+    return Term(text=text, item=None if item is None else parse_uuid(item), weight=weight)
 
 
 def parse_uuid(text: Any) -> uuid.UUID:
     try:
         return uuid.UUID(str(text))
     except ValueError:
-        raise QueryError(f"{text!r} is not the uuid of a picture; copy it from a hit") from None
+        raise QueryError(f"{_short(text)} is not the uuid of a picture; copy it from a hit") from None
+
+
+def _short(value: Any) -> str:
+    """A wrong value as it goes into a message: a question can bring a megabyte of it."""
+    return text if len(text := repr(value)) <= 80 else text[:77] + "..."
 
 
 def _whole(data: Mapping[str, Any], name: str, default: int) -> int:
     value = data.get(name, default)
     if isinstance(value, bool) or not isinstance(value, int):
-        raise QueryError(f"{name!r} must be a whole number, got {value!r}")
+        raise QueryError(f"{name!r} must be a whole number, got {_short(value)}")
     return value
 
 
 def _flag(data: Mapping[str, Any], name: str) -> bool:
     value = data.get(name, False)
     if not isinstance(value, bool):
-        raise QueryError(f"{name!r} must be true or false, got {value!r}")
+        raise QueryError(f"{name!r} must be true or false, got {_short(value)}")
     return value
-
-

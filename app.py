@@ -1,0 +1,61 @@
+"""streamlit run app.py: the web app and its HTTP API. A switchboard: parts are chosen here, nothing is computed."""
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import streamlit as st
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+
+import assembly
+from app_pages import api, files
+from app_pages.connection import Connection
+from app_pages.headers import SecurityHeaders
+from app_pages.ingestion import Ingestion
+from app_pages.parts import Parts, install
+from ingest.roots import Roots
+from settings import PROJECT, Settings, read_settings
+
+
+def connection(settings: Settings) -> Connection:
+    if settings.weaviate_url:
+        return Connection(lambda: assembly.own_address(settings), lambda: assembly.encoder(settings))
+    server = assembly.local_server(settings)
+    return Connection(
+        lambda: assembly.local_address(server, server.join()), lambda: assembly.encoder(settings), server.leave
+    )
+
+
+def assemble(settings: Settings) -> Parts:
+    return Parts(
+        connection=connection(settings),
+        thumbnails=assembly.thumbnails(settings),
+        ingestion=Ingestion(settings.loupe_home, PROJECT),
+        roots=Roots(settings.loupe_home).all,
+        limits=assembly.limits(settings),
+        max_upload_mb=settings.loupe_max_upload_mb,
+        samples=PROJECT / "samples",
+        home=settings.loupe_home,
+    )
+
+
+@asynccontextmanager
+async def lifespan(_app: st.App) -> AsyncIterator[None]:
+    parts.connection.start()
+    yield
+    parts.connection.close()
+
+
+logging.getLogger("app_pages").setLevel(logging.INFO)
+parts = assemble(read_settings())
+install(parts)
+app = st.App(
+    PROJECT / "app_pages" / "main.py",
+    routes=[*api.routes(parts), *files.routes(parts)],
+    middleware=[
+        Middleware(SecurityHeaders),
+        Middleware(TrustedHostMiddleware, allowed_hosts=st.get_option("server.allowedHosts") or ["*"]),
+    ],
+    lifespan=lifespan,
+)

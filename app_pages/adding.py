@@ -1,0 +1,144 @@
+"""Bringing pictures in: the field for a folder, the samples, how far it is, what it did. Shared by both pages.
+
+The work is a process of its own (`Ingestion`); here it is only watched.
+"""
+
+from functools import partial
+from typing import Any
+
+import streamlit as st
+
+from app_pages.parts import Parts
+from app_pages.plain import plain
+from ingest.status import Status
+
+POLL_S = 2
+COUNTS = {
+    "added": "added",
+    "updated": "updated",
+    "renamed": "renamed",
+    "copied": "copies of known pictures",
+    "removed": "removed",
+    "unchanged": "unchanged",
+    "missing": "gone from the folder",
+    "offline": "out of reach, kept",
+}
+FAILURES = {"unreadable": "could not be read", "rejected": "could not be stored", "skipped": "left out by rule"}
+
+
+def first_pictures(parts: Parts) -> None:
+    """The page of an empty library."""
+    with st.container(key="landing"):
+        st.title("There are no pictures yet", anchor=False)
+        st.caption("Loupe reads your folders and leaves every file where it is and as it is.")
+        if progress(parts):
+            return
+        st.button(
+            "Try the sample pictures", type="primary", icon=":material/photo_library:", key="samples",
+            on_click=parts.ingestion.start, args=(str(parts.samples),),
+        )  # fmt: skip
+        folder_form(parts)
+        _wait_for_others(parts)
+
+
+def folder_form(parts: Parts) -> None:
+    with st.form("add-folder", border=False), st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        st.text_input("A folder of pictures", key="folder", placeholder="/home/me/Pictures", icon=":material/folder:")
+        st.form_submit_button("Add the folder", on_click=_add, args=(parts,), disabled=parts.ingestion.running)
+
+
+def _add(parts: Parts) -> None:
+    if folder := st.session_state["folder"].strip():
+        parts.ingestion.start(folder)
+
+
+def progress(parts: Parts) -> bool:
+    """Draws the running ingest, and whether one runs. The page is drawn anew when it ends."""
+    if parts.ingestion.running:
+        _watch(parts)
+        return True
+    if failure := parts.ingestion.failure():
+        st.error(plain(failure), icon=":material/error:")
+    return False
+
+
+@st.fragment(run_every=POLL_S)
+def _watch(parts: Parts) -> None:
+    if not parts.ingestion.running:
+        st.cache_data.clear()
+        st.rerun()
+    status = parts.ingestion.status()
+    if status is None:
+        st.progress(0.0, "Starting: the encoder is being loaded")
+        return
+    st.progress(min(status.done / status.total, 1.0) if status.total else 0.0, _text(status))
+
+
+@st.fragment(run_every=POLL_S)
+def _wait_for_others(parts: Parts) -> None:
+    """An ingest that was started from a shell."""
+    if parts.ingestion.running:
+        st.rerun()
+
+
+def _text(status: Status) -> str:
+    failed = f", {status.failed:,} could not be read" if status.failed else ""
+    return f"{plain(status.folder)}: {status.done:,} of {status.total:,} files, {status.encoded:,} encoded{failed}"
+
+
+def last_report(parts: Parts) -> None:
+    """What the last ingest did, and what can be done about it."""
+    status = parts.ingestion.status()
+    if status is None:
+        return
+    if status.died or status.error:
+        reason = status.error or "it ended without a word (killed, or the machine went down)"
+        st.warning(f"The last ingest of {plain(status.folder)} ended early: {plain(reason)}", icon=":material/error:")
+        return
+    report: dict[str, Any] = status.report or {}
+    counts = [f"{report[name]:,} {label}" for name, label in COUNTS.items() if report.get(name)]
+    counts += [f"{len(report[name]):,} {label}" for name, label in FAILURES.items() if report.get(name)]
+    speed = f", {report.get('images_per_second', 0):g} pictures a second" if report.get("encoded") else ""
+    st.caption(
+        f"Last time, {plain(status.folder)}: {', '.join(counts) or 'nothing to do'}, "
+        + f"in {report.get('seconds', 0):.1f} s{speed}."
+        + (" It was interrupted." if report.get("interrupted") else "")
+    )
+    _failures(report)
+    if missing := report.get("missing", 0):
+        st.button(
+            f"Remove the {missing:,} whose files are gone", key="prune", icon=":material/delete_sweep:",
+            on_click=partial(st.session_state.__setitem__, "confirming", True),
+        )  # fmt: skip
+        if st.session_state.get("confirming"):
+            _confirm(status.folder, missing, parts)
+
+
+def _failures(report: dict[str, Any]) -> None:
+    rows = [
+        {"File": failure["path"], "What happened": label, "Why": failure["reason"]}
+        for name, label in FAILURES.items()
+        for failure in report.get(name, ())
+    ]
+    rows += [{"File": "", "What happened": "warning", "Why": warning} for warning in report.get("warnings", ())]
+    if rows:
+        with st.expander(f"{len(rows):,} to look at", icon=":material/report:", expanded=len(rows) <= 5):
+            st.dataframe(rows, hide_index=True)
+
+
+def _settle() -> None:
+    st.session_state["confirming"] = False
+
+
+@st.dialog("Remove from the library?", on_dismiss=_settle)
+def _confirm(folder: str, missing: int, parts: Parts) -> None:
+    count = "1 picture" if missing == 1 else f"{missing:,} pictures"
+    st.write(f"{count} of {plain(folder)} will leave the library, because the files are gone. No file is touched.")
+    with st.container(horizontal=True):
+        st.button(f"Remove {count}", type="primary", key="prune-yes", on_click=_prune, args=(folder, parts))
+        st.button("Keep them", key="prune-no", on_click=_settle)
+
+
+def _prune(folder: str, parts: Parts) -> None:
+    _settle()
+    parts.ingestion.start(folder, ["--prune", "--yes"])

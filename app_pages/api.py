@@ -1,0 +1,193 @@
+"""The HTTP API: /api/search, what it says of itself at /api, and /healthz. Knows no page."""
+
+import json
+from collections.abc import AsyncGenerator, Mapping
+from functools import partial
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import urlsplit
+
+from anyio import move_on_after, to_thread
+from starlette.datastructures import FormData, UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from app_pages.parts import Parts
+from app_pages.question import PARAMETERS, Question
+from encoder.protocol import EncoderError
+from pictures.open import PictureError, open_image
+from schema.errors import SchemaError
+from search.command import QUERY_SIDE
+from search.errors import QueryError, SearchError
+from search.query import Query
+
+MAX_JSON_BYTES = 1_000_000
+FORM_BYTES = 200_000
+"""What a form may hold beside its picture."""
+HEALTH_TIMEOUT_S = 2.0
+ABOUT = """\
+Loupe's HTTP API
+
+GET /api/search?q=red+bicycle
+    q         words; may be repeated
+    like      uuid of a picture of the library; may be repeated
+    target    what counts: image=1 (what it shows), look=1 (how it looks), caption=.5 (what it says); may be repeated
+    filter    folder=/photos, tags.any=cat,dog, taken>=2020-05, !camera=X, path~holiday, width>1000; may be repeated
+    limit     1 to 1000 (24)          offset    0 or more; offset + limit at most 10000
+    words     1: match the words themselves as well (BM25)
+    facets    1: count folders, tags, years and cameras
+
+POST /api/search, application/json
+    {"terms": [{"text": "red bicycle"}, {"item": "<uuid>", "weight": 0.5}], "targets": {"image": 1, "caption": 0.5},
+     "filters": ["year=2024"], "limit": 24, "offset": 0, "words": false, "facets": false}
+
+POST /api/search, multipart/form-data
+    the names of GET, and a file named image:   curl -F image=@cat.jpg -F limit=5 http://127.0.0.1:8501/api/search
+
+Answer: {"hits": [{"uuid", "path", "similarity", "caption", "tags", "thumbnail", ...}], "total", "took_ms", ...}
+    400 {"error": a sentence}   what was asked cannot be answered as it stands
+    413, 415, 403               too large, another content type, another site's page asked
+    503 {"error": a sentence}   Weaviate or the encoder is away; ask again
+
+GET /app/static/thumbs/<sha256>   a thumbnail         GET /originals/<uuid>   the picture
+GET /healthz                      200 when questions can be answered, else 503 and the reason
+"""
+
+
+class Refused(Exception):
+    """A request that is not even read."""
+
+    def __init__(self, status: HTTPStatus, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+def routes(parts: Parts) -> list[BaseRoute]:
+    return [
+        Route("/api", about, methods=["GET"]),
+        Route("/api/search", partial(search, parts), methods=["GET", "POST"]),
+        Route("/healthz", partial(health, parts), methods=["GET"]),
+    ]
+
+
+async def about(request: Request) -> Response:
+    return PlainTextResponse(ABOUT)
+
+
+async def health(parts: Parts, request: Request) -> Response:
+    """GET /healthz: answers within HEALTH_TIMEOUT_S whatever Weaviate does."""
+    problem = f"Weaviate did not answer within {HEALTH_TIMEOUT_S:g} s."
+    with move_on_after(HEALTH_TIMEOUT_S):
+        problem = await to_thread.run_sync(_problem, parts, abandon_on_cancel=True)
+    if problem:
+        state = "unavailable" if parts.connection.encoder_loaded else "starting"
+        return JSONResponse({"status": state, "error": problem}, status_code=HTTPStatus.SERVICE_UNAVAILABLE)
+    return JSONResponse({"status": "ok"})
+
+
+def _problem(parts: Parts) -> str:
+    try:
+        parts.connection.check()
+    except (SchemaError, EncoderError) as error:
+        return str(error)
+    return ""
+
+
+async def search(parts: Parts, request: Request) -> Response:
+    """GET and POST /api/search, see ABOUT."""
+    try:
+        if request.method != "POST":
+            query = _query_of(_lists(request.query_params.multi_items()), None, parts)
+        else:
+            _refuse_foreign(request)
+            query = await _posted(request, parts)
+        return JSONResponse(await to_thread.run_sync(_answer, parts, query))
+    except Refused as error:
+        return _error(error, error.status)
+    except (QueryError, PictureError) as error:
+        return _error(error, HTTPStatus.BAD_REQUEST)
+    except (SearchError, SchemaError, EncoderError) as error:
+        return _error(error, HTTPStatus.SERVICE_UNAVAILABLE)
+
+
+def _answer(parts: Parts, query: Query) -> dict[str, Any]:
+    return parts.connection.searcher().search(query).to_json()
+
+
+def _error(error: Exception, status: HTTPStatus) -> Response:
+    return JSONResponse({"error": str(error)}, status_code=status)
+
+
+def _refuse_foreign(request: Request) -> None:
+    """Browsers name the page that posts. Another site's page must not make this machine work, or upload to it."""
+    origin = request.headers.get("origin")
+    if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
+        raise Refused(HTTPStatus.FORBIDDEN, f"A page of {origin[:200]} may not ask here; pages of this server may.")
+
+
+async def _posted(request: Request, parts: Parts) -> Query:
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind == "application/json":
+        body = b"".join([chunk async for chunk in _bounded(request, MAX_JSON_BYTES)])
+        try:
+            return Query.from_json(json.loads(body))
+        except (ValueError, RecursionError) as error:
+            if isinstance(error, QueryError):
+                raise
+            raise QueryError(f"the body is not JSON ({str(error)[:200]})") from None
+    if kind == "multipart/form-data":
+        most = int(parts.max_upload_mb * 1e6) + FORM_BYTES
+        try:
+            form = await MultiPartParser(request.headers, _bounded(request, most), max_files=1, max_fields=200).parse()
+        except (MultiPartException, KeyError) as error:
+            raise QueryError(f"the form cannot be read ({error})") from None
+        try:
+            return await _form_query(form, parts)
+        finally:
+            await form.close()
+    raise Refused(
+        HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+        f"POST application/json or multipart/form-data, got {kind[:100] or 'no content type'!r}; see /api",
+    )
+
+
+async def _form_query(form: FormData, parts: Parts) -> Query:
+    file = form.get("image")
+    data = await file.read() if isinstance(file, UploadFile) else None
+    if data is None and "image" in form:
+        raise QueryError("'image' must be a file, got text")
+    fields = _lists([(name, value) for name, value in form.multi_items() if isinstance(value, str)])
+    return await to_thread.run_sync(_query_of, fields, data, parts)
+
+
+def _query_of(params: Mapping[str, list[str]], picture: bytes | None, parts: Parts) -> Query:
+    if unknown := sorted(set(params) - set(PARAMETERS)):
+        raise QueryError(f"unknown parameter {unknown[0][:40]!r}; known are {', '.join(PARAMETERS)}")
+    images = [] if picture is None else [open_image(picture, parts.upload_limits, QUERY_SIDE).image]
+    return Question.from_params(params).query(images)
+
+
+async def _bounded(request: Request, most: int) -> AsyncGenerator[bytes, None]:
+    """The body, as long as it has at most `most` bytes: what is sent beyond is not read."""
+    too_large = Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"A request may have {most / 1e6:g} MB at most.")
+    length = request.headers.get("content-length", "")
+    if length.isdecimal() and len(length) < 20 and int(length) > most:
+        raise too_large
+    read = 0
+    try:
+        async for chunk in request.stream():
+            read += len(chunk)
+            if read > most:
+                raise too_large
+            yield chunk
+    except ClientDisconnect:
+        raise QueryError("the request ended early") from None
+
+
+def _lists(pairs: list[tuple[str, str]]) -> dict[str, list[str]]:
+    lists: dict[str, list[str]] = {}
+    for name, value in pairs:
+        lists.setdefault(name, []).append(value)
+    return lists

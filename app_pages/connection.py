@@ -1,0 +1,153 @@
+"""The process's one connection to Weaviate and its one encoder, shared by every session and route.
+
+Knows no page, and not where the server is: how to get its address, and how to load the encoder, is handed in. Whatever
+happens to the server, the next question finds it again.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from contextlib import closing, suppress
+from typing import Any
+
+from encoder.protocol import Encoder, EncoderError
+from schema.client import Address, connect
+from schema.collection import ALIAS, open_pictures
+from schema.errors import NoLibrary, SchemaError, ServerError, Unreachable
+from search.searcher import Searcher
+
+RETRY_S = 1.0
+"""A failure is told to everybody who asks within this time; only then is it tried again."""
+log = logging.getLogger(__name__)
+
+
+class Connection:
+    """Thread-safe. `find_address` may start a server, `let_go` ends what it started."""
+
+    def __init__(
+        self,
+        find_address: Callable[[], Address],
+        load_encoder: Callable[[], Encoder],
+        let_go: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._find_address = find_address
+        self._load_encoder = load_encoder
+        self._let_go = let_go
+        self._encoder: Future[Encoder] = Future()
+        self._loading = threading.Lock()
+        self._lock = threading.Lock()
+        self._client: Any = None
+        self._searcher: Searcher | None = None
+        self._remedy = ""
+        self._failure: tuple[float, SchemaError] | None = None
+
+    def start(self) -> None:
+        """Load the encoder and reach the server in the background, so that the first question need not wait."""
+        for task in (self._load, self._reach):
+            threading.Thread(target=task, name=task.__name__, daemon=True).start()
+
+    def close(self) -> None:
+        with self._lock:
+            self._drop()
+            self._let_go()
+
+    @property
+    def encoder_loaded(self) -> bool:
+        return self._encoder.done()
+
+    def encoder(self) -> Encoder:
+        """Waits until it is loaded. Raises EncoderError."""
+        self._load()
+        return self._encoder.result()
+
+    def searcher(self) -> Searcher:
+        """Of the live library; waits for the encoder. Raises SchemaError and EncoderError."""
+        with self._lock:
+            live = self._live_name()
+        encoder = self.encoder()
+        with self._lock:
+            if self._searcher is None or self._searcher.pictures.name != live or self._client is None:
+                pictures = self._asked(lambda: open_pictures(self._connected(), encoder.identity))
+                self._searcher = Searcher(pictures, encoder, self._remedy)
+            return self._searcher
+
+    def check(self) -> None:
+        """Raises what `searcher` would, and EncoderError while the encoder is being loaded. An empty server is well."""
+        if not self._encoder.done():
+            raise EncoderError("The encoder is being loaded; this takes some seconds after the start.")
+        with suppress(NoLibrary):
+            self.searcher()
+
+    def _load(self) -> None:
+        with self._loading:
+            if self._encoder.done():
+                return
+            try:
+                encoder = self._load_encoder()
+                encoder.encode_texts(["a picture"])  # the first words through a model are slow
+                self._encoder.set_result(encoder)
+            except EncoderError as error:
+                self._encoder.set_exception(error)
+            except Exception as error:
+                log.exception("the encoder could not be loaded")
+                self._encoder.set_exception(
+                    EncoderError(f"The encoder could not be loaded ({type(error).__name__}: {error}); see the log.")
+                )
+
+    def _reach(self) -> None:
+        with self._lock:
+            try:
+                self._live_name()
+            except SchemaError as error:
+                log.warning("%s", error)
+
+    def _live_name(self) -> str:
+        """The collection behind the alias: shows at once that the server is there, and that the alias was switched."""
+        current = self._asked(lambda: self._connected().alias.get(alias_name=ALIAS))
+        if current is None:
+            self._searcher = None
+            raise NoLibrary("There is no library yet. Make one with: python -m ingest FOLDER")
+        return str(current.collection)
+
+    def _asked(self, ask: Callable[[], Any]) -> Any:
+        """The answer, over a new connection where the old one is dead."""
+        if self._failure is not None and time.monotonic() - self._failure[0] < RETRY_S:
+            raise self._failure[1]
+        try:
+            try:
+                return ask()
+            except SchemaError:
+                raise
+            except Exception:  # whatever a dead connection raises: httpx, gRPC, the client's own
+                self._drop()
+                return ask()
+        except (Unreachable, ServerError) as error:
+            self._fail(error)
+            raise
+        except SchemaError:
+            raise
+        except Exception as error:
+            log.warning("Weaviate did not answer: %s: %s", type(error).__name__, str(error).partition("\n")[0])
+            failure = Unreachable(f"Weaviate did not answer. {self._remedy}.")
+            self._fail(failure)
+            raise failure from error
+
+    def _connected(self) -> Any:
+        if self._client is None:
+            address = self._find_address()
+            self._remedy = address.remedy
+            self._client = connect(address)
+        return self._client
+
+    def _fail(self, failure: SchemaError) -> None:
+        self._drop()
+        self._failure = (time.monotonic(), failure)
+
+    def _drop(self) -> None:
+        self._searcher = None
+        if (client := self._client) is not None:
+            self._client = None
+            with suppress(Exception), closing(client):
+                pass

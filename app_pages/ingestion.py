@@ -1,0 +1,72 @@
+"""Starts `python -m ingest` in a process of its own, so that no page waits for it. Knows no widget and no database."""
+
+import subprocess
+import sys
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+from ingest.status import Status, StatusFile
+
+LAST_WORDS = 4000
+
+
+class Ingestion:
+    """One for the process; thread-safe. Sees an ingest that was started from a shell too."""
+
+    def __init__(self, home: Path, project: Path) -> None:
+        self._home = home
+        self._project = project
+        self._file = StatusFile(home)
+        self._log = home / "ingest-app.log"
+        self._process: subprocess.Popen[bytes] | None = None
+        self._lock = threading.Lock()
+
+    def start(self, folder: str, options: Sequence[str] = ()) -> None:
+        """Does nothing while one runs."""
+        with self._lock:
+            if self._alive():
+                return
+            self._home.mkdir(parents=True, exist_ok=True)
+            command = [sys.executable, "-m", "ingest", *options, "--", folder]
+            with self._log.open("wb") as output:
+                # A session of its own: it goes on when the app is stopped, and ctrl-C at the app does not reach it.
+                self._process = subprocess.Popen(
+                    command,
+                    cwd=self._project,
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=output,
+                    start_new_session=True,
+                )
+
+    @property
+    def running(self) -> bool:
+        """Ours, also before it has said a word; or another process's."""
+        with self._lock:
+            alive = self._alive()
+        status = self._file.read()
+        return alive or (status is not None and status.running)
+
+    def status(self) -> Status | None:
+        """Of the last or the running ingest, whoever started it; None while ours has not yet begun to count."""
+        status = self._file.read()
+        with self._lock:
+            if self._process is not None and self._alive() and (status is None or status.pid != self._process.pid):
+                return None
+        return status
+
+    def failure(self) -> str:
+        """What ours said when it could not start or ended early; "" otherwise."""
+        with self._lock:
+            process = self._process
+        if process is None or process.poll() in (None, 0, 1, 130):
+            return ""
+        text = self._log.read_bytes()[-LAST_WORDS:].decode("utf-8", "replace") if self._log.exists() else ""
+        lines = [line for line in text.splitlines() if line.strip()]
+        if not lines or any(line.startswith("Traceback") for line in lines):
+            return f"The ingest ended early (exit code {process.returncode}). Its log: {self._log}"
+        return lines[-1]
+
+    def _alive(self) -> bool:
+        return self._process is not None and self._process.poll() is None

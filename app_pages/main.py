@@ -1,0 +1,37 @@
+"""The Streamlit script, run at every redraw: which pages there are. app.py installed what they need."""
+
+from functools import partial
+from pathlib import Path
+
+import streamlit as st
+
+from app_pages.library_page import library_page
+from app_pages.parts import installed
+from app_pages.search_page import search_page
+
+HERE = Path(__file__).parent
+
+st.set_page_config(page_title="Loupe", page_icon=str(HERE / "icon.svg"), layout="wide")
+st.logo(str(HERE / "icon.svg"))
+st.html(HERE / "style.css")
+page = st.navigation(
+    [
+        st.Page(
+            partial(search_page, installed()),
+            title="Search",
+            icon=":material/search:",
+            url_path="search",
+            default=True,
+            help="Find pictures by words or by another picture.",
+        ),
+        st.Page(
+            partial(library_page, installed()),
+            title="Library",
+            icon=":material/photo_library:",
+            url_path="library",
+            help="What is in the library; add folders and bring them up to date.",
+        ),
+    ],
+    position="top",
+)
+page.run()

@@ -1,0 +1,43 @@
+"""What app.py puts together, once in a process, for pages and routes. Knows how none of it is made."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from app_pages.connection import Connection
+from app_pages.ingestion import Ingestion
+from pictures.open import Limits
+from pictures.thumbnails import ThumbnailStore
+
+
+@dataclass(frozen=True)
+class Parts:
+    connection: Connection
+    thumbnails: ThumbnailStore
+    ingestion: Ingestion
+    roots: Callable[[], Sequence[Path]]
+    """The folders that were ingested on this machine: the only ones whose originals are shown."""
+    limits: Limits
+    """Of the library's own files."""
+    max_upload_mb: float
+    samples: Path
+    home: Path
+
+    @property
+    def upload_limits(self) -> Limits:
+        """Of a picture that asks."""
+        return Limits(self.limits.max_megapixels, self.max_upload_mb)
+
+
+_installed: list[Parts] = []
+
+
+def install(parts: Parts) -> None:
+    _installed[:] = [parts]
+
+
+def installed() -> Parts:
+    """Raises RuntimeError when the script was started without app.py."""
+    if not _installed:
+        raise RuntimeError("Start the app with: streamlit run app.py")
+    return _installed[0]

@@ -1,0 +1,37 @@
+"""What a page shows while it cannot work: the encoder is being loaded, Weaviate is away. It goes on by itself."""
+
+import streamlit as st
+
+from app_pages.parts import Parts
+from app_pages.plain import sentence
+from encoder.protocol import EncoderError
+from schema.errors import NoLibrary, SchemaError, Unreachable
+from search.searcher import Searcher
+
+POLL_S = 2
+
+
+def wait_for_searcher(parts: Parts) -> Searcher:
+    """Raises what `Connection.searcher` raises."""
+    if parts.connection.encoder_loaded:
+        return parts.connection.searcher()
+    with st.spinner("Starting: the encoder is being loaded. This takes some seconds, once."):
+        return parts.connection.searcher()
+
+
+def show(error: Exception, parts: Parts) -> None:
+    """The sentence; the page comes back when the cause is gone."""
+    st.error(sentence(error), icon=":material/cloud_off:" if isinstance(error, Unreachable) else ":material/error:")
+    st.caption("This page looks again every two seconds and goes on by itself.")
+    _poll(parts)
+
+
+@st.fragment(run_every=POLL_S)
+def _poll(parts: Parts) -> None:
+    try:
+        parts.connection.searcher()
+    except NoLibrary:
+        pass
+    except (SchemaError, EncoderError):
+        return
+    st.rerun()

@@ -1,0 +1,77 @@
+"""Small JPEGs on disk, named by the SHA-256 of the original's bytes. Knows no database; a name is never a path."""
+
+import contextlib
+import io
+import re
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image
+
+SIDE = 384
+QUALITY = 80
+_NAME = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True)
+class ThumbnailStore:
+    """Thumbnails lie at root/ab/cd/<sha256>.jpg; 65,536 folders keep each one small in a library of millions."""
+
+    root: Path
+
+    def path_of(self, sha256: str) -> Path:
+        """Raises ValueError for anything but 64 lower-case hex digits."""
+        if not _NAME.fullmatch(sha256):
+            raise ValueError(f"a thumbnail is named by 64 lower-case hex digits, got {sha256[:80]!r}")
+        return self.root / sha256[:2] / sha256[2:4] / f"{sha256}.jpg"
+
+    def write(self, sha256: str, image: Image.Image) -> Path:
+        """Keep `image` (RGB, upright) within 384 x 384, unless it is there already.
+
+        Raises OSError when the disk is full; nothing half-written stays behind.
+        """
+        path = self.path_of(sha256)
+        if path.exists():
+            return path
+        encoded = (
+            io.BytesIO()
+        )  # Pillow writes into a file itself, and takes a write that a full disk cut short for done
+        _fit(image).save(encoded, "JPEG", quality=QUALITY)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f".{sha256}.{uuid.uuid4().hex}.tmp")
+        try:
+            with temporary.open("xb") as file:
+                file.write(encoded.getvalue())
+            temporary.replace(path)  # the name appears with the whole content or not at all
+        finally:
+            with contextlib.suppress(OSError):
+                temporary.unlink(missing_ok=True)
+        return path
+
+    def find(self, name: str) -> Path | None:
+        """The file to serve for a name that a stranger sent; None unless it is one of ours inside `root`."""
+        if not _NAME.fullmatch(name):
+            return None
+        try:
+            path, root = self.path_of(name).resolve(strict=True), self.root.resolve(strict=True)
+        except (OSError, RuntimeError):  # RuntimeError: a loop of links, on Python 3.11 and 3.12
+            return None
+        return path if path.is_relative_to(root) and path.is_file() else None
+
+    def remove(self, sha256: str) -> None:
+        self.path_of(sha256).unlink(missing_ok=True)
+
+    def clear(self) -> None:
+        """Remove every thumbnail, and nothing else that may lie in `root`."""
+        for path in self.root.glob("[0-9a-f][0-9a-f]/[0-9a-f][0-9a-f]/*.jpg"):
+            if _NAME.fullmatch(path.stem):
+                path.unlink(missing_ok=True)
+
+
+def _fit(image: Image.Image) -> Image.Image:
+    scale = min(1.0, SIDE / max(image.size))
+    size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+    if size != image.size:
+        image = image.resize(size, Image.Resampling.LANCZOS, reducing_gap=2.0)
+    return image if image.mode == "RGB" else image.convert("RGB")

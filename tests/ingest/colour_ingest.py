@@ -1,0 +1,36 @@
+"""The ingest command with the colour encoder in place of a model: starts in a second, so that it can be killed often.
+
+COLOUR_DELAY_S is slept for each picture that is encoded; COLOUR_LOG gets a line for each.
+"""
+
+import os
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from PIL import Image
+
+import assembly
+import exits
+from encoder.protocol import Embeddings
+from ingest.__main__ import main
+from ingest.command import parse_arguments
+from tests.colours import ColourEncoder
+
+
+class SlowColours(ColourEncoder):
+    def encode_images(self, images: Sequence[Image.Image]) -> dict[str, Embeddings]:
+        if log := os.environ.get("COLOUR_LOG"):
+            with Path(log).open("a") as file:
+                file.write("picture\n" * len(images))
+        time.sleep(float(os.environ.get("COLOUR_DELAY_S", "0")) * len(images))
+        return super().encode_images(images)
+
+
+if __name__ == "__main__":
+    encoder = SlowColours(os.environ.get("COLOUR_REVISION", "1"))
+    assembly.encoder = lambda settings: encoder
+    arguments = parse_arguments()
+    print("ready", file=sys.stderr, flush=True)
+    exits.run(lambda: main(arguments))

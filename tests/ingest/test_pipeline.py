@@ -1,0 +1,418 @@
+"""One folder through the pipeline into a real Weaviate, again and again, with counts that can be worked out by hand."""
+
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ingest.ledger import Ledger
+from ingest.pipeline import Ingest
+from ingest.prune import find_losses, prune
+from ingest.report import IngestReport
+from pictures.open import Limits
+from pictures.thumbnails import ThumbnailStore
+from schema.collection import Pictures
+from schema.record import ImageRecord, Place, sha256_of
+from tests.colours import ColourEncoder
+from tests.ingest.paint import paint, paint_many
+
+Run = Callable[..., IngestReport]
+COUNTS = ("added", "updated", "renamed", "copied", "unchanged", "removed", "missing", "offline", "encoded")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def ledger(pictures: Pictures) -> Ledger:
+    return Ledger(pictures, wait_s=10)
+
+
+@pytest.fixture
+def run(ledger: Ledger, colours: ColourEncoder, tmp_path: Path) -> Run:
+    thumbnails = ThumbnailStore(tmp_path / "thumbs")
+
+    def run(folder: Path, *, remove: bool = False, agreed: bool = True, dry_run: bool = False) -> IngestReport:
+        ingest = Ingest(ledger, colours, thumbnails, limits=Limits(), batch_size=4, dry_run=dry_run)
+        report = ingest.run(folder)
+        prune(ledger, thumbnails, find_losses(ledger, folder), report, remove=remove, agreed=lambda question: agreed)
+        return report
+
+    return run
+
+
+def counts(report: IngestReport) -> dict[str, int]:
+    """The counts that are not 0."""
+    return {name: getattr(report, name) for name in COUNTS if getattr(report, name)}
+
+
+def stored(pictures: Pictures) -> dict[str, ImageRecord]:
+    """Path -> record, for every place."""
+    records = list(Ledger(pictures, wait_s=10).all_records())
+    return {place.path: record for record in records for place in record.places}
+
+
+def vectors(pictures: Pictures, record: ImageRecord) -> dict[str, list[float]]:
+    return pictures.collection.query.fetch_object_by_id(record.uuid, include_vector=True).vector
+
+
+def test_row_1_good_files_are_stored_and_a_broken_one_is_named(run: Run, folder: Path, pictures: Pictures) -> None:
+    """Row 1: 20 good files and an empty one: 20 objects, and the report lists the one, with its reason."""
+    paint_many(folder, 20)
+    (folder / "0-byte.jpg").write_bytes(b"")
+    report = run(folder)
+    assert counts(report) == {"added": 20, "encoded": 20}
+    [failure] = report.unreadable
+    assert failure.path == str(folder / "0-byte.jpg")
+    assert failure.reason.startswith("empty: ")
+    assert len(stored(pictures)) == 20
+
+
+def test_row_42_a_folder_ingested_three_times_is_stored_once(run: Run, folder: Path, colours: ColourEncoder) -> None:
+    """Row 42: the second and third run encode nothing."""
+    paint_many(folder, 10)
+    assert [counts(run(folder)) for _ in range(3)] == [{"added": 10, "encoded": 10}, {"unchanged": 10}, {"unchanged": 10}]
+    assert colours.pictures_encoded == 10
+
+
+def test_row_42_the_same_bytes_under_five_names_are_one_object(run: Run, folder: Path, pictures: Pictures) -> None:
+    """Row 42, invariant I2: one object with five places, encoded once, whichever batch the copies fall into."""
+    original = paint(folder / "0.png", seed=1)
+    for number in range(1, 5):
+        shutil.copy(original, folder / f"{number * 3}.png")
+    paint_many(folder / "between", 9)
+    assert counts(run(folder)) == {"added": 10, "copied": 4, "encoded": 10}
+    places = stored(pictures)
+    assert len({record.uuid for record in places.values()}) == 10
+    assert len(places[str(original)].places) == 5
+    assert counts(run(folder)) == {"unchanged": 14}
+
+
+def test_row_43_edited_renamed_moved_deleted(run: Run, folder: Path, pictures: Pictures) -> None:
+    """Row 43: an edit is encoded again, a new name or folder is not, and a deleted file is removed when asked to."""
+    paths = paint_many(folder, 8)
+    run(folder)
+    paint(paths[0], "blue", seed=900)
+    paths[1].rename(folder / "renamed.png")
+    (folder / "sub").mkdir()
+    paths[2].rename(folder / "sub" / "moved.png")
+    paths[3].unlink()
+    assert counts(run(folder)) == {"updated": 1, "renamed": 2, "unchanged": 4, "encoded": 1, "missing": 1}
+    assert counts(run(folder, remove=True)) == {"unchanged": 7, "removed": 1}
+    names = {str(folder / name) for name in ("renamed.png", "sub/moved.png")} | {str(paths[i]) for i in (0, 4, 5, 6, 7)}
+    assert set(stored(pictures)) == names
+    assert pictures.collection.aggregate.over_all(total_count=True).total_count == 7
+
+
+def test_a_renamed_folder_is_not_encoded_again(run: Run, tmp_path: Path, folder: Path, pictures: Pictures) -> None:
+    """Also when it is the ingested folder itself: the old place is gone while its parent is there."""
+    paint_many(folder / "rome", 6)
+    run(folder)
+    (folder / "rome").rename(folder / "roma")
+    assert counts(run(folder)) == {"renamed": 6}
+    folder.rename(tmp_path / "pictures")
+    assert counts(run(tmp_path / "pictures")) == {"renamed": 6}
+    record = next(iter(stored(pictures).values()))
+    assert [place.root for place in record.places] == [str(tmp_path / "pictures")]
+
+
+def test_a_copy_on_a_disk_that_is_away_is_kept(run: Run, tmp_path: Path, pictures: Pictures) -> None:
+    """The disk's mount point is empty: the picture found elsewhere is a copy, not a rename."""
+    disk, home = tmp_path / "disk", tmp_path / "home"
+    picture = paint(disk / "a.png")
+    run(disk)
+    home.mkdir()
+    shutil.move(picture, home / "a.png")
+    assert counts(run(home)) == {"copied": 1}
+    assert len(stored(pictures)) == 2
+
+
+def test_a_touched_file_is_unchanged_and_its_place_is_brought_up_to_date(run: Run, folder: Path) -> None:
+    path = paint(folder / "a.png")
+    run(folder)
+    os.utime(path, (1, 1))
+    assert counts(run(folder)) == {"unchanged": 1}
+    assert counts(run(folder)) == {"unchanged": 1}
+
+
+def test_bytes_swapped_between_two_names_are_followed(run: Run, folder: Path, pictures: Pictures) -> None:
+    first, second = paint(folder / "a.png", "red", 1), paint(folder / "b.png", "blue", 2)
+    run(folder)
+    first_bytes, second_bytes = first.read_bytes(), second.read_bytes()
+    first.write_bytes(second_bytes)
+    second.write_bytes(first_bytes)
+    os.utime(first, (5, 5))
+    os.utime(second, (6, 6))
+    report = run(folder)
+    assert (report.encoded, report.added, report.unreadable) == (0, 0, [])
+    assert stored(pictures)[str(first)].sha256 == sha256_of(second_bytes)
+    assert stored(pictures)[str(second)].sha256 == sha256_of(first_bytes)
+    assert counts(run(folder)) == {"unchanged": 2}
+
+
+def test_what_a_run_cut_off_between_two_writes_left_behind_is_mended(
+    run: Run, folder: Path, ledger: Ledger, pictures: Pictures, colours: ColourEncoder
+) -> None:
+    """Killed after the new bytes were stored and before the old record lost its place: the next run removes the old one."""
+    path = paint(folder / "a.png")
+    run(folder)
+    [record] = stored(pictures).values()
+    old = replace(record, sha256="0" * 64, places=(Place(str(path), 1, 1, str(folder)),))
+    rows = colours.encode_images([Image.open(path).convert("RGB")])
+    ledger.add([(old, {"image": rows["image"][0], "caption": rows["image"][0], "look": rows["look"][0]})])
+    assert counts(run(folder)) == {"unchanged": 1}
+    assert [record.sha256 for record in ledger.all_records()] == [record.sha256]
+
+
+def test_a_changed_sidecar_changes_the_caption_vector_and_no_other(
+    run: Run, folder: Path, pictures: Pictures, colours: ColourEncoder
+) -> None:
+    """No picture is encoded, one text is; `image` and `look` stay bit for bit."""
+    path = paint(folder / "a.png", "red")
+    (folder / "a.txt").write_text("a green thing")
+    run(folder)
+    record = stored(pictures)[str(path)]
+    assert (record.caption, record.caption_source) == ("a green thing", "sidecar")
+    before = vectors(pictures, record)
+    (folder / "a.txt").write_text("a blue thing")
+    assert counts(run(folder)) == {"updated": 1}
+    record = stored(pictures)[str(path)]
+    after = vectors(pictures, record)
+    assert record.caption == "a blue thing"
+    assert (after["image"], after["look"]) == (before["image"], before["look"])
+    assert np.allclose(after["caption"], colours.encode_texts(["a blue thing"])[0], atol=1e-6)
+    assert colours.pictures_encoded == 1
+
+
+def test_a_sidecar_that_is_gone_takes_its_caption_with_it(run: Run, folder: Path, pictures: Pictures) -> None:
+    """The caption vector is the picture's own again, and `captioned` is false."""
+    path = paint(folder / "a.png", "red")
+    (folder / "a.txt").write_text("a green thing")
+    run(folder)
+    (folder / "a.txt").unlink()
+    assert counts(run(folder)) == {"updated": 1}
+    record = stored(pictures)[str(path)]
+    after = vectors(pictures, record)
+    assert (record.caption, record.caption_source, record.captioned) == ("", "", False)
+    assert after["caption"] == after["image"]
+    assert counts(run(folder)) == {"unchanged": 1}
+
+
+def test_captions_and_tags_of_a_metadata_file_are_stored_and_followed(run: Run, folder: Path, pictures: Pictures) -> None:
+    """The ImageFolder convention; a row that names no file is told."""
+    path = paint(folder / "sub" / "a.png")
+    metadata = folder / "metadata.csv"
+    metadata.write_text("file_name,text,tags\nsub/a.png,a red field,one;two\nsub/none.png,nothing,\n")
+    report = run(folder)
+    record = stored(pictures)[str(path)]
+    assert (record.caption, record.caption_source, record.tags) == ("a red field", "metadata", ("one", "two"))
+    assert any("none.png" in warning for warning in report.warnings)
+    metadata.write_text("file_name,text,tags\nsub/a.png,a red field,one;three\n")
+    assert counts(run(folder)) == {"updated": 1}
+    assert stored(pictures)[str(path)].tags == ("one", "three")
+
+
+def test_two_copies_with_two_captions_do_not_take_turns(run: Run, folder: Path, pictures: Pictures) -> None:
+    """The place that gave the caption first keeps it; later runs change nothing."""
+    paint(folder / "a.png", seed=5)
+    shutil.copy(folder / "a.png", folder / "b.png")
+    (folder / "a.txt").write_text("first")
+    (folder / "b.txt").write_text("second")
+    run(folder)
+    assert counts(run(folder)) == {"unchanged": 2}
+    assert {record.caption for record in stored(pictures).values()} == {"first"}
+
+
+def test_a_renamed_picture_keeps_its_caption_and_a_moved_sidecar_goes_with_it(run: Run, folder: Path, pictures: Pictures) -> None:
+    for name in ("a", "b"):
+        paint(folder / f"{name}.png", seed=ord(name))
+        (folder / f"{name}.txt").write_text(f"caption of {name}")
+    run(folder)
+    (folder / "a.png").rename(folder / "a2.png")
+    (folder / "a.txt").rename(folder / "a2.txt")
+    (folder / "b.png").rename(folder / "b2.png")
+    assert counts(run(folder)) == {"renamed": 2}
+    assert counts(run(folder)) == {"unchanged": 2}
+    captions = {Path(path).name: record.caption for path, record in stored(pictures).items()}
+    assert captions == {"a2.png": "caption of a", "b2.png": "caption of b"}
+
+
+def test_one_copy_of_two_is_pruned_and_the_picture_stays(run: Run, folder: Path, pictures: Pictures, tmp_path: Path) -> None:
+    paint(folder / "a.png")
+    shutil.copy(folder / "a.png", folder / "b.png")
+    run(folder)
+    (folder / "b.png").unlink()
+    assert counts(run(folder, remove=True)) == {"unchanged": 1, "removed": 1}
+    [record] = stored(pictures).values()
+    assert [Path(place.path).name for place in record.places] == ["a.png"]
+    assert ThumbnailStore(tmp_path / "thumbs").find(record.sha256) is not None
+
+
+def test_a_pruned_picture_loses_its_thumbnail(run: Run, folder: Path, pictures: Pictures, tmp_path: Path) -> None:
+    paths = paint_many(folder, 4)
+    run(folder)
+    sha256 = stored(pictures)[str(paths[0])].sha256
+    paths[0].unlink()
+    run(folder, remove=True)
+    assert ThumbnailStore(tmp_path / "thumbs").find(sha256) is None
+
+
+def test_nothing_is_removed_when_the_folder_is_empty(run: Run, folder: Path, pictures: Pictures) -> None:
+    """An unmounted disk leaves its mount point behind, empty."""
+    paths = paint_many(folder, 4)
+    run(folder)
+    for path in paths:
+        path.unlink()
+    assert counts(run(folder, remove=True)) == {"offline": 4}
+    assert len(stored(pictures)) == 4
+
+
+def test_nothing_is_removed_below_a_subfolder_that_became_empty(run: Run, folder: Path) -> None:
+    """A disk mounted inside the folder; the other pictures go on as ever."""
+    paint_many(folder / "disk", 4)
+    paint(folder / "own.png", seed=77)
+    run(folder)
+    for path in (folder / "disk").iterdir():
+        path.unlink()
+    assert counts(run(folder, remove=True)) == {"unchanged": 1, "offline": 4}
+
+
+def test_a_deleted_subfolder_is_removed(run: Run, folder: Path) -> None:
+    paint_many(folder / "a", 2)
+    paint_many(folder / "b", 6)
+    shutil.copytree(folder / "b", folder / "c")
+    for path in (folder / "c").iterdir():
+        path.write_bytes(path.read_bytes() + b"other bytes")
+    run(folder)
+    shutil.rmtree(folder / "b")
+    assert counts(run(folder, remove=True))["removed"] == 4
+
+
+def test_a_loss_of_more_than_half_is_asked_about_first(run: Run, folder: Path, pictures: Pictures) -> None:
+    paths = paint_many(folder, 4)
+    run(folder)
+    for path in paths[:3]:
+        path.unlink()
+    assert counts(run(folder, remove=True, agreed=False)) == {"unchanged": 1, "missing": 3}
+    assert len(stored(pictures)) == 4
+    assert counts(run(folder, remove=True, agreed=True)) == {"unchanged": 1, "removed": 3}
+
+
+def test_a_dry_run_tells_the_same_and_changes_nothing(run: Run, folder: Path, pictures: Pictures, tmp_path: Path) -> None:
+    paths = paint_many(folder, 6)
+    shutil.copy(paths[0], folder / "copy.png")
+    assert counts(run(folder, dry_run=True)) == {"added": 6, "copied": 1}
+    assert stored(pictures) == {}
+    assert list((tmp_path / "thumbs").rglob("*.jpg")) == []
+    run(folder)
+    before = stored(pictures)
+    paint(paths[1], seed=901)
+    paths[2].rename(folder / "new.png")
+    paths[3].unlink()
+    report = run(folder, dry_run=True, remove=True)
+    assert counts(report) == {"updated": 1, "renamed": 1, "unchanged": 4, "removed": 1}
+    assert stored(pictures) == before
+
+
+@pytest.mark.parametrize("broken", [np.nan, 0.0, np.inf])
+def test_row_52_a_vector_that_is_none_is_rejected_before_weaviate_sees_it(
+    run: Run, folder: Path, pictures: Pictures, colours: ColourEncoder, broken: float
+) -> None:
+    """Row 52, invariant I1: NaN, zero, infinite: the picture is named, its neighbours in the batch are stored."""
+    colours.broken = broken
+    paint_many(folder, 3)
+    bad = paint(folder / "bad.png", (1, 2, 3))
+    report = run(folder)
+    assert counts(report) == {"added": 3, "encoded": 4}
+    [failure] = report.rejected
+    assert failure.path == str(bad)
+    assert failure.reason.startswith("vector_unusable: vector 'image': not a finite unit vector")
+    assert str(bad) not in stored(pictures)
+
+
+def test_row_52_vectors_of_another_dimension_are_rejected_before_weaviate_sees_them(
+    run: Run, folder: Path, pictures: Pictures, colours: ColourEncoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paint_many(folder, 2)
+    encode = colours.encode_images
+
+    def shorter(images: list[Image.Image]) -> dict[str, np.ndarray]:
+        rows = encode(images)
+        return {"image": rows["image"], "look": rows["look"][:, :5] / np.linalg.norm(rows["look"][:, :5], axis=1)[:, None]}
+
+    monkeypatch.setattr(colours, "encode_images", shorter)
+    report = run(folder)
+    assert [failure.reason for failure in report.rejected] == [
+        "vector_unusable: vector 'look': expected a vector of 13 dimensions, got 5"
+    ] * 2
+    assert stored(pictures) == {}
+
+
+def test_what_weaviate_refuses_is_named_and_the_rest_of_the_batch_is_stored(run: Run, folder: Path, ledger: Ledger, pictures: Pictures, colours: ColourEncoder) -> None:
+    """An object of a batch that Weaviate does not take: a vector of another length, sent past our own check."""
+    paint_many(folder, 3)
+    run(folder)
+    [first, second, third] = [replace(r, sha256=sha256_of(r.sha256.encode())) for r in ledger.all_records()]
+    good = {"image": np.ones(4, np.float32), "caption": np.ones(4, np.float32), "look": np.ones(13, np.float32)}
+    bad = good | {"look": np.ones(7, np.float32)}
+    refused = ledger.add([(first, good), (second, bad), (third, good)])
+    assert [record for record, _ in refused] == [second]
+    assert refused[0][1]
+    assert [record.sha256 for record, _ in ledger.add([(second, bad)])] == [second.sha256]
+    assert pictures.collection.aggregate.over_all(total_count=True).total_count == 5
+
+
+def test_a_broken_edit_is_named_and_the_picture_stays_as_it_was(run: Run, folder: Path, pictures: Pictures) -> None:
+    paths = paint_many(folder, 3)
+    run(folder)
+    paths[0].write_bytes(b"\x89PNG\r\n\x1a\nbroken")
+    report = run(folder)
+    assert counts(report) == {"unchanged": 2}
+    assert [failure.path for failure in report.unreadable] == [str(paths[0])]
+    assert len(stored(pictures)) == 3
+
+
+def test_row_22_a_file_that_vanishes_between_listing_and_opening_is_named(
+    run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Row 22: the run goes on."""
+    paths = paint_many(folder, 3)
+    original = Ledger.by_paths
+
+    def vanish(self: Ledger, wanted: list[str]) -> dict[str, list[ImageRecord]]:
+        paths[1].unlink(missing_ok=True)
+        return original(self, wanted)
+
+    monkeypatch.setattr(Ledger, "by_paths", vanish)
+    report = run(folder)
+    assert report.added == 2
+    assert [failure.path for failure in report.unreadable] == [str(paths[1])]
+    assert report.unreadable[0].reason.startswith("vanished: ")
+
+
+def test_every_file_is_in_exactly_one_count(run: Run, folder: Path) -> None:
+    """Invariant I9."""
+    paths = paint_many(folder, 12)
+    run(folder)
+    paint(paths[0], seed=902)
+    paths[1].rename(folder / "r.png")
+    shutil.copy(paths[2], folder / "c.png")
+    paint(folder / "n.png", seed=903)
+    paint(folder / "bad.png", (1, 2, 3))
+    (folder / "e.jpg").write_bytes(b"")
+    (folder / "l.jpg").symlink_to(paths[3])
+    report = run(folder)
+    files = [path for path in folder.rglob("*") if path.is_file() or path.is_symlink()]
+    lists = (report.unreadable, report.rejected, report.skipped)
+    whole = report.added + report.updated + report.renamed + report.copied + report.unchanged + sum(map(len, lists))
+    assert whole == len(files) == 17
+    assert [len(names) for names in lists] == [1, 1, 1]
