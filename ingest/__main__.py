@@ -44,7 +44,7 @@ def main(arguments: argparse.Namespace) -> int:
             )
             report = ingest.run(root)
             if not report.interrupted:
-                losses = find_losses(ledger, root)
+                losses = find_losses(ledger, root, ingest.would_drop)
                 agreed = (lambda question: True) if arguments.yes else ask
                 prune(ledger, thumbnails, losses, report, remove=arguments.prune, agreed=agreed)
             if not arguments.dry_run:

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import grpc
 import httpx
+import numpy as np
 import tenacity
 from weaviate.classes.data import DataObject
 from weaviate.classes.query import Filter
@@ -53,7 +54,7 @@ class Ledger:
 
     def image_vector(self, record: ImageRecord) -> Embeddings:
         found = self._ask(lambda: self._collection.query.fetch_object_by_id(record.uuid, include_vector=["image"]))
-        return found.vector["image"]  # type: ignore[no-any-return, union-attr, index]
+        return np.asarray(found.vector["image"], dtype=np.float32)  # type: ignore[union-attr, index]
 
     def all_records(self) -> Iterator[ImageRecord]:
         """Every record, in the order of their uuids."""

@@ -86,6 +86,8 @@ class Ingest:
         self._on_progress = on_progress
         self._stopped = stopped
         self._report = IngestReport(dry_run=dry_run)
+        self.would_drop: set[str] = set()
+        """After a dry run: places that a real one would have dropped, because their bytes were found elsewhere."""
         self._done = 0
 
     def run(self, root: Path) -> IngestReport:
@@ -252,6 +254,8 @@ class Ingest:
         changed = record.with_places((*(old for old in before if old not in gone), place))
         if self._writes:
             self._ledger.set_places(changed)
+        else:
+            self.would_drop |= {old.path for old in gone}
         words_changed = self._update_words(changed, item.found, item.words)
         if known_here:
             self._count_unchanged(words_changed)

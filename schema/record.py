@@ -11,6 +11,9 @@ from typing import Any
 NAMESPACE = uuid.UUID("6f1d3a52-9a0e-5c5e-8c1e-3c8f0d1e7a42")
 CAPTION_SOURCES = ("metadata", "sidecar", "xmp", "iptc", "exif", "")
 
+ANIMATED_FORMATS = ("GIF", "PNG", "WEBP", "AVIF")
+"""The frames of an MPO (a phone's JPEG), of a TIFF or of an HEIF are further pictures, not an animation."""
+
 
 def uuid_of(sha256: str) -> uuid.UUID:
     """The object's uuid: uuid5 of the SHA-256 (hex) of the picture's bytes (invariant I2)."""
@@ -76,7 +79,7 @@ class ImageRecord:
 
     @property
     def animated(self) -> bool:
-        return self.n_frames > 1
+        return self.n_frames > 1 and self.format in ANIMATED_FORMATS
 
     @property
     def orientation(self) -> str:

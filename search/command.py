@@ -14,10 +14,12 @@ QUERY_SIDE = 512
 
 
 def parse_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser("python -m search", description="Find pictures of the library by words or by pictures.")
+    parser = argparse.ArgumentParser(
+        "python -m search", description="Find pictures of the library by words or by pictures."
+    )
     parser.add_argument("words", nargs="*", metavar="WORDS", help="each argument is one term: quote a phrase")
     parser.add_argument("--image", type=Path, action="append", default=[], metavar="FILE", help="a picture that asks")
-    parser.add_argument("--like", action="append", default=[], metavar="UUID", help="a picture of the library that asks")
+    parser.add_argument("--like", action="append", default=[], metavar="UUID", help="a picture of the library asks")
     parser.add_argument("--limit", type=int, default=24, metavar="N")
     parser.add_argument("--offset", type=int, default=0, metavar="N")
     parser.add_argument(
@@ -64,16 +66,15 @@ def text_of(results: Results) -> str:
     """A line a hit: similarity, path, caption."""
     lines = [
         f"{hit.similarity:6.3f}  {printable(hit.record.places[0].path) if hit.record.places else hit.uuid}"
-        + (f"  {hit.record.caption}" if hit.record.caption else "")
+        + (f"  {printable(hit.record.caption)}" if hit.record.caption else "")
         for hit in results.hits
     ]
     for name, counts in results.facets.items():
-        lines.append(f"{name}: " + ", ".join(f"{value} ({count})" for value, count in counts[:12]))
+        lines.append(f"{name}: " + ", ".join(f"{printable(value)} ({count})" for value, count in counts[:12]))
     lines.append(f"{len(results.hits)} of {results.total} pictures · {results.timing.took_ms:.0f} ms")
     return "\n".join(lines)
 
 
-
 def printable(text: str) -> str:
-    """A file name may hold line breaks, and what would steer the terminal."""
+    """A file name or a caption may hold line breaks, and what would steer the terminal."""
     return "".join(c if c.isprintable() else "?" for c in text)

@@ -1,6 +1,7 @@
 """Conditions -> Weaviate filters. Knows no connection."""
 
-from collections.abc import Callable, Mapping, Sequence
+import uuid
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from weaviate.classes.query import Filter
@@ -23,6 +24,20 @@ def to_weaviate(conditions: Sequence[Condition]) -> Any:
     return None if not parts else parts[0] if len(parts) == 1 else Filter.all_of(parts)
 
 
+def among(uuids: Collection[uuid.UUID], condition: Any) -> Any:
+    """Those pictures, as far as they pass the condition too."""
+    these = Filter.by_id().contains_any(list(uuids))
+    return these if condition is None else Filter.all_of([these, condition])
+
+
+def without(uuids: Collection[uuid.UUID], condition: Any) -> Any:
+    """What passes the condition, but those pictures."""
+    if not uuids:
+        return condition
+    others = Filter.not_(Filter.by_id().contains_any(list(uuids)))
+    return others if condition is None else Filter.all_of([others, condition])
+
+
 def _one(condition: Condition) -> Any:
     positive = _positive(condition)
     return Filter.not_(positive) if condition.negated else positive
@@ -31,7 +46,7 @@ def _one(condition: Condition) -> Any:
 def _positive(condition: Condition) -> Any:
     name, operator, value = condition.field, condition.operator, condition.value
     if name == "folder":
-        return Filter.by_property("folders").contains_any([value.rstrip("/") or "/"])
+        return _folder(value.rstrip("/") or "/")
     if name == "path":
         return Filter.by_property("paths_folded").like(f"*{value.casefold()}*")
     if name == "tags.all":
@@ -47,6 +62,14 @@ def _positive(condition: Condition) -> Any:
     if name in ("width", "height", "bytes", "year"):
         return NUMBER_TESTS[operator](Filter.by_property(name), int(value))
     return Filter.by_property(name).equal(value)
+
+
+def _folder(folder: str) -> Any:
+    """A record lists its folders from the ingested one down; a folder above that one is known by what lies below it."""
+    inside = Filter.by_property("folders").contains_any([folder])
+    if "*" in folder or "?" in folder:  # `like` knows no way to say them literally
+        return inside
+    return Filter.any_of([inside, Filter.by_property("roots").like(folder.rstrip("/") + "/*")])
 
 
 def _date(prop: Any, operator: str, value: str) -> Any:

@@ -17,7 +17,8 @@ class Hit:
     similarity: float
     """Weighted mean of the cosine similarities over terms and targets, -1 to 1."""
     score: float | None = None
-    """Fused rank score of a hybrid search ('words too'); None otherwise. Hits are in its order then."""
+    """Fused score of a hybrid search ('words too'); None otherwise. Hits are in its order then, but it can be higher
+    again where paging passes into a wider window (`searcher.WINDOWS`): it compares hits of one window."""
 
     def to_json(self) -> dict[str, Any]:
         record = self.record
@@ -56,12 +57,12 @@ class Timing:
 class Results:
     hits: tuple[Hit, ...]
     total: int
-    """Pictures that pass the filters; paging reaches min(total, 10,000) of them."""
+    """Pictures that pass the filters, but those that ask themselves; paging reaches min(total, 10,000) of them."""
     offset: int
     limit: int
     timing: Timing
     facets: Mapping[str, tuple[tuple[str, int], ...]] = field(default_factory=dict)
-    """folder, tag, year, camera -> (value, count), most frequent first; counted over the pictures that pass the filters."""
+    """folder, tag, year, camera -> (value, count), most frequent first, of the pictures that pass the filters."""
 
     def to_json(self) -> dict[str, Any]:
         return {

@@ -2,7 +2,7 @@
 
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +10,8 @@ from typing import Any
 import grpc
 import httpx
 import numpy as np
-from weaviate.classes.aggregate import GroupByAggregate
+from numpy.typing import NDArray
+from weaviate.classes.aggregate import GroupByAggregate, Metrics
 from weaviate.classes.query import HybridFusion, MetadataQuery, TargetVectors
 from weaviate.exceptions import WeaviateBaseError
 
@@ -18,7 +19,7 @@ from encoder.protocol import Embeddings, Encoder, faults
 from schema.collection import Pictures
 from schema.errors import Unreachable
 from schema.record import ImageRecord, from_properties
-from search.conditions import to_weaviate
+from search.conditions import among, to_weaviate, without
 from search.errors import QueryError, SearchError
 from search.filters import Condition
 from search.query import MAX_WINDOW, Query, Term
@@ -29,18 +30,25 @@ DEFAULT_TARGETS: Mapping[str, Mapping[str, float]] = {
     "image": {"look": 1.0, "image": 0.5},
     "item": {"look": 1.0, "image": 0.5},
 }
-"""Targets by kind of term, where the question names none: words find what a picture shows, a picture finds look-alikes."""
+"""Targets by kind of term, where the question names none: words find what is shown, a picture finds look-alikes."""
 
 WINDOWS = (240, 2000, MAX_WINDOW)
-FACETS = {"folder": "folders", "tag": "tags", "year": "year", "camera": "camera"}
+FACETS = ("folder", "tag", "year", "camera")
+TEXT_FACETS = {"folder": "folders", "tag": "tags", "camera": "camera"}
 FACET_VALUES = 200
 WORD_PROPERTIES = ["caption^2", "tag_words", "file_name"]
 HYBRID_ALPHA = 0.5
+SHORTEST = 1e-4
+"""Terms whose weighted sum is shorter than this share of their weights point nowhere together."""
 
 
 @dataclass(frozen=True)
 class Probe:
-    """One vector to search one target with. The weights of a question's probes sum to 1."""
+    """One unit vector to search one target with: all of the question's terms on that target in one.
+
+    A weighted sum of cosine similarities to several vectors is the product with their weighted sum, so that a question
+    has no more probes than there are targets, whatever the number of its terms. `weight` is the length of that sum.
+    """
 
     target: str
     vector: Embeddings  # (dim,)
@@ -48,7 +56,9 @@ class Probe:
 
 
 class Searcher:
-    def __init__(self, pictures: Pictures, encoder: Encoder, remedy: str = "Start it with: python -m schema start") -> None:
+    def __init__(
+        self, pictures: Pictures, encoder: Encoder, remedy: str = "Start it with: python -m schema start"
+    ) -> None:
         """`pictures` and `encoder` must belong together: `open_pictures(client, encoder.identity)` sees to it."""
         self.pictures = pictures
         self._encoder = encoder
@@ -56,17 +66,17 @@ class Searcher:
         self._remedy = remedy
 
     def search(self, query: Query) -> Results:
-        """Raises QueryError (also FilterError) for a question that cannot be asked, Unreachable when Weaviate is away."""
+        """Raises QueryError for a question that cannot be asked, Unreachable when Weaviate is away."""
         started = time.perf_counter()
         if not query.terms:
             raise QueryError("The question is empty: type some words, or give a picture.")
         condition = to_weaviate(query.filters)
         probes = self._probes(query)
         encoded = time.perf_counter()
-        own = frozenset(term.item for term in query.terms if term.item is not None)
+        own = {term.item for term in query.terms if term.item is not None}
         with self._answering():
-            total = self._count(condition)
-            ranking = self._ranking(query, probes, condition, own)
+            total = self._count(condition) - (self._count(among(own, condition)) if own else 0)
+            ranking = self._ranking(query, probes, without(own, condition))
             page = ranking[query.offset : query.offset + query.limit]
             hits = self._hits(page, probes, hybrid=query.words)
             facets = self._facets(condition) if query.facets else {}
@@ -100,7 +110,8 @@ class Searcher:
         image_rows = self._encoder.encode_images(images) if images else {}
         image_order = iter(range(len(images)))
         item_rows = self._vectors_of(items)
-        probes = []
+        sums: dict[str, NDArray[np.float64]] = {}
+        whole = 0.0
         for term in query.terms:
             if term.text is not None:
                 row = next(text_rows)
@@ -111,13 +122,21 @@ class Searcher:
                 index = next(image_order)
                 row = image_rows["image"][index]
                 vectors = {"image": row, "caption": row, "look": image_rows["look"][index]}
-            probes += self._term_probes(term, vectors, query.targets)
-        whole = sum(probe.weight for probe in probes)
-        return [Probe(probe.target, probe.vector, probe.weight / whole) for probe in probes]
+            for name, weight in self._weights(term, vectors, query.targets).items():
+                sums[name] = sums.get(name, 0) + weight * vectors[name].astype(np.float64)
+            whole += term.weight
+        probes = []
+        for name, vector in sums.items():
+            if (length := float(np.linalg.norm(vector))) > SHORTEST * whole:
+                probes.append(Probe(name, (vector / length).astype(np.float32), length / whole))
+        if not probes:
+            raise QueryError("The terms of the question cancel each other out. Take one of them away.")
+        return probes
 
-    def _term_probes(
+    def _weights(
         self, term: Term, vectors: Mapping[str, Embeddings], targets: Mapping[str, float] | None
-    ) -> list[Probe]:
+    ) -> dict[str, float]:
+        """The term's weight, shared among the targets that it can be compared with."""
         wanted = targets if targets is not None else DEFAULT_TARGETS[term.kind]
         usable = {name: weight for name, weight in wanted.items() if weight > 0 and name in vectors}
         if not usable:
@@ -129,11 +148,11 @@ class Searcher:
             [fault] = faults(vectors[name][None], self.pictures.identity.dims[name])
             if fault:
                 raise QueryError(
-                    f"The question's vector for {name!r} cannot be searched with: {fault}. The library holds vectors of "
-                    f"{self.pictures.identity.id!r}, the question was encoded by {self._encoder.identity.id!r}."
+                    f"The question's vector for {name!r} cannot be searched with: {fault}. The library holds vectors "
+                    f"of {self.pictures.identity.id!r}, the question was encoded by {self._encoder.identity.id!r}."
                 )
         whole = sum(usable.values())
-        return [Probe(name, vectors[name], term.weight * weight / whole) for name, weight in usable.items()]
+        return {name: term.weight * weight / whole for name, weight in usable.items()}
 
     def _vectors_of(self, items: Sequence[uuid.UUID]) -> dict[uuid.UUID, dict[str, Embeddings]]:
         if not items:
@@ -141,16 +160,19 @@ class Searcher:
         with self._answering():
             found = {o.uuid: _arrays(o.vector) for o in self._fetch(items, vectors=True)}
         if missing := [item for item in items if item not in found]:
-            raise QueryError(f"There is no picture {missing[0]} in the library (any more). Take it out of the question.")
+            raise QueryError(
+                f"There is no picture {missing[0]} in the library (any more). Take it out of the question."
+            )
         return found
 
     def _ranking(
-        self, query: Query, probes: Sequence[Probe], condition: Any, own: frozenset[uuid.UUID]
+        self, query: Query, probes: Sequence[Probe], condition: Any
     ) -> list[tuple[uuid.UUID, float]]:
         """(uuid, similarity or fused score), best first, long enough for the page.
 
-        A wider window lets pictures in that no probe had among its nearest, and they may rank high. So that pages neither
-        repeat nor skip one, the windows are fixed and what a narrower one ranked keeps its place.
+        A wider window lets pictures in that no probe had among its nearest, and they may rank high; a fused score means
+        something else in each window. So that pages neither repeat nor skip a picture, the windows are fixed and what a
+        narrower one ranked keeps its place.
         """
         ask = self._ask_hybrid if query.words else self._ask_vectors
         ranking: dict[uuid.UUID, float] = {}
@@ -158,8 +180,7 @@ class Searcher:
         for window in WINDOWS:
             found = ask(query, probes, condition, window)
             for key, value in sorted(found, key=lambda pair: (-pair[1], pair[0])):
-                if key not in own:
-                    ranking.setdefault(key, value)
+                ranking.setdefault(key, value)
             if len(ranking) >= needed or len(found) < window:
                 break
         return list(ranking.items())
@@ -176,7 +197,9 @@ class Searcher:
             return_properties=[],
             return_metadata=MetadataQuery(distance=True),
         )
-        return [(o.uuid, 1 - float(o.metadata.distance or 0)) for o in answer.objects]
+        weight = sum(probe.weight for probe in probes)
+        scale = weight if len(probes) == 1 else 1.0  # the distance of several probes is weighted already
+        return [(o.uuid, weight - scale * float(o.metadata.distance or 0)) for o in answer.objects]
 
     def _ask_hybrid(
         self, query: Query, probes: Sequence[Probe], condition: Any, window: int
@@ -196,7 +219,9 @@ class Searcher:
         )
         return [(o.uuid, float(o.metadata.score or 0)) for o in answer.objects]
 
-    def _hits(self, page: Sequence[tuple[uuid.UUID, float]], probes: Sequence[Probe], *, hybrid: bool) -> tuple[Hit, ...]:
+    def _hits(
+        self, page: Sequence[tuple[uuid.UUID, float]], probes: Sequence[Probe], *, hybrid: bool
+    ) -> tuple[Hit, ...]:
         objects = {o.uuid: o for o in self._fetch([key for key, _ in page], vectors=hybrid)}
         hits = []
         for key, value in page:
@@ -219,14 +244,20 @@ class Searcher:
         return self._collection.aggregate.over_all(filters=condition, total_count=True).total_count or 0
 
     def _facets(self, condition: Any) -> dict[str, tuple[tuple[str, int], ...]]:
-        return {name: self._facet(prop, condition) for name, prop in FACETS.items()}
-
-    def _facet(self, prop: str, condition: Any) -> tuple[tuple[str, int], ...]:
-        groups = self._collection.aggregate.over_all(
-            group_by=GroupByAggregate(prop=prop, limit=FACET_VALUES), filters=condition, total_count=True
-        ).groups
-        counts = [(_label(group.grouped_by.value), group.total_count or 0) for group in groups]
-        return tuple(sorted(((label, n) for label, n in counts if label), key=lambda pair: (-pair[1], pair[0])))
+        """One question for all the texts, which Weaviate answers several times as fast as one group_by for each."""
+        over_all = self._collection.aggregate.over_all
+        metrics = [
+            Metrics(prop).text(top_occurrences_count=True, top_occurrences_value=True, limit=FACET_VALUES)
+            for prop in TEXT_FACETS.values()
+        ]
+        texts: Mapping[str, Any] = over_all(return_metrics=metrics, filters=condition).properties
+        by_year = GroupByAggregate(prop="year", limit=FACET_VALUES)
+        years = over_all(group_by=by_year, filters=condition, total_count=True).groups
+        counts = {
+            name: [(top.value, top.count) for top in texts[prop].top_occurrences] for name, prop in TEXT_FACETS.items()
+        }
+        counts["year"] = [(str(int(year.grouped_by.value)), year.total_count) for year in years]
+        return {name: _by_frequency(counts[name]) for name in FACETS}
 
     @contextmanager
     def _answering(self) -> Iterator[None]:
@@ -251,17 +282,8 @@ def _near(probes: Sequence[Probe]) -> tuple[Any, Any]:
     """The client's near_vector and target_vector of some probes."""
     if len(probes) == 1:
         return probes[0].vector.tolist(), probes[0].target
-    vectors: dict[str, list[list[float]]] = {}
-    weights: dict[str, list[float]] = {}
-    for probe in probes:
-        vectors.setdefault(probe.target, []).append(probe.vector.tolist())
-        weights.setdefault(probe.target, []).append(probe.weight)
-    near: dict[str, Any] = {name: rows if len(rows) > 1 else rows[0] for name, rows in vectors.items()}
-    weigh: dict[str, Any] = {name: row if len(row) > 1 else row[0] for name, row in weights.items()}
-    if len(near) == 1:
-        [(name, rows)] = near.items()
-        return {name: rows}, TargetVectors.manual_weights(weigh)
-    return near, TargetVectors.manual_weights(weigh)
+    weights = TargetVectors.manual_weights({probe.target: probe.weight for probe in probes})
+    return {probe.target: probe.vector.tolist() for probe in probes}, weights
 
 
 def _arrays(vectors: Mapping[str, Any]) -> dict[str, Embeddings]:
@@ -272,5 +294,5 @@ def _similarity(probes: Sequence[Probe], vectors: Mapping[str, Embeddings]) -> f
     return float(sum(probe.weight * float(probe.vector @ vectors[probe.target]) for probe in probes))
 
 
-def _label(value: Any) -> str:
-    return str(int(value)) if isinstance(value, float) else str(value)
+def _by_frequency(counts: Iterable[tuple[str, int]]) -> tuple[tuple[str, int], ...]:
+    return tuple(sorted(((label, n) for label, n in counts if label), key=lambda pair: (-pair[1], pair[0])))
