@@ -7,7 +7,7 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
 
-from anyio import move_on_after, to_thread
+from anyio import CapacityLimiter, move_on_after, to_thread
 from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect, Request
@@ -27,6 +27,7 @@ MAX_JSON_BYTES = 1_000_000
 FORM_BYTES = 200_000
 """What a form may hold beside its picture."""
 HEALTH_TIMEOUT_S = 2.0
+_health_threads = CapacityLimiter(2)  # of their own: checks of a server that hangs must not use up those of the pages
 ABOUT = """\
 Loupe's HTTP API
 
@@ -80,7 +81,7 @@ async def health(parts: Parts, request: Request) -> Response:
     """GET /healthz: answers within HEALTH_TIMEOUT_S whatever Weaviate does."""
     problem = f"Weaviate did not answer within {HEALTH_TIMEOUT_S:g} s."
     with move_on_after(HEALTH_TIMEOUT_S):
-        problem = await to_thread.run_sync(_problem, parts, abandon_on_cancel=True)
+        problem = await to_thread.run_sync(_problem, parts, abandon_on_cancel=True, limiter=_health_threads)
     if problem:
         state = "unavailable" if parts.connection.encoder_loaded else "starting"
         return JSONResponse({"status": state, "error": problem}, status_code=HTTPStatus.SERVICE_UNAVAILABLE)

@@ -1,0 +1,165 @@
+"""The app's parts on the session's server and samples; the app as a process; a browser."""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.testclient import TestClient
+from streamlit.testing.v1 import AppTest
+
+from app_pages import api, files
+from app_pages.connection import Connection
+from app_pages.headers import SecurityHeaders
+from app_pages.ingestion import Ingestion
+from app_pages.parts import Parts
+from encoder.protocol import Encoder
+from ingest.roots import Roots
+from pictures.open import Limits
+from pictures.thumbnails import ThumbnailStore
+from schema.client import Address
+from schema.collection import Pictures
+from settings import PROJECT
+from tests.conftest import SAMPLES
+
+CHROMIUM = next((path for path in ("/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome") if Path(path).exists()), "")
+FLAGS = "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
+
+
+def parts_of(home: Path, connection: Connection, thumbnails: ThumbnailStore | None = None) -> Parts:
+    return Parts(
+        connection=connection,
+        thumbnails=thumbnails or ThumbnailStore(home / "thumbs"),
+        ingestion=Ingestion(home, PROJECT),
+        roots=Roots(home).all,
+        limits=Limits(),
+        max_upload_mb=20,
+        samples=SAMPLES,
+        home=home,
+    )
+
+
+@pytest.fixture(scope="session")
+def connection(address: Address, specialists: Encoder) -> Iterator[Connection]:
+    connection = Connection(lambda: address, lambda: specialists)
+    yield connection
+    connection.close()
+
+
+@pytest.fixture
+def parts(samples: Pictures, home: Path, connection: Connection, thumbnails: ThumbnailStore) -> Parts:
+    """The samples, searchable."""
+    Roots(home).add(SAMPLES)
+    return parts_of(home, connection, thumbnails)
+
+
+def http_of(parts: Parts) -> TestClient:
+    routes = [*api.routes(parts), *files.routes(parts)]
+    app = Starlette(routes=routes, middleware=[Middleware(SecurityHeaders)])
+    return TestClient(app, base_url="http://127.0.0.1:8501")
+
+
+@pytest.fixture
+def http(parts: Parts) -> TestClient:
+    return http_of(parts)
+
+
+def search_script(parts: Parts) -> None:
+    from app_pages.search_page import search_page
+
+    search_page(parts)
+
+
+def library_script(parts: Parts) -> None:
+    from app_pages.library_page import library_page
+
+    library_page(parts)
+
+
+def open_page(script: Callable[[Parts], None], parts: Parts, **params: str | list[str]) -> AppTest:
+    """A page with an address of these parameters, drawn."""
+    page = AppTest.from_function(script, args=(parts,), default_timeout=60)
+    for name, value in params.items():
+        page.query_params[name] = value
+    return page.run()
+
+
+def tiles(page: AppTest) -> list[str]:
+    """The uuids of the pictures in the grid, in order."""
+    return [button.key.removeprefix("open-") for button in page.button if (button.key or "").startswith("open-")]
+
+
+def texts(page: AppTest) -> str:
+    """Everything a person can read on the page."""
+    kinds = ("markdown", "caption", "title", "subheader", "html", "error", "warning", "info", "button", "metric")
+    return "\n".join(f"{getattr(e, 'label', '')} {e.value}" for kind in kinds for e in getattr(page, kind))
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextlib.contextmanager
+def app_process(environment: dict[str, str], log: Path) -> Iterator[str]:
+    """`streamlit run app.py` as a process; its address, as soon as it answers at all."""
+    port = free_port()
+    command = [sys.executable, "-m", "streamlit", "run", "app.py", f"--server.port={port}"]
+    with log.open("wb") as output:
+        process = subprocess.Popen(command, cwd=PROJECT, env=environment, stdout=output, stderr=output, start_new_session=True)
+    try:
+        wait_for(lambda: httpx.get(f"http://127.0.0.1:{port}/_stcore/health", trust_env=False).is_success, 60)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.send_signal(signal.SIGTERM)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(20)
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+
+
+def wait_for(condition: Callable[[], Any], seconds: float) -> float:
+    """Seconds until it held; fails when it does not hold in time."""
+    started = time.monotonic()
+    while True:
+        with contextlib.suppress(httpx.HTTPError):
+            if condition():
+                return time.monotonic() - started
+        assert time.monotonic() - started < seconds, f"it did not happen within {seconds} s"
+        time.sleep(0.1)
+
+
+@pytest.fixture(scope="session")
+def app_log(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("app") / "app.log"
+
+
+@pytest.fixture(scope="session")
+def app_url(environment: dict[str, str], app_log: Path) -> Iterator[str]:
+    """The web app on the session's home, with its encoder loaded."""
+    with app_process(environment, app_log) as url:
+        wait_for(lambda: httpx.get(f"{url}/healthz", trust_env=False).is_success, 120)
+        yield url
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Any]:
+    playwright = pytest.importorskip("playwright.sync_api", reason="the browser tests need: pip install playwright")
+    if not CHROMIUM:
+        pytest.skip("the browser tests need Chromium (Debian: apt install chromium)")
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS.split(), env=dict(os.environ))
+        yield browser
+        browser.close()

@@ -1,0 +1,300 @@
+"""The ingest command as a process of its own: killed, interrupted, without its database, beside another one.
+
+Each test has a server and a home of its own; the encoder is the colour encoder, so that a run starts in a second.
+"""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import psutil
+import pytest
+import weaviate
+
+from ingest.ledger import Ledger
+from schema.client import Address, connect
+from schema.collection import open_pictures
+from schema.local_server import HOST, LocalServer
+from settings import PROJECT
+from tests.conftest import SETTINGS, plan
+from tests.ingest.paint import paint, paint_many
+
+BATCH = 4
+
+
+class Shell:
+    """Runs the command on one home, with the server of that home."""
+
+    def __init__(self, home: Path) -> None:
+        self.server = LocalServer(plan(home))
+        self.log = home / "encoded.log"
+        self.environment = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+        self.environment |= {
+            "LOUPE_HOME": str(home),
+            "LOUPE_CACHE": str(SETTINGS.loupe_cache),
+            "LOUPE_BATCH_SIZE": str(BATCH),
+            "COLOUR_LOG": str(self.log),
+        }
+
+    def start(self, folder: Path, *arguments: str, **extra: str) -> "subprocess.Popen[str]":
+        return subprocess.Popen(
+            [sys.executable, "-m", "tests.ingest.colour_ingest", str(folder), "--json", *arguments],
+            env=self.environment | extra,
+            cwd=PROJECT,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def run(self, folder: Path, *arguments: str, **extra: str) -> tuple[int, dict[str, object], str]:
+        """Exit code, report, what was said."""
+        process = self.start(folder, *arguments, **extra)
+        output, said = process.communicate(timeout=120)
+        return process.returncode, json.loads(output) if output else {}, said
+
+    def encoded(self) -> int:
+        return len(self.log.read_text().splitlines()) if self.log.exists() else 0
+
+    def client(self) -> "closing[weaviate.WeaviateClient]":
+        running = self.server.running()
+        assert running is not None
+        address = Address(HOST, running.http_port, HOST, running.grpc_port, api_key=self.server.api_key())
+        return closing(connect(address))
+
+    def stored_paths(self) -> list[str]:
+        with self.client() as client:
+            return sorted(p.path for r in Ledger(open_pictures(client), 10).all_records() for p in r.places)
+
+
+@pytest.fixture
+def shell(tmp_path: Path) -> Iterator[Shell]:
+    shell = Shell(tmp_path / "home")
+    shell.server.start()
+    yield shell
+    shell.server.stop()
+
+
+def wait_for(condition: object, seconds: float = 30) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():  # type: ignore[operator]
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.02)
+
+
+def test_row_39_killed_again_and_again_it_goes_on_where_it_was(shell: Shell, tmp_path: Path) -> None:
+    """Row 39: kill -9 at 20 random moments (seeded). The set is that of a run nobody killed, nothing is there twice, and each
+    kill costs at most one batch of encoding; no thumbnail is half-written."""
+    folder = tmp_path / "photos"
+    paths = paint_many(folder, 120)
+    chance = random.Random(39)
+    kills = 0
+    for _ in range(20):
+        process = shell.start(folder, COLOUR_DELAY_S="0.02")
+        before = shell.encoded()
+        assert process.stderr is not None
+        process.stderr.readline()
+        if chance.random() < 0.7:  # while it works; else anywhere in its start
+            wait_for(lambda process=process, before=before: shell.encoded() > before or process.poll() is not None)
+        time.sleep(chance.uniform(0, 0.3))
+        process.kill()
+        kills += process.wait() == -signal.SIGKILL
+        process.communicate()
+    code, report, said = shell.run(folder)
+    assert code == 0, said
+    assert shell.stored_paths() == sorted(map(str, paths))
+    assert kills >= 5, "the runs ended before they were killed; the test shows nothing"
+    assert shell.encoded() <= len(paths) + BATCH * kills
+    assert report["added"] == report["encoded"] and report["added"] + report["unchanged"] == len(paths)  # type: ignore[operator]
+    thumbnails = list((tmp_path / "home" / "thumbs").rglob("*"))
+    assert all(path.stat().st_size > 0 for path in thumbnails if path.is_file())
+    assert shell.run(folder)[1]["unchanged"] == len(paths)
+
+
+def test_row_37_a_database_killed_in_the_middle_is_waited_for(shell: Shell, tmp_path: Path) -> None:
+    """Row 37: SIGKILL during the ingest, started again a few seconds later: exit 0, every file once."""
+    folder = tmp_path / "photos"
+    paths = paint_many(folder, 80)
+    process = shell.start(folder, COLOUR_DELAY_S="0.03")
+    wait_for(lambda: shell.encoded() >= 8)
+    running = shell.server.running()
+    assert running is not None
+    os.kill(running.process.pid, signal.SIGKILL)
+    time.sleep(3)
+    shell.server.start()
+    output, said = process.communicate(timeout=120)
+    assert process.returncode == 0, said
+    assert "waiting for it" in said
+    assert json.loads(output)["added"] == len(paths)
+    assert shell.stored_paths() == sorted(map(str, paths))
+
+
+def test_a_database_that_stays_away_ends_the_run_with_3_and_nothing_half_done(shell: Shell, tmp_path: Path) -> None:
+    """The sentence says what to do, and the same command goes on afterwards."""
+    folder = tmp_path / "photos"
+    paths = paint_many(folder, 40)
+    process = shell.start(folder, COLOUR_DELAY_S="0.05", LOUPE_WEAVIATE_WAIT_S="2")
+    wait_for(lambda: shell.encoded() >= 8)
+    running = shell.server.running()
+    assert running is not None
+    os.kill(running.process.pid, signal.SIGKILL)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 3
+    assert "Weaviate did not answer for 2 s. What was stored stays stored. Start it with: python -m schema start" in said
+    assert "Traceback" not in said
+    shell.server.start()
+    code, report, _ = shell.run(folder)
+    assert (code, report["added"] + report["unchanged"]) == (0, len(paths))  # type: ignore[operator]
+    assert shell.stored_paths() == sorted(map(str, paths))
+
+
+def test_row_40_ctrl_c_once_finishes_the_batch_and_twice_ends_at_once(shell: Shell, tmp_path: Path) -> None:
+    """Row 40: exit 130 both ways, and the library is sound."""
+    folder = tmp_path / "photos"
+    paths = paint_many(folder, 60)
+    once = shell.start(folder, COLOUR_DELAY_S="0.05")
+    wait_for(lambda: shell.encoded() >= BATCH)
+    once.send_signal(signal.SIGINT)
+    output, said = once.communicate(timeout=60)
+    assert once.returncode == 130, said
+    report = json.loads(output)
+    assert report["interrupted"] and report["added"] == report["encoded"] < len(paths)
+    assert len(shell.stored_paths()) == report["added"]
+
+    twice = shell.start(folder, COLOUR_DELAY_S="1")
+    before = shell.encoded()
+    wait_for(lambda: shell.encoded() > before)
+    started = time.monotonic()
+    twice.send_signal(signal.SIGINT)
+    time.sleep(0.2)
+    twice.send_signal(signal.SIGINT)
+    output, said = twice.communicate(timeout=60)
+    assert (twice.returncode, output) == (130, ""), said
+    assert time.monotonic() - started < 4, "a batch takes 4 s"
+    assert "Traceback" not in said
+    assert shell.run(folder)[0] == 0
+    assert shell.stored_paths() == sorted(map(str, paths))
+
+
+def test_row_44_a_second_ingest_refuses_and_names_the_first(shell: Shell, tmp_path: Path) -> None:
+    """Row 44: one at a time per collection; nothing twice."""
+    folder = tmp_path / "photos"
+    paths = paint_many(folder, 40)
+    first = shell.start(folder, COLOUR_DELAY_S="0.1")
+    wait_for(lambda: shell.encoded() >= BATCH)
+    code, report, said = shell.run(folder)
+    assert (code, report) == (2, {})
+    assert f"process {first.pid} is ingesting {folder}" in said
+    assert first.communicate(timeout=60)[0] and first.returncode == 0
+    assert shell.stored_paths() == sorted(map(str, paths))
+
+
+def test_row_44_the_lock_of_a_process_that_died_is_taken_over(shell: Shell, tmp_path: Path) -> None:
+    folder = tmp_path / "photos"
+    paint_many(folder, 40)
+    first = shell.start(folder, COLOUR_DELAY_S="0.1")
+    wait_for(lambda: shell.encoded() >= BATCH)
+    first.kill()
+    first.communicate()
+    assert shell.run(folder)[0] == 0
+
+
+def test_row_46_another_encoder_is_refused_and_a_new_collection_stands_beside_the_old(shell: Shell, tmp_path: Path) -> None:
+    """Row 46: exit 4 and both names; `--new-collection` fills another one; the old one is still the library."""
+    folder = tmp_path / "photos"
+    paint_many(folder, 5)
+    assert shell.run(folder)[0] == 0
+    with shell.client() as client:
+        old = open_pictures(client)
+    code, _, said = shell.run(folder, COLOUR_REVISION="2")
+    assert code == 4
+    assert f"holds vectors of the encoder '{old.identity.id}', but this is 'colours-" in said
+    assert "--new-collection" in said
+    code, report, said = shell.run(folder, "--new-collection", COLOUR_REVISION="2")
+    assert (code, report["added"]) == (0, 5)
+    assert "python -m schema switch" in said
+    with shell.client() as client:
+        assert open_pictures(client).name == old.name
+
+
+def test_row_44_ingests_of_two_servers_do_not_wait_for_each_other(shell: Shell, tmp_path: Path) -> None:
+    other = Shell(tmp_path / "other")
+    folder = tmp_path / "photos"
+    paint_many(folder, 8)
+    try:
+        results = []
+        threads = [threading.Thread(target=lambda s=s: results.append(s.run(folder)[0])) for s in (shell, other)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert results == [0, 0]
+    finally:
+        other.server.stop()
+
+
+def test_an_ingest_without_a_server_starts_one_and_leaves_none_behind(tmp_path: Path) -> None:
+    shell = Shell(tmp_path / "home")
+    paint_many(tmp_path / "photos", 3)
+    assert shell.run(tmp_path / "photos")[0] == 0
+    assert shell.server.running() is None
+    for process in psutil.process_iter():
+        if process.name() == "weaviate-server":
+            assert process.environ().get("PERSISTENCE_DATA_PATH") != str(shell.server.data)
+
+
+def test_exit_codes_and_the_report_of_the_command(shell: Shell, tmp_path: Path) -> None:
+    """0 all done, 1 some failed, 2 usage; one JSON object with every key of the issue."""
+    folder = tmp_path / "photos"
+    paint_many(folder, 2)
+    code, report, _ = shell.run(folder)
+    assert code == 0
+    keys = {"added", "updated", "renamed", "removed", "unchanged", "unreadable", "rejected", "encoded", "seconds"}
+    assert keys | {"images_per_second"} <= set(report)
+    (folder / "bad.jpg").write_bytes(b"<html>")
+    code, report, said = shell.run(folder)
+    assert code == 1
+    [failure] = report["unreadable"]  # type: ignore[misc]
+    assert failure["path"] == str(folder / "bad.jpg") and failure["reason"].startswith("unidentified: ")
+    assert f"{folder / 'bad.jpg'}: unidentified: " in said
+    for wrong in ([str(tmp_path / "none")], [str(folder / "bad.jpg")], [str(folder), "--max-megapixels", "0"], []):
+        process = subprocess.run(
+            [sys.executable, "-m", "tests.ingest.colour_ingest", *wrong],
+            env=shell.environment,
+            cwd=PROJECT,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert process.returncode == 2, (wrong, process.stderr)
+        assert "Traceback" not in process.stderr
+
+
+def test_pruning_more_than_half_without_a_person_to_ask_removes_nothing(shell: Shell, tmp_path: Path) -> None:
+    folder = tmp_path / "photos"
+    paths = paint_many(folder, 4)
+    shell.run(folder)
+    for path in paths[:3]:
+        path.unlink()
+    code, report, said = shell.run(folder, "--prune")
+    assert (code, report["removed"], report["missing"]) == (0, 0, 3)
+    assert "3 of the 4 pictures the library knows in this folder are gone" in said and "--yes" in said
+    assert shell.run(folder, "--prune", "--yes")[1]["removed"] == 3
+
+
+def test_the_megapixel_limit_of_the_command_line_counts(shell: Shell, tmp_path: Path) -> None:
+    """Row 6's flag: a picture of 1,200 pixels against a limit of 0.001 megapixels."""
+    folder = tmp_path / "photos"
+    paint(folder / "a.png")
+    code, report, _ = shell.run(folder, "--max-megapixels", "0.001")
+    assert code == 1
+    assert report["unreadable"][0]["reason"].startswith("too_large: ")  # type: ignore[index]
+    assert shell.run(folder, "--max-megapixels", "0.002")[1]["added"] == 1
