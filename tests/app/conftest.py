@@ -74,13 +74,13 @@ def http(parts: Parts) -> TestClient:
     return http_of(parts)
 
 
-def search_script(parts: Parts) -> None:
+def search_script(parts):  # Streamlit copies its source: it may name nothing of this module
     from app_pages.search_page import search_page
 
     search_page(parts)
 
 
-def library_script(parts: Parts) -> None:
+def library_script(parts):
     from app_pages.library_page import library_page
 
     library_page(parts)

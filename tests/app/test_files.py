@@ -2,6 +2,7 @@
 
 import io
 import logging
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -37,24 +38,25 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def reds(folder: Path, tmp_path: Path, pictures: Pictures, colours: ColourEncoder, address: Address) -> tuple[Parts, Ledger]:
+def reds(folder: Path, tmp_path: Path, pictures: Pictures, colours: ColourEncoder, address: Address) -> Iterator[tuple[Parts, Ledger]]:
     """A library of them, and the parts of an app on it."""
     home = tmp_path / "home"
     thumbnails = ThumbnailStore(home / "thumbs")
     ledger = Ledger(pictures, wait_s=10)
     assert not Ingest(ledger, colours, thumbnails, limits=Limits()).run(folder).failed
     Roots(home).add(folder)
-    return parts_of(home, Connection(lambda: address, lambda: colours), thumbnails), ledger
+    connection = Connection(lambda: address, lambda: colours)
+    yield parts_of(home, connection, thumbnails), ledger
+    connection.close()
 
 
 def uuid_of_file(ledger: Ledger, path: Path) -> str:
     return next(str(record.uuid) for record in ledger.all_records() if record.places[0].path == str(path))
 
 
-def tamper(client: weaviate.WeaviateClient, ledger: Ledger, uuid: str, path: str, root: str) -> None:
+def tamper(client: weaviate.WeaviateClient, uuid: str, path: str, root: str) -> None:
     """The database says now that the picture is this file."""
-    name = ledger.pictures.name if hasattr(ledger, "pictures") else client.alias.get(alias_name="Pictures").collection
-    client.collections.use(name).data.update(uuid=uuid, properties=place_properties((Place(path, 1, 1, root),)))
+    client.collections.use("Pictures").data.update(uuid=uuid, properties=place_properties((Place(path, 1, 1, root),)))
 
 
 def test_a_thumbnail_is_sent_once_and_kept_by_the_browser(http: TestClient) -> None:
@@ -129,7 +131,7 @@ def test_row_24_a_tampered_path_opens_no_file(
     """The roots are kept outside the database, so that whoever changes it opens nothing elsewhere."""
     parts, ledger = reds
     uuid = uuid_of_file(ledger, folder / "red.jpg")
-    tamper(client, ledger, uuid, "/etc/passwd", str(folder) if claimed_root == "the real one" else claimed_root)
+    tamper(client, uuid, "/etc/passwd", str(folder) if claimed_root == "the real one" else claimed_root)
     with caplog.at_level(logging.WARNING):
         answer = http_of(parts).get(f"/originals/{uuid}")
     assert answer.status_code == 404
@@ -148,7 +150,7 @@ def test_row_24_inside_the_folder_only_pictures_open(
     (folder / "link.jpg").symlink_to(secret)
     uuid = uuid_of_file(ledger, folder / "red.jpg")
     for path in ("notes.jpg", "link.jpg", ".", "../secret.jpg", "gone.jpg", "red.jpg\0.txt"):
-        tamper(client, ledger, uuid, f"{folder}/{path}", str(folder))
+        tamper(client, uuid, f"{folder}/{path}", str(folder))
         answer = http_of(parts).get(f"/originals/{uuid}")
         assert answer.status_code == 404, path
         assert "secret" not in answer.text

@@ -1,0 +1,314 @@
+"""The search page, state by state, on the samples."""
+
+import io
+import os
+import uuid
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+import weaviate
+from PIL import Image
+from streamlit.testing.v1 import AppTest
+
+from app_pages.connection import Connection
+from app_pages.parts import Parts
+from encoder.protocol import Encoder
+from schema.client import Address
+from schema.collection import StorageOptions, ensure_pictures
+from schema.errors import Unreachable
+from tests.app.conftest import open_page, parts_of, search_script, texts, tiles
+
+CASTLE = "castle"
+
+
+def ask(page: AppTest, words: str) -> AppTest:
+    page.text_input(key="words").set_value(words)
+    return page.form_submit_button[0].click().run()
+
+
+def upload(page: AppTest, name: str, data: bytes) -> AppTest:
+    return page.file_uploader[0].upload(name, data).run()
+
+
+def png(size: tuple[int, int]) -> bytes:
+    output = io.BytesIO()
+    Image.new("1", size).save(output, "PNG")
+    return output.getvalue()
+
+
+def test_the_first_page_asks_and_gives_six_examples(parts: Parts) -> None:
+    page = open_page(search_script, parts)
+    assert not page.exception
+    assert page.title[0].value == "Find a picture"
+    assert "100 pictures" in texts(page)
+    assert len([b for b in page.button if (b.key or "").startswith("go-example-")]) == 6
+    assert not tiles(page)
+
+
+def test_every_example_question_works_on_the_samples(parts: Parts) -> None:
+    """The picture an example is shown with has one of these words in its caption."""
+    expected = {
+        "musical instruments": ("drum", "guitar", "violin", "music"),
+        "a bridge at night": ("bridge",),
+        "somebody reading a book": ("reading",),
+        "a green bicycle": ("bicycle",),
+        "a castle": ("castle",),
+        "something to eat": ("banana", "fig", "melon", "citrus", "fruit"),
+    }
+    for text, words in expected.items():
+        page = open_page(search_script, parts, q=text, limit="24")
+        first = next(e.value for e in page.html if "loupe-number" in e.value).lower()
+        assert any(word in first for word in words), (text, first[:200])
+
+
+def test_words_find_pictures_and_stand_in_the_address(parts: Parts) -> None:
+    page = ask(open_page(search_script, parts), "a castle on a hill")
+    assert not page.exception
+    assert page.query_params["q"] == "a castle on a hill"
+    assert len(tiles(page)) == 24
+    assert "100 pictures · " in texts(page)
+    alts = [e.value for e in page.html if "loupe-tile" in e.value]
+    assert len(alts) == 24 and all('alt="' in alt and "/app/static/thumbs/" in alt for alt in alts)
+
+
+def test_a_shared_address_shows_the_same_hits(parts: Parts) -> None:
+    """The whole question: words, filter, weights, page size and page."""
+    page = ask(open_page(search_script, parts), "water")
+    page.toggle(key="filters_open").set_value(True).run()
+    page.selectbox(key="filter-folder").select(next(o for o in folders(page) if o.endswith("photos"))).run()
+    page.pills(key="preset").set_value("What it says").run()
+    page.segmented_control(key="size").set_value(48).run()
+    page.get("pagination")[0]
+    address = {name: page.query_params[name] for name in page.query_params}
+    assert set(address) == {"q", "filter", "target", "limit"}
+    again = open_page(search_script, parts, **address, offset="48")
+    first = open_page(search_script, parts, **address)
+    assert tiles(first) == tiles(page)
+    assert len(tiles(again)) == 12 and not set(tiles(again)) & set(tiles(first))
+
+
+def folders(page: AppTest) -> list[str]:
+    text = " ".join(page.selectbox(key="filter-folder").options)
+    assert "(60)" in text and "(40)" in text, text
+    return [str(Path(os.getcwd()) / "samples" / name) for name in ("photos", "drawings")]
+
+
+def test_more_like_this_asks_with_the_picture(parts: Parts) -> None:
+    page = ask(open_page(search_script, parts), "a castle")
+    first = tiles(page)[0]
+    page.button(key=f"like-{first}").click().run()
+    assert not page.exception
+    assert page.query_params["like"] == first
+    assert "q" not in page.query_params
+    assert first not in tiles(page)
+    page.button(key=f"chip-likes-{first}").click().run()
+    assert not tiles(page)
+
+
+def test_the_details_show_the_whole_picture_its_data_and_its_neighbours(parts: Parts) -> None:
+    page = ask(open_page(search_script, parts), "a castle")
+    first = tiles(page)[0]
+    page.button(key=f"open-{first}").click().run()
+    assert not page.exception
+    assert page.query_params["item"] == first
+    html = "\n".join(e.value for e in page.html)
+    assert f"/originals/{first}" in html
+    assert "neuschwanstein-castle.jpg" in html
+    assert "Number 1 of 100 for your question" in texts(page)
+    assert len([b for b in page.button if (b.key or "").startswith("go-")]) == 12
+    page.button(key="detail-like").click().run()
+    assert page.query_params["like"] == first
+    assert "item" not in page.query_params
+
+
+def test_details_are_shareable_by_themselves(parts: Parts) -> None:
+    item = tiles(open_page(search_script, parts, q="a castle"))[0]
+    page = open_page(search_script, parts, item=item)
+    assert f"/originals/{item}" in "\n".join(e.value for e in page.html)
+
+
+def test_each_part_of_the_question_can_be_taken_away(parts: Parts) -> None:
+    page = open_page(search_script, parts, q=["a castle", "at night"], filter=["tags.any=photo"])
+    page.button(key="chip-words-at night").click().run()
+    assert page.query_params["q"] == "a castle"
+    page.button(key="chip-filters-tags.any=photo").click().run()
+    assert "filter" not in page.query_params
+    page.button(key="start-over").click().run()
+    assert not page.query_params
+    assert page.text_input(key="words").value == ""
+
+
+@pytest.mark.parametrize(
+    ("key", "kind", "value", "expected"),
+    [
+        ("filter-orientation", "selectbox", "portrait", "orientation=portrait"),
+        ("filter-captioned", "selectbox", "yes", "captioned=yes"),
+        ("filter-tags", "multiselect", ["cat"], "tags.any=cat"),
+        ("filter-taken>=", "text_input", "2010", "taken>=2010"),
+        ("filter-taken<=", "text_input", "2010-05", "taken<=2010-05"),
+        ("filter-width>=", "text_input", "900", "width>=900"),
+        ("filter-path", "text_input", "Castle", "path~Castle"),
+    ],
+)
+def test_every_filter_writes_its_condition(parts: Parts, key: str, kind: str, value: object, expected: str) -> None:
+    page = open_page(search_script, parts, q="animal")
+    page.toggle(key="filters_open").set_value(True).run()
+    getattr(page, kind)(key=key).set_value(value).run()
+    assert not page.exception and not page.warning and not page.error
+    assert page.query_params["filter"] == expected
+    assert 0 < len(tiles(page)) <= 24
+    assert getattr(page, kind)(key=key).value == value
+
+
+def test_a_filter_can_be_turned_round(parts: Parts) -> None:
+    page = open_page(search_script, parts, q="animal", filter="orientation=portrait")
+    page.toggle(key="filters_open").set_value(True).run()
+    page.checkbox(key="not-orientation=").check().run()
+    assert page.query_params["filter"] == "!orientation=portrait"
+    page.segmented_control(key="tag-mode").set_value("none of").run()
+    page.multiselect(key="filter-tags").set_value(["cat", "dog"]).run()
+    assert page.query_params["filter"] == ["!orientation=portrait", "tags.none=cat,dog"]
+
+
+def test_a_facet_counts_what_its_own_filter_leaves_out(parts: Parts) -> None:
+    """With the photographs chosen, the drawings can still be chosen instead, and their count is right."""
+    page = open_page(search_script, parts, q="animal", filter=f"folder={Path.cwd()}/samples/photos")
+    page.toggle(key="filters_open").set_value(True).run()
+    folders(page)
+
+
+def test_weights_and_words_too(parts: Parts) -> None:
+    page = open_page(search_script, parts, q="violin")
+    page.slider(key="weight-look").set_value(0.3).run()
+    assert page.query_params["target"] == ["image=1", "look=0.3", "caption=0.5"]
+    page.pills(key="preset").set_value("Automatic").run()
+    assert "target" not in page.query_params
+    page.toggle(key="words-too").set_value(True).run()
+    assert page.query_params["words"] == "1"
+    assert "violin" in next(e.value for e in page.html if "loupe-number" in e.value).lower()
+
+
+@pytest.mark.parametrize(
+    ("params", "words"),
+    [
+        ({"limit": "1000000000"}, "Limit must be 1 to 1000"),
+        ({"offset": "-1"}, "Offset must be 0 or more"),
+        ({"offset": "1e3"}, "must be a whole number"),
+        ({"filter": "colour=red"}, "Unknown filter 'colour'"),
+        ({"filter": "taken>=someday"}, "is not a date"),
+        ({"filter": "%%%"}, "cannot be read"),
+        ({"like": "nonsense"}, "is not the uuid of a picture"),
+        ({"like": str(uuid.UUID(int=1))}, "There is no picture"),
+        ({"target": "look=1"}, "Words cannot be compared"),
+        ({"target": "colour=1"}, "Unknown target"),
+        ({"q": "x" * 2500}, "2500 characters"),
+    ],
+)
+def test_a_nonsense_address_is_a_sentence(parts: Parts, params: dict[str, str], words: str) -> None:
+    page = open_page(search_script, parts, **({"q": "cat"} | params))
+    assert not page.exception
+    assert words in (page.warning or page.error)[0].value.replace("\\", "")
+    assert not tiles(page)
+
+
+@pytest.mark.parametrize("item", ["nonsense", str(uuid.UUID(int=1))])
+def test_details_of_nothing_are_a_sentence(parts: Parts, item: str) -> None:
+    page = open_page(search_script, parts, q="cat", item=item)
+    assert not page.exception
+    assert item in page.warning[0].value.replace("\\", "")
+    assert len(tiles(page)) == 24
+
+
+def test_beyond_the_last_page_leads_back(parts: Parts) -> None:
+    page = open_page(search_script, parts, q="cat", offset="240")
+    assert "There are 100 pictures" in page.info[0].value
+    page.button[-1].click().run()
+    assert len(tiles(page)) == 24
+
+
+def test_filters_that_leave_nothing_say_so(parts: Parts) -> None:
+    page = open_page(search_script, parts, q="cat", filter="year=1850")
+    assert "No picture passes these filters" in page.info[0].value
+
+
+def test_an_uploaded_picture_finds_itself_and_is_not_kept(parts: Parts) -> None:
+    data = (parts.samples / "drawings" / "violin.png").read_bytes()
+    page = upload(open_page(search_script, parts), "my *violin*.png", data)
+    assert not page.exception
+    assert "violin" in next(e.value for e in page.html if "loupe-number" in e.value).lower()
+    assert "not part of the address" in texts(page)
+    assert not page.query_params
+    assert page.file_uploader[0].value is None
+    assert len(tiles(ask(page, "red"))) == 24
+    page.button(key="chip-picture").click().run()
+    assert page.query_params["q"] == "red"
+    assert "chip-picture" not in [b.key for b in page.button]
+
+
+@pytest.mark.parametrize(("data", "words"), [(b"", "0 bytes"), (b"GIF89a", "cannot be decoded"), (b"hello", "no picture format")])
+def test_a_corrupt_upload_is_a_sentence(parts: Parts, data: bytes, words: str) -> None:
+    page = upload(open_page(search_script, parts), "holiday.png", data)
+    assert not page.exception
+    message = page.error[0].value.replace("\\", "")
+    assert "holiday.png cannot be used" in message and words in message
+
+
+def test_row_27_a_picture_of_30000_by_30000_is_refused_by_its_pixels(parts: Parts) -> None:
+    """It is refused before a pixel is decoded: memory comes back to where it was."""
+    data = png((30_000, 30_000))
+    page = open_page(search_script, parts)
+    before = psutil.Process().memory_info().rss
+    page = upload(page, "huge.png", data)
+    assert not page.exception
+    assert "900.0 megapixels (30000 x 30000)" in page.error[0].value.replace("\\", "")
+    assert psutil.Process().memory_info().rss - before < 50e6
+
+
+def test_row_27_sixty_tiles_hold_no_picture_bytes(parts: Parts) -> None:
+    """Tiles are addresses: a page of 60 is some tens of kB of HTML, whatever the pictures weigh."""
+    page = open_page(search_script, parts, q="animal", limit="60")
+    assert len(tiles(page)) == 60
+    assert not page.get("imgs")
+    assert sum(len(e.value) for e in page.html if "loupe-tile" in e.value) < 60 * 1500
+
+
+def test_a_hostile_caption_is_text(parts: Parts, empty: weaviate.WeaviateClient, colours: Encoder, address: Address, tmp_path: Path) -> None:
+    """A caption is whatever somebody wrote into a file."""
+    from schema.record import ImageRecord, Place, to_properties
+
+    caption = '"><img src=x onerror=alert(1)><script>alert(2)</script> **bold** :red[x]'
+    record = ImageRecord("0" * 64, (Place("/a/b.jpg", 1, 1, "/a"),), 10, 10, 1, "JPEG", caption=caption)
+    pictures = ensure_pictures(empty, colours.identity, StorageOptions())
+    vectors = {name: np.eye(dim)[0].tolist() for name, dim in pictures.identity.dims.items()}
+    pictures.collection.data.insert(to_properties(record), uuid=record.uuid, vector=vectors)
+    connection = Connection(lambda: address, lambda: colours)
+    page = open_page(search_script, parts_of(tmp_path, connection), q="red", item=str(record.uuid))
+    html = "\n".join(e.value for e in page.html)
+    assert "<script>alert" not in html and "<img src=x" not in html
+    assert "&lt;script&gt;" in html
+    connection.close()
+
+
+def test_an_empty_library_offers_the_samples_and_a_folder(empty: weaviate.WeaviateClient, parts: Parts, address: Address, specialists: Encoder, tmp_path: Path) -> None:
+    from schema.collection import delete_library
+
+    delete_library(empty)
+    connection = Connection(lambda: address, lambda: specialists)
+    page = open_page(search_script, parts_of(tmp_path, connection))
+    assert not page.exception
+    assert page.title[0].value == "There are no pictures yet"
+    assert page.button(key="samples").label == "Try the sample pictures"
+    assert page.text_input(key="folder").label == "A folder of pictures"
+    connection.close()
+
+
+def test_row_36_without_a_database_the_page_says_how_to_start_it(tmp_path: Path, specialists: Encoder) -> None:
+    def nowhere() -> Address:
+        raise Unreachable("Weaviate did not answer at http://127.0.0.1:8080. Start it with: python -m schema start.")
+
+    page = open_page(search_script, parts_of(tmp_path, Connection(nowhere, lambda: specialists)), q="cat")
+    assert not page.exception
+    assert "python -m schema start" in page.error[0].value.replace("\\", "")
+    assert "goes on by itself" in texts(page)
