@@ -105,7 +105,7 @@ class Ingest:
                 # Files whose bytes were in flight when they were met: by now those are stored, or failed.
                 twins, self._twins = self._twins, []
                 self._store_all(pool, self._unknown(iter(twins)))
-        self._report.warnings += [*words.warnings, *([] if self._stopped() else words.unused())]
+        self._report.warnings += words.warnings if self._stopped() else words.unused()
         self._report.interrupted = self._stopped()
         self._report.seconds = time.monotonic() - started
         return self._report
