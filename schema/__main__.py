@@ -30,7 +30,7 @@ def stop(settings: Settings, arguments: argparse.Namespace) -> int:
 def status(settings: Settings, arguments: argparse.Namespace) -> int:
     try:
         with assembly.attached(settings) as (client, address):
-            facts = describe(client, address.url, settings.loupe_home)
+            facts = describe(client, address, settings.loupe_home)
     except Unreachable as error:
         facts = {"running": False, "reason": str(error)}
     print(json.dumps(facts) if arguments.json else text_of(facts))

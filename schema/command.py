@@ -7,6 +7,7 @@ from typing import Any
 
 import weaviate
 
+from schema.client import Address
 from schema.collection import ALIAS, Pictures, list_pictures, open_pictures
 from schema.errors import NoLibrary
 
@@ -33,7 +34,7 @@ def agreed(question: str) -> bool:
     return sys.stdin.isatty() and input(f"{question} [y/N] ").strip().lower() in ("y", "yes")
 
 
-def describe(client: weaviate.WeaviateClient, url: str, home: Path) -> dict[str, Any]:
+def describe(client: weaviate.WeaviateClient, address: Address, home: Path) -> dict[str, Any]:
     """The facts of the server and of the library in it."""
     meta = client.get_meta()
     try:
@@ -43,7 +44,11 @@ def describe(client: weaviate.WeaviateClient, url: str, home: Path) -> dict[str,
     return {
         "running": True,
         "version": meta["version"],
-        "address": url,
+        "address": address.url,
+        "host": address.http_host,
+        "http_port": address.http_port,
+        "grpc_port": address.grpc_port,
+        "api_key_file": str(home / "api_key") if address.api_key and (home / "api_key").exists() else None,
         "alias": ALIAS,
         "collection": live,
         "collections": [_collection(pictures) for pictures in list_pictures(client)],
