@@ -1,6 +1,7 @@
 """streamlit run app.py: the web app and its HTTP API. A switchboard: parts are chosen here, nothing is computed."""
 
 import logging
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -15,7 +16,7 @@ from app_pages.headers import SecurityHeaders
 from app_pages.ingestion import Ingestion
 from app_pages.parts import Parts, install
 from ingest.roots import Roots
-from settings import PROJECT, Settings, read_settings
+from settings import PROJECT, Settings, SettingsError, read_settings
 
 
 def connection(settings: Settings) -> Connection:
@@ -48,7 +49,10 @@ async def lifespan(_app: st.App) -> AsyncIterator[None]:
 
 
 logging.getLogger("app_pages").setLevel(logging.INFO)
-parts = assemble(read_settings())
+try:
+    parts = assemble(read_settings())
+except SettingsError as error:
+    sys.exit(str(error))
 install(parts)
 app = st.App(
     PROJECT / "app_pages" / "main.py",

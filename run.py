@@ -1,4 +1,5 @@
 """python run.py [--port N]: from nothing to the app in the browser; ctrl-C stops what it started. (`make run`)"""
+# ruff: noqa: T201  it speaks at the terminal
 
 import argparse
 import contextlib
@@ -93,20 +94,20 @@ def _app(port: int, settings: Settings) -> Iterator[tuple[subprocess.Popen[bytes
 
 
 def _wait_until_ready(app: subprocess.Popen[bytes], url: str, log: Path) -> str:
-    """"" when questions can be answered; else why not, when waiting does not help."""
-    since, reason = time.monotonic(), "it did not answer"
-    for started in iter(time.monotonic, None):
+    """Why questions cannot be answered, where waiting does not help; empty when they can."""
+    started = starting = time.monotonic()
+    while True:
         if app.poll() is not None:
             raise _ended(app, log)
         state, reason = _health(url)
         if state == "ok":
             return ""
+        now = time.monotonic()
         if state != "unavailable":
-            since = time.monotonic()
-        if time.monotonic() - since > SETTLE_S or started - since > READY_S:
+            starting = now
+        if now - starting > SETTLE_S or now - started > READY_S:
             return reason
         time.sleep(0.1)
-    return reason
 
 
 def _health(url: str) -> tuple[str, str]:

@@ -29,7 +29,8 @@ FAILURES = {"unreadable": "could not be read", "rejected": "could not be stored"
 def first_pictures(parts: Parts) -> None:
     """The page of an empty library."""
     with st.container(key="landing"):
-        st.title("There are no pictures yet", anchor=False)
+        running = parts.ingestion.running
+        st.title("Adding the first pictures" if running else "There are no pictures yet", anchor=False)
         st.caption("Loupe reads your folders and leaves every file where it is and as it is.")
         if progress(parts):
             return

@@ -28,7 +28,14 @@ PRESETS: Mapping[str, Mapping[str, float] | None] = {
     "What it says": {"caption": 1.0},
     "All the same": {"image": 1.0, "look": 1.0, "caption": 1.0},
 }
-FOCUS = "<script>document.querySelector('.st-key-words input')?.focus({preventScroll: true})</script>"
+FOCUS = """<script>
+(function look(tries) {  // the box may be drawn after this runs, or again; who went elsewhere is left alone
+  const box = document.querySelector('.st-key-words input');
+  if (box && document.activeElement === document.body) box.focus({preventScroll: true});
+  if (tries > 0 && (document.activeElement === box || document.activeElement === document.body))
+    setTimeout(look, 100, tries - 1);
+})(50);
+</script>"""
 
 
 def box(question: Question, parts: Parts) -> None:
@@ -98,7 +105,7 @@ def _take(key: str, parts: Parts) -> None:
 
 def tools(question: Question) -> None:
     """What counts, words too, filters: one row."""
-    with st.container(horizontal=True, vertical_alignment="center", gap="medium", key="tools", width="content"):
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="tools", width="content"):
         count = len(question.filters)
         st.session_state.setdefault("filters_open", False)
         st.toggle("Filters" if not count else f"Filters ({count})", key="filters_open", persist_state="session")

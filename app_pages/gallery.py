@@ -16,6 +16,10 @@ from search.results import Hit
 COLUMNS, TILE_PX = 6, 150
 """At most so many, at least so wide: six on a laptop, two on a phone."""
 STRIP_PX = 110
+FIGURE = '<figure class="loupe-tile" style="margin: 0">'
+SHAPE = "width: 100%; height: auto; aspect-ratio: 4 / 3; object-fit: cover; display: block"
+ONE_LINE = "white-space: nowrap; overflow: hidden; text-overflow: ellipsis"
+"""What decides a tile's height is said on the spot: style.css arrives a moment later, and nothing may jump then."""
 Click = Callable[[str], None]
 """Called with the picture's uuid."""
 
@@ -50,7 +54,7 @@ def strip(hits: Sequence[Hit], on_open: Click) -> None:
         for hit in hits:
             key = str(hit.uuid)
             with st.container(key=f"near-{key}", gap=None, width=STRIP_PX):
-                st.html(f'<figure class="loupe-tile">{_thumbnail(hit.record)}</figure>')
+                st.html(f"{FIGURE}{_thumbnail(hit.record)}</figure>")
                 st.button(f"{hit.similarity:.2f}", key=f"go-{key}", type="tertiary", on_click=on_open, args=(key,))
 
 
@@ -59,7 +63,7 @@ def examples(found: Sequence[tuple[str, Hit]], on_ask: Callable[[str], None]) ->
     with st.grid(3, min_column_width=TILE_PX, gap="medium"):
         for number, (text, hit) in enumerate(found):
             with st.container(key=f"near-example-{number}", gap=None):
-                st.html(f'<figure class="loupe-tile">{_thumbnail(hit.record)}</figure>')
+                st.html(f"{FIGURE}{_thumbnail(hit.record)}</figure>")
                 st.button(
                     text, key=f"go-example-{number}", type="tertiary", on_click=on_ask, args=(text,), width="stretch"
                 )
@@ -85,7 +89,7 @@ def _tile(hit: Hit) -> str:
     title = escape(title_of(hit.record))
     share = min(max(hit.similarity, 0.0), 1.0)
     return (
-        f'<figure class="loupe-tile">{_thumbnail(hit.record)}<figcaption title="{title}">{title}</figcaption>'
+        f'{FIGURE}{_thumbnail(hit.record)}<figcaption style="{ONE_LINE}" title="{title}">{title}</figcaption>'
         f'<div class="loupe-bar" title="Similarity {hit.similarity:.3f}"><i style="width: {share:.1%}"></i></div>'
         f'<span class="loupe-number">{hit.similarity:.2f}</span></figure>'
     )
@@ -93,4 +97,4 @@ def _tile(hit: Hit) -> str:
 
 def _thumbnail(record: ImageRecord) -> str:
     title = escape(title_of(record))
-    return f'<img src="{thumbnail_url(record)}" alt="{title}" width="384" height="288" loading="lazy">'
+    return f'<img src="{thumbnail_url(record)}" alt="{title}" style="{SHAPE}" loading="lazy">'

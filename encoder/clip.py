@@ -7,22 +7,23 @@ import hashlib
 import logging
 import re
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from huggingface_hub import snapshot_download
+from huggingface_hub import HfApi, snapshot_download
 from PIL import Image
 from transformers import AutoImageProcessor, AutoModel, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
-from encoder.protocol import Embeddings, EncoderError, EncoderIdentity, unit
+from encoder.protocol import Embeddings, EncoderError, EncoderIdentity, first_line, unit
 from encoder.torch_setup import choose_device, choose_dtype, revision_of, set_threads
 
 PREPROCESSING = 1
 CPU_CHUNK = 8
+HUB_TIMEOUT_S = 10
 PATTERNS = ["*.safetensors", "*.safetensors.index.json", "*.json", "*.txt", "*.model"]
 log = logging.getLogger(__name__)
 
@@ -34,28 +35,21 @@ class ClipEncoder:
         transformers_logging.disable_progress_bar()
         self._device, self._dtype = choose_device(device), choose_dtype(dtype)
         folder = _find_model(name)
+        from_hub = folder.parent.name == "snapshots"
         try:
-            self._model: Any = AutoModel.from_pretrained(
-                folder, use_safetensors=True, trust_remote_code=False, local_files_only=True
-            )
-            # Pillow's processor everywhere: the same pixels with and without torchvision.
-            self._pixels: Any = AutoImageProcessor.from_pretrained(folder, backend="pil", local_files_only=True)
-            self._tokens: Any = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
+            dims = self._load(folder)
+        except EncoderError:
+            raise
         except Exception as error:  # transformers raises whatever its parts raise
-            raise EncoderError(f"The encoder {name!r} cannot be loaded from {folder}: {_first_line(error)}") from error
-        if not (hasattr(self._model, "get_image_features") and hasattr(self._model, "get_text_features")):
+            again = f"run: hf download {name} --force-download" if from_hub else "remove it and get the model again"
             raise EncoderError(
-                f"{name!r} is a {type(self._model).__name__}, which has no picture and text tower in one space. "
-                "Set LOUPE_ENCODER to a CLIP or SigLIP model."
-            )
-        self._model.eval().to(device=self._device, dtype=self._dtype)
-        self._text_options = _text_options(self._model.config)
-        self._side = _side(self._model.config)
+                f"The encoder {name!r} cannot be loaded from {folder}: {first_line(error)}. "
+                f"If that folder is damaged, {again}."
+            ) from error
         self._lock = threading.Lock()
-        dims = self._measure()
-        revision = revision_of(folder.name if folder.parent.name == "snapshots" else "local", self._dtype)
-        short = re.sub(r"[^0-9A-Za-z]+", "-", Path(name).name if Path(name).is_dir() else name).strip("-")
-        self._identity = EncoderIdentity(short, revision, _hash_weights(folder), PREPROCESSING, dims)
+        short = re.sub(r"[^0-9A-Za-z]+", "-", name if from_hub else folder.name).strip("-")
+        revision = revision_of(folder.name if from_hub else "local", self._dtype)
+        self._identity = EncoderIdentity(short or "model", revision, _hash_files(folder), PREPROCESSING, dims)
 
     @property
     def identity(self) -> EncoderIdentity:
@@ -80,6 +74,23 @@ class ClipEncoder:
         with self._lock:
             parts = [self._encode_texts(texts[i : i + 64]) for i in range(0, len(texts), 64)]
         return np.concatenate([np.zeros((0, self._identity.dims["image"]), np.float32), *parts])
+
+    def _load(self, folder: Path) -> dict[str, int]:
+        """Gives back the dimensions. `trust_remote_code` everywhere: left out, transformers asks on the terminal."""
+        options: Any = {"trust_remote_code": False, "local_files_only": True}
+        self._model: Any = AutoModel.from_pretrained(folder, use_safetensors=True, **options)
+        if not (hasattr(self._model, "get_image_features") and hasattr(self._model, "get_text_features")):
+            raise EncoderError(
+                f"{folder} holds a {type(self._model).__name__}, which has no picture and text tower in one space. "
+                "Set LOUPE_ENCODER to a CLIP or SigLIP model."
+            )
+        # Pillow's processor everywhere: the same pixels with and without torchvision.
+        self._pixels: Any = AutoImageProcessor.from_pretrained(folder, backend="pil", **options)
+        self._tokens: Any = AutoTokenizer.from_pretrained(folder, **options)
+        self._model.eval().to(device=self._device, dtype=self._dtype)
+        self._text_options = _text_options(self._model.config)
+        self._side = _side(self._model.config)
+        return self._measure()
 
     @torch.inference_mode()
     def _encode_images(self, images: Sequence[Image.Image]) -> dict[str, Embeddings]:
@@ -133,24 +144,22 @@ def _find_model(name: str) -> Path:
     except Exception as error:  # the hub's client raises a dozen kinds; all mean: not to be had
         raise EncoderError(
             f"The encoder {name!r} is neither a folder nor in this machine's model cache, and the hub did not give it "
-            f"({_first_line(error)}). On a machine with hub access run: hf download {name} --local-dir MODEL; "
+            f"({first_line(error)}). On a machine with hub access run: hf download {name} --local-dir MODEL; "
             "copy the folder MODEL here and set LOUPE_ENCODER to it. LOUPE_ENCODER=specialists needs no hub."
         ) from error
 
 
 def _download(name: str) -> Path:
     """From the local cache when it is complete there, else from the hub."""
-    ways: list[Callable[[], str]] = [
-        lambda: snapshot_download(name, allow_patterns=PATTERNS, local_files_only=True),
-        lambda: snapshot_download(name, allow_patterns=PATTERNS),
-    ]
     try:
-        cached = Path(ways[0]())
+        cached = Path(snapshot_download(name, allow_patterns=PATTERNS, local_files_only=True))
         if any(cached.glob("*.safetensors")):
             return cached
     except (OSError, ValueError):
         log.info("%s is not in the model cache; asking the hub", name)
-    return Path(ways[1]())
+    # snapshot_download waits for a silent hub for ever; this question does not.
+    found = HfApi().model_info(name, timeout=HUB_TIMEOUT_S)
+    return Path(snapshot_download(name, revision=found.sha, allow_patterns=PATTERNS))
 
 
 def _with_safetensors(folder: Path, name: str) -> Path:
@@ -164,13 +173,10 @@ def _with_safetensors(folder: Path, name: str) -> Path:
     )
 
 
-def _hash_weights(folder: Path) -> str:
+def _hash_files(folder: Path) -> str:
+    """Of the weights and of everything beside them that decides pixels and tokens: another mean, another vocabulary."""
     digest = hashlib.sha256()
-    for path in sorted(folder.glob("*.safetensors")):
+    for path in sorted({path for pattern in PATTERNS for path in folder.glob(pattern)}):
         with path.open("rb") as file:
-            digest.update(hashlib.file_digest(file, "sha256").digest())
+            digest.update(path.name.encode() + b"\0" + hashlib.file_digest(file, "sha256").digest())
     return digest.hexdigest()
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0][:300]

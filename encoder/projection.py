@@ -1,7 +1,7 @@
 """The specialists' projection: class probabilities and features of the vision model -> the shared space and `look`.
 
-Numpy arrays in, arrays out; knows no picture and no torch model at run time. `python -m encoder.projection` makes its weights
-from the two installed models and `imagenet_classes.tsv`.
+Numpy arrays in, arrays out; knows no picture and no torch model at run time. `python -m encoder.projection` makes its
+weights from the two installed models and `imagenet_classes.tsv`.
 """
 
 from dataclasses import dataclass
@@ -39,8 +39,8 @@ class Projection:
     def image(self, logits: Array) -> Embeddings:
         """(n, 1000) -> (n, dim): ConSE, the mean of the class names' embeddings weighted by the classes' probabilities.
 
-        Norouzi et al., Zero-Shot Learning by Convex Combination of Semantic Embeddings, 2014 (arXiv 1312.5650); the 50 likeliest
-        classes at temperature 2.
+        Norouzi et al., Zero-Shot Learning by Convex Combination of Semantic Embeddings, 2014 (arXiv 1312.5650); the 50
+        likeliest classes at temperature 2.
         """
         scaled = logits.astype(np.float64) / TEMPERATURE
         weakest = np.partition(scaled, -TOP, axis=1)[:, -TOP, None]
@@ -49,7 +49,7 @@ class Projection:
             return unit((weights / weights.sum(axis=1, keepdims=True)) @ self.class_embeddings)
 
     def look(self, features: Array) -> Embeddings:
-        """(n, features) -> (n, look dim): centred, then reduced to the directions that the classifier tells apart best."""
+        """(n, features) -> (n, look dim): centred, then the directions that the classifier tells apart best."""
         return unit((features - self.look_mean) @ self.look_axes)
 
 
@@ -72,7 +72,8 @@ def relu6_mean(mean: Array, deviation: Array) -> Array:
     middles = (steps[1:] + steps[:-1]) / 2  # (600,)
     z = (middles[:, None] - mean) / (np.maximum(np.abs(deviation), 1e-6) * sqrt(2))
     above = torch.special.erfc(torch.from_numpy(z)).numpy() / 2  # (600, features)
-    return (above.sum(axis=0) * (6 / 600)).astype(np.float32)
+    mean_of_relu6: Array = (above.sum(axis=0) * (6 / 600)).astype(np.float32)
+    return mean_of_relu6
 
 
 def build(path: Path = WEIGHTS) -> None:
@@ -81,7 +82,7 @@ def build(path: Path = WEIGHTS) -> None:
 
     sentences, vision = SentenceModel("cpu"), VisionModel("cpu")
     columns = list(zip(*class_texts(), strict=True))
-    class_embeddings = unit(sum(unit(sentences.encode(column)) for column in columns))
+    class_embeddings = unit(np.sum([unit(sentences.encode(column)) for column in columns], axis=0))
     mean, deviation, classifier = vision.head
     look_mean = relu6_mean(mean, deviation)
     directions = np.linalg.svd(classifier - classifier.mean(axis=0), full_matrices=False)[2]  # (1000, features)

@@ -72,7 +72,8 @@ def unit(rows: NDArray[np.floating]) -> Embeddings:
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         norms = np.linalg.norm(rows, axis=1, keepdims=True)
         norms[~np.isfinite(norms) | (norms == 0)] = np.nan
-        return (rows / norms).astype(np.float32)
+        scaled: Embeddings = (rows / norms).astype(np.float32)
+        return scaled
 
 
 def faults(embeddings: Embeddings, dim: int) -> list[str | None]:
@@ -88,3 +89,8 @@ def faults(embeddings: Embeddings, dim: int) -> list[str | None]:
     return [
         None if abs(norm - 1) <= UNIT_TOLERANCE else f"not a finite unit vector (norm {norm:.3g})" for norm in norms
     ]
+
+
+def first_line(error: Exception) -> str:
+    """What an encoder's library said, as far as it fits into a sentence."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0][:300].rstrip(".")

@@ -14,11 +14,14 @@ def choose_device(wish: str) -> torch.device:
     """`auto` takes CUDA, then Apple's MPS, then the processor. Raises EncoderError when the wish cannot be met."""
     cuda, mps = torch.cuda.is_available(), torch.backends.mps.is_available()
     if wish == "auto":
-        name, reason = ("cuda", "CUDA found") if cuda else ("mps", "MPS found") if mps else ("cpu", "no CUDA or MPS found")
+        name = "cuda" if cuda else "mps" if mps else "cpu"
+        reason = "no CUDA or MPS found" if name == "cpu" else f"{name.upper()} found"
     else:
         name, reason = wish, "LOUPE_DEVICE"
         if (wish == "cuda" and not cuda) or (wish == "mps" and not mps):
-            raise EncoderError(f"LOUPE_DEVICE is {wish!r}, but torch {torch.__version__} finds none. Set it to auto or cpu.")
+            raise EncoderError(
+                f"LOUPE_DEVICE is {wish!r}, but torch {torch.__version__} finds none. Set it to auto or cpu."
+            )
     log.info("device=%s (%s)", name, reason)
     return torch.device(name)
 
@@ -38,5 +41,5 @@ def set_threads(count: int) -> None:
 
 
 def revision_of(revision: str, dtype: torch.dtype) -> str:
-    """Other number types give other vectors, so they are part of the encoder's identity; float32 goes without saying."""
+    """Other number types give other vectors, so they belong to the encoder's identity; float32 goes without saying."""
     return revision if dtype == torch.float32 else f"{revision}+{str(dtype).removeprefix('torch.')}"

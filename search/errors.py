@@ -18,4 +18,3 @@ class QueryError(SearchError, ValueError):
 
 class FilterError(QueryError):
     """A condition cannot be read; the message holds it and an example of what can."""
-

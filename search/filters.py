@@ -55,7 +55,7 @@ class Condition:
         if self.operator not in allowed:
             raise FilterError(f"{self.field!r} takes {' '.join(allowed)}, got {self.operator!r} in {str(self)!r}")
         if len(self.value) > MAX_VALUE:
-            raise FilterError(f"{self.field!r} has a value of {len(self.value)} characters; at most {MAX_VALUE} are allowed")
+            raise FilterError(f"{self.field!r} takes at most {MAX_VALUE} characters, got {len(self.value)}")
         if not self.value:
             raise FilterError(f"the filter {str(self)!r} has no value; write for example {self.field}{allowed[0]}...")
         if not is_text(self.value):

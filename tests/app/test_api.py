@@ -121,7 +121,10 @@ def test_a_form_that_cannot_be_read_is_400(http: TestClient) -> None:
 
 def test_what_is_too_large_is_not_read(http: TestClient) -> None:
     assert http.post("/api/search", files={"image": b"x" * 21_000_000}).status_code == 413
-    assert http.post("/api/search", content=b" " * 1_000_001, headers={"content-type": "application/json"}).status_code == 413
+    assert (
+        http.post("/api/search", content=b" " * 1_000_001, headers={"content-type": "application/json"}).status_code
+        == 413
+    )
 
     def unannounced() -> Iterator[bytes]:
         """Without a content-length."""
@@ -163,7 +166,9 @@ def test_the_api_describes_itself(http: TestClient) -> None:
     text = http.get("/api").text
     for name in ("q ", "like", "target", "filter", "limit", "offset", "words", "facets", "/healthz"):
         assert name in text
-    example = text[text.index('{"terms"') : text.index("POST /api/search, multipart")].replace('"<uuid>"', f'"{"0" * 32}"')
+    example = text[text.index('{"terms"') : text.index("POST /api/search, multipart")].replace(
+        '"<uuid>"', f'"{"0" * 32}"'
+    )
     assert len(Query.from_json(json.loads(example)).terms) == 2
 
 
@@ -199,7 +204,9 @@ def test_an_encoder_that_cannot_be_loaded_is_503_and_says_why(parts: Parts, tmp_
     broken.close()
 
 
-def test_health_answers_fast_when_weaviate_hangs(tmp_path: Path, specialists: Encoder, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_health_answers_fast_when_weaviate_hangs(
+    tmp_path: Path, specialists: Encoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("app_pages.api.HEALTH_TIMEOUT_S", 0.2)
 
     def hang() -> object:

@@ -56,7 +56,9 @@ def answers(connection: Connection) -> bool:
     return True
 
 
-def test_the_encoder_is_loaded_once_for_every_thread(pictures: Pictures, address: Address, colours: ColourEncoder) -> None:
+def test_the_encoder_is_loaded_once_for_every_thread(
+    pictures: Pictures, address: Address, colours: ColourEncoder
+) -> None:
     loads = []
 
     def load() -> Encoder:
@@ -97,7 +99,9 @@ def test_a_switched_alias_is_noticed(empty: weaviate.WeaviateClient, address: Ad
     connection.close()
 
 
-def test_a_library_made_meanwhile_is_noticed(empty: weaviate.WeaviateClient, address: Address, colours: ColourEncoder) -> None:
+def test_a_library_made_meanwhile_is_noticed(
+    empty: weaviate.WeaviateClient, address: Address, colours: ColourEncoder
+) -> None:
     connection = Connection(lambda: address, lambda: colours)
     with pytest.raises(NoLibrary):
         connection.searcher()
@@ -107,7 +111,7 @@ def test_a_library_made_meanwhile_is_noticed(empty: weaviate.WeaviateClient, add
 
 
 def test_row_36_it_recovers_within_ten_seconds_of_the_start(own_server: LocalServer, colours: ColourEncoder) -> None:
-    """The database is not running when the app starts: a sentence with the command; no restart of the app afterwards."""
+    """The database is not running when the app starts: a sentence with the command, and no restart afterwards."""
     connection = Connection(lambda: address_of(own_server), lambda: colours)
     connection.start()
     with pytest.raises(Unreachable, match="python -m schema start"):
@@ -117,7 +121,9 @@ def test_row_36_it_recovers_within_ten_seconds_of_the_start(own_server: LocalSer
     connection.close()
 
 
-def test_row_36_it_recovers_when_the_server_is_killed_and_started_again(own_server: LocalServer, colours: ColourEncoder) -> None:
+def test_row_36_it_recovers_when_the_server_is_killed_and_started_again(
+    own_server: LocalServer, colours: ColourEncoder
+) -> None:
     own_server.start()
     connection = Connection(lambda: address_of(own_server), lambda: colours)
     assert answers(connection)
@@ -128,7 +134,9 @@ def test_row_36_it_recovers_when_the_server_is_killed_and_started_again(own_serv
     connection.close()
 
 
-def test_a_killed_local_server_is_started_again_by_the_next_question(own_server: LocalServer, colours: ColourEncoder) -> None:
+def test_a_killed_local_server_is_started_again_by_the_next_question(
+    own_server: LocalServer, colours: ColourEncoder
+) -> None:
     def join() -> Address:
         running = own_server.join()
         return Address(HOST, running.http_port, HOST, running.grpc_port, api_key=own_server.api_key())
@@ -163,7 +171,9 @@ def test_the_encoder_must_be_the_librarys(pictures: Pictures, address: Address) 
     connection.close()
 
 
-def test_questions_go_through(pictures: Pictures, address: Address, colours: ColourEncoder, client: weaviate.WeaviateClient) -> None:
+def test_questions_go_through(
+    pictures: Pictures, address: Address, colours: ColourEncoder, client: weaviate.WeaviateClient
+) -> None:
     connection = Connection(lambda: address, lambda: colours)
     assert connection.searcher().search(RED).total == 0
     assert open_pictures(client).name == connection.searcher().pictures.name

@@ -18,7 +18,7 @@ from ingest.roots import Roots
 from pictures.open import Limits
 from pictures.thumbnails import ThumbnailStore
 from schema.client import Address
-from schema.collection import Pictures, StorageOptions, ensure_pictures
+from schema.collection import Pictures
 from schema.record import Place, place_properties
 from settings import PROJECT
 from tests.app.conftest import http_of, parts_of
@@ -31,14 +31,24 @@ def folder(tmp_path: Path) -> Path:
     folder = tmp_path / "pictures"
     folder.mkdir()
     for number, (name, options) in enumerate(
-        {"red.jpg": {}, "red.png": {}, "red.webp": {"lossless": True}, "red.gif": {}, "red.tif": {}, "red.bmp": {}, "red.jp2": {}}.items()
+        {
+            "red.jpg": {},
+            "red.png": {},
+            "red.webp": {"lossless": True},
+            "red.gif": {},
+            "red.tif": {},
+            "red.bmp": {},
+            "red.jp2": {},
+        }.items()
     ):
         Image.new("RGB", (300 + number, 200), "red").save(folder / name, **options)
     return folder
 
 
 @pytest.fixture
-def reds(folder: Path, tmp_path: Path, pictures: Pictures, colours: ColourEncoder, address: Address) -> Iterator[tuple[Parts, Ledger]]:
+def reds(
+    folder: Path, tmp_path: Path, pictures: Pictures, colours: ColourEncoder, address: Address
+) -> Iterator[tuple[Parts, Ledger]]:
     """A library of them, and the parts of an app on it."""
     home = tmp_path / "home"
     thumbnails = ThumbnailStore(home / "thumbs")
@@ -126,7 +136,11 @@ def test_other_originals_are_sent_as_jpeg(reds: tuple[Parts, Ledger], folder: Pa
 
 @pytest.mark.parametrize("claimed_root", ["the real one", "/", "/etc"])
 def test_row_24_a_tampered_path_opens_no_file(
-    reds: tuple[Parts, Ledger], folder: Path, client: weaviate.WeaviateClient, claimed_root: str, caplog: pytest.LogCaptureFixture
+    reds: tuple[Parts, Ledger],
+    folder: Path,
+    client: weaviate.WeaviateClient,
+    claimed_root: str,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     """The roots are kept outside the database, so that whoever changes it opens nothing elsewhere."""
     parts, ledger = reds
@@ -140,7 +154,11 @@ def test_row_24_a_tampered_path_opens_no_file(
 
 
 def test_row_24_inside_the_folder_only_pictures_open(
-    reds: tuple[Parts, Ledger], folder: Path, client: weaviate.WeaviateClient, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    reds: tuple[Parts, Ledger],
+    folder: Path,
+    client: weaviate.WeaviateClient,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     """A text file, a link out of the folder, a folder, a way out by dots, and a picture outside."""
     parts, ledger = reds

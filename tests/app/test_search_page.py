@@ -1,7 +1,6 @@
 """The search page, state by state, on the samples."""
 
 import io
-import os
 import uuid
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from schema.client import Address
 from schema.collection import StorageOptions, ensure_pictures
 from schema.errors import Unreachable
 from tests.app.conftest import open_page, parts_of, search_script, texts, tiles
+from tests.conftest import SAMPLES
 
 CASTLE = "castle"
 
@@ -92,7 +92,7 @@ def test_a_shared_address_shows_the_same_hits(parts: Parts) -> None:
 def folders(page: AppTest) -> list[str]:
     text = " ".join(page.selectbox(key="filter-folder").options)
     assert "(60)" in text and "(40)" in text, text
-    return [str(Path(os.getcwd()) / "samples" / name) for name in ("photos", "drawings")]
+    return [str(SAMPLES / name) for name in ("photos", "drawings")]
 
 
 def test_more_like_this_asks_with_the_picture(parts: Parts) -> None:
@@ -174,7 +174,7 @@ def test_a_filter_can_be_turned_round(parts: Parts) -> None:
 
 def test_a_facet_counts_what_its_own_filter_leaves_out(parts: Parts) -> None:
     """With the photographs chosen, the drawings can still be chosen instead, and their count is right."""
-    page = open_page(search_script, parts, q="animal", filter=f"folder={Path.cwd()}/samples/photos")
+    page = open_page(search_script, parts, q="animal", filter=f"folder={SAMPLES}/photos")
     page.toggle(key="filters_open").set_value(True).run()
     folders(page)
 
@@ -247,7 +247,9 @@ def test_an_uploaded_picture_finds_itself_and_is_not_kept(parts: Parts) -> None:
     assert "chip-picture" not in [b.key for b in page.button]
 
 
-@pytest.mark.parametrize(("data", "words"), [(b"", "0 bytes"), (b"GIF89a", "cannot be decoded"), (b"hello", "no picture format")])
+@pytest.mark.parametrize(
+    ("data", "words"), [(b"", "0 bytes"), (b"GIF89a", "cannot be decoded"), (b"hello", "no picture format")]
+)
 def test_a_corrupt_upload_is_a_sentence(parts: Parts, data: bytes, words: str) -> None:
     page = upload(open_page(search_script, parts), "holiday.png", data)
     assert not page.exception
@@ -274,7 +276,9 @@ def test_row_27_sixty_tiles_hold_no_picture_bytes(parts: Parts) -> None:
     assert sum(len(e.value) for e in page.html if "loupe-tile" in e.value) < 60 * 1500
 
 
-def test_a_hostile_caption_is_text(parts: Parts, empty: weaviate.WeaviateClient, colours: Encoder, address: Address, tmp_path: Path) -> None:
+def test_a_hostile_caption_is_text(
+    parts: Parts, empty: weaviate.WeaviateClient, colours: Encoder, address: Address, tmp_path: Path
+) -> None:
     """A caption is whatever somebody wrote into a file."""
     from schema.record import ImageRecord, Place, to_properties
 
@@ -291,7 +295,9 @@ def test_a_hostile_caption_is_text(parts: Parts, empty: weaviate.WeaviateClient,
     connection.close()
 
 
-def test_an_empty_library_offers_the_samples_and_a_folder(empty: weaviate.WeaviateClient, parts: Parts, address: Address, specialists: Encoder, tmp_path: Path) -> None:
+def test_an_empty_library_offers_the_samples_and_a_folder(
+    empty: weaviate.WeaviateClient, parts: Parts, address: Address, specialists: Encoder, tmp_path: Path
+) -> None:
     from schema.collection import delete_library
 
     delete_library(empty)
