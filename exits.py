@@ -1,4 +1,5 @@
-"""How a command ends: errors become sentences on stderr and exit codes (invariant I7). Imported by entry points only."""
+"""How a command ends: errors become sentences on stderr and exit codes (invariant I7). Imported by entry points
+only."""
 
 import logging
 import sys

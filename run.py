@@ -1,5 +1,4 @@
 """python run.py [--port N]: from nothing to the app in the browser; ctrl-C stops what it started. (`make run`)"""
-# ruff: noqa: T201  it speaks at the terminal
 
 import argparse
 import contextlib

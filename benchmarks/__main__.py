@@ -15,7 +15,9 @@ def main() -> int:
         "machine": {"cores": psutil.cpu_count(), "python": platform.python_version(), "system": platform.system()}
     }
     for name in sys.argv[1:] or BENCHMARKS:
-        run = subprocess.run([sys.executable, "-m", f"benchmarks.{name}"], stdout=subprocess.PIPE, text=True, check=False)
+        run = subprocess.run(
+            [sys.executable, "-m", f"benchmarks.{name}"], stdout=subprocess.PIPE, text=True, check=False
+        )
         if run.returncode != 0:
             print(f"The benchmark {name} ended with {run.returncode}.", file=sys.stderr)
             return run.returncode

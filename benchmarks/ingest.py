@@ -1,7 +1,8 @@
-"""Pictures a second and peak memory of an ingest, beside the obvious loop: open, encode, insert, one picture after the other.
+"""Pictures a second and peak memory of an ingest, beside the obvious loop: open, encode, insert, one picture after
+the other.
 
-The pictures are 1600 x 1200 JPEGs cut from samples/ at random places (seeded); all bytes differ. Loupe runs on 200 and on 800 of them: peak
-memory that grows with the folder would show. An unchanged folder is timed too.
+The pictures are 1600 x 1200 JPEGs cut from samples/ at random places (seeded); all bytes differ. Loupe runs on 200
+and on 800 of them: peak memory that grows with the folder would show. An unchanged folder is timed too.
 """
 
 import json

@@ -1,4 +1,5 @@
-"""A question's time at 20,000 synthetic pictures, beside exact search by numpy over the same vectors; and how much of the exact result it finds.
+"""A question's time at 20,000 synthetic pictures, beside exact search by numpy over the same vectors; and how much of
+the exact result it finds.
 
 Vectors are random directions around 200 centres (seeded), of the specialists' dimensions.
 """
@@ -40,7 +41,9 @@ class RandomEncoder:
 
     def encode_texts(self, texts: "list[str]") -> Embeddings:
         rng = np.random.default_rng([int(text) for text in texts])
-        return unit(self._centres[rng.integers(0, CENTRES, len(texts))] + rng.normal(0, 0.04, (len(texts), DIMS["image"])))
+        return unit(
+            self._centres[rng.integers(0, CENTRES, len(texts))] + rng.normal(0, 0.04, (len(texts), DIMS["image"]))
+        )
 
     def encode_images(self, images: "list[Image.Image]") -> dict[str, Embeddings]:
         raise NotImplementedError("this benchmark asks with words only")
@@ -54,7 +57,14 @@ def fill(ledger: Ledger, vectors: dict[str, Embeddings]) -> float:
             folder = f"/photos/{index % 40}"
             place = Place(f"{folder}/{index}.jpg", 1, 1, "/photos")
             record = ImageRecord(
-                sha256_of(str(index).encode()), (place,), 800, 600, 1, "JPEG", added_at=now(), tags=(f"tag{index % 50}",)
+                sha256_of(str(index).encode()),
+                (place,),
+                800,
+                600,
+                1,
+                "JPEG",
+                added_at=now(),
+                tags=(f"tag{index % 50}",),
             )
             batch.append((record, {name: rows[index] for name, rows in vectors.items()}))
         assert not ledger.add(batch)

@@ -53,7 +53,9 @@ def main(arguments: argparse.Namespace) -> int:
     print(json.dumps(report.to_json(), ensure_ascii=False) if arguments.json else report)
     if arguments.new_collection:
         print(f"The new collection is {pictures.name}. To search it: python -m schema switch", file=sys.stderr)
-    return exits.Exit.INTERRUPTED if report.interrupted else exits.Exit.SOME_FAILED if report.failed else exits.Exit.DONE
+    return (
+        exits.Exit.INTERRUPTED if report.interrupted else exits.Exit.SOME_FAILED if report.failed else exits.Exit.DONE
+    )
 
 
 if __name__ == "__main__":

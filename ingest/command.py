@@ -21,11 +21,15 @@ NAMED = 20
 
 
 def parse_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser("python -m ingest", description="Bring the library up to date with a folder of pictures.")
+    parser = argparse.ArgumentParser(
+        "python -m ingest", description="Bring the library up to date with a folder of pictures."
+    )
     parser.add_argument("folder", type=Path, metavar="FOLDER")
     parser.add_argument("--dry-run", action="store_true", help="say what would be done and change nothing")
     parser.add_argument("--prune", action="store_true", help="remove pictures from the library whose files are gone")
-    parser.add_argument("--yes", action="store_true", help="with --prune: do not ask when more than half would be removed")
+    parser.add_argument(
+        "--yes", action="store_true", help="with --prune: do not ask when more than half would be removed"
+    )
     parser.add_argument("--json", action="store_true", help="print the report as one JSON object")
     parser.add_argument("--max-megapixels", type=_megapixels, metavar="N", help="refuse larger pictures (150)")
     parser.add_argument(
@@ -99,7 +103,10 @@ class Bar:
         if report.left_out:
             print(f"  {report.left_out}", file=sys.stderr)
         if report.missing:
-            print(f"  {report.missing} pictures of the library are gone from the folder; --prune removes them", file=sys.stderr)
+            print(
+                f"  {report.missing} pictures of the library are gone from the folder; --prune removes them",
+                file=sys.stderr,
+            )
         if report.offline:
             print(f"  {report.offline} pictures are out of reach (an unmounted disk?) and were kept", file=sys.stderr)
 
@@ -111,6 +118,6 @@ class Bar:
 
 @contextmanager
 def progress_bar(file: StatusFile, root: Path) -> Iterator[Bar]:
+    bar: tqdm[None]
     with tqdm(total=0, unit=" files", desc=printable(root.name), disable=None, dynamic_ncols=True) as bar:
         yield Bar(file, bar)
-

@@ -1,10 +1,12 @@
-"""What Weaviate knows of the pictures, and every change to it (invariant I4: it is the ledger). Knows no file and no encoder.
+"""What Weaviate knows of the pictures, and every change to it (invariant I4: it is the ledger). Knows no file and no
+encoder.
 
 Each call waits for a Weaviate that is away, with bounded retries, and then raises Unreachable.
 """
 
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 import grpc
@@ -32,7 +34,9 @@ log = logging.getLogger(__name__)
 
 
 class Ledger:
-    def __init__(self, pictures: Pictures, wait_s: float, remedy: str = "Start it with: python -m schema start") -> None:
+    def __init__(
+        self, pictures: Pictures, wait_s: float, remedy: str = "Start it with: python -m schema start"
+    ) -> None:
         """`wait_s`: how long a Weaviate that is away is waited for, in seconds."""
         self._collection = pictures.collection
         self._wait_s = wait_s
@@ -50,17 +54,21 @@ class Ledger:
 
     def by_hash(self, hashes: Sequence[str]) -> dict[str, ImageRecord]:
         """The records of those SHA-256 sums that the library holds."""
-        return {record.sha256: record for record in self._find(Filter.by_id().contains_any([uuid_of(h) for h in hashes]), len(hashes))}
+        return {
+            record.sha256: record
+            for record in self._find(Filter.by_id().contains_any([uuid_of(h) for h in hashes]), len(hashes))
+        }
 
     def image_vector(self, record: ImageRecord) -> Embeddings:
         found = self._ask(lambda: self._collection.query.fetch_object_by_id(record.uuid, include_vector=["image"]))
-        return np.asarray(found.vector["image"], dtype=np.float32)  # type: ignore[union-attr, index]
+        return np.asarray(found.vector["image"], dtype=np.float32)
 
     def all_records(self) -> Iterator[ImageRecord]:
         """Every record, in the order of their uuids."""
         after = None
         while True:
-            page = self._ask(lambda after=after: self._collection.query.fetch_objects(limit=500, after=after)).objects
+            next_page = partial(self._collection.query.fetch_objects, limit=500, after=after)
+            page = self._ask(next_page).objects
             yield from (from_properties(found.properties) for found in page)
             if len(page) < 500:
                 return
@@ -95,8 +103,8 @@ class Ledger:
         refused = []
         for (record, _), item in zip(records, objects, strict=True):
             try:
-                if self._collection.data.exists(item.uuid):  # type: ignore[arg-type]
-                    self._collection.data.replace(item.uuid, item.properties, vector=item.vector)  # type: ignore[arg-type]
+                if self._collection.data.exists(item.uuid):
+                    self._collection.data.replace(item.uuid, item.properties, vector=item.vector)
                 else:
                     self._collection.data.insert(item.properties, uuid=item.uuid, vector=item.vector)
             except UnexpectedStatusCodeError as error:
@@ -143,7 +151,8 @@ class Ledger:
             ) from error.last_attempt.exception()
 
     def _can_help(self, state: tenacity.RetryCallState) -> bool:
-        """Whether asking again can help: while the server is away, and a few times more where it came back meanwhile."""
+        """Whether asking again can help: while the server is away, and a few times more where it came back
+        meanwhile."""
         error = state.outcome.exception() if state.outcome else None
         if error is None or not isinstance(error, AWAY):
             return False

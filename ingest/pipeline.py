@@ -1,8 +1,8 @@
 """The one loop from a folder to the library: look up, hash, decode, encode, store.
 
-Pictures stream through in batches; at most LOOKAHEAD batches of decoded pictures (each at most 2048 pixels long) wait for the
-encoder, so memory does not grow with the folder. What is stored is done; a run that is cut off loses the batch in flight
-and the next run goes on (invariant I4).
+Pictures stream through in batches; at most LOOKAHEAD batches of decoded pictures (each at most 2048 pixels long) wait
+for the encoder, so memory does not grow with the folder. What is stored is done; a run that is cut off loses the
+batch in flight and the next run goes on (invariant I4).
 """
 
 import hashlib

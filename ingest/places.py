@@ -16,7 +16,8 @@ class Availability:
     def is_gone(self, place: Place) -> bool:
         """For a picture that was found elsewhere: the file is not there, and its disk is.
 
-        The place is then dropped. The picture stays, so a wrong guess costs nothing: the place comes back with its disk.
+        The place is then dropped. The picture stays, so a wrong guess costs nothing: the place comes back with its
+        disk.
         """
         if os.path.lexists(place.path):
             return False
@@ -24,9 +25,11 @@ class Availability:
         return self._has_entries(root if root.exists() else root.parent)
 
     def is_lost(self, place: Place, root: Path) -> bool:
-        """For a picture that may be removed: the file is not there, and the folder it lay in is not an empty mount point.
+        """For a picture that may be removed: the file is not there, and the folder it lay in is not an empty mount
+        point.
 
-        The nearest folder that still exists must hold something and be readable, and so must `root`, which holds the place.
+        The nearest folder that still exists must hold something and be readable, and so must `root`, which holds the
+        place.
         """
         if os.path.lexists(place.path) or not self._has_entries(root):
             return False

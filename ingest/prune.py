@@ -26,7 +26,8 @@ class Losses:
 
 
 def find_losses(ledger: Ledger, root: Path, but: Collection[str] = ()) -> Losses:
-    """Looks at every record once, and leaves out the paths in `but`; memory grows with what is lost, not with the library."""
+    """Looks at every record once, and leaves out the paths in `but`; memory grows with what is lost, not with the
+    library."""
     availability = Availability()
     known = offline = 0
     lost = []
@@ -54,7 +55,7 @@ def prune(
     """Remove what is lost and count it; `agreed` is asked first when that is more than half of what is known."""
     report.offline = losses.offline
     count = len(losses.lost)
-    question = f"{count} of the {losses.known} pictures the library knows in this folder are gone. Remove them from the library?"
+    question = f"{count} of the {losses.known} pictures the library knows in this folder are gone. Remove them?"
     if not remove or (2 * count > losses.known and not agreed(question)):
         report.missing = count
         return

@@ -1,4 +1,5 @@
-"""One ingest at a time, and how far it is, for every process of this machine to see. Knows no database and no picture."""
+"""One ingest at a time, and how far it is, for every process of this machine to see. Knows no database and no
+picture."""
 
 import json
 import os

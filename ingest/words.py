@@ -1,7 +1,7 @@
 """Which caption and tags a picture has: the first found of metadata file, sidecar, XMP, IPTC, EXIF. Knows no database.
 
-A picture whose bytes lie in several places takes its words from the place that gave them first, and keeps to it, so that two
-places with different words do not take turns.
+A picture whose bytes lie in several places takes its words from the place that gave them first, and keeps to it, so
+that two places with different words do not take turns.
 """
 
 from collections.abc import Callable
@@ -21,10 +21,13 @@ def first_words(path: str, told: Words, facts: Facts | None) -> dict[str, Any]:
 def changed_words(
     record: ImageRecord, path: str, told: Words, embedded: Callable[[], Facts | None]
 ) -> ImageRecord | None:
-    """The record with its new words, or None when they are as they were. `embedded` opens the file, and is rarely called."""
+    """The record with its new words, or None when they are as they were. `embedded` opens the file, and is rarely
+    called."""
     places = {place.path for place in record.places}
     changed = record
-    lost_caption = record.caption_place == path and not told.caption and record.caption_source in ("metadata", "sidecar")
+    lost_caption = (
+        record.caption_place == path and not told.caption and record.caption_source in ("metadata", "sidecar")
+    )
     lost_tags = record.tags_place == path and not told.tags and record.tags_source in ("metadata", "sidecar")
     facts = embedded() if lost_caption or lost_tags else None
     if lost_caption or (told.caption and (record.caption_place == path or record.caption_place not in places)):

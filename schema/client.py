@@ -53,11 +53,17 @@ def connect(address: Address) -> weaviate.WeaviateClient:
             additional_config=AdditionalConfig(timeout=Timeout(init=5, query=60, insert=120), trust_env=False),
         )
     except AuthenticationFailedError as error:
-        raise Unreachable(f"Weaviate at {address.url} refused the key in WEAVIATE_API_KEY. Correct it in .env.") from error
+        raise Unreachable(
+            f"Weaviate at {address.url} refused the key in WEAVIATE_API_KEY. Correct it in .env."
+        ) from error
     except UnexpectedStatusCodeError as error:
         if error.status_code in (401, 403):
-            raise Unreachable(f"Weaviate at {address.url} refused the key (status {error.status_code}). Correct WEAVIATE_API_KEY.") from error
-        raise Unreachable(f"Weaviate at {address.url} answered with status {error.status_code}. {address.remedy}.") from error
+            raise Unreachable(
+                f"Weaviate at {address.url} refused the key (status {error.status_code}). Correct WEAVIATE_API_KEY."
+            ) from error
+        raise Unreachable(
+            f"Weaviate at {address.url} answered with status {error.status_code}. {address.remedy}."
+        ) from error
     except (WeaviateBaseError, ValueError, OSError) as error:
         raise Unreachable(
             f"Weaviate did not answer at {address.url} (gRPC port {address.grpc_port}). {address.remedy}."

@@ -1,7 +1,7 @@
 """Collections of pictures: made, opened, switched. Refuses an encoder whose vectors they do not hold.
 
-Knows no picture and no model, only an encoder's identity. The app speaks to the alias `Pictures` (invariant I5); the collection
-behind it is named for its encoder and says in its description which one that is (invariant I3).
+Knows no picture and no model, only an encoder's identity. The app speaks to the alias `Pictures` (invariant I5); the
+collection behind it is named for its encoder and says in its description which one that is (invariant I3).
 """
 
 import json
@@ -20,7 +20,8 @@ from schema.errors import EncoderMismatch, NoLibrary, SchemaError
 ALIAS = "Pictures"
 MODULE = "multi2vec-clip"
 UNFILLED = "picture_base64"
-"""The field multi2vec-clip would embed. Loupe never fills it: objects bring their vectors, the module answers near_text."""
+"""The field multi2vec-clip would embed. Loupe never fills it: objects bring their vectors, the module answers
+near_text."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,8 @@ def ensure_pictures(
 ) -> Pictures:
     """The collection to ingest into; made when there is none. Raises EncoderMismatch.
 
-    `new_collection`: make or go on filling this encoder's own collection beside the live one; `switch_alias` puts it in place.
+    `new_collection`: make or go on filling this encoder's own collection beside the live one; `switch_alias` puts it
+    in place.
     """
     current = client.alias.get(alias_name=ALIAS)
     if current is None or new_collection:
@@ -67,16 +69,18 @@ def ensure_pictures(
 
 
 def open_pictures(client: weaviate.WeaviateClient, identity: EncoderIdentity | None = None) -> Pictures:
-    """The live collection. Raises NoLibrary, and EncoderMismatch when `identity` is given and another encoder filled it."""
+    """The live collection. Raises NoLibrary, and EncoderMismatch when `identity` is given and another encoder filled
+    it."""
     current = client.alias.get(alias_name=ALIAS)
     if current is None:
         raise NoLibrary("There is no library yet. Make one with: python -m ingest FOLDER")
     pictures = _open(client, current.collection)
     if identity is not None and pictures.identity != identity:
         raise EncoderMismatch(
-            f"The library {pictures.name} holds vectors of the encoder {pictures.identity.id!r}, but this is {identity.id!r}. "
-            f"To search it, set LOUPE_ENCODER back ({pictures.identity.name}). To change over: "
-            "python -m ingest FOLDER --new-collection, then python -m schema switch. The old library stays until you remove it."
+            f"The library {pictures.name} holds vectors of the encoder {pictures.identity.id!r}, "
+            f"but this is {identity.id!r}. To search it, set LOUPE_ENCODER back ({pictures.identity.name}). "
+            "To change over: "
+            "python -m ingest FOLDER --new-collection, then python -m schema switch. The old library stays as it is."
         )
     return pictures
 
@@ -117,15 +121,13 @@ def _open(client: weaviate.WeaviateClient, name: str) -> Pictures:
         identity = EncoderIdentity.from_json(stored["encoder"])
     except (ValueError, KeyError, TypeError):
         raise SchemaError(
-            f"The collection {name} does not say whose vectors it holds (its description is {config.description!r}), so it cannot "
-            "be searched. It was not made by Loupe, or was changed by another program."
+            f"The collection {name} does not say whose vectors it holds (its description is {config.description!r}), "
+            "so it cannot be searched. It was not made by Loupe, or was changed by another program."
         ) from None
     return Pictures(name, identity, bool(stored.get("near_text")), collection)
 
 
-def _create(
-    client: weaviate.WeaviateClient, name: str, identity: EncoderIdentity, options: StorageOptions
-) -> None:
+def _create(client: weaviate.WeaviateClient, name: str, identity: EncoderIdentity, options: StorageOptions) -> None:
     near_text = has_clip_module(client)
     about = json.dumps({"encoder": identity.to_json(), "near_text": near_text}, sort_keys=True)
     try:
@@ -156,7 +158,10 @@ def _vectors(near_text: bool, options: StorageOptions) -> list[Any]:
     index = Configure.VectorIndex.hnsw(distance_metric=VectorDistances.COSINE, quantizer=quantizer)
     look = Configure.Vectors.self_provided(name="look", vector_index_config=index)
     if not near_text:
-        return [*(Configure.Vectors.self_provided(name=n, vector_index_config=index) for n in ("image", "caption")), look]
+        return [
+            *(Configure.Vectors.self_provided(name=n, vector_index_config=index) for n in ("image", "caption")),
+            look,
+        ]
     # No inference URL here: it could never be changed. The server's CLIP_INFERENCE_API decides.
     shared = [
         Configure.Vectors.multi2vec_clip(name=n, image_fields=[UNFILLED], vector_index_config=index)

@@ -1,9 +1,9 @@
 """One real Weaviate on this machine: started, shared, stopped. Knows nothing of collections or pictures.
 
-The folder `home` holds all of it: `weaviate/` (data), `api_key` (mode 0600), `weaviate.log`, `server.json` (the state: who runs,
-on which ports, who uses it). Every change happens under one file lock, so two processes may start or stop at once. A
-state that is stale (kill -9, reboot) heals itself: a process counts only with its creation time, and a server whose
-state file is lost is found again by its data folder.
+The folder `home` holds all of it: `weaviate/` (data), `api_key` (mode 0600), `weaviate.log`, `server.json` (the
+state: who runs, on which ports, who uses it). Every change happens under one file lock, so two processes may start or
+stop at once. A state that is stale (kill -9, reboot) heals itself: a process counts only with its creation time, and
+a server whose state file is lost is found again by its data folder.
 """
 
 import contextlib
@@ -68,7 +68,8 @@ class User:
 
 @dataclass(frozen=True)
 class Running:
-    """A server that runs. `kept`: started by a person's command, so it stays until `stop`; else it ends with its last user."""
+    """A server that runs. `kept`: started by a person's command, so it stays until `stop`; else it ends with its last
+    user."""
 
     process: User
     version: str
@@ -121,7 +122,7 @@ class LocalServer:
             return running
 
     def leave(self) -> None:
-        """This process needs it no longer."""
+        """Count this process among its users no longer."""
         with self._lock():
             if (running := self._running()) is None:
                 return
@@ -200,17 +201,20 @@ class LocalServer:
         wish_grpc = previous.grpc_port if previous else self.plan.grpc_port
         for attempt in range(ATTEMPTS):
             http_port, grpc_port = (wish_http, wish_grpc) if attempt == 0 else (0, 0)
-            running, process = self._spawn_once(binary, http_port, grpc_port)
+            running, process = self._spawn_once(binary, http_port, grpc_port, previous)
             if self._wait_until_ready(running, process):
                 process.returncode = 0  # it is to outlive this process: without this, Python warns that it runs
                 return running
             log.info("Weaviate ended while starting (attempt %d of %d)", attempt + 1, ATTEMPTS)
         raise ServerError(
-            f"Weaviate {self.plan.version} ended while starting, {ATTEMPTS} times. Its last words: {self._last_words()}. "
-            f"The whole log: {self.log_file}. If the data was written by a newer version, set LOUPE_WEAVIATE_VERSION to that one."
+            f"Weaviate {self.plan.version} ended while starting, {ATTEMPTS} times. "
+            f"Its last words: {self._last_words()}. "
+            f"The whole log: {self.log_file}. Data of a newer version needs that version in LOUPE_WEAVIATE_VERSION."
         )
 
-    def _spawn_once(self, binary: Path, http_port: int, grpc_port: int) -> tuple[Running, subprocess.Popen[bytes]]:
+    def _spawn_once(
+        self, binary: Path, http_port: int, grpc_port: int, previous: Running | None
+    ) -> tuple[Running, subprocess.Popen[bytes]]:
         with _free_ports([http_port, grpc_port, 0, 0], pairs=(2, 3)) as ports:
             http_port, grpc_port, gossip_port, raft_port = ports
         environment = self._environment(grpc_port, gossip_port, raft_port)
@@ -224,7 +228,8 @@ class LocalServer:
                 command, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
             )
         user = User(process.pid, psutil.Process(process.pid).create_time())
-        running = Running(user, self.plan.version, http_port, grpc_port, kept=False)
+        kept, users = (previous.kept, previous.users) if previous else (False, ())
+        running = Running(user, self.plan.version, http_port, grpc_port, kept, users)
         self._save(running)
         return running, process
 
@@ -289,10 +294,13 @@ class LocalServer:
                 log.warning("Weaviate (pid %d) did not end within %d s; killed", process.pid, STOP_TIMEOUT_S)
                 process.kill()
                 _ended(running.process, 10)
+        # Ports are remembered; who kept it is not, unless it crashed.
+        self._save(replace(running, kept=False, users=()))
 
 
 def _ended(user: User, timeout_s: float) -> bool:
-    """Waits for a process to end. One that its parent has not fetched yet (a zombie) has ended, so its pid may still be there."""
+    """Waits for a process to end. One that its parent has not fetched yet (a zombie) has ended, so its pid may still
+    be there."""
     waiting = tenacity.Retrying(
         retry=tenacity.retry_if_result(bool),
         wait=tenacity.wait_fixed(0.05),
@@ -330,7 +338,8 @@ LOCAL_ENVIRONMENT = {
 
 @contextlib.contextmanager
 def _free_ports(wishes: list[int], pairs: tuple[int, ...]) -> Iterator[list[int]]:
-    """For each wish a port that is free now: the wish itself, or another. Those at `pairs` have their successor free too."""
+    """For each wish a port that is free now: the wish itself, or another. Those at `pairs` have their successor free
+    too."""
     with contextlib.ExitStack() as held:
         ports = []
         for index, wish in enumerate(wishes):
@@ -349,12 +358,20 @@ def _bind(held: contextlib.ExitStack, port: int, *, both: bool) -> int | None:
     """Hold `port` (0: any), and its successor where `both`, on all interfaces: gRPC and the cluster listen on all."""
     with contextlib.ExitStack() as mine:
         try:
-            first = mine.enter_context(socket.socket())
+            first = mine.enter_context(_reusing_socket())
             first.bind(("0.0.0.0", port))  # noqa: S104 (held, never listened on)
             port = int(first.getsockname()[1])
             if both:
-                mine.enter_context(socket.socket()).bind(("0.0.0.0", port + 1))  # noqa: S104
+                mine.enter_context(_reusing_socket()).bind(("0.0.0.0", port + 1))  # noqa: S104
         except (OSError, OverflowError):
             return None
         held.enter_context(mine.pop_all())
         return port
+
+
+def _reusing_socket() -> socket.socket:
+    """Like Go's: the port of a server that was killed with connections open is free, though the system still
+    remembers them."""
+    made = socket.socket()
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    return made

@@ -137,7 +137,8 @@ def from_properties(properties: Mapping[str, Any]) -> ImageRecord:
     }
     known["tags"] = tuple(known.get("tags", ()))
     known["places"] = tuple(
-        Place(str(p["path"]), int(p["size"]), int(p["mtime_us"]), str(p["root"])) for p in properties.get("places") or ()
+        Place(str(p["path"]), int(p["size"]), int(p["mtime_us"]), str(p["root"]))
+        for p in properties.get("places") or ()
     )
     for name in ("width", "height", "bytes", "n_frames"):
         if name in known:
@@ -147,5 +148,3 @@ def from_properties(properties: Mapping[str, Any]) -> ImageRecord:
 
 def now() -> datetime:
     return datetime.now(UTC)
-
-

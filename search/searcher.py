@@ -2,7 +2,7 @@
 
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +17,7 @@ from weaviate.exceptions import WeaviateBaseError
 
 from encoder.protocol import Embeddings, Encoder, faults
 from schema.collection import Pictures
-from schema.errors import Unreachable
+from schema.errors import NoLibrary, Unreachable
 from schema.record import ImageRecord, from_properties
 from search.conditions import among, to_weaviate, without
 from search.errors import QueryError, SearchError
@@ -38,6 +38,7 @@ TEXT_FACETS = {"folder": "folders", "tag": "tags", "camera": "camera"}
 FACET_VALUES = 200
 WORD_PROPERTIES = ["caption^2", "tag_words", "file_name"]
 HYBRID_ALPHA = 0.5
+AWAY = (WeaviateBaseError, httpx.HTTPError, grpc.RpcError, ConnectionError)
 SHORTEST = 1e-4
 """Terms whose weighted sum is shorter than this share of their weights point nowhere together."""
 
@@ -261,21 +262,18 @@ class Searcher:
 
     @contextmanager
     def _answering(self) -> Iterator[None]:
-        """Turns what the client raises into Unreachable, or into SearchError where Weaviate is up and refused."""
+        """Turns what the client raises into Unreachable, NoLibrary where the collection was removed, or SearchError."""
         try:
             yield
-        except (WeaviateBaseError, httpx.HTTPError, grpc.RpcError, ConnectionError) as error:
+        except AWAY as error:
             first = (str(error).strip() or type(error).__name__).splitlines()[0][:300]
-            if not _quietly(self._collection.exists):
+            try:
+                there = self._collection.exists()
+            except AWAY:
                 raise Unreachable(f"Weaviate did not answer the question. {self._remedy}.") from error
+            if not there:
+                raise NoLibrary(f"The library {self.pictures.name} was removed. Open the search again.") from error
             raise SearchError(f"Weaviate refused the question: {first}") from error
-
-
-def _quietly(check: Callable[[], bool]) -> bool:
-    try:
-        return check()
-    except (WeaviateBaseError, httpx.HTTPError, grpc.RpcError, ConnectionError):
-        return False
 
 
 def _near(probes: Sequence[Probe]) -> tuple[Any, Any]:

@@ -1,7 +1,7 @@
 """A real Weaviate for the session, with a data folder of its own; or the server that WEAVIATE_URL names.
 
-Tests that fill a library start from an empty one (`empty`); tests that only read share the samples (`samples`), which are encoded
-once in a session and stored again when a test before has removed them.
+Tests that fill a library start from an empty one (`empty`); tests that only read share the samples (`samples`), which
+are encoded once in a session and stored again when a test before has removed them.
 """
 
 import os
@@ -83,7 +83,12 @@ def client(address: Address) -> Iterator[weaviate.WeaviateClient]:
 def environment(home: Path, address: Address) -> dict[str, str]:
     """The environment for commands of ours that run as processes of their own."""
     values = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
-    values |= {"LOUPE_ENCODER": "specialists", "LOUPE_HOME": str(home), "LOUPE_CACHE": str(SETTINGS.loupe_cache), "PYTHONPATH": str(PROJECT)}
+    values |= {
+        "LOUPE_ENCODER": "specialists",
+        "LOUPE_HOME": str(home),
+        "LOUPE_CACHE": str(SETTINGS.loupe_cache),
+        "PYTHONPATH": str(PROJECT),
+    }
     if SETTINGS.weaviate_url:
         values |= {
             "WEAVIATE_URL": address.url,
@@ -143,7 +148,8 @@ def samples(
     specialists: Encoder,
     _encoded_samples: list[tuple[ImageRecord, dict[str, list[float]]]],
 ) -> Pictures:
-    """The library of samples/, encoded by the specialists. For reading; a test that changes it takes `empty` instead."""
+    """The library of samples/, encoded by the specialists. For reading; a test that changes it takes `empty`
+    instead."""
     try:
         pictures = open_pictures(client)
         if pictures.identity == specialists.identity:

