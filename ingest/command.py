@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 from tqdm import tqdm
 
@@ -75,7 +76,7 @@ def ask(question: str) -> bool:
 class Bar:
     """A progress bar on stderr, and the same figures in the status file."""
 
-    def __init__(self, file: StatusFile, bar: "tqdm[None]") -> None:
+    def __init__(self, file: StatusFile, bar: "tqdm[Any]") -> None:
         self._file = file
         self._bar = bar
         self._status = file.read()
@@ -118,6 +119,5 @@ class Bar:
 
 @contextmanager
 def progress_bar(file: StatusFile, root: Path) -> Iterator[Bar]:
-    bar: tqdm[None]
     with tqdm(total=0, unit=" files", desc=printable(root.name), disable=None, dynamic_ncols=True) as bar:
         yield Bar(file, bar)

@@ -15,7 +15,7 @@ from weaviate.classes.aggregate import GroupByAggregate, Metrics
 from weaviate.classes.query import HybridFusion, MetadataQuery, TargetVectors
 from weaviate.exceptions import WeaviateBaseError
 
-from encoder.protocol import Embeddings, Encoder, faults
+from encoder.protocol import Embeddings, Encoder, faults, first_line
 from schema.collection import Pictures
 from schema.errors import NoLibrary, Unreachable
 from schema.record import ImageRecord, from_properties
@@ -262,18 +262,24 @@ class Searcher:
 
     @contextmanager
     def _answering(self) -> Iterator[None]:
-        """Turns what the client raises into Unreachable, NoLibrary where the collection was removed, or SearchError."""
+        """Turns what the client raises into Unreachable, NoLibrary where the collection was removed, or SearchError.
+
+        The client repeats a question to a server that is away for a minute; `_check_there` says so at once.
+        """
+        self._check_there()
         try:
             yield
         except AWAY as error:
-            first = (str(error).strip() or type(error).__name__).splitlines()[0][:300]
-            try:
-                there = self._collection.exists()
-            except AWAY:
-                raise Unreachable(f"Weaviate did not answer the question. {self._remedy}.") from error
-            if not there:
-                raise NoLibrary(f"The library {self.pictures.name} was removed. Open the search again.") from error
-            raise SearchError(f"Weaviate refused the question: {first}") from error
+            self._check_there()
+            raise SearchError(f"Weaviate refused the question: {first_line(error)}.") from error
+
+    def _check_there(self) -> None:
+        try:
+            there = self._collection.exists()
+        except AWAY as error:
+            raise Unreachable(f"Weaviate did not answer the question. {self._remedy}.") from error
+        if not there:
+            raise NoLibrary(f"The library {self.pictures.name} was removed. Open the search again.")
 
 
 def _near(probes: Sequence[Probe]) -> tuple[Any, Any]:

@@ -13,7 +13,8 @@ from ingest.ledger import Ledger
 from schema.collection import Pictures
 from schema.record import ImageRecord, Place, sha256_of
 
-FOLDERS = ["/photos/20", "/photos/2023", "/photos/2023/summer", "/photos/2023 b", "/photos/a*b", "/photos/axb", "/scans/old/x"]
+NAMES = ["photos/20", "photos/2023", "photos/2023/summer", "photos/2023 b", "photos/a*b", "photos/axb", "scans/old/x"]
+FOLDERS = [f"/{name}" for name in NAMES]
 TAGS = [(), ("cat",), ("dog",), ("cat", "dog"), ("red bicycle",), ("Cat", "night"), ("cat", "dog", "night")]
 CAPTIONS = ["", "red wall", "blue sea at night", "", "green and yellow", "white", "a red and blue flag"]
 SIZES = [(640, 480), (480, 640), (500, 500), (1000, 600), (1001, 600), (999, 601), (4000, 1)]
@@ -97,8 +98,8 @@ def similarities(
     for key, stored in library.vectors.items():
         total = 0.0
         for weight, targets, vectors in asked:
-            mean = sum(share * cosine(vectors[name], stored[name]) for name, share in targets.items()) / sum(targets.values())
-            total += weight * mean
+            over_targets = sum(share * cosine(vectors[name], stored[name]) for name, share in targets.items())
+            total += weight * over_targets / sum(targets.values())
         answer[key] = total / sum(weight for weight, _, _ in asked)
     return answer
 

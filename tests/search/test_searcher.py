@@ -1,9 +1,10 @@
 """Every way of asking a library of sixty colours, against a slow Python version of the answer. A real Weaviate."""
 
+import re
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, date, datetime
 from pathlib import Path, PurePath
 from types import SimpleNamespace
@@ -15,11 +16,12 @@ from PIL import Image
 
 import search.searcher
 from encoder.protocol import Embeddings, unit
+from ingest.ledger import Ledger
 from schema.client import Address, connect
 from schema.collection import StorageOptions, delete_library, ensure_pictures
 from schema.errors import NoLibrary, Unreachable
 from schema.local_server import HOST, LocalServer
-from schema.record import ImageRecord, uuid_of
+from schema.record import ImageRecord, Place, uuid_of
 from search.errors import QueryError, SearchError
 from search.filters import Condition
 from search.query import Query, Term
@@ -73,7 +75,7 @@ def expected(
     return sorted(found.items(), key=lambda pair: -pair[1])
 
 
-ITEM, OTHER = (uuid_of(str(record)) for record in ("a" * 64, "b" * 64))  # stand for the library's first and second picture
+ITEM, OTHER = uuid_of("a" * 64), uuid_of("b" * 64)  # stand for the library's first and second picture
 
 
 def with_items(library: Library, terms: tuple[Term, ...]) -> tuple[Term, ...]:
@@ -135,7 +137,7 @@ def test_words_find_the_colour_they_name(searcher: Searcher) -> None:
     """By hand: the reddest picture for "red", whatever the slow version says."""
     hit = searcher.search(Query((RED,), targets={"image": 1}, limit=1)).hits[0]
     vector = searcher._collection.query.fetch_object_by_id(hit.uuid, include_vector=["image"]).vector["image"]
-    assert vector[0] > 2 * max(vector[1:3])
+    assert vector[0] > 1.5 * max(vector[1:3])
 
 
 def passes(record: ImageRecord, text: str) -> bool:
@@ -178,6 +180,7 @@ PREDICATES: dict[str, Callable[[ImageRecord], bool]] = {
     "folder=/photo": below("/photo"),
     "folder=/photos/*": below("/photos/*"),
     "tags=cat": lambda r: "cat" in r.tags,
+    "tags=dog": lambda r: "dog" in r.tags,
     "tags=cat,night": lambda r: "cat" in r.tags or "night" in r.tags,
     "tags.any=red bicycle": lambda r: "red bicycle" in r.tags,
     "tags.any=bicycle": lambda r: "bicycle" in r.tags,
@@ -233,73 +236,88 @@ def test_a_filter_and_its_opposite_equal_the_slow_predicate(
 
 
 def test_all_filters_have_to_hold_and_the_order_stays(library: Library, searcher: Searcher) -> None:
-    texts = ["folder=/photos", "!tags=dog", "taken>=2024", "orientation=landscape"]
-    keys = [key for key, _ in expected(library, (RED,)) if all(
-        passes(library.records[key], text.removeprefix("!")) != text.startswith("!") for text in texts
-    )]
+    texts = ["folder=/photos", "!tags=dog", "taken>2023", "orientation=landscape"]
+    keys = [
+        key
+        for key, _ in expected(library, (RED,))
+        if all(passes(library.records[key], text.removeprefix("!")) != text.startswith("!") for text in texts)
+    ]
     results = searcher.search(Query((RED,), filters=tuple(map(Condition.parse, texts)), limit=ALL))
     assert [hit.uuid for hit in results.hits] == keys
     assert 0 < len(keys) < 20
 
 
-def test_a_star_and_a_question_mark_in_a_path_stand_for_anything(library: Library, searcher: Searcher) -> None:
-    for text, parts in (("path~IMG_*9.jpg", ["9.jpg"]), ("path~a?b/", ["/a*b/", "/axb/"])):
-        hits = searcher.search(Query((RED,), filters=(Condition.parse(text),), limit=ALL)).hits
-        truth = {
-            key
-            for key, one in library.records.items()
-            if any(part in place.path and ("IMG_" in place.path or "a?b" in text) for place in one.places for part in parts)
-        }
-        assert {hit.uuid for hit in hits} == truth != set()
+@pytest.mark.parametrize(
+    ("text", "pattern"), [("path~IMG_*9.jpg", r"img_.*9\.jpg"), ("path~/a?b/", "/a.b/"), ("path~0?.PNG", r"0.\.png")]
+)
+def test_a_star_and_a_question_mark_in_a_path_stand_for_anything(
+    library: Library, searcher: Searcher, text: str, pattern: str
+) -> None:
+    hits = searcher.search(Query((RED,), filters=(Condition.parse(text),), limit=ALL)).hits
+    truth = {
+        key
+        for key, one in library.records.items()
+        if any(re.search(pattern, place.path.lower()) for place in one.places)
+    }
+    assert {hit.uuid for hit in hits} == truth
+    assert 0 < len(truth) < 60
 
 
-@pytest.mark.parametrize("texts", [(), ("folder=/photos/2023",), ("!year=2024",), ("camera=X100", "tags=cat"), ("year=1800",)])
+def by_hand(records: Iterable[ImageRecord]) -> dict[str, tuple[tuple[str, int], ...]]:
+    """A folder counts what lies below it; most frequent first, then by name; nothing for no camera and no date."""
+    counts: dict[str, Counter[str]] = {name: Counter() for name in ("folder", "tag", "year", "camera")}
+    for one in records:
+        folders = set()
+        for place in one.places:
+            folders |= {str(f) for f in PurePath(place.path).parents if f.is_relative_to(place.root)}
+        counts["folder"].update(folders)
+        counts["tag"].update(one.tags)
+        counts["year"].update([str(one.taken_at.year)] if one.taken_at else [])
+        counts["camera"].update([one.camera] if one.camera else [])
+    return {name: tuple(sorted(count.items(), key=lambda p: (-p[1], p[0]))) for name, count in counts.items()}
+
+
+@pytest.mark.parametrize(
+    "texts", [(), ("folder=/photos/2023",), ("!year=2024",), ("camera=Canon EOS 5D", "tags=cat"), ("path~nowhere",)]
+)
 def test_facets_equal_what_is_counted_by_hand(library: Library, searcher: Searcher, texts: tuple[str, ...]) -> None:
-    """A folder counts what lies below it; most frequent first, then by name; without camera or date there is no entry."""
-    chosen = [
+    truth = by_hand(
         one
         for one in library.records.values()
-        if all(
-            {"year=1800": lambda r: False, "camera=X100": lambda r: r.camera == "X100"}.get(
-                text.removeprefix("!"), lambda r, text=text: passes(r, text.removeprefix("!"))
-            )(one)
-            != text.startswith("!")
-            for text in texts
-        )
-    ]
-    counted = {
-        "folder": Counter(
-            str(folder)
-            for one in chosen
-            for folder in {
-                parent
-                for place in one.places
-                for parent in PurePath(place.path).parents
-                if parent == PurePath(place.root) or PurePath(place.root) in parent.parents
-            }
-        ),
-        "tag": Counter(tag for one in chosen for tag in one.tags),
-        "year": Counter(str(one.taken_at.year) for one in chosen if one.taken_at),
-        "camera": Counter(one.camera for one in chosen if one.camera),
-    }
+        if all(passes(one, text.removeprefix("!")) != text.startswith("!") for text in texts)
+    )
     conditions = tuple(map(Condition.parse, texts))
-    truth = {name: tuple(sorted(counts.items(), key=lambda p: (-p[1], p[0]))) for name, counts in counted.items()}
     assert searcher.facets(conditions) == truth
     assert searcher.search(Query((RED,), filters=conditions, facets=True, limit=1)).facets == truth
+
+
+def test_facets_forget_what_was_removed_and_changed(client: weaviate.WeaviateClient) -> None:
+    """Weaviate counts what is stored now, not what its index once saw."""
+    encoder = ColourEncoder(revision="facets")
+    library = fill(ensure_pictures(client, encoder.identity, StorageOptions(), new_collection=True), encoder, 30)
+    try:
+        ledger, records = Ledger(library.pictures, wait_s=10), list(library.records.values())
+        for one in records[:7]:
+            ledger.remove(one)
+        renamed = records[8].with_places((Place("/elsewhere/new.jpg", 1, 0, "/elsewhere"),))
+        ledger.set_places(renamed)
+        assert Searcher(library.pictures, encoder).facets() == by_hand([records[7], renamed, *records[9:]])
+    finally:
+        client.collections.delete(library.pictures.name)
 
 
 @pytest.mark.parametrize(("word", "index"), [("zeppelin", 41), ("kumquat", 17), ("holiday0048", 48), ("ZEPPELIN", 41)])
 def test_words_too_find_a_rare_word_that_no_vector_knows(
     library: Library, searcher: Searcher, word: str, index: int
 ) -> None:
-    """In a caption, a tag, a file name. To the colour encoder the word is no colour: by vectors alone it is not first."""
+    """In a caption, a tag, a file name. The colour encoder knows no such word: by vectors alone it is not first."""
     key = list(library.records)[index]
-    by_vectors = searcher.search(Query((Term(text=word), RED)))
-    both = searcher.search(Query((Term(text=word), RED), words=True))
+    by_vectors = searcher.search(Query((Term(text=word),), targets={"image": 1}))
+    both = searcher.search(Query((Term(text=word),), targets={"image": 1}, words=True))
     assert by_vectors.hits[0].uuid != key
     assert both.hits[0].uuid == key
     assert both.total == 60
-    truth = dict(expected(library, (Term(text=word), RED)))
+    truth = dict(expected(library, (Term(text=word),), {"image": 1}))
     for hit in both.hits:
         assert hit.score is not None and 0 <= hit.score <= 1
         assert hit.similarity == pytest.approx(truth[hit.uuid], abs=1e-5)
@@ -348,12 +366,12 @@ def test_a_picture_that_asks_is_not_among_its_own_neighbours_and_not_counted(
     library: Library, searcher: Searcher
 ) -> None:
     """Also with a filter that it passes, and with one that it does not pass."""
-    key, one = next((key, one) for key, one in library.records.items() if one.camera == "X100")
-    for text, truth in (("camera=X100", sum(r.camera == "X100" for r in library.records.values()) - 1), ("!camera=X100", 40)):
+    key = next(key for key, one in library.records.items() if one.camera == "X100")
+    assert sum(r.camera == "X100" for r in library.records.values()) == 20
+    for text, truth in (("camera=X100", 19), ("!camera=X100", 40)):
         results = searcher.search(Query((Term(item=key),), filters=(Condition.parse(text),), limit=ALL))
         assert key not in {hit.uuid for hit in results.hits}
         assert len(results.hits) == results.total == truth
-    assert one.camera == "X100"
 
 
 def test_an_item_that_is_not_in_the_library_is_named(searcher: Searcher) -> None:
@@ -501,11 +519,12 @@ def test_a_server_that_is_gone_is_said_with_the_remedy_and_soon(tmp_path: Path) 
         searcher = Searcher(library.pictures, encoder, remedy="Call the janitor")
         assert searcher.search(Query((RED,))).total == 10
         server.stop()
-        for ask in (lambda: searcher.search(Query((RED,))), searcher.count, lambda: searcher.records(list(library.records))):
+        keys = list(library.records)
+        for ask in (lambda: searcher.search(Query((RED,))), searcher.count, lambda: searcher.records(keys)):
             started = time.monotonic()
             with pytest.raises(Unreachable, match=r"^Weaviate did not answer the question\. Call the janitor\.$"):
                 ask()
-            assert time.monotonic() - started < 20
+            assert time.monotonic() - started < 5
         server.start()
         assert searcher.search(Query((RED,))).total == 10
     finally:
