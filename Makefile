@@ -22,7 +22,7 @@ test: setup $(VENV)/dev.stamp
 
 ## make setup   the environment and Weaviate, side by side
 setup:
-	@$(MAKE) --no-print-directory -j2 $(VENV)/run.stamp weaviate
+	@$(MAKE) -s --no-print-directory -j2 $(VENV)/run.stamp weaviate
 
 ## make check   ruff, mypy, the import table
 check: $(VENV)/dev.stamp

@@ -1,5 +1,6 @@
 """The only caller of weaviate.connect_* (invariant I6)."""
 
+import socket
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
@@ -8,6 +9,8 @@ from weaviate.classes.init import AdditionalConfig, Auth, Timeout
 from weaviate.exceptions import AuthenticationFailedError, UnexpectedStatusCodeError, WeaviateBaseError
 
 from schema.errors import Unreachable
+
+CONNECT_S = 5
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,8 @@ class Address:
 def connect(address: Address) -> weaviate.WeaviateClient:
     """A connected client; close it when done. Raises Unreachable, with the address and what to do."""
     try:
+        # The client would notice a wrong gRPC port at the first question, and only after a minute.
+        socket.create_connection((address.grpc_host, address.grpc_port), timeout=CONNECT_S).close()
         return weaviate.connect_to_custom(
             http_host=address.http_host,
             http_port=address.http_port,
@@ -50,7 +55,7 @@ def connect(address: Address) -> weaviate.WeaviateClient:
             auth_credentials=Auth.api_key(address.api_key) if address.api_key else None,
             # The client's own checks ask a package index for its newest version; Loupe talks to nobody but Weaviate.
             skip_init_checks=True,
-            additional_config=AdditionalConfig(timeout=Timeout(init=5, query=60, insert=120), trust_env=False),
+            additional_config=AdditionalConfig(timeout=Timeout(init=CONNECT_S, query=60, insert=120), trust_env=False),
         )
     except AuthenticationFailedError as error:
         raise Unreachable(

@@ -164,6 +164,8 @@ class Searcher:
             raise QueryError(
                 f"There is no picture {missing[0]} in the library (any more). Take it out of the question."
             )
+        if bare := [item for item in items if not found[item]]:
+            raise QueryError(f"The picture {bare[0]} was stored without vectors, by another program. Ingest it again.")
         return found
 
     def _ranking(
@@ -295,7 +297,9 @@ def _arrays(vectors: Mapping[str, Any]) -> dict[str, Embeddings]:
 
 
 def _similarity(probes: Sequence[Probe], vectors: Mapping[str, Embeddings]) -> float:
-    return float(sum(probe.weight * float(probe.vector @ vectors[probe.target]) for probe in probes))
+    """A picture that another program stored without a vector is like nothing there."""
+    near = (probe for probe in probes if probe.target in vectors)
+    return sum(probe.weight * float(probe.vector @ vectors[probe.target]) for probe in near)
 
 
 def _by_frequency(counts: Iterable[tuple[str, int]]) -> tuple[tuple[str, int], ...]:

@@ -28,8 +28,9 @@ def arguments(monkeypatch: pytest.MonkeyPatch, *values: str) -> argparse.Namespa
 
 
 def test_each_argument_is_a_term_and_options_are_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
-    given = "red bicycle|sea|--like|" + str(ITEM) + "|--limit|5|--offset|10|--target|image|--target|caption=.5|--words-too"
-    query = query_of(arguments(monkeypatch, *given.split("|"), "--filter", "!tags=cat", "--facets"), Limits())
+    numbers = ["--limit", "5", "--offset", "10", "--target", "image", "--target", "caption=.5"]
+    others = ["--like", str(ITEM), "--filter", "!tags=cat", "--words-too", "--facets"]
+    query = query_of(arguments(monkeypatch, "red bicycle", "sea", *numbers, *others), Limits())
     assert query == Query(
         terms=(Term(text="red bicycle"), Term(text="sea"), Term(item=ITEM)),
         targets={"image": 1.0, "caption": 0.5},
@@ -60,7 +61,7 @@ def test_targets_are_names_with_weights() -> None:
 
 @pytest.mark.parametrize("text", ["image=much", "image=", "image=1,2"])
 def test_a_target_that_cannot_be_read_is_a_sentence(text: str) -> None:
-    with pytest.raises(QueryError, match=f"the target {text!r} cannot be read; write for example image=1 or caption=.5"):
+    with pytest.raises(QueryError, match=f"the target {text!r} cannot be read; write for example image=1"):
         parse_targets([text])
 
 
@@ -81,7 +82,12 @@ def test_a_line_a_hit_then_facets_then_the_count_and_nothing_steers_the_terminal
 
 def command(environment: dict[str, str], *values: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
-        [sys.executable, "-m", "search", *values], cwd=PROJECT, env=environment, capture_output=True, text=True, timeout=120
+        [sys.executable, "-m", "search", *values],
+        cwd=PROJECT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
     )
 
 
@@ -91,11 +97,13 @@ def test_the_command_finds_the_cats_among_the_samples(samples: Pictures, environ
     assert done.returncode == 0, done.stderr
     data = json.loads(done.stdout)
     assert {"hits", "total", "offset", "limit", "took_ms", "facets"} <= set(data)
-    assert (data["limit"], len(data["hits"]), data["total"]) == (3, 3, 37)
-    assert "cat" in data["hits"][0]["path"]
+    assert data["limit"] == len(data["hits"]) == 3 < data["total"]
+    assert all("/drawings/" in hit["path"] for hit in data["hits"])
+    assert "cat" in Path(data["hits"][0]["path"]).name
     similarities = [hit["similarity"] for hit in data["hits"]]
     assert similarities == sorted(similarities, reverse=True)
-    assert samples.collection.aggregate.over_all(total_count=True).total_count == 96
+    [folder] = [count for folder, count in data["facets"]["folder"].items() if folder.endswith("/drawings")]
+    assert folder == data["total"] < (samples.collection.aggregate.over_all(total_count=True).total_count or 0)
 
 
 def test_a_question_that_cannot_be_asked_exits_with_2_and_a_sentence(

@@ -1,0 +1,126 @@
+"""A record, its way to Weaviate properties and back, and its uuid. No database."""
+
+import uuid
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+
+from schema.record import (
+    NAMESPACE,
+    ImageRecord,
+    Place,
+    from_properties,
+    place_properties,
+    sha256_of,
+    to_properties,
+    uuid_of,
+)
+
+PLACE = Place("/photos/2024/été ☀.jpg", 123_456_789_012, 1_764_000_000_123_456, "/photos")
+FULL = ImageRecord(
+    sha256=sha256_of(b"bytes"),
+    places=(PLACE, Place("/scans/x.jpg", 1, 2, "/scans")),
+    width=4000,
+    height=3000,
+    bytes=9_876_543_210,
+    format="JPEG",
+    caption="Ein Hund – 狗 🐕 \u202eabc\n'\"\\",
+    caption_source="sidecar",
+    caption_place="/photos/2024/été ☀.txt",
+    tags=("Hund", "été", "🐕"),
+    tags_source="xmp",
+    tags_place="/photos/2024/été ☀.xmp",
+    taken_at=datetime(2024, 2, 29, 23, 59, 59, 500_000, tzinfo=UTC),
+    camera="Canon EOS 5D",
+    latitude=48.8583,
+    longitude=-2.2945,
+    modified_at=datetime(2024, 3, 1, tzinfo=UTC),
+    added_at=datetime(2026, 1, 1, 12, tzinfo=UTC),
+    n_frames=3,
+    truncated=True,
+)
+BARE = ImageRecord("00" * 32, (), 1, 1, 1, "PNG")
+
+
+@pytest.mark.parametrize("record", [FULL, BARE], ids=["full", "bare"])
+def test_a_record_survives_its_properties(record: ImageRecord) -> None:
+    assert from_properties(to_properties(record)) == record
+
+
+def test_a_naive_moment_is_taken_for_utc_and_another_zone_keeps_its_moment() -> None:
+    """The year is the one on the camera's clock."""
+    naive = ImageRecord("00" * 32, (), 1, 1, 1, "PNG", taken_at=datetime(2023, 12, 31, 23, 30))
+    stored = to_properties(naive)
+    assert (stored["taken_at"], stored["year"]) == (datetime(2023, 12, 31, 23, 30, tzinfo=UTC), 2023)
+    zone = timezone(timedelta(hours=2))
+    aware = ImageRecord("00" * 32, (), 1, 1, 1, "PNG", taken_at=datetime(2024, 1, 1, 0, 30, tzinfo=zone))
+    stored = to_properties(aware)
+    assert (stored["taken_at"].isoformat(), stored["year"]) == ("2024-01-01T00:30:00+02:00", 2024)
+
+
+def test_numbers_come_back_whole_although_json_makes_them_fractions() -> None:
+    stored = to_properties(FULL) | {"width": 4000.0, "height": 3000.0, "bytes": 9_876_543_210.0, "n_frames": 3.0}
+    record = from_properties(stored)
+    assert record == FULL
+    assert isinstance(record.width, int) and isinstance(record.bytes, int)
+
+
+def test_properties_of_an_older_or_a_newer_library_take_their_defaults() -> None:
+    stored = {"sha256": "00" * 32, "width": 1, "height": 1, "bytes": 1, "format": "PNG", "mood": "?", "tags": None}
+    assert from_properties(stored) == BARE
+
+
+def test_what_filters_need_is_derived_from_the_record() -> None:
+    stored = to_properties(FULL)
+    assert stored["tag_words"] == "Hund été 🐕"
+    assert (stored["captioned"], stored["orientation"], stored["year"]) == (True, "landscape", 2024)
+    assert to_properties(BARE)["captioned"] is False
+    assert "year" not in to_properties(BARE)
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "orientation"),
+    [(2, 1, "landscape"), (1, 2, "portrait"), (7, 7, "square"), (1, 4000, "portrait")],
+)
+def test_orientation_is_of_the_upright_picture(width: int, height: int, orientation: str) -> None:
+    assert ImageRecord("", (), width, height, 1, "PNG").orientation == orientation
+
+
+def test_everything_stored_is_text_that_can_be_sent() -> None:
+    """No half characters: gRPC and JSON take UTF-8 only."""
+    assert all(not isinstance(value, str) or value.encode() for value in to_properties(FULL).values() if value)
+
+
+@pytest.mark.parametrize(
+    ("path", "root", "folders"),
+    [
+        ("/photos/a.jpg", "/photos", ["/photos"]),
+        ("/photos/2024/summer/a.jpg", "/photos", ["/photos", "/photos/2024", "/photos/2024/summer"]),
+        ("/photos/2024/a.jpg", "/photos/2024", ["/photos/2024"]),
+        ("/a.jpg", "/", ["/"]),
+        ("/photos 2/a.jpg", "/photos 2", ["/photos 2"]),
+    ],
+)
+def test_folders_are_those_from_the_root_down(path: str, root: str, folders: list[str]) -> None:
+    assert Place(path, 1, 1, root).folders == folders
+
+
+def test_place_properties_name_every_folder_once_and_fold_paths() -> None:
+    stored = place_properties((Place("/b/ß/X.JPG", 1, 2, "/b"), Place("/b/c.jpg", 1, 2, "/b"), PLACE))
+    assert stored["folders"] == ["/b", "/b/ß", "/photos", "/photos/2024"]
+    assert stored["paths_folded"] == ["/b/ss/x.jpg", "/b/c.jpg", "/photos/2024/été ☀.jpg"]
+    assert (stored["roots"], stored["file_name"]) == (["/b", "/photos"], "X.JPG")
+    assert place_properties(())["file_name"] == ""
+
+
+def test_the_uuid_is_a_function_of_the_bytes() -> None:
+    """I2: uuid5 of the SHA-256 in Loupe's namespace, for good. Another value would double every library."""
+    assert uuid_of(sha256_of(b"bytes")) == uuid.UUID("5924940d-af91-5f8f-8291-e01b6d351e01")
+    assert uuid_of(sha256_of(b"bytes")) == uuid.uuid5(NAMESPACE, sha256_of(b"bytes")) == FULL.uuid
+    assert FULL.with_places(()).uuid == FULL.uuid
+    assert uuid_of(sha256_of(b"bytes.")) != FULL.uuid
+
+
+def test_places_are_kept_sorted_and_once() -> None:
+    a, b = Place("/a", 1, 1, "/"), Place("/b", 1, 1, "/")
+    assert FULL.with_places((b, a, b)).places == (a, b)
