@@ -101,8 +101,12 @@ class SentenceModel:
     @torch.inference_mode()
     def encode(self, texts: Sequence[str]) -> Array:
         """-> (n, 384), not normalised."""
-        chunks = [self._encode(texts[i : i + TEXT_BATCH]) for i in range(0, len(texts), TEXT_BATCH)]
-        return np.concatenate(chunks) if chunks else np.zeros((0, self._model.config.hidden_size), dtype=np.float32)
+        rows = np.zeros((len(texts), self._model.config.hidden_size), dtype=np.float32)
+        by_length = sorted(range(len(texts)), key=lambda index: len(texts[index]))  # a batch is as long as its longest
+        for start in range(0, len(texts), TEXT_BATCH):
+            chunk = by_length[start : start + TEXT_BATCH]
+            rows[chunk] = self._encode([texts[index] for index in chunk])
+        return rows
 
     def _encode(self, texts: Sequence[str]) -> Array:
         tokens = self._tokenizer(list(texts), padding=True, truncation=True, max_length=MAX_TOKENS, return_tensors="pt")

@@ -207,6 +207,16 @@ def test_row_28_a_pickled_model_is_refused_and_its_code_never_runs(copy: Path, t
     assert canary.exists(), "the canary works"
 
 
+def test_row_28_a_pickle_behind_other_safetensors_is_not_opened(copy: Path, tmp_path: Path) -> None:
+    """The folder has a safetensors file, but the model's own weights are the pickle."""
+    canary = tmp_path / "canary"
+    (copy / "model.safetensors").rename(copy / "adapter.safetensors")
+    (copy / "pytorch_model.bin").write_bytes(pickle.dumps({"weights": Canary(canary)}))
+    with pytest.raises(EncoderError, match="cannot be loaded from"):
+        load_encoder(str(copy))
+    assert not canary.exists()
+
+
 @pytest.mark.parametrize(
     "name", ["config.json", "preprocessor_config.json", "processor_config.json", "tokenizer_config.json"]
 )

@@ -1,5 +1,6 @@
 """Collections of pictures on a real Weaviate: made, opened, switched, and closed to vectors of another encoder."""
 
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -73,8 +74,11 @@ def test_making_a_library_twice_is_making_it_once(empty: weaviate.WeaviateClient
 def test_two_that_make_it_at_once_get_the_same_one(address: Address, empty: weaviate.WeaviateClient) -> None:
     encoder = ColourEncoder()
 
+    together = threading.Barrier(3, timeout=30)
+
     def make(_: int) -> str:
         with connect(address) as client:
+            together.wait()
             return ensure_pictures(client, encoder.identity, OPTIONS).name
 
     for _ in range(3):
@@ -202,7 +206,7 @@ def test_a_vector_of_another_dimension_is_refused_by_name(
 def test_whether_the_server_embeds_words_is_stored_with_the_library(
     empty: weaviate.WeaviateClient, colours: ColourEncoder
 ) -> None:
-    """The local server has the module; its collections say so and use it for `image` and `caption`, never for `look`."""
+    """The local server has the module; its collections use it for `image` and `caption`, never for `look`."""
     pictures = ensure_pictures(empty, colours.identity, OPTIONS)
     config = pictures.collection.config.get().vector_config or {}
     modules = {name: vector.vectorizer.vectorizer.value for name, vector in config.items()}
@@ -223,13 +227,23 @@ def test_without_the_module_the_vectors_are_ours_alone(
     assert Searcher(pictures, colours).search(Query((Term(text="red"),))).total == 3
 
 
+def test_an_object_without_our_vectors_is_refused(empty: weaviate.WeaviateClient, colours: ColourEncoder) -> None:
+    """There is nothing the server could embed: no picture goes into the database."""
+    store(pictures := ensure_pictures(empty, colours.identity, OPTIONS), colours)
+    record = ImageRecord(sha256_of(b"bare"), (), 1, 1, 1, "PNG", caption="a zeppelin")
+    with pytest.raises(WeaviateBaseError, match="dimensions"):
+        pictures.collection.data.insert(to_properties(record), uuid=record.uuid)
+    assert count(pictures) == 3
+
+
 def test_an_object_that_another_program_stored_without_vectors_breaks_no_question(
     empty: weaviate.WeaviateClient, colours: ColourEncoder
 ) -> None:
-    """Weaviate takes it. Vectors do not find it, words do, and it cannot ask."""
-    store(pictures := ensure_pictures(empty, colours.identity, OPTIONS), colours)
+    """Weaviate takes it as long as the library is empty. Vectors do not find it, words do, and it cannot ask."""
+    pictures = ensure_pictures(empty, colours.identity, OPTIONS)
     record = ImageRecord(sha256_of(b"bare"), (), 1, 1, 1, "PNG", caption="a zeppelin")
     pictures.collection.data.insert(to_properties(record), uuid=record.uuid)
+    store(pictures, colours)
     searcher, zeppelin = Searcher(pictures, colours), (Term(text="zeppelin"),)
     assert record.uuid not in {hit.uuid for hit in searcher.search(Query(zeppelin)).hits}
     [found] = [hit for hit in searcher.search(Query(zeppelin, words=True)).hits if hit.uuid == record.uuid]

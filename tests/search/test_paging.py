@@ -15,7 +15,7 @@ COUNT = 2300
 
 
 def test_pages_through_three_windows_neither_repeat_nor_skip(empty: weaviate.WeaviateClient) -> None:
-    """Two targets that disagree: every picture comes once, the first page is exact, and pages are the same each time."""
+    """Two targets that disagree: every picture comes once, the first page is exact, pages are the same each time."""
     assert WINDOWS[1] < COUNT < WINDOWS[2]
     encoder = ColourEncoder()
     pictures = ensure_pictures(empty, encoder.identity, StorageOptions())
