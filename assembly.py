@@ -79,6 +79,12 @@ def attached(settings: Settings) -> Iterator[tuple[weaviate.WeaviateClient, Addr
         yield client, address
 
 
+def make_home(settings: Settings) -> Path:
+    """LOUPE_HOME, made for its owner only where it is not there yet."""
+    settings.loupe_home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return settings.loupe_home
+
+
 def encoder(settings: Settings) -> Encoder:
     return load_encoder(
         settings.loupe_encoder,

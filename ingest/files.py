@@ -7,10 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-PICTURE_EXTENSIONS = frozenset(
-    ".jpg .jpeg .jpe .jfif .jif .mpo .png .apng .webp .gif .bmp .dib .tif .tiff .avif .avifs .heic .heics .heif .heifs "
-    ".hif .jp2 .j2k .j2c .jpc .jpf .jpx".split()
-)
+from pictures.open import EXTENSIONS
+
 METADATA_NAMES = ("metadata.csv", "metadata.jsonl")
 _LEFT_OUT = frozenset(
     name.casefold()
@@ -143,7 +141,7 @@ def _one_folder(
             census.hidden += 1
             continue
         stem, extension = os.path.splitext(entry.name)  # noqa: PTH122  a Path for each file is six times as slow
-        is_picture = extension.lower() in PICTURE_EXTENSIONS
+        is_picture = extension.lower() in EXTENSIONS
         shown = printable(entry.path)
         try:
             is_folder = entry.is_dir(follow_symlinks=False)

@@ -24,7 +24,7 @@ from weaviate.exceptions import (
 from encoder.protocol import Embeddings
 from schema.collection import Pictures
 from schema.errors import Unreachable
-from schema.record import ImageRecord, from_properties, place_properties, to_properties, uuid_of
+from schema.record import ImageRecord, from_properties, place_properties, to_properties, uuid_of, word_properties
 
 Vectors = Mapping[str, Embeddings]  # named vector -> (dim,)
 Result = TypeVar("Result")
@@ -122,7 +122,7 @@ class Ledger:
         """Store the record's words, with the one vector that depends on them."""
         self._ask(
             lambda: self._collection.data.update(
-                record.uuid, properties=to_properties(record), vector={"caption": caption_vector.tolist()}
+                record.uuid, properties=word_properties(record), vector={"caption": caption_vector.tolist()}
             )
         )
 

@@ -12,6 +12,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -97,6 +98,8 @@ class Ingest:
         self._availability = Availability()
         self._in_flight: set[str] = set()
         self._twins: list[Hashed] = []
+        self._leaving: list[tuple[str, str]] = []
+        """(hash, path): bytes that lie at a path no longer. Detached at the end, when all have found their new places."""
         words = FolderWords(root)
         with ThreadPoolExecutor(self._workers) as pool:
             hashed = _ahead(pool, self._hash, self._changed_files(root, words), self._batch_size)
@@ -105,6 +108,7 @@ class Ingest:
                 # Files whose bytes were in flight when they were met: by now those are stored, or failed.
                 twins, self._twins = self._twins, []
                 self._store_all(pool, self._unknown(iter(twins)))
+        self._detach()
         self._report.warnings += words.warnings if self._stopped() else words.unused()
         self._report.interrupted = self._stopped()
         self._report.seconds = time.monotonic() - started
@@ -131,8 +135,9 @@ class Ingest:
                 if current is None:
                     yield found, told, stale
                     continue
-                for record in stale:  # left behind by a run that was cut off between two writes
-                    self._detach(record.sha256, str(found.path))
+                # Left behind by a run that was cut off between two writes.
+                self._leaving += [(record.sha256, str(found.path)) for record in stale]
+                self._mend_thumbnail(current, found)
                 self._count_unchanged(self._update_words(current, found, told))
         self._report.left_out = str(census)
 
@@ -150,11 +155,10 @@ class Ingest:
         """Those whose bytes the library does not hold; for the others only their place is stored."""
         for batch in _batched(files, self._batch_size):
             known = self._ledger.by_hash(sorted({item.sha256 for item in batch}))
-            moved = []
             for item in batch:
                 if (record := known.get(item.sha256)) is not None:
                     known[item.sha256] = self._attach(record, item)
-                    moved += [(old.sha256, str(item.found.path)) for old in item.stale if old.sha256 != item.sha256]
+                    self._leaving += [(o.sha256, str(item.found.path)) for o in item.stale if o.sha256 != item.sha256]
                 elif item.sha256 not in self._in_flight:
                     self._in_flight.add(item.sha256)
                     yield item
@@ -163,8 +167,6 @@ class Ingest:
                 else:
                     self._report.copied += 1
                     self._step()
-            for sha256, path in moved:  # after all have found their new places: bytes may have been swapped
-                self._detach(sha256, path)
 
     def _store_all(self, pool: ThreadPoolExecutor, files: Iterator[Hashed]) -> None:
         decoded = self._named(_ahead(pool, self._decode, files, LOOKAHEAD * self._batch_size))
@@ -206,8 +208,7 @@ class Ingest:
                 self._report.rejected.append(Failure(str(item.hashed.found.path), reason))
             elif item.hashed.stale:
                 self._report.updated += 1
-                for old in item.hashed.stale:
-                    self._detach(old.sha256, str(item.hashed.found.path))
+                self._leaving += [(old.sha256, str(item.hashed.found.path)) for old in item.hashed.stale]
             else:
                 self._report.added += 1
             if self._writes:
@@ -256,6 +257,7 @@ class Ingest:
             self._ledger.set_places(changed)
         else:
             self.would_drop |= {old.path for old in gone}
+        self._mend_thumbnail(record, item.found)
         words_changed = self._update_words(changed, item.found, item.words)
         if known_here:
             self._count_unchanged(words_changed)
@@ -269,15 +271,25 @@ class Ingest:
         self._step()
         return changed
 
-    def _detach(self, sha256: str, path: str) -> None:
-        """Those bytes lie at `path` no longer; a picture that lies nowhere is removed."""
-        record = self._ledger.by_hash([sha256]).get(sha256) if self._writes else None
-        if record is None:
+    def _detach(self) -> None:
+        """A picture that lies nowhere any more is removed."""
+        for batch in _batched(iter(self._leaving if self._writes else []), CHUNK):
+            records = self._ledger.by_hash(sorted({sha256 for sha256, _ in batch}))
+            for sha256, record in records.items():
+                paths = {path for one, path in batch if one == sha256}
+                left = record.with_places(tuple(place for place in record.places if place.path not in paths))
+                self._ledger.set_places(left)
+                if not left.places:
+                    self._thumbnails.remove(sha256)
+
+    def _mend_thumbnail(self, record: ImageRecord, found: Found) -> None:
+        """One that was deleted, or never made on this machine, is made again."""
+        if not self._writes or self._thumbnails.path_of(record.sha256).exists():
             return
-        left = record.with_places(tuple(place for place in record.places if place.path != path))
-        self._ledger.set_places(left)
-        if not left.places:
-            self._thumbnails.remove(sha256)
+        with suppress(PictureError, OSError):
+            opened = open_image(found.path, self._limits, self._encoder.image_side)
+            if opened.sha256 == record.sha256:
+                self._thumbnails.write(record.sha256, opened.image)
 
     def _update_words(self, record: ImageRecord, found: Found, told: Words) -> bool:
         """Store caption and tags where what stands beside the file has changed; True when it had."""

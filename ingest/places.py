@@ -22,18 +22,18 @@ class Availability:
         if os.path.lexists(place.path):
             return False
         root = Path(place.root)
-        return self._has_entries(root if root.exists() else root.parent)
+        return self._has_entries(root if os.path.exists(root) else root.parent)  # noqa: PTH110  never raises
 
     def is_lost(self, place: Place, root: Path) -> bool:
         """For a picture that may be removed: the file is not there, and the folder it lay in is not an empty mount
         point.
 
         The nearest folder that still exists must hold something and be readable, and so must `root`, which holds the
-        place.
+        place, and the folder that it was ingested with.
         """
-        if os.path.lexists(place.path) or not self._has_entries(root):
+        if os.path.lexists(place.path) or not (self._has_entries(root) and self._has_entries(Path(place.root))):
             return False
-        nearest = next((folder for folder in Path(place.path).parents if folder.is_dir()), None)
+        nearest = next((folder for folder in Path(place.path).parents if os.path.isdir(folder)), None)  # noqa: PTH112
         return nearest is not None and self._has_entries(nearest)
 
 

@@ -21,11 +21,14 @@ class Roots:
             return []
 
     def add(self, root: Path) -> None:
-        self._file.parent.mkdir(parents=True, exist_ok=True)
+        self._file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         with FileLock(self._file.with_suffix(".lock")):
             roots = self.all()
             if root not in roots:
                 self._write([*roots, root])
+
+    def forget(self) -> None:
+        self._file.unlink(missing_ok=True)
 
     def _write(self, roots: Sequence[Path]) -> None:
         temporary = self._file.with_suffix(".new")

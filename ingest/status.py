@@ -23,6 +23,8 @@ class Status:
     """The state of the last or the running ingest. `report` is set when it has ended, `error` when it ended early."""
 
     pid: int
+    created: float
+    """When the process began, seconds since the epoch: tells it from a later one with the same pid."""
     folder: str
     started_at: float
     """Seconds since the epoch."""
@@ -35,12 +37,19 @@ class Status:
 
     @property
     def running(self) -> bool:
-        return self.report is None and not self.error and psutil.pid_exists(self.pid)
+        return self.report is None and not self.error and self._alive
 
     @property
     def died(self) -> bool:
         """It ended without a word: killed, or the machine went down."""
-        return self.report is None and not self.error and not psutil.pid_exists(self.pid)
+        return self.report is None and not self.error and not self._alive
+
+    @property
+    def _alive(self) -> bool:
+        try:
+            return abs(psutil.Process(self.pid).create_time() - self.created) < 1
+        except psutil.Error:
+            return False
 
 
 class StatusFile:
@@ -55,11 +64,14 @@ class StatusFile:
         except (FileNotFoundError, ValueError, TypeError):
             return None
 
+    def forget(self) -> None:
+        self._path.unlink(missing_ok=True)
+
     def write(self, status: Status, *, at_once: bool = True) -> None:
         """Atomically; with `at_once` False at most twice a second."""
         if not at_once and time.monotonic() - self._written < WRITE_EVERY_S:
             return
-        self._path.parent.mkdir(parents=True, exist_ok=True)
+        self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         temporary = self._path.with_suffix(".new")
         temporary.write_text(json.dumps(asdict(status)))
         temporary.replace(self._path)
@@ -69,18 +81,29 @@ class StatusFile:
 @contextmanager
 def only_one(home: Path, collection: str, folder: Path) -> Iterator[StatusFile]:
     """Holds the collection for one ingest; raises IngestBusy. The lock of a process that died is free again."""
-    home.mkdir(parents=True, exist_ok=True)
     file = StatusFile(home)
+    with hold(home, collection):
+        status = Status(os.getpid(), psutil.Process().create_time(), str(folder), time.time())
+        file.write(status)
+        try:
+            yield file
+        except BaseException as error:
+            file.write(replace(file.read() or status, error=str(error) or type(error).__name__))
+            raise
+
+
+@contextmanager
+def hold(home: Path, collection: str) -> Iterator[None]:
+    """The collection for this process alone; raises IngestBusy."""
+    home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    lock = FileLock(home / f"ingest-{collection}.lock", blocking=False)
     try:
-        with FileLock(home / f"ingest-{collection}.lock", blocking=False):
-            status = Status(os.getpid(), str(folder), time.time())
-            file.write(status)
-            try:
-                yield file
-            except BaseException as error:
-                file.write(replace(file.read() or status, error=str(error) or type(error).__name__))
-                raise
+        lock.acquire()
     except Timeout:
-        other = file.read()
+        other = StatusFile(home).read()
         who = f"process {other.pid} is ingesting {other.folder}" if other else "another process is ingesting"
         raise IngestBusy(f"One ingest at a time: {who} into {collection}. Wait for it, or stop it.") from None
+    try:
+        yield
+    finally:
+        lock.release()

@@ -44,6 +44,13 @@ Image.MAX_IMAGE_PIXELS = None
 _QUIET = ("ignore", None, Warning, re.compile(r"PIL\."), 0)
 
 
+EXTENSIONS = frozenset(
+    ".jpg .jpeg .jpe .jfif .jif .mpo .png .apng .webp .gif .bmp .dib .tif .tiff .avif .avifs .heic .heics .heif .heifs "
+    ".hif .jp2 .j2k .j2c .jpc .jpf .jpx".split()
+)
+"""Names of files that are looked into; what they hold is told by their first bytes."""
+
+
 @dataclass(frozen=True)
 class Limits:
     """What is refused unopened. A megapixel is 1,000,000 pixels, a megabyte 1,000,000 bytes."""

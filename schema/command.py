@@ -9,6 +9,7 @@ import weaviate
 
 from schema.client import Address
 from schema.collection import ALIAS, Pictures, list_pictures, open_pictures
+from schema.disk import bytes_in
 from schema.errors import NoLibrary
 
 HELP = """\
@@ -53,7 +54,7 @@ def describe(client: weaviate.WeaviateClient, address: Address, home: Path) -> d
         "collection": live,
         "collections": [_collection(pictures) for pictures in list_pictures(client)],
         "home": str(home),
-        "disk_bytes": sum(path.stat().st_size for path in home.rglob("*") if path.is_file() and not path.is_symlink()),
+        "disk_bytes": bytes_in(home),
     }
 
 

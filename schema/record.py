@@ -9,7 +9,6 @@ from pathlib import PurePath
 from typing import Any
 
 NAMESPACE = uuid.UUID("6f1d3a52-9a0e-5c5e-8c1e-3c8f0d1e7a42")
-CAPTION_SOURCES = ("metadata", "sidecar", "xmp", "iptc", "exif", "")
 
 ANIMATED_FORMATS = ("GIF", "PNG", "WEBP", "AVIF")
 """The frames of an MPO (a phone's JPEG), of a TIFF or of an HEIF are further pictures, not an animation."""
@@ -54,7 +53,7 @@ class ImageRecord:
     format: str
     caption: str = ""
     caption_source: str = ""
-    """One of CAPTION_SOURCES; "" when there is no caption."""
+    """metadata, sidecar, xmp, iptc or exif; "" when there is no caption."""
     caption_place: str = ""
     """Path of the file beside which the caption was written (metadata or sidecar); "" for an embedded one."""
     tags: tuple[str, ...] = ()
@@ -114,6 +113,20 @@ def to_properties(record: ImageRecord) -> dict[str, Any]:
     if record.taken_at is not None:
         properties["year"] = record.taken_at.year
     return properties | place_properties(record.places)
+
+
+def word_properties(record: ImageRecord) -> dict[str, Any]:
+    """The properties that hold caption and tags; the only ones that changed words change."""
+    return {
+        "caption": record.caption,
+        "caption_source": record.caption_source,
+        "caption_place": record.caption_place,
+        "captioned": record.captioned,
+        "tags": list(record.tags),
+        "tags_source": record.tags_source,
+        "tags_place": record.tags_place,
+        "tag_words": " ".join(record.tags),
+    }
 
 
 def place_properties(places: tuple[Place, ...]) -> dict[str, Any]:

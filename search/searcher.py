@@ -33,8 +33,8 @@ DEFAULT_TARGETS: Mapping[str, Mapping[str, float]] = {
 """Targets by kind of term, where the question names none: words find what is shown, a picture finds look-alikes."""
 
 WINDOWS = (240, 2000, MAX_WINDOW)
-FACETS = ("folder", "tag", "year", "camera")
-TEXT_FACETS = {"folder": "folders", "tag": "tags", "camera": "camera"}
+FACETS = ("folder", "tag", "year", "camera", "format")
+TEXT_FACETS = {"folder": "folders", "tag": "tags", "camera": "camera", "format": "format"}
 FACET_VALUES = 200
 WORD_PROPERTIES = ["caption^2", "tag_words", "file_name"]
 HYBRID_ALPHA = 0.5

@@ -12,6 +12,8 @@ from encoder.protocol import Embeddings, Encoder
 from ingest.ledger import Ledger
 from schema.collection import Pictures
 from schema.record import ImageRecord, Place, sha256_of
+from search.query import Term
+from search.searcher import DEFAULT_TARGETS
 
 NAMES = ["photos/20", "photos/2023", "photos/2023/summer", "photos/2023 b", "photos/a*b", "photos/axb", "scans/old/x"]
 FOLDERS = [f"/{name}" for name in NAMES]
@@ -107,3 +109,27 @@ def similarities(
 def cosine(a: Embeddings, b: Embeddings) -> float:
     a, b = a.astype(np.float64), b.astype(np.float64)  # type: ignore[assignment]
     return float(a @ b / np.linalg.norm(a) / np.linalg.norm(b))
+
+
+def vectors_of(library: Library, term: Term) -> Mapping[str, Embeddings]:
+    if term.item is not None:
+        return library.vectors[term.item]
+    if term.image is not None:
+        rows = library.encoder.encode_images([term.image])
+        return {"image": rows["image"][0], "caption": rows["image"][0], "look": rows["look"][0]}
+    row = library.encoder.encode_texts([str(term.text)])[0]
+    return {"image": row, "caption": row}
+
+
+def expected(
+    library: Library, terms: tuple[Term, ...], targets: Mapping[str, float] | None = None
+) -> list[tuple[UUID, float]]:
+    """Every picture but those that ask, best first, with its similarity."""
+    asked = []
+    for term in terms:
+        vectors = vectors_of(library, term)
+        wanted = targets if targets is not None else DEFAULT_TARGETS[term.kind]
+        asked.append((term.weight, {name: w for name, w in wanted.items() if w and name in vectors}, vectors))
+    own = {term.item for term in terms}
+    found = {key: value for key, value in similarities(library, asked).items() if key not in own}
+    return sorted(found.items(), key=lambda pair: -pair[1])

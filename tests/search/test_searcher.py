@@ -1,12 +1,10 @@
 """Every way of asking a library of sixty colours, against a slow Python version of the answer. A real Weaviate."""
 
-import re
 import time
 import uuid
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, date, datetime
-from pathlib import Path, PurePath
+from collections.abc import Mapping
+from datetime import UTC
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -15,64 +13,26 @@ import weaviate
 from PIL import Image
 
 import search.searcher
-from encoder.protocol import Embeddings, unit
-from ingest.ledger import Ledger
+from encoder.protocol import unit
 from schema.client import Address, connect
-from schema.collection import StorageOptions, delete_library, ensure_pictures
+from schema.collection import StorageOptions, ensure_pictures
 from schema.errors import NoLibrary, Unreachable
 from schema.local_server import HOST, LocalServer
-from schema.record import ImageRecord, Place, uuid_of
+from schema.record import ImageRecord, uuid_of
 from search.errors import QueryError, SearchError
 from search.filters import Condition
 from search.query import Query, Term
-from search.searcher import DEFAULT_TARGETS, Searcher
+from search.searcher import Searcher
 from tests.colours import ColourEncoder
 from tests.conftest import plan
-from tests.search.colour_library import CAPTIONS, Library, fill, similarities
+from tests.search.colour_library import CAPTIONS, Library, expected, fill
 
 RED, BLUE = Term(text="red"), Term(text="blue")
 ALL = 1000
 
 
-@pytest.fixture(scope="module")
-def library(client: weaviate.WeaviateClient) -> Library:
-    """For reading only."""
-    delete_library(client)
-    encoder = ColourEncoder()
-    return fill(ensure_pictures(client, encoder.identity, StorageOptions()), encoder)
-
-
-@pytest.fixture(scope="module")
-def searcher(library: Library) -> Searcher:
-    return Searcher(library.pictures, library.encoder)
-
-
 def picture(*colour: int) -> Image.Image:
     return Image.new("RGB", (20, 20), colour)
-
-
-def vectors_of(library: Library, term: Term) -> Mapping[str, Embeddings]:
-    if term.item is not None:
-        return library.vectors[term.item]
-    if term.image is not None:
-        rows = library.encoder.encode_images([term.image])
-        return {"image": rows["image"][0], "caption": rows["image"][0], "look": rows["look"][0]}
-    row = library.encoder.encode_texts([str(term.text)])[0]
-    return {"image": row, "caption": row}
-
-
-def expected(
-    library: Library, terms: tuple[Term, ...], targets: Mapping[str, float] | None = None
-) -> list[tuple[uuid.UUID, float]]:
-    """Every picture but those that ask, best first, with its similarity."""
-    asked = []
-    for term in terms:
-        vectors = vectors_of(library, term)
-        wanted = targets if targets is not None else DEFAULT_TARGETS[term.kind]
-        asked.append((term.weight, {name: w for name, w in wanted.items() if w and name in vectors}, vectors))
-    own = {term.item for term in terms}
-    found = {key: value for key, value in similarities(library, asked).items() if key not in own}
-    return sorted(found.items(), key=lambda pair: -pair[1])
 
 
 ITEM, OTHER = uuid_of("a" * 64), uuid_of("b" * 64)  # stand for the library's first and second picture
@@ -138,172 +98,6 @@ def test_words_find_the_colour_they_name(searcher: Searcher) -> None:
     hit = searcher.search(Query((RED,), targets={"image": 1}, limit=1)).hits[0]
     vector = searcher._collection.query.fetch_object_by_id(hit.uuid, include_vector=["image"]).vector["image"]
     assert vector[0] > 1.5 * max(vector[1:3])
-
-
-def passes(record: ImageRecord, text: str) -> bool:
-    """The slow, obvious predicate. Knows nothing of search.filters but the grammar in its docstring."""
-    return PREDICATES[text](record)
-
-
-def moment(record: ImageRecord) -> datetime | None:
-    if (taken := record.taken_at) is None:
-        return None
-    return taken.replace(tzinfo=UTC) if taken.tzinfo is None else taken.astimezone(UTC)
-
-
-def taken(test: Callable[[date], bool]) -> Callable[[ImageRecord], bool]:
-    return lambda record: (at := moment(record)) is not None and test(at.date())
-
-
-def added(test: Callable[[date], bool]) -> Callable[[ImageRecord], bool]:
-    return lambda record: record.added_at is not None and test(record.added_at.date())
-
-
-def below(folder: str) -> Callable[[ImageRecord], bool]:
-    return lambda record: any(PurePath(folder) in PurePath(place.path).parents for place in record.places)
-
-
-def path_has(part: str) -> Callable[[ImageRecord], bool]:
-    return lambda record: any(part.lower() in place.path.lower() for place in record.places)
-
-
-PREDICATES: dict[str, Callable[[ImageRecord], bool]] = {
-    "folder=/photos": below("/photos"),
-    "folder=/photos/": below("/photos"),
-    "folder=/photos/20": below("/photos/20"),
-    "folder=/photos/2023": below("/photos/2023"),
-    "folder=/photos/2023/summer": below("/photos/2023/summer"),
-    "folder=/photos/a*b": below("/photos/a*b"),
-    "folder=/scans": below("/scans"),
-    "folder=/": below("/"),
-    "folder=/scans/old/copies": below("/scans/old/copies"),
-    "folder=/photo": below("/photo"),
-    "folder=/photos/*": below("/photos/*"),
-    "tags=cat": lambda r: "cat" in r.tags,
-    "tags=dog": lambda r: "dog" in r.tags,
-    "tags=cat,night": lambda r: "cat" in r.tags or "night" in r.tags,
-    "tags.any=red bicycle": lambda r: "red bicycle" in r.tags,
-    "tags.any=bicycle": lambda r: "bicycle" in r.tags,
-    "tags.all=cat, dog": lambda r: {"cat", "dog"} <= set(r.tags),
-    "tags.none=cat,dog": lambda r: not {"cat", "dog"} & set(r.tags),
-    "taken=2024": taken(lambda d: d.year == 2024),
-    "taken=2024-01": taken(lambda d: (d.year, d.month) == (2024, 1)),
-    "taken=2024-02-29": taken(lambda d: d == date(2024, 2, 29)),
-    "taken=2023-12-31": taken(lambda d: d == date(2023, 12, 31)),
-    "taken>2023": taken(lambda d: d.year > 2023),
-    "taken>=2024-02": taken(lambda d: d >= date(2024, 2, 1)),
-    "taken>2024-02": taken(lambda d: d >= date(2024, 3, 1)),
-    "taken<2024-03-01": taken(lambda d: d < date(2024, 3, 1)),
-    "taken<=2024-02": taken(lambda d: d < date(2024, 3, 1)),
-    "taken<=2023-12-31": taken(lambda d: d <= date(2023, 12, 31)),
-    "added>=2026-01-20": added(lambda d: d >= date(2026, 1, 20)),
-    "added=2026-01-01": added(lambda d: d == date(2026, 1, 1)),
-    "width>1000": lambda r: r.width > 1000,
-    "width>=1000": lambda r: r.width >= 1000,
-    "width=1000": lambda r: r.width == 1000,
-    "height<=600": lambda r: r.height <= 600,
-    "height<1": lambda r: r.height < 1,
-    "bytes<30000": lambda r: r.bytes < 30000,
-    "year=2024": lambda r: r.taken_at is not None and r.taken_at.year == 2024,
-    "year<2000": lambda r: r.taken_at is not None and r.taken_at.year < 2000,
-    "orientation=landscape": lambda r: r.width > r.height,
-    "orientation=portrait": lambda r: r.width < r.height,
-    "orientation=square": lambda r: r.width == r.height,
-    "captioned=yes": lambda r: r.caption != "",
-    "captioned=no": lambda r: r.caption == "",
-    "camera=Canon EOS 5D": lambda r: r.camera == "Canon EOS 5D",
-    "camera=canon": lambda r: r.camera == "canon",
-    "format=PNG": lambda r: r.format == "PNG",
-    "path~holiday": path_has("holiday"),
-    "path~2023/SUMMER": path_has("2023/summer"),
-    "path~.png": path_has(".png"),
-    "path~nowhere": path_has("nowhere"),
-}
-NOBODY = {"height<1", "camera=canon", "folder=/photo", "folder=/photos/*", "tags.any=bicycle", "path~nowhere"}
-
-
-@pytest.mark.parametrize("negation", ["", "!"], ids=["is", "not"])
-@pytest.mark.parametrize("text", list(PREDICATES))
-def test_a_filter_and_its_opposite_equal_the_slow_predicate(
-    library: Library, searcher: Searcher, text: str, negation: str
-) -> None:
-    truth = {key for key, one in library.records.items() if passes(one, text) != bool(negation)}
-    assert (not truth) == (text in NOBODY and not negation) or text == "folder=/", "the example tells nothing"
-    condition = Condition.parse(negation + text)
-    results = searcher.search(Query((RED,), filters=(condition,), limit=ALL))
-    assert {hit.uuid for hit in results.hits} == truth
-    assert len(results.hits) == results.total == searcher.count((condition,)) == len(truth)
-
-
-def test_all_filters_have_to_hold_and_the_order_stays(library: Library, searcher: Searcher) -> None:
-    texts = ["folder=/photos", "!tags=dog", "taken>2023", "orientation=landscape"]
-    keys = [
-        key
-        for key, _ in expected(library, (RED,))
-        if all(passes(library.records[key], text.removeprefix("!")) != text.startswith("!") for text in texts)
-    ]
-    results = searcher.search(Query((RED,), filters=tuple(map(Condition.parse, texts)), limit=ALL))
-    assert [hit.uuid for hit in results.hits] == keys
-    assert 0 < len(keys) < 20
-
-
-@pytest.mark.parametrize(
-    ("text", "pattern"), [("path~IMG_*9.jpg", r"img_.*9\.jpg"), ("path~/a?b/", "/a.b/"), ("path~0?.PNG", r"0.\.png")]
-)
-def test_a_star_and_a_question_mark_in_a_path_stand_for_anything(
-    library: Library, searcher: Searcher, text: str, pattern: str
-) -> None:
-    hits = searcher.search(Query((RED,), filters=(Condition.parse(text),), limit=ALL)).hits
-    truth = {
-        key
-        for key, one in library.records.items()
-        if any(re.search(pattern, place.path.lower()) for place in one.places)
-    }
-    assert {hit.uuid for hit in hits} == truth
-    assert 0 < len(truth) < 60
-
-
-def by_hand(records: Iterable[ImageRecord]) -> dict[str, tuple[tuple[str, int], ...]]:
-    """A folder counts what lies below it; most frequent first, then by name; nothing for no camera and no date."""
-    counts: dict[str, Counter[str]] = {name: Counter() for name in ("folder", "tag", "year", "camera")}
-    for one in records:
-        folders = set()
-        for place in one.places:
-            folders |= {str(f) for f in PurePath(place.path).parents if f.is_relative_to(place.root)}
-        counts["folder"].update(folders)
-        counts["tag"].update(one.tags)
-        counts["year"].update([str(one.taken_at.year)] if one.taken_at else [])
-        counts["camera"].update([one.camera] if one.camera else [])
-    return {name: tuple(sorted(count.items(), key=lambda p: (-p[1], p[0]))) for name, count in counts.items()}
-
-
-@pytest.mark.parametrize(
-    "texts", [(), ("folder=/photos/2023",), ("!year=2024",), ("camera=Canon EOS 5D", "tags=cat"), ("path~nowhere",)]
-)
-def test_facets_equal_what_is_counted_by_hand(library: Library, searcher: Searcher, texts: tuple[str, ...]) -> None:
-    truth = by_hand(
-        one
-        for one in library.records.values()
-        if all(passes(one, text.removeprefix("!")) != text.startswith("!") for text in texts)
-    )
-    conditions = tuple(map(Condition.parse, texts))
-    assert searcher.facets(conditions) == truth
-    assert searcher.search(Query((RED,), filters=conditions, facets=True, limit=1)).facets == truth
-
-
-def test_facets_forget_what_was_removed_and_changed(client: weaviate.WeaviateClient) -> None:
-    """Weaviate counts what is stored now, not what its index once saw."""
-    encoder = ColourEncoder(revision="facets")
-    library = fill(ensure_pictures(client, encoder.identity, StorageOptions(), new_collection=True), encoder, 30)
-    try:
-        ledger, records = Ledger(library.pictures, wait_s=10), list(library.records.values())
-        for one in records[:7]:
-            ledger.remove(one)
-        renamed = records[8].with_places((Place("/elsewhere/new.jpg", 1, 0, "/elsewhere"),))
-        ledger.set_places(renamed)
-        assert Searcher(library.pictures, encoder).facets() == by_hand([records[7], renamed, *records[9:]])
-    finally:
-        client.collections.delete(library.pictures.name)
 
 
 @pytest.mark.parametrize(("word", "index"), [("zeppelin", 41), ("kumquat", 17), ("holiday0048", 48), ("ZEPPELIN", 41)])
