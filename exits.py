@@ -3,9 +3,15 @@ only."""
 
 import logging
 import sys
+import tempfile
+import traceback
 from collections.abc import Callable
 from enum import IntEnum
 from typing import NoReturn
+
+import grpc
+import httpx
+from weaviate.exceptions import WeaviateBaseError
 
 from encoder.protocol import EncoderError
 from ingest.errors import IngestError
@@ -22,6 +28,8 @@ class Exit(IntEnum):
     USAGE = 2
     UNREACHABLE = 3
     MODEL = 4
+    UNEXPECTED = 70
+    """A fault of Loupe itself; the details are in a file that the sentence names."""
     INTERRUPTED = 130
 
 
@@ -56,4 +64,21 @@ def run(command: Callable[[], int]) -> NoReturn:
     except tuple(CODES) as error:
         print(error, file=sys.stderr)
         sys.exit(next(code for kind, code in CODES.items() if isinstance(error, kind)))
+    except (WeaviateBaseError, httpx.HTTPError, grpc.RpcError) as error:
+        print(f"Weaviate did not do what it was asked: {_first_line(error)}. {_details(error)}", file=sys.stderr)
+        sys.exit(Exit.UNREACHABLE)
+    except Exception as error:
+        print(f"Loupe failed unexpectedly: {_first_line(error)}. {_details(error)}", file=sys.stderr)
+        sys.exit(Exit.UNEXPECTED)
     sys.exit(code)
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0][:300].rstrip(".")
+
+
+def _details(error: Exception) -> str:
+    """Keeps the traceback in a file of its own, and says where."""
+    with tempfile.NamedTemporaryFile("w", prefix="loupe-", suffix=".txt", delete=False) as file:
+        file.write("".join(traceback.format_exception(error)))
+    return f"The details are in {file.name}; please report them."

@@ -36,6 +36,8 @@ _opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 def main(port: int) -> int:
     settings = read_settings()
     signal.signal(signal.SIGTERM, _interrupt)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # the terminal is closed; nohup ignores that
+        signal.signal(signal.SIGHUP, _interrupt)
     logging.getLogger("schema").setLevel(logging.WARNING)
     try:
         with assembly.connected(settings) as client:
@@ -52,12 +54,14 @@ def main(port: int) -> int:
                 app.wait()
                 raise _ended(app, log)
     except KeyboardInterrupt:
-        print("\nLoupe is stopped.", flush=True)
+        with contextlib.suppress(OSError):  # the terminal may be gone
+            print("\nLoupe is stopped.", flush=True)
         return exits.Exit.DONE
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
-    signal.signal(number, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     raise KeyboardInterrupt
 
 
@@ -71,7 +75,7 @@ def _is_empty(client: object) -> bool:
 @contextlib.contextmanager
 def _app(port: int, settings: Settings) -> Iterator[tuple[subprocess.Popen[bytes], str, Path]]:
     """The web app in a session of its own, so that ctrl-C reaches it in order: first the app, then Weaviate."""
-    log = settings.loupe_home / "app.log"
+    log = assembly.make_home(settings) / "app.log"
     with log.open("wb") as output:
         app = subprocess.Popen(
             [*STREAMLIT, f"--server.port={port}"],

@@ -97,6 +97,8 @@ def last_report(parts: Parts) -> None:
         st.warning(f"The last ingest of {plain(status.folder)} ended early: {plain(reason)}", icon=":material/error:")
         return
     report: dict[str, Any] = status.report or {}
+    if report.get("dry_run"):
+        return
     counts = [f"{report[name]:,} {label}" for name, label in COUNTS.items() if report.get(name)]
     counts += [f"{len(report[name]):,} {label}" for name, label in FAILURES.items() if report.get(name)]
     speed = f", {report.get('images_per_second', 0):g} pictures a second" if report.get("encoded") else ""
@@ -136,10 +138,11 @@ def _confirm(folder: str, missing: int, parts: Parts) -> None:
     count = "1 picture" if missing == 1 else f"{missing:,} pictures"
     st.write(f"{count} of {plain(folder)} will leave the library, because the files are gone. No file is touched.")
     with st.container(horizontal=True):
-        st.button(f"Remove {count}", type="primary", key="prune-yes", on_click=_prune, args=(folder, parts))
+        st.button(f"Remove {count}", type="primary", key="prune-yes", on_click=_prune, args=(folder, missing, parts))
         st.button("Keep them", key="prune-no", on_click=_settle)
 
 
-def _prune(folder: str, parts: Parts) -> None:
+def _prune(folder: str, confirmed: int, parts: Parts) -> None:
+    """No more than the person has agreed to, whatever went away meanwhile."""
     _settle()
-    parts.ingestion.start(folder, ["--prune", "--yes"])
+    parts.ingestion.start(folder, ["--prune", "--at-most", str(confirmed)])

@@ -38,7 +38,7 @@ GET /api/search?q=red+bicycle
     filter    folder=/photos, tags.any=cat,dog, taken>=2020-05, !camera=X, path~holiday, width>1000; may be repeated
     limit     1 to 1000 (24)          offset    0 or more; offset + limit at most 10000
     words     1: match the words themselves as well (BM25)
-    facets    1: count folders, tags, years and cameras
+    facets    1: count folders, tags, years, cameras and formats
 
 POST /api/search, application/json
     {"terms": [{"text": "red bicycle"}, {"item": "<uuid>", "weight": 0.5}], "targets": {"image": 1, "caption": 0.5},

@@ -13,13 +13,12 @@ from app_pages.address import AskingPicture
 from app_pages.parts import Parts
 from app_pages.plain import plain
 from app_pages.question import Question
-from pictures.open import PictureError, open_image
+from pictures.open import EXTENSIONS, PictureError, open_image
 from schema.record import ImageRecord
 from search.command import QUERY_SIDE, parse_targets
 from search.errors import QueryError
 from search.searcher import DEFAULT_TARGETS
 
-UPLOAD_TYPES = ["jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff", "avif", "heic", "heif", "jp2"]
 COUNTS = {"image": "What it shows", "look": "How it looks", "caption": "What it says"}
 PRESETS: Mapping[str, Mapping[str, float] | None] = {
     "Automatic": None,
@@ -80,7 +79,7 @@ def _picture(parts: Parts, turn: int) -> None:
     else:
         st.file_uploader(
             "A picture that shows what you look for",
-            type=UPLOAD_TYPES,
+            type=sorted(EXTENSIONS),
             key=key,
             max_upload_size=max(1, int(parts.max_upload_mb)),
             on_change=_take,

@@ -8,7 +8,6 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future
 from contextlib import closing, suppress
 from typing import Any
 
@@ -20,6 +19,9 @@ from search.searcher import Searcher
 
 RETRY_S = 1.0
 """A failure is told to everybody who asks within this time; only then is it tried again."""
+RELOAD_S = 5.0
+"""The same for the encoder."""
+CORRECT = "Loading is tried again by itself; restart the app after correcting LOUPE_ENCODER."
 log = logging.getLogger(__name__)
 
 
@@ -35,13 +37,15 @@ class Connection:
         self._find_address = find_address
         self._load_encoder = load_encoder
         self._let_go = let_go
-        self._encoder: Future[Encoder] = Future()
+        self._encoder: Encoder | None = None
+        self._encoder_failure: tuple[float, EncoderError] | None = None
         self._loading = threading.Lock()
         self._lock = threading.Lock()
         self._client: Any = None
         self._searcher: Searcher | None = None
         self._remedy = ""
         self._failure: tuple[float, SchemaError] | None = None
+        self._closed = False
 
     def start(self) -> None:
         """Load the encoder and reach the server in the background, so that the first question need not wait."""
@@ -49,18 +53,29 @@ class Connection:
             threading.Thread(target=task, name=task.__name__, daemon=True).start()
 
     def close(self) -> None:
+        """For good: whoever still asks starts no server again."""
         with self._lock:
+            self._closed = True
             self._drop()
             self._let_go()
 
     @property
     def encoder_loaded(self) -> bool:
-        return self._encoder.done()
+        """Or has failed to load: nobody waits for its start any longer."""
+        return self._encoder is not None or self._encoder_failure is not None
 
     def encoder(self) -> Encoder:
-        """Waits until it is loaded. Raises EncoderError."""
-        self._load()
-        return self._encoder.result()
+        """Waits until it is loaded; loads it again some time after a failure. Raises EncoderError."""
+        with self._loading:
+            if self._encoder is None:
+                if self._encoder_failure is not None and time.monotonic() - self._encoder_failure[0] < RELOAD_S:
+                    raise self._encoder_failure[1]
+                try:
+                    self._encoder = self._loaded()
+                except EncoderError as error:
+                    self._encoder_failure = (time.monotonic(), error)
+                    raise
+            return self._encoder
 
     def searcher(self) -> Searcher:
         """Of the live library; waits for the encoder. Raises SchemaError and EncoderError."""
@@ -75,26 +90,31 @@ class Connection:
 
     def check(self) -> None:
         """Raises what `searcher` would, and EncoderError while the encoder is being loaded. An empty server is well."""
-        if not self._encoder.done():
-            raise EncoderError("The encoder is being loaded; this takes some seconds after the start.")
+        if self._encoder is None:
+            if self._encoder_failure is None:
+                raise EncoderError("The encoder is being loaded; this takes some seconds after the start.")
+            if not self._loading.locked():
+                threading.Thread(target=self._load, daemon=True).start()
+            raise self._encoder_failure[1]
         with suppress(NoLibrary):
             self.searcher()
 
     def _load(self) -> None:
-        with self._loading:
-            if self._encoder.done():
-                return
-            try:
-                encoder = self._load_encoder()
-                encoder.encode_texts(["a picture"])  # the first words through a model are slow
-                self._encoder.set_result(encoder)
-            except EncoderError as error:
-                self._encoder.set_exception(error)
-            except Exception as error:
+        with suppress(EncoderError):
+            self.encoder()
+
+    def _loaded(self) -> Encoder:
+        try:
+            encoder = self._load_encoder()
+            encoder.encode_texts(["a picture"])  # the first words through a model are slow
+            return encoder
+        except EncoderError as error:
+            reason = str(error).rstrip(".")
+        except Exception as error:
+            if self._encoder_failure is None:
                 log.exception("the encoder could not be loaded")
-                self._encoder.set_exception(
-                    EncoderError(f"The encoder could not be loaded ({type(error).__name__}: {error}); see the log.")
-                )
+            reason = f"The encoder could not be loaded ({type(error).__name__}: {error}); see the log"
+        raise EncoderError(f"{reason}. {CORRECT}") from None
 
     def _reach(self) -> None:
         with self._lock:
@@ -113,6 +133,8 @@ class Connection:
 
     def _asked(self, ask: Callable[[], Any]) -> Any:
         """The answer, over a new connection where the old one is dead."""
+        if self._closed:
+            raise SchemaError("Loupe is being stopped, and answers no more questions. Start it again.")
         if self._failure is not None and time.monotonic() - self._failure[0] < RETRY_S:
             raise self._failure[1]
         try:

@@ -9,6 +9,8 @@ from pathlib import Path
 from ingest.status import Status, StatusFile
 
 LAST_WORDS = 4000
+NO_FAILURES = (0, 1, 130)
+"""Exit codes: all went well, some files failed (the report names them), interrupted."""
 
 
 class Ingestion:
@@ -27,7 +29,7 @@ class Ingestion:
         with self._lock:
             if self._alive():
                 return
-            self._home.mkdir(parents=True, exist_ok=True)
+            self._home.mkdir(parents=True, exist_ok=True, mode=0o700)
             command = [sys.executable, "-m", "ingest", *options, "--", folder]
             with self._log.open("wb") as output:
                 # A session of its own: it goes on when the app is stopped, and ctrl-C at the app does not reach it.
@@ -35,7 +37,7 @@ class Ingestion:
                     command,
                     cwd=self._project,
                     stdin=subprocess.DEVNULL,
-                    stdout=output,
+                    stdout=subprocess.DEVNULL,  # the report; it is in the status file too
                     stderr=output,
                     start_new_session=True,
                 )
@@ -57,16 +59,17 @@ class Ingestion:
         return status
 
     def failure(self) -> str:
-        """What ours said when it could not start or ended early; "" otherwise."""
+        """Why ours could not start or ended early, in its own words where it has some; "" otherwise."""
         with self._lock:
             process = self._process
-        if process is None or process.poll() in (None, 0, 1, 130):
+        if process is None or process.poll() in (None, *NO_FAILURES):
             return ""
         text = self._log.read_bytes()[-LAST_WORDS:].decode("utf-8", "replace") if self._log.exists() else ""
         lines = [line for line in text.splitlines() if line.strip()]
-        if not lines or any(line.startswith("Traceback") for line in lines):
-            return f"The ingest ended early (exit code {process.returncode}). Its log: {self._log}"
-        return lines[-1]
+        if lines and process.returncode > 0 and not any(line.startswith("Traceback") for line in lines):
+            return lines[-1]
+        words = f" Its last words: {lines[-1].rstrip('.')}." if lines else ""
+        return f"The ingest ended early (exit code {process.returncode}).{words} Its log: {self._log}"
 
     def _alive(self) -> bool:
         return self._process is not None and self._process.poll() is None

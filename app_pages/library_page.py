@@ -11,12 +11,12 @@ from app_pages import adding, address, trouble
 from app_pages.parts import Parts
 from app_pages.plain import plain
 from encoder.protocol import EncoderError
+from schema.disk import bytes_in
 from schema.errors import NoLibrary, SchemaError
 from search.errors import SearchError
 from search.filters import Condition
 from search.searcher import Searcher
 
-FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "HEIF", "JPEG2000")
 FIGURES_TTL_S = 10
 TITLES = {"folder": "Folders", "year": "Years", "camera": "Cameras", "format": "Formats"}
 
@@ -93,25 +93,13 @@ def _table(title: str, counts: Sequence[tuple[str, int]]) -> None:
 @st.cache_data(ttl=FIGURES_TTL_S, max_entries=4, show_spinner=False)
 def _figures(_searcher: Searcher, home: Path, collection: str) -> Figures:
     counts: dict[str, Any] = dict(_searcher.facets())
-    formats = [(name, _searcher.count([Condition("format", "=", name)])) for name in FORMATS]
-    counts["format"] = sorted(((n, c) for n, c in formats if c), key=lambda pair: -pair[1])
     counts["year"] = sorted(counts.get("year", ()), reverse=True)
     return Figures(
         pictures=_searcher.count(),
         captioned=_searcher.count([Condition("captioned", "=", "yes")]),
-        disk_bytes=_bytes_in(home),
+        disk_bytes=bytes_in(home),
         counts=counts,
     )
-
-
-def _bytes_in(home: Path) -> int:
-    total = 0
-    for path in home.rglob("*"):
-        try:
-            total += path.stat().st_size if path.is_file() and not path.is_symlink() else 0
-        except OSError:  # the database removes files of its own at any moment
-            continue
-    return total
 
 
 def _size(count: float) -> str:

@@ -1,11 +1,12 @@
-"""What a page shows while it cannot work: the encoder is being loaded, Weaviate is away. It goes on by itself."""
+"""What a page shows while it cannot work: the encoder is being loaded, Weaviate is away. It goes on by itself where
+that helps."""
 
 import streamlit as st
 
 from app_pages.parts import Parts
 from app_pages.plain import sentence
 from encoder.protocol import EncoderError
-from schema.errors import NoLibrary, SchemaError, Unreachable
+from schema.errors import EncoderMismatch, NoLibrary, SchemaError, Unreachable
 from search.searcher import Searcher
 
 POLL_S = 2
@@ -22,7 +23,10 @@ def wait_for_searcher(parts: Parts) -> Searcher:
 def show(error: Exception, parts: Parts) -> None:
     """The sentence; the page comes back when the cause is gone."""
     st.error(sentence(error), icon=":material/cloud_off:" if isinstance(error, Unreachable) else ":material/error:")
-    st.caption("This page looks again every two seconds and goes on by itself.")
+    if isinstance(error, EncoderError | EncoderMismatch):
+        st.caption("This page looks again every few seconds. Settings are read once, when the app starts.")
+    else:
+        st.caption("This page looks again every two seconds and goes on by itself.")
     _poll(parts)
 
 

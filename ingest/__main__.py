@@ -2,35 +2,37 @@
 
 import argparse
 import json
-import signal
 import sys
+from contextlib import ExitStack
+from pathlib import Path
+
+import weaviate
 
 import assembly
 import exits
+from encoder.protocol import EncoderIdentity
 from ingest.command import Stop, ask, parse_arguments, progress_bar
 from ingest.files import check_root
-from ingest.ledger import Ledger
+from ingest.ledger import EmptyLedger, Ledger
 from ingest.pipeline import Ingest
 from ingest.prune import find_losses, prune
 from ingest.roots import Roots
-from ingest.status import only_one
-from schema.collection import ensure_pictures
-from settings import read_settings
+from ingest.status import StatusFile, only_one
+from schema.collection import ensure_pictures, find_pictures
+from settings import Settings, read_settings
 
 
 def main(arguments: argparse.Namespace) -> int:
     settings = read_settings()
     root = check_root(arguments.folder)
     stop = Stop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, stop.on_signal)
+    stop.listen()
     with assembly.connected(settings) as client:
         encoder = assembly.encoder(settings)
-        options = assembly.storage_options(settings)
-        pictures = ensure_pictures(client, encoder.identity, options, new_collection=arguments.new_collection)
-        ledger = Ledger(pictures, settings.loupe_weaviate_wait_s, assembly.remedy(settings))
         thumbnails = assembly.thumbnails(settings)
-        with only_one(settings.loupe_home, pictures.name, root) as status, progress_bar(status, root) as bar:
+        with ExitStack() as held:
+            ledger, status = open_ledger(arguments, settings, client, encoder.identity, root, held)
+            bar = held.enter_context(progress_bar(status, root))
             bar.start(root)
             ingest = Ingest(
                 ledger,
@@ -46,16 +48,35 @@ def main(arguments: argparse.Namespace) -> int:
             if not report.interrupted:
                 losses = find_losses(ledger, root, ingest.would_drop)
                 agreed = (lambda question: True) if arguments.yes else ask
-                prune(ledger, thumbnails, losses, report, remove=arguments.prune, agreed=agreed)
-            if not arguments.dry_run:
-                Roots(settings.loupe_home).add(root)
+                wish = {"remove": arguments.prune, "agreed": agreed, "at_most": arguments.at_most}
+                prune(ledger, thumbnails, losses, report, **wish)
             bar.finish(report)
     print(json.dumps(report.to_json(), ensure_ascii=False) if arguments.json else report)
     if arguments.new_collection:
-        print(f"The new collection is {pictures.name}. To search it: python -m schema switch", file=sys.stderr)
+        print("The new collection is filled. To search it: python -m schema switch", file=sys.stderr)
     return (
         exits.Exit.INTERRUPTED if report.interrupted else exits.Exit.SOME_FAILED if report.failed else exits.Exit.DONE
     )
+
+
+def open_ledger(
+    arguments: argparse.Namespace,
+    settings: Settings,
+    client: weaviate.WeaviateClient,
+    identity: EncoderIdentity,
+    root: Path,
+    held: ExitStack,
+) -> tuple[Ledger, StatusFile | None]:
+    """The library to fill, held for this process alone. A dry run makes, holds and notes nothing."""
+    wait_s, remedy = settings.loupe_weaviate_wait_s, assembly.remedy(settings)
+    if arguments.dry_run:
+        found = find_pictures(client, identity, new_collection=arguments.new_collection)
+        return (Ledger(found, wait_s, remedy) if found else EmptyLedger()), None
+    options = assembly.storage_options(settings)
+    pictures = ensure_pictures(client, identity, options, new_collection=arguments.new_collection)
+    status = held.enter_context(only_one(assembly.make_home(settings), pictures.name, root))
+    Roots(settings.loupe_home).add(root)  # before the first picture: what a cut-off run has stored is to be seen
+    return Ledger(pictures, wait_s, remedy), status
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """What the ingest command says and asks at the terminal. Knows no database and no picture."""
 
 import argparse
+import signal
 import sys
 import threading
 from collections.abc import Iterator
@@ -31,6 +32,12 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument(
         "--yes", action="store_true", help="with --prune: do not ask when more than half would be removed"
     )
+    parser.add_argument(
+        "--at-most",
+        type=int,
+        metavar="N",
+        help="with --prune: do not ask; remove nothing if more than N are gone",
+    )
     parser.add_argument("--json", action="store_true", help="print the report as one JSON object")
     parser.add_argument("--max-megapixels", type=_megapixels, metavar="N", help="refuse larger pictures (150)")
     parser.add_argument(
@@ -58,6 +65,13 @@ class Stop:
     def is_set(self) -> bool:
         return self._event.is_set()
 
+    def listen(self) -> None:
+        """Ctrl-C, a polite kill, and the terminal that is closed (unless told not to care: nohup)."""
+        for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+            number = getattr(signal, name, None)
+            if number is not None and not (name == "SIGHUP" and signal.getsignal(number) == signal.SIG_IGN):
+                signal.signal(number, self.on_signal)
+
     def on_signal(self, number: int, frame: FrameType | None) -> None:
         if self._event.is_set():
             raise KeyboardInterrupt
@@ -74,12 +88,12 @@ def ask(question: str) -> bool:
 
 
 class Bar:
-    """A progress bar on stderr, and the same figures in the status file."""
+    """A progress bar on stderr, and the same figures in the status file where there is one."""
 
-    def __init__(self, file: StatusFile, bar: "tqdm[Any]") -> None:
+    def __init__(self, file: StatusFile | None, bar: "tqdm[Any]") -> None:
         self._file = file
         self._bar = bar
-        self._status = file.read()
+        self._status = file.read() if file else None
 
     def start(self, root: Path) -> None:
         """Counts the pictures, so that the remaining time can be told: one more stat a file."""
@@ -112,12 +126,12 @@ class Bar:
             print(f"  {report.offline} pictures are out of reach (an unmounted disk?) and were kept", file=sys.stderr)
 
     def _save(self, *, at_once: bool = True, **changes: object) -> None:
-        if self._status is not None:
+        if self._file is not None and self._status is not None:
             self._status = replace(self._status, **changes)  # type: ignore[arg-type]
             self._file.write(self._status, at_once=at_once)
 
 
 @contextmanager
-def progress_bar(file: StatusFile, root: Path) -> Iterator[Bar]:
+def progress_bar(file: StatusFile | None, root: Path) -> Iterator[Bar]:
     with tqdm(total=0, unit=" files", desc=printable(root.name), disable=None, dynamic_ncols=True) as bar:
         yield Bar(file, bar)

@@ -14,7 +14,7 @@ import httpx
 import numpy as np
 import tenacity
 from weaviate.classes.data import DataObject
-from weaviate.classes.query import Filter
+from weaviate.classes.query import Filter, QueryNested
 from weaviate.exceptions import (
     UnexpectedStatusCodeError,
     WeaviateBaseError,
@@ -24,12 +24,23 @@ from weaviate.exceptions import (
 from encoder.protocol import Embeddings
 from schema.collection import Pictures
 from schema.errors import Unreachable
-from schema.record import ImageRecord, from_properties, place_properties, to_properties, uuid_of, word_properties
+from schema.record import (
+    ImageRecord,
+    Place,
+    from_properties,
+    place_properties,
+    to_places,
+    to_properties,
+    uuid_of,
+    word_properties,
+)
 
 Vectors = Mapping[str, Embeddings]  # named vector -> (dim,)
 Result = TypeVar("Result")
 AWAY = (WeaviateBaseError, grpc.RpcError, httpx.HTTPError, ConnectionError)
 TRIES_WHILE_UP = 4
+PAGE = 1000
+PLACES = QueryNested(name="places", properties=["path", "size", "mtime_us", "root"])
 log = logging.getLogger(__name__)
 
 
@@ -46,7 +57,7 @@ class Ledger:
         """For each path the records that say their bytes lie there: one, or two after a run that was cut off."""
         wanted = set(paths)
         found: dict[str, list[ImageRecord]] = {path: [] for path in wanted}
-        for record in self._find(Filter.by_property("paths").contains_any(sorted(wanted)), 2 * len(wanted)):
+        for record in self._find(Filter.by_property("paths"), sorted(wanted), 2 * len(wanted)):
             for place in record.places:
                 if place.path in wanted:
                     found[place.path].append(record)
@@ -54,23 +65,23 @@ class Ledger:
 
     def by_hash(self, hashes: Sequence[str]) -> dict[str, ImageRecord]:
         """The records of those SHA-256 sums that the library holds."""
-        return {
-            record.sha256: record
-            for record in self._find(Filter.by_id().contains_any([uuid_of(h) for h in hashes]), len(hashes))
-        }
+        found = self._find(Filter.by_id(), [uuid_of(one) for one in hashes], len(hashes))
+        return {record.sha256: record for record in found}
 
     def image_vector(self, record: ImageRecord) -> Embeddings:
         found = self._ask(lambda: self._collection.query.fetch_object_by_id(record.uuid, include_vector=["image"]))
         return np.asarray(found.vector["image"], dtype=np.float32)
 
-    def all_records(self) -> Iterator[ImageRecord]:
-        """Every record, in the order of their uuids."""
+    def all_places(self) -> Iterator[tuple[str, tuple[Place, ...]]]:
+        """The hash and the places of every picture, in the order of their uuids."""
         after = None
         while True:
-            next_page = partial(self._collection.query.fetch_objects, limit=500, after=after)
+            next_page = partial(
+                self._collection.query.fetch_objects, limit=PAGE, after=after, return_properties=["sha256", PLACES]
+            )
             page = self._ask(next_page).objects
-            yield from (from_properties(found.properties) for found in page)
-            if len(page) < 500:
+            yield from ((str(found.properties["sha256"]), to_places(found.properties)) for found in page)
+            if len(page) < PAGE:
                 return
             after = page[-1].uuid
 
@@ -129,11 +140,12 @@ class Ledger:
     def remove(self, record: ImageRecord) -> None:
         self._ask(lambda: self._collection.data.delete_by_id(record.uuid))
 
-    def _find(self, condition: Any, limit: int) -> list[ImageRecord]:
-        if not limit:
+    def _find(self, prop: Any, values: Sequence[Any], limit: int) -> list[ImageRecord]:
+        """The records of which `prop` holds one of the values; there may be no values."""
+        if not values:
             return []
-        answer = self._ask(lambda: self._collection.query.fetch_objects(filters=condition, limit=limit))
-        return [from_properties(found.properties) for found in answer.objects]
+        question = partial(self._collection.query.fetch_objects, filters=prop.contains_any(list(values)), limit=limit)
+        return [from_properties(found.properties) for found in self._ask(question).objects]
 
     def _ask(self, question: Callable[[], Result]) -> Result:
         retrying = tenacity.Retrying(
@@ -166,3 +178,19 @@ class Ledger:
     def _say_waiting(self, state: tenacity.RetryCallState) -> None:
         if state.attempt_number == 1:
             log.warning("Weaviate does not answer; waiting for it, up to %.0f s", self._wait_s)
+
+
+class EmptyLedger(Ledger):
+    """What a dry run asks where there is no library yet: it knows nothing, and nothing is made."""
+
+    def __init__(self) -> None:
+        pass
+
+    def by_paths(self, paths: Sequence[str]) -> dict[str, list[ImageRecord]]:
+        return {path: [] for path in paths}
+
+    def by_hash(self, hashes: Sequence[str]) -> dict[str, ImageRecord]:
+        return {}
+
+    def all_places(self) -> Iterator[tuple[str, tuple[Place, ...]]]:
+        return iter(())

@@ -23,6 +23,7 @@ from ingest.captions import FolderWords, Words
 from ingest.files import Census, Found, Skipped, find_images
 from ingest.ledger import Ledger
 from ingest.places import Availability
+from ingest.prune import drop_places
 from ingest.report import Failure, IngestReport
 from ingest.words import changed_words, first_words
 from pictures.open import Facts, Limits, Opened, PictureError, open_image
@@ -99,7 +100,7 @@ class Ingest:
         self._in_flight: set[str] = set()
         self._twins: list[Hashed] = []
         self._leaving: list[tuple[str, str]] = []
-        """(hash, path): bytes that lie at a path no longer. Detached at the end, when all have found their new places."""
+        """(hash, path): bytes that lie at a path no longer; settled at the end, when all have found their places."""
         words = FolderWords(root)
         with ThreadPoolExecutor(self._workers) as pool:
             hashed = _ahead(pool, self._hash, self._changed_files(root, words), self._batch_size)
@@ -108,7 +109,8 @@ class Ingest:
                 # Files whose bytes were in flight when they were met: by now those are stored, or failed.
                 twins, self._twins = self._twins, []
                 self._store_all(pool, self._unknown(iter(twins)))
-        self._detach()
+        if self._writes:
+            drop_places(self._ledger, self._thumbnails, self._leaving)
         self._report.warnings += words.warnings if self._stopped() else words.unused()
         self._report.interrupted = self._stopped()
         self._report.seconds = time.monotonic() - started
@@ -270,17 +272,6 @@ class Ingest:
             self._report.copied += 1
         self._step()
         return changed
-
-    def _detach(self) -> None:
-        """A picture that lies nowhere any more is removed."""
-        for batch in _batched(iter(self._leaving if self._writes else []), CHUNK):
-            records = self._ledger.by_hash(sorted({sha256 for sha256, _ in batch}))
-            for sha256, record in records.items():
-                paths = {path for one, path in batch if one == sha256}
-                left = record.with_places(tuple(place for place in record.places if place.path not in paths))
-                self._ledger.set_places(left)
-                if not left.places:
-                    self._thumbnails.remove(sha256)
 
     def _mend_thumbnail(self, record: ImageRecord, found: Found) -> None:
         """One that was deleted, or never made on this machine, is made again."""

@@ -4,7 +4,7 @@ Knows no encoder. Never removes what may only be out of reach: see `places.Avail
 """
 
 import os
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +12,8 @@ from ingest.ledger import Ledger
 from ingest.places import Availability
 from ingest.report import IngestReport
 from pictures.thumbnails import ThumbnailStore
-from schema.record import ImageRecord, Place
+
+BATCH = 256
 
 
 @dataclass(frozen=True)
@@ -21,23 +22,24 @@ class Losses:
 
     known: int
     """Files the library knows below the folder."""
-    lost: tuple[tuple[ImageRecord, Place], ...]
+    lost: tuple[tuple[str, str], ...]
+    """(hash, path)"""
     offline: int
 
 
 def find_losses(ledger: Ledger, root: Path, but: Collection[str] = ()) -> Losses:
-    """Looks at every record once, and leaves out the paths in `but`; memory grows with what is lost, not with the
-    library."""
+    """Looks at every picture's places once, and leaves out the paths in `but`; memory grows with what is lost, not with
+    the library."""
     availability = Availability()
     known = offline = 0
     lost = []
-    for record in ledger.all_records():
-        for place in record.places:
+    for sha256, places in ledger.all_places():
+        for place in places:
             if place.path in but or not Path(place.path).is_relative_to(root):
                 continue
             known += 1
             if availability.is_lost(place, root):
-                lost.append((record, place))
+                lost.append((sha256, place.path))
             elif not os.path.lexists(place.path):
                 offline += 1
     return Losses(known, tuple(lost), offline)
@@ -51,21 +53,34 @@ def prune(
     *,
     remove: bool,
     agreed: Callable[[str], bool],
+    at_most: int | None = None,
 ) -> None:
-    """Remove what is lost and count it; `agreed` is asked first when that is more than half of what is known."""
+    """Remove what is lost and count it. `agreed` is asked first when that is more than half of what is known; with
+    `at_most` nothing is asked, and nothing is removed when it is more than that."""
     report.offline = losses.offline
     count = len(losses.lost)
-    question = f"{count} of the {losses.known} pictures the library knows in this folder are gone. Remove them?"
-    if not remove or (2 * count > losses.known and not agreed(question)):
+    if not remove or not _allowed(count, losses.known, agreed, at_most):
         report.missing = count
         return
-    paths: dict[str, set[str]] = {}
-    for record, place in losses.lost:
-        paths.setdefault(record.sha256, set()).add(place.path)
-    for record in {record.sha256: record for record, _ in losses.lost}.values():
-        left = record.with_places(tuple(p for p in record.places if p.path not in paths[record.sha256]))
-        if not report.dry_run:
+    if not report.dry_run:
+        drop_places(ledger, thumbnails, losses.lost)
+    report.removed = count
+
+
+def _allowed(count: int, known: int, agreed: Callable[[str], bool], at_most: int | None) -> bool:
+    if at_most is not None:
+        return count <= at_most
+    question = f"{count} of the {known} pictures the library knows in this folder are gone. Remove them?"
+    return 2 * count <= known or agreed(question)
+
+
+def drop_places(ledger: Ledger, thumbnails: ThumbnailStore, lost: Sequence[tuple[str, str]]) -> None:
+    """Store that bytes lie at a path no longer, for each (hash, path). A picture that lies nowhere is removed."""
+    for start in range(0, len(lost), BATCH):
+        batch = lost[start : start + BATCH]
+        for sha256, record in ledger.by_hash(sorted({sha256 for sha256, _ in batch})).items():
+            paths = {path for one, path in batch if one == sha256}
+            left = record.with_places(tuple(place for place in record.places if place.path not in paths))
             ledger.set_places(left)
             if not left.places:
-                thumbnails.remove(record.sha256)
-    report.removed = count
+                thumbnails.remove(sha256)

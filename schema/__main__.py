@@ -2,12 +2,14 @@
 
 import argparse
 import json
-import shutil
 import sys
+from contextlib import ExitStack
 
 import assembly
 import exits
-from schema.collection import delete_library, switch_alias
+from ingest.roots import Roots
+from ingest.status import StatusFile, hold
+from schema.collection import delete_library, list_pictures, switch_alias
 from schema.command import agreed, describe, parse_arguments, text_of
 from schema.errors import Unreachable
 from settings import Settings, read_settings
@@ -41,9 +43,14 @@ def reset(settings: Settings, arguments: argparse.Namespace) -> int:
     if not arguments.yes and not agreed("Remove every picture from the library? The files stay as they are."):
         print("Nothing was removed.", file=sys.stderr)
         return exits.Exit.USAGE
-    with assembly.connected(settings) as client:
+    home = assembly.make_home(settings)
+    with assembly.connected(settings) as client, ExitStack() as held:
+        for pictures in list_pictures(client):
+            held.enter_context(hold(home, pictures.name))
         delete_library(client)
-    shutil.rmtree(assembly.thumbnail_folder(settings), ignore_errors=True)
+    StatusFile(home).forget()
+    Roots(home).forget()
+    assembly.thumbnails(settings).clear()
     print("The library is empty.")
     return exits.Exit.DONE
 

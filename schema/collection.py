@@ -26,7 +26,7 @@ near_text."""
 
 @dataclass(frozen=True)
 class StorageOptions:
-    """Chosen when a collection is made; `shards` and `near_text` cannot be changed afterwards."""
+    """Chosen when a collection is made; `shards` cannot be changed afterwards."""
 
     shards: int = 1
     replication: int = 1
@@ -65,6 +65,16 @@ def ensure_pictures(
         if current is None:
             _create_alias(client, name)
         return _open(client, name)
+    return open_pictures(client, identity)
+
+
+def find_pictures(
+    client: weaviate.WeaviateClient, identity: EncoderIdentity, *, new_collection: bool = False
+) -> Pictures | None:
+    """What `ensure_pictures` would give; None where it would have to make it. Raises EncoderMismatch."""
+    if new_collection or client.alias.get(alias_name=ALIAS) is None:
+        name = collection_name(identity)
+        return _open(client, name) if client.collections.exists(name) else None
     return open_pictures(client, identity)
 
 

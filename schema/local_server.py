@@ -77,6 +77,8 @@ class Running:
     grpc_port: int
     kept: bool
     users: tuple[User, ...] = field(default_factory=tuple)
+    wishes: tuple[int, int] = (0, 0)
+    """The ports that were wished for when these were chosen; other wishes choose anew."""
 
     @property
     def url(self) -> str:
@@ -90,6 +92,10 @@ class LocalServer:
         self.data = plan.home / "weaviate"
         self.log_file = plan.home / "weaviate.log"
         self._state_file = plan.home / "server.json"
+
+    @property
+    def _wishes(self) -> tuple[int, int]:
+        return self.plan.http_port, self.plan.grpc_port
 
     def start(self) -> Running:
         """Start it, or find it running, and keep it until `stop`. Raises ServerError."""
@@ -164,7 +170,8 @@ class LocalServer:
         try:
             data = json.loads(self._state_file.read_text())
             users = tuple(User(**user) for user in data.pop("users"))
-            return Running(process=User(**data.pop("process")), users=users, **data)
+            wishes = tuple(data.pop("wishes"))
+            return Running(process=User(**data.pop("process")), users=users, wishes=wishes, **data)
         except (FileNotFoundError, ValueError, TypeError, KeyError, AttributeError):
             return None
 
@@ -186,6 +193,7 @@ class LocalServer:
                     grpc_port=int(environment["GRPC_PORT"]),
                     kept=state.kept if state else True,
                     users=state.users if state else (),
+                    wishes=state.wishes if state else self._wishes,
                 )
         return None
 
@@ -197,8 +205,8 @@ class LocalServer:
     def _spawn(self) -> Running:
         binary = obtain_binary(self.plan.cache, self.plan.version)
         previous = self._state()
-        wish_http = previous.http_port if previous else self.plan.http_port
-        wish_grpc = previous.grpc_port if previous else self.plan.grpc_port
+        same = previous is not None and previous.wishes == self._wishes
+        wish_http, wish_grpc = (previous.http_port, previous.grpc_port) if previous and same else self._wishes
         for attempt in range(ATTEMPTS):
             http_port, grpc_port = (wish_http, wish_grpc) if attempt == 0 else (0, 0)
             running, process = self._spawn_once(binary, http_port, grpc_port, previous)
@@ -229,7 +237,7 @@ class LocalServer:
             )
         user = User(process.pid, psutil.Process(process.pid).create_time())
         kept, users = (previous.kept, previous.users) if previous else (False, ())
-        running = Running(user, self.plan.version, http_port, grpc_port, kept, users)
+        running = Running(user, self.plan.version, http_port, grpc_port, kept, users, self._wishes)
         self._save(running)
         return running, process
 

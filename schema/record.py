@@ -149,14 +149,19 @@ def from_properties(properties: Mapping[str, Any]) -> ImageRecord:
         if item.name not in _SPECIAL and properties.get(item.name) is not None
     }
     known["tags"] = tuple(known.get("tags", ()))
-    known["places"] = tuple(
-        Place(str(p["path"]), int(p["size"]), int(p["mtime_us"]), str(p["root"]))
-        for p in properties.get("places") or ()
-    )
+    known["places"] = to_places(properties)
     for name in ("width", "height", "bytes", "n_frames"):
         if name in known:
             known[name] = int(known[name])
     return ImageRecord(**known)
+
+
+def to_places(properties: Mapping[str, Any]) -> tuple[Place, ...]:
+    """The places among stored properties."""
+    return tuple(
+        Place(str(p["path"]), int(p["size"]), int(p["mtime_us"]), str(p["root"]))
+        for p in properties.get("places") or ()
+    )
 
 
 def now() -> datetime:

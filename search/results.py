@@ -62,7 +62,7 @@ class Results:
     limit: int
     timing: Timing
     facets: Mapping[str, tuple[tuple[str, int], ...]] = field(default_factory=dict)
-    """folder, tag, year, camera -> (value, count), most frequent first, of the pictures that pass the filters."""
+    """folder, tag, year, camera, format -> (value, count), most frequent first, of what passes the filters."""
 
     def to_json(self) -> dict[str, Any]:
         return {

@@ -138,7 +138,7 @@ def _encoded_samples(
     assert not report.failed, report
     return [
         (record, pictures.collection.query.fetch_object_by_id(record.uuid, include_vector=True).vector)
-        for record in ledger.all_records()
+        for record in all_records(ledger)
     ]
 
 
@@ -173,6 +173,13 @@ def python() -> str:
 @pytest.fixture
 def rng() -> np.random.Generator:
     return np.random.default_rng(0)
+
+
+def all_records(ledger: Ledger) -> list[ImageRecord]:
+    """Every record of the library, by hash."""
+    hashes = sorted(sha256 for sha256, _ in ledger.all_places())
+    records = ledger.by_hash(hashes)
+    return [records[sha256] for sha256 in hashes]
 
 
 def copy_samples(folder: Path, count: int) -> list[Path]:

@@ -27,7 +27,7 @@ THIRD_PARTY = {
     "streamlit": {"app.py", "app_pages/"},
     "torch": {"encoder/"},
     "transformers": {"encoder/"},
-    "weaviate": {"schema/", "ingest/ledger.py", "search/searcher.py", "search/conditions.py", "assembly.py"},
+    "weaviate": {"schema/", "ingest/ledger.py", "search/searcher.py", "search/conditions.py", "assembly.py", "exits.py", "ingest/__main__.py"},
 }
 """Library -> the files that may import it."""
 

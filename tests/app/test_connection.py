@@ -11,10 +11,10 @@ import pytest
 import weaviate
 
 from app_pages.connection import Connection
-from encoder.protocol import Encoder
+from encoder.protocol import Encoder, EncoderError
 from schema.client import Address
 from schema.collection import Pictures, StorageOptions, ensure_pictures, open_pictures, switch_alias
-from schema.errors import EncoderMismatch, NoLibrary, ServerError, Unreachable
+from schema.errors import EncoderMismatch, NoLibrary, SchemaError, ServerError, Unreachable
 from schema.local_server import HOST, LocalServer
 from search.query import Query, Term
 from tests.app.conftest import wait_for
@@ -161,6 +161,72 @@ def test_a_failure_is_not_tried_again_by_everybody_at_once(colours: ColourEncode
         with pytest.raises(ServerError):
             connection.searcher()
     assert len(tries) == 1
+    connection.close()
+
+
+def test_after_close_nobody_joins_again(colours: ColourEncoder) -> None:
+    """A request still under way must not start a server that nobody stops."""
+    joins = []
+
+    def join() -> Address:
+        joins.append(1)
+        raise Unreachable("Weaviate did not answer.")
+
+    connection = Connection(join, lambda: colours)
+    connection.close()
+    with pytest.raises(SchemaError, match="is being stopped"):
+        connection.searcher()
+    assert not joins
+
+
+def test_an_encoder_that_failed_is_loaded_again_but_not_by_everybody_at_once(
+    pictures: Pictures, address: Address, colours: ColourEncoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loads = []
+
+    def load() -> Encoder:
+        loads.append(1)
+        if len(loads) == 1:
+            raise EncoderError("The hub did not answer.")
+        return colours
+
+    connection = Connection(lambda: address, load)
+    for _ in range(3):
+        with pytest.raises(EncoderError, match="restart the app after correcting LOUPE_ENCODER"):
+            connection.searcher()
+    assert len(loads) == 1
+    monkeypatch.setattr("app_pages.connection.RELOAD_S", 0.0)
+    assert connection.searcher().count() == 0
+    assert len(loads) == 2
+    connection.close()
+
+
+def test_a_check_alone_loads_an_encoder_that_failed_again(
+    pictures: Pictures, address: Address, colours: ColourEncoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a page or a question: whoever watches /healthz sees it get well."""
+    answers: list[Encoder | None] = [None, colours]
+
+    def load() -> Encoder:
+        if (encoder := answers.pop(0)) is None:
+            raise EncoderError("The hub did not answer.")
+        return encoder
+
+    monkeypatch.setattr("app_pages.connection.RELOAD_S", 0.0)
+    connection = Connection(lambda: address, load)
+    with pytest.raises(EncoderError):
+        connection.encoder()
+    with pytest.raises(EncoderError, match="The hub did not answer"):
+        connection.check()
+
+    def well() -> bool:
+        try:
+            connection.check()
+        except EncoderError:
+            return False
+        return True
+
+    wait_for(well, 10)
     connection.close()
 
 

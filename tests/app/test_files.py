@@ -23,6 +23,7 @@ from schema.record import Place, place_properties
 from settings import PROJECT
 from tests.app.conftest import http_of, parts_of
 from tests.colours import ColourEncoder
+from tests.conftest import all_records
 
 
 @pytest.fixture
@@ -61,7 +62,7 @@ def reds(
 
 
 def uuid_of_file(ledger: Ledger, path: Path) -> str:
-    return next(str(record.uuid) for record in ledger.all_records() if record.places[0].path == str(path))
+    return next(str(record.uuid) for record in all_records(ledger) if record.places[0].path == str(path))
 
 
 def tamper(client: weaviate.WeaviateClient, uuid: str, path: str, root: str) -> None:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 import weaviate
 from streamlit.testing.v1 import AppTest
@@ -68,7 +69,13 @@ def report(parts: Parts, **changes: object) -> None:
     }
     lists: dict[str, object] = {name: [] for name in ("unreadable", "rejected", "skipped", "warnings")}
     StatusFile(parts.home).write(
-        Status(1, str(SAMPLES), time.time(), report=counts | lists | {"seconds": 1.5, "images_per_second": 0} | changes)
+        Status(
+            1,
+            0.0,
+            str(SAMPLES),
+            time.time(),
+            report=counts | lists | {"seconds": 1.5, "images_per_second": 0} | changes,
+        )
     )
 
 
@@ -106,12 +113,14 @@ def test_the_last_report_names_every_file_that_failed(own: Parts) -> None:
 
 
 def test_an_ingest_that_died_is_told(own: Parts) -> None:
-    StatusFile(own.home).write(Status(2**22 + 5, "/photos", time.time(), done=3, total=9))
+    StatusFile(own.home).write(Status(2**22 + 5, 0.0, "/photos", time.time(), done=3, total=9))
     assert "ended early" in open_page(library_script, own).warning[0].value
 
 
 def test_a_running_ingest_of_a_shell_is_shown(own: Parts) -> None:
-    StatusFile(own.home).write(Status(os.getpid(), "/photos", time.time(), done=30, total=90, encoded=28, failed=2))
+    created = psutil.Process().create_time()
+    counts = {"done": 30, "total": 90, "encoded": 28, "failed": 2}
+    StatusFile(own.home).write(Status(os.getpid(), created, "/photos", time.time(), **counts))  # type: ignore[arg-type]
     page = open_page(library_script, own)
     assert page.progress[0].value == 33
     text = page.progress[0].text.replace("\\", "")
@@ -130,7 +139,56 @@ def test_removing_asks_first_and_says_how_many(own: Parts, monkeypatch: pytest.M
     assert not started and "prune-yes" not in [b.key for b in page.button]
     page.button(key="prune").click().run()
     page.button(key="prune-yes").click().run()
-    assert started == [(str(SAMPLES), ["--prune", "--yes"])]
+    assert started == [(str(SAMPLES), ["--prune", "--at-most", "12"])]
+
+
+def test_no_more_is_removed_than_was_confirmed(ingesting: Parts, tmp_path: Path) -> None:
+    """One more file goes away while the question is on the screen: nothing is removed, and the page asks again."""
+    folder = tmp_path / "pictures"
+    first, second, *_ = copy_samples(folder, 3)
+    ingesting.ingestion.start(str(folder))
+    wait_for(lambda: not ingesting.ingestion.running, 120)
+    first.unlink()
+    ingesting.ingestion.start(str(folder))
+    wait_for(lambda: not ingesting.ingestion.running, 120)
+    page = open_page(library_script, ingesting)
+    page.button(key="prune").click().run()
+    second.unlink()
+    page.button(key="prune-yes").click().run()
+    page = finished(page, ingesting)
+    assert not page.error and "removed" not in texts(page)
+    assert page.button(key="prune").label == "Remove the 2 whose files are gone"
+
+
+def test_a_dry_run_is_not_told_as_done(own: Parts) -> None:
+    report(own, added=3, missing=2, dry_run=True)
+    page = open_page(library_script, own)
+    assert "Last time" not in texts(page) and "prune" not in [b.key for b in page.button]
+
+
+@pytest.mark.parametrize(
+    ("code", "script", "told"),
+    [
+        (1, "print('a file failed', file=sys.stderr)", ""),
+        (130, "print('Interrupted.', file=sys.stderr)", ""),
+        (3, "print('Weaviate is away.', file=sys.stderr); print('a report')", "Weaviate is away."),
+        (70, "print('Something unexpected happened.', file=sys.stderr)", "Something unexpected happened."),
+        (5, "", "The ingest ended early (exit code 5). Its log: LOG"),
+        (-9, "print('device=cpu', file=sys.stderr, flush=True); os.kill(os.getpid(), 9)",
+         "The ingest ended early (exit code -9). Its last words: device=cpu. Its log: LOG"),
+    ],
+)  # fmt: skip
+def test_an_ingest_that_ends_before_its_first_word_is_told(tmp_path: Path, code: int, script: str, told: str) -> None:
+    """No status file is there yet: what it said on stderr is all there is."""
+    package = tmp_path / "project" / "ingest"
+    package.mkdir(parents=True)
+    (package / "__main__.py").write_text(f"import os, sys\n{script}\nsys.exit({code})\n")
+    home = tmp_path / "home"
+    ingestion = Ingestion(home, package.parent)
+    ingestion.start("/photos")
+    wait_for(lambda: not ingestion.running, 30)
+    assert ingestion.failure() == told.replace("LOG", str(home / "ingest-app.log"))
+    assert home.stat().st_mode & 0o777 == 0o700
 
 
 def test_a_folder_is_added_updated_and_pruned(ingesting: Parts, tmp_path: Path, address: Address) -> None:

@@ -13,6 +13,8 @@ import httpx
 import psutil
 import pytest
 
+from schema.client import Address
+from schema.collection import Pictures
 from schema.local_server import LocalServer
 from settings import PROJECT
 from tests.app.conftest import free_port, wait_for
@@ -84,6 +86,39 @@ def test_it_leaves_a_server_running_that_was_running_before(alone: dict[str, str
         assert server.running() is not None
     finally:
         server.stop()
+
+
+@pytest.mark.parametrize("ignored", [False, True], ids=["terminal", "nohup"])
+def test_a_closed_terminal_leaves_nothing_behind(alone: dict[str, str], tmp_path: Path, ignored: bool) -> None:
+    output = tmp_path / "output"
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN if ignored else signal.SIG_DFL)
+    try:
+        with running(alone, output) as process:
+            signal.signal(signal.SIGHUP, before)
+            wait_for(lambda: "The library is empty" in output.read_text(), 60)
+            process.send_signal(signal.SIGHUP)
+            if ignored:
+                with pytest.raises(subprocess.TimeoutExpired):
+                    process.wait(2)
+                process.send_signal(signal.SIGTERM)
+            assert process.wait(60) == 0
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    assert processes_of(alone["LOUPE_HOME"]) == []
+
+
+def test_a_home_that_is_not_there_is_made_for_its_owner_only(
+    environment: dict[str, str], address: Address, samples: Pictures, tmp_path: Path
+) -> None:
+    """With WEAVIATE_URL nobody else makes it before the app's log is opened."""
+    home, output = tmp_path / "fresh" / "home", tmp_path / "output"
+    own = {"LOUPE_HOME": str(home), "WEAVIATE_URL": address.url, "WEAVIATE_API_KEY": address.api_key}
+    own |= {"WEAVIATE_GRPC_HOST": address.grpc_host, "WEAVIATE_GRPC_PORT": str(address.grpc_port)}
+    with running(environment | own, output) as process:
+        wait_for((home / "app.log").exists, 60)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 0, output.read_text()
+    assert home.stat().st_mode & 0o777 == 0o700
 
 
 @pytest.mark.parametrize(

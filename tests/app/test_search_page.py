@@ -13,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 
 from app_pages.connection import Connection
 from app_pages.parts import Parts
-from encoder.protocol import Encoder
+from encoder.protocol import Encoder, EncoderError
 from schema.client import Address
 from schema.collection import StorageOptions, ensure_pictures
 from schema.errors import Unreachable
@@ -318,3 +318,21 @@ def test_row_36_without_a_database_the_page_says_how_to_start_it(tmp_path: Path,
     assert not page.exception
     assert "python -m schema start" in page.error[0].value.replace("\\", "")
     assert "goes on by itself" in texts(page)
+
+
+def test_an_encoder_that_cannot_be_loaded_asks_for_a_restart(parts: Parts, address: Address, tmp_path: Path) -> None:
+    def load() -> Encoder:
+        raise EncoderError("The encoder 'clop' is not known.")
+
+    page = open_page(search_script, parts_of(tmp_path, Connection(lambda: address, load)), q="cat")
+    assert "restart the app after correcting LOUPE_ENCODER" in page.error[0].value.replace("\\", "")
+    assert "goes on by itself" not in texts(page)
+
+
+@pytest.mark.parametrize("name", ["scan.jfif", "3d.MPO", "film.j2k", "phone.HIF"])
+def test_whatever_is_ingested_may_ask_too(parts: Parts, name: str) -> None:
+    """What the file is called is no reason against it; what it holds is told by its first bytes."""
+    data = (SAMPLES / "photos" / "eiffel-tower.jpg").read_bytes()
+    page = upload(open_page(search_script, parts), name, data)
+    assert not page.exception and not page.error
+    assert name in texts(page).replace("\\", "")

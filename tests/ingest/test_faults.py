@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -20,11 +21,13 @@ import pytest
 import weaviate
 
 from ingest.ledger import Ledger
+from ingest.roots import Roots
+from ingest.status import StatusFile
 from schema.client import Address, connect
 from schema.collection import open_pictures
 from schema.local_server import HOST, LocalServer
 from settings import PROJECT
-from tests.conftest import SETTINGS, plan
+from tests.conftest import SETTINGS, all_records, plan
 from tests.ingest.paint import paint, paint_many
 
 BATCH = 4
@@ -72,7 +75,7 @@ class Shell:
 
     def stored_paths(self) -> list[str]:
         with self.client() as client:
-            return sorted(p.path for r in Ledger(open_pictures(client), 10).all_records() for p in r.places)
+            return sorted(p.path for r in all_records(Ledger(open_pictures(client), 10)) for p in r.places)
 
 
 @pytest.fixture
@@ -302,3 +305,42 @@ def test_the_megapixel_limit_of_the_command_line_counts(shell: Shell, tmp_path: 
     assert code == 1
     assert report["unreadable"][0]["reason"].startswith("too_large: ")  # type: ignore[index]
     assert shell.run(folder, "--max-megapixels", "0.002")[1]["added"] == 1
+
+
+def test_removing_at_most_what_was_agreed_to(shell: Shell, tmp_path: Path) -> None:
+    """More are gone than a person was told: nothing is removed."""
+    folder = tmp_path / "photos"
+    paths = paint_many(folder, 4)
+    shell.run(folder)
+    for path in paths[:3]:
+        path.unlink()
+    assert shell.run(folder, "--prune", "--at-most", "2")[1]["missing"] == 3
+    assert shell.run(folder, "--prune", "--at-most", "3")[1]["removed"] == 3
+
+
+def test_a_dry_run_on_a_server_without_a_library_makes_nothing(shell: Shell, tmp_path: Path) -> None:
+    """No collection, no alias, no status, no root."""
+    folder = tmp_path / "photos"
+    paint_many(folder, 3)
+    assert shell.run(folder, "--dry-run")[1]["added"] == 3
+    with shell.client() as client:
+        assert client.collections.list_all() == {}
+    home = tmp_path / "home"
+    assert not (home / "ingest.json").exists() and not (home / "roots.json").exists()
+
+
+def test_the_folder_of_a_run_that_was_killed_is_known(shell: Shell, tmp_path: Path) -> None:
+    """So that the app may show what was stored; and a later process with the same pid is not taken for the ingest."""
+    folder = tmp_path / "photos"
+    paint_many(folder, 20)
+    process = shell.start(folder, COLOUR_DELAY_S="0.1")
+    wait_for(lambda: shell.encoded() >= BATCH)
+    process.kill()
+    process.communicate()
+    home = tmp_path / "home"
+    assert Roots(home).all() == [folder]
+    status = StatusFile(home).read()
+    assert status is not None and status.died and not status.running
+    StatusFile(home).write(replace(status, pid=os.getpid()))
+    reused = StatusFile(home).read()
+    assert reused is not None and not reused.running

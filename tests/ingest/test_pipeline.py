@@ -19,6 +19,7 @@ from pictures.thumbnails import ThumbnailStore
 from schema.collection import Pictures
 from schema.record import ImageRecord, Place, sha256_of
 from tests.colours import ColourEncoder
+from tests.conftest import all_records
 from tests.ingest.paint import paint, paint_many
 
 Run = Callable[..., IngestReport]
@@ -64,7 +65,7 @@ def counts(report: IngestReport) -> dict[str, int]:
 
 def stored(pictures: Pictures) -> dict[str, ImageRecord]:
     """Path -> record, for every place."""
-    records = list(Ledger(pictures, wait_s=10).all_records())
+    records = list(all_records(Ledger(pictures, wait_s=10)))
     return {place.path: record for record in records for place in record.places}
 
 
@@ -182,7 +183,7 @@ def test_what_a_run_cut_off_between_two_writes_left_behind_is_mended(
     rows = colours.encode_images([Image.open(path).convert("RGB")])
     ledger.add([(old, {"image": rows["image"][0], "caption": rows["image"][0], "look": rows["look"][0]})])
     assert counts(run(folder)) == {"unchanged": 1}
-    assert [record.sha256 for record in ledger.all_records()] == [record.sha256]
+    assert [record.sha256 for record in all_records(ledger)] == [record.sha256]
 
 
 def test_a_changed_sidecar_changes_the_caption_vector_and_no_other(
@@ -386,7 +387,7 @@ def test_what_weaviate_refuses_is_named_and_the_rest_of_the_batch_is_stored(
     """An object of a batch that Weaviate does not take: a vector of another length, sent past our own check."""
     paint_many(folder, 3)
     run(folder)
-    [first, second, third] = [replace(r, sha256=sha256_of(r.sha256.encode())) for r in ledger.all_records()]
+    [first, second, third] = [replace(r, sha256=sha256_of(r.sha256.encode())) for r in all_records(ledger)]
     good = {"image": np.ones(4, np.float32), "caption": np.ones(4, np.float32), "look": np.ones(13, np.float32)}
     bad = good | {"look": np.ones(7, np.float32)}
     refused = ledger.add([(first, good), (second, bad), (third, good)])
@@ -441,3 +442,63 @@ def test_every_file_is_in_exactly_one_count(run: Run, folder: Path) -> None:
     whole = report.added + report.updated + report.renamed + report.copied + report.unchanged + sum(map(len, lists))
     assert whole == len(files) == 17
     assert [len(names) for names in lists] == [1, 1, 1]
+
+
+def test_originals_moved_beside_their_edits_are_not_encoded_again(run: Run, folder: Path, pictures: Pictures) -> None:
+    """More files than any batch or window: every edit is encoded, no original is, and none is lost on the way."""
+    paths = paint_many(folder, 40)
+    run(folder)
+    (folder / "originals").mkdir()
+    for index, path in enumerate(paths):
+        path.rename(folder / "originals" / path.name)
+        paint(path, "blue", seed=1000 + index)
+    paint_many(folder / "new", 40)  # copies of the originals' bytes, too
+    paths_of_new = [paint(folder / "zz" / f"{index}.png", "red", seed=2000 + index) for index in range(15)]
+    report = run(folder)
+    assert (report.encoded, report.updated, report.added) == (55, 40, 15)
+    assert not report.failed
+    assert len(stored(pictures)) == 40 + 40 + 40 + len(paths_of_new)
+    assert counts(run(folder)) == {"unchanged": 135}
+
+
+def test_a_caption_that_changes_while_a_copy_is_found_costs_no_place(
+    run: Run, folder: Path, pictures: Pictures
+) -> None:
+    """`z.txt` changes in the run that finds `a.png`, a copy of `z.png`: both places and the new caption are stored."""
+    last = paint(folder / "z.png", seed=1)
+    (folder / "z.txt").write_text("old words")
+    run(folder)
+    shutil.copy(last, folder / "a.png")
+    (folder / "z.txt").write_text("new words")
+    paint_many(folder / "more", 30)
+    run(folder)
+    record = stored(pictures)[str(folder / "a.png")]
+    assert [Path(place.path).name for place in record.places] == ["a.png", "z.png"]
+    assert record.caption == "new words"
+
+
+def test_nothing_is_removed_when_a_root_below_is_missing(run: Run, tmp_path: Path, pictures: Pictures) -> None:
+    """Two disks below one folder, ingested one by one; one is unmounted and its mount point is gone."""
+    paint_many(tmp_path / "media" / "disk1", 5)
+    paint(tmp_path / "media" / "disk2" / "a.png", seed=600)
+    run(tmp_path / "media" / "disk1")
+    run(tmp_path / "media" / "disk2")
+    shutil.rmtree(tmp_path / "media" / "disk2")
+    assert counts(run(tmp_path / "media", remove=True)) == {"unchanged": 5, "offline": 1}
+
+
+def test_a_thumbnail_that_is_gone_is_made_again(run: Run, folder: Path, pictures: Pictures, tmp_path: Path) -> None:
+    path = paint(folder / "a.png")
+    run(folder)
+    store = ThumbnailStore(tmp_path / "thumbs")
+    sha256 = stored(pictures)[str(path)].sha256
+    store.remove(sha256)
+    assert counts(run(folder)) == {"unchanged": 1}
+    assert store.find(sha256) is not None
+
+
+def test_a_folder_of_nothing_but_links_is_no_error(run: Run, folder: Path, tmp_path: Path) -> None:
+    """A chunk without a single file asks the database nothing."""
+    (folder / "a.jpg").symlink_to(tmp_path / "nowhere.jpg")
+    report = run(folder)
+    assert (counts(report), len(report.skipped)) == ({}, 1)

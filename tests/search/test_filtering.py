@@ -147,7 +147,7 @@ def test_a_star_and_a_question_mark_in_a_path_stand_for_anything(
 
 def by_hand(records: Iterable[ImageRecord]) -> dict[str, tuple[tuple[str, int], ...]]:
     """A folder counts what lies below it; most frequent first, then by name; nothing for no camera and no date."""
-    counts: dict[str, Counter[str]] = {name: Counter() for name in ("folder", "tag", "year", "camera")}
+    counts: dict[str, Counter[str]] = {name: Counter() for name in ("folder", "tag", "year", "camera", "format")}
     for one in records:
         folders = set()
         for place in one.places:
@@ -156,6 +156,7 @@ def by_hand(records: Iterable[ImageRecord]) -> dict[str, tuple[tuple[str, int], 
         counts["tag"].update(one.tags)
         counts["year"].update([str(one.taken_at.year)] if one.taken_at else [])
         counts["camera"].update([one.camera] if one.camera else [])
+        counts["format"].update([one.format])
     return {name: tuple(sorted(count.items(), key=lambda p: (-p[1], p[0]))) for name, count in counts.items()}
 
 

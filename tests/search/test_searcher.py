@@ -250,7 +250,7 @@ def test_the_json_of_results_has_one_shape(library: Library, searcher: Searcher)
     assert set(data) == {"hits", "total", "offset", "limit", "took_ms", "encode_ms", "weaviate_ms", "facets"}
     assert (data["total"], data["offset"], data["limit"]) == (60, 0, 1)
     assert data["took_ms"] >= data["weaviate_ms"] > 0
-    assert set(data["facets"]) == {"folder", "tag", "year", "camera"}
+    assert set(data["facets"]) == {"folder", "tag", "year", "camera", "format"}
     assert data["facets"]["year"]["2023"] == 6
     [hit] = data["hits"]
     one = list(library.records.values())[41]
