@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PORT ?=
+NO_PACKAGES = The Python packages could not be installed: check the network and the disk (9 GB free), then run the same command again.
 # uv takes a third of pip's time and a fifth of its processor time, which the Weaviate build beside it needs; where it cannot
 # reach the packages (a private index that only pip's configuration knows), pip tries.
 INSTALL = UV_SYSTEM_CERTS=1 UV_NATIVE_TLS=1 $(BIN)/uv pip install -q --no-cache --python $(BIN)/python
@@ -46,17 +47,17 @@ clean:
 # The environment in two steps: what builds Weaviate (seconds), then everything, so that the two long steps run side by side.
 $(VENV)/base.stamp: requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Loupe needs Python 3.11 or newer, this is %d.%d. Name another one: make run PYTHON=python3.12" % sys.version_info[:2])'
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { echo "The environment could not be made. On Debian: apt install python3-venv"; exit 1; }
-	@$(BIN)/python -m pip install -q --disable-pip-version-check uv filelock platformdirs pydantic-settings
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV) || { echo "The environment could not be made. On Debian: apt install python3-venv"; exit 1; }
+	@$(BIN)/python -m pip install -q --disable-pip-version-check uv filelock platformdirs pydantic-settings || { echo "$(NO_PACKAGES)"; exit 1; }
 	@touch $@
 
 $(VENV)/run.stamp: $(VENV)/base.stamp requirements.txt
 	@echo "Installing the Python packages (about 6 GB with torch; a minute or two) ..."
-	@$(INSTALL) -r requirements.txt 2>$(VENV)/uv.log || $(BIN)/python -m pip install -q --disable-pip-version-check -r requirements.txt || { echo "pip could not install the packages: check the network and the disk (8 GB free), then run the same command again."; exit 1; }
+	@$(INSTALL) -r requirements.txt 2>$(VENV)/uv.log || $(BIN)/python -m pip install -q --disable-pip-version-check -r requirements.txt || { echo "$(NO_PACKAGES)"; exit 1; }
 	@touch $@
 
 $(VENV)/dev.stamp: $(VENV)/run.stamp requirements-dev.txt
-	@$(INSTALL) -r requirements-dev.txt 2>$(VENV)/uv.log || $(BIN)/python -m pip install -q --disable-pip-version-check -r requirements-dev.txt
+	@$(INSTALL) -r requirements-dev.txt 2>$(VENV)/uv.log || $(BIN)/python -m pip install -q --disable-pip-version-check -r requirements-dev.txt || { echo "$(NO_PACKAGES)"; exit 1; }
 	@touch $@
 
 weaviate: $(VENV)/base.stamp

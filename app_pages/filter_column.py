@@ -11,7 +11,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from app_pages import address
 from app_pages.question import Question
-from search.filters import Condition
+from search.filters import Condition, joined
 
 Counts = Sequence[tuple[str, int]]
 CountBy = Callable[[Question, str], Counts]
@@ -122,7 +122,7 @@ def _tags(question: Question, counts: Counts) -> None:
 
 def _set_tags() -> None:
     tags = st.session_state["filter-tags"]
-    condition = f"{TAG_MODES[st.session_state['tag-mode'] or 'any of']}={','.join(tags)}" if tags else None
+    condition = f"{TAG_MODES[st.session_state['tag-mode'] or 'any of']}={joined(tags)}" if tags else None
     address.write(address.read().with_filter(TAG_FIELDS, "=", condition))
 
 

@@ -7,7 +7,7 @@ Grammar of one condition (a question's conditions all have to hold):
     ["!"] FIELD OPERATOR VALUE          "!" in front turns it round
 
     folder = /photos/2024               in that folder or below it
-    tags any|all|none = a,b             written tags.any=a,b ; tags=a is tags.any=a
+    tags any|all|none = a,b             written tags.any=a,b ; tags=a is tags.any=a ; a tag with a comma in double quotes
     taken >= 2020-05-01  taken < 2021   a year, a month or a day; also `=`: within it
     added >= 2026-01-01                 when Loupe stored it
     width > 1000   height <= 600   bytes > 1000000
@@ -17,7 +17,10 @@ Grammar of one condition (a question's conditions all have to hold):
     camera = Canon EOS 5D   year = 2024   format = JPEG
 """
 
+import csv
+import io
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Self
@@ -81,11 +84,23 @@ class Condition:
 
     @property
     def values(self) -> tuple[str, ...]:
-        """The comma-separated parts of the value (tags)."""
-        return tuple(part.strip() for part in self.value.split(",") if part.strip())
+        """The comma-separated parts of the value (tags); one that holds a comma stands in double quotes."""
+        parts = next(csv.reader([self.value], skipinitialspace=True), [])
+        return tuple(part.strip() for part in parts if part.strip())
 
     def __str__(self) -> str:
         return f"{'!' if self.negated else ''}{self.field}{self.operator}{self.value}"
+
+
+def joined(tags: Sequence[str]) -> str:
+    """The value of a condition whose `values` are these tags.
+
+    >>> joined(["cat", "Paris, France"])
+    'cat,"Paris, France"'
+    """
+    line = io.StringIO()
+    csv.writer(line, lineterminator="").writerow(tags)
+    return line.getvalue()
 
 
 def date_range(text: str) -> tuple[datetime, datetime]:

@@ -324,7 +324,9 @@ def test_an_encoder_that_cannot_be_loaded_asks_for_a_restart(parts: Parts, addre
     def load() -> Encoder:
         raise EncoderError("The encoder 'clop' is not known.")
 
-    page = open_page(search_script, parts_of(tmp_path, Connection(lambda: address, load)), q="cat")
+    connection = Connection(lambda: address, load)
+    page = open_page(search_script, parts_of(tmp_path, connection), q="cat")
+    connection.close()
     assert "restart the app after correcting LOUPE_ENCODER" in page.error[0].value.replace("\\", "")
     assert "goes on by itself" not in texts(page)
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from search.errors import FilterError, QueryError
-from search.filters import FIELDS, Condition, date_range
+from search.filters import FIELDS, Condition, date_range, joined
 
 EXAMPLES = [
     "folder=/photos/2024",
@@ -119,3 +119,11 @@ def test_a_megabyte_of_nonsense_is_refused_at_once_and_in_few_words(text: str) -
 )
 def test_a_date_is_a_stretch_of_time(text: str, start: tuple[int, int, int], end: tuple[int, int, int]) -> None:
     assert date_range(text) == (datetime(*start, tzinfo=UTC), datetime(*end, tzinfo=UTC))
+
+
+@pytest.mark.parametrize("tags", [["cat"], ["a", "b c"], ["Paris, France", "x"], ['6" print', "y"], ["ü,ö"]])
+def test_tags_with_commas_and_quotes_come_back_as_they_were(tags: list[str]) -> None:
+    """What the page writes into the address is what is filtered for."""
+    condition = Condition.parse(f"tags.any={joined(tags)}")
+    assert list(condition.values) == tags
+    assert Condition.parse(str(condition)) == condition
