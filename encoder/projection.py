@@ -78,7 +78,7 @@ def relu6_mean(mean: Array, deviation: Array) -> Array:
 
 def build(path: Path = WEIGHTS) -> None:
     """Make the weights: embeddings of the class names, and the axes of `look` from the classifier's own weights."""
-    from encoder.specialists import SentenceModel, VisionModel
+    from encoder.towers import SentenceModel, VisionModel
 
     sentences, vision = SentenceModel("cpu"), VisionModel("cpu")
     columns = list(zip(*class_texts(), strict=True))

@@ -29,7 +29,7 @@ def parse_arguments() -> argparse.Namespace:
         "--filter", action="append", default=[], metavar="CONDITION", help="tags=cat, taken>=2020, !folder=/raw, ..."
     )
     parser.add_argument("--words-too", action="store_true", help="match the words themselves as well (BM25)")
-    parser.add_argument("--facets", action="store_true", help="count folders, tags, years and cameras")
+    parser.add_argument("--facets", action="store_true", help="count folders, tags, years, cameras and formats")
     parser.add_argument("--json", action="store_true", help="print the results as one JSON object")
     return parser.parse_args()
 

@@ -146,7 +146,7 @@ def check_targets(targets: Mapping[str, float]) -> None:
 
 def _term_from_json(data: Any) -> Term:
     if not isinstance(data, dict):
-        raise QueryError(f"a term is an object such as {{\"text\": \"cat\"}}, got {_short(data)}")
+        raise QueryError(f'a term is an object such as {{"text": "cat"}}, got {_short(data)}')
     if unknown := sorted(set(data) - {"text", "item", "weight"}):
         raise QueryError(f"unknown key {_short(unknown[0])} in a term; known are text, item, weight")
     weight = data.get("weight", 1.0)

@@ -168,9 +168,7 @@ class Searcher:
             raise QueryError(f"The picture {bare[0]} was stored without vectors, by another program. Ingest it again.")
         return found
 
-    def _ranking(
-        self, query: Query, probes: Sequence[Probe], condition: Any
-    ) -> list[tuple[uuid.UUID, float]]:
+    def _ranking(self, query: Query, probes: Sequence[Probe], condition: Any) -> list[tuple[uuid.UUID, float]]:
         """(uuid, similarity or fused score), best first, long enough for the page.
 
         A wider window lets pictures in that no probe had among its nearest, and they may rank high; a fused score means

@@ -317,9 +317,7 @@ def test_row_29_a_damaged_model_in_the_hub_s_cache_says_how_to_get_it_again(mode
     assert done.stdout.endswith("run: hf download some/tiny-clip --force-download.\n")
 
 
-def test_a_hub_that_never_answers_is_waited_for_a_moment_only(
-    monkeypatch: pytest.MonkeyPatch, silent_hub: str
-) -> None:
+def test_a_hub_that_never_answers_is_waited_for_a_moment_only(monkeypatch: pytest.MonkeyPatch, silent_hub: str) -> None:
     """One sentence with the name and both ways out."""
     monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", silent_hub)
     monkeypatch.setattr(encoder.clip, "HUB_TIMEOUT_S", 0.5)

@@ -12,9 +12,11 @@ from PIL import Image
 
 import encoder.projection
 import encoder.specialists
+import encoder.towers
 from encoder.load import load_encoder
 from encoder.protocol import Encoder, EncoderError, faults
-from encoder.specialists import SIDE, SpecialistsEncoder, VisionModel, _square
+from encoder.specialists import SpecialistsEncoder, _square
+from encoder.towers import SIDE, VisionModel
 from tests.conftest import PROJECT, SAMPLES
 
 DIMS = {"image": 384, "caption": 384, "look": 512}
@@ -128,7 +130,7 @@ def test_the_same_drawing_in_another_size_and_format_looks_the_same(specialists:
 def test_folded_batch_norms_give_the_same_logits(monkeypatch: pytest.MonkeyPatch, photos: list[Image.Image]) -> None:
     """Folding is arithmetic, not an approximation: features and logits agree to the last digits of float32."""
     folded = VisionModel("cpu")
-    monkeypatch.setattr(encoder.specialists, "_fold_batch_norms", lambda model: None)
+    monkeypatch.setattr(encoder.towers, "_fold_batch_norms", lambda model: None)
     plain = VisionModel("cpu")
     pixels = np.stack([_square(photo) for photo in photos[:2]])
     for got, expected in zip(folded.encode(pixels), plain.encode(pixels), strict=True):

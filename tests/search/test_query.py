@@ -113,7 +113,7 @@ def test_the_bounds_themselves_are_allowed() -> None:
         ({"term": []}, "unknown key 'term'; known are facets, filters, limit"),
         ({"x" * 100_000: 1}, "unknown key 'xxx"),
         ({"terms": "cat"}, "'terms' must be a list, got str"),
-        ({"terms": ["cat"]}, "a term is an object such as {\"text\": \"cat\"}, got 'cat'"),
+        ({"terms": ["cat"]}, 'a term is an object such as {"text": "cat"}, got \'cat\''),
         ({"terms": [{"image": "cat.jpg"}]}, "unknown key 'image' in a term; known are text, item, weight"),
         ({"terms": [{"text": 7}]}, "a term's text must be a string, got 7"),
         ({"terms": [{"text": ["cat"] * 10_000}]}, "a term's text must be a string, got ['cat'"),
