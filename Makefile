@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PORT ?=
-NO_PACKAGES = The Python packages could not be installed: check the network and the disk (9 GB free), then run the same command again.
+NO_PACKAGES = The Python packages could not be installed: check the network and the disk (10 GB free), then run the same command again.
 # uv takes a third of pip's time and a fifth of its processor time, which the Weaviate build beside it needs; where it cannot
 # reach the packages (a private index that only pip's configuration knows), pip tries.
 INSTALL = UV_SYSTEM_CERTS=1 UV_NATIVE_TLS=1 $(BIN)/uv pip install -q --no-cache --python $(BIN)/python
