@@ -6,6 +6,7 @@ are encoded once in a session and stored again when a test before has removed th
 
 import os
 import shutil
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -35,6 +36,8 @@ SETTINGS = Settings()
 for name in list(os.environ):
     if name.startswith(("LOUPE_", "WEAVIATE_")):
         del os.environ[name]  # tests decide their settings themselves
+# A suite that a script starts in the background is deaf to ctrl-C, and so would be every command it tests.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def plan(home: Path, **changes: object) -> ServerPlan:

@@ -548,14 +548,6 @@ def test_a_broken_checksum_beside_the_pixels_is_no_damage() -> None:
     assert not opened(broken).facts.truncated
 
 
-def test_twelve_megapixels_take_little_time() -> None:
-    """The decoder itself halves a large JPEG several times: well under the 150 ms that a full decode takes here."""
-    data = encode(photo(4000, 3000), "JPEG", quality=88)
-    times = []
-    for _ in range(5):
-        started = time.perf_counter()
-        assert opened(data, side=260).image.size == (693, 520)
-        times.append(time.perf_counter() - started)
-    full = time.perf_counter()
-    Image.open(io.BytesIO(data)).load()
-    assert min(times) < 0.8 * (time.perf_counter() - full)
+def test_twelve_megapixels_are_shrunk_to_what_the_model_needs() -> None:
+    """The short side comes out at twice the model's side. (How fast is a matter of `make bench`.)"""
+    assert opened(encode(photo(4000, 3000), "JPEG", quality=88), side=260).image.size == (693, 520)
