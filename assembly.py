@@ -103,8 +103,4 @@ def limits(settings: Settings, max_megapixels: float | None = None) -> Limits:
 
 
 def thumbnails(settings: Settings) -> ThumbnailStore:
-    return ThumbnailStore(thumbnail_folder(settings))
-
-
-def thumbnail_folder(settings: Settings) -> Path:
-    return settings.loupe_home / "thumbs"
+    return ThumbnailStore(settings.loupe_home / "thumbs")

@@ -13,7 +13,7 @@ import grpc
 import httpx
 from weaviate.exceptions import WeaviateBaseError
 
-from encoder.protocol import EncoderError
+from encoder.protocol import EncoderError, first_line
 from ingest.errors import IngestError
 from ingest.files import RootError
 from pictures.open import PictureError
@@ -65,16 +65,12 @@ def run(command: Callable[[], int]) -> NoReturn:
         print(error, file=sys.stderr)
         sys.exit(next(code for kind, code in CODES.items() if isinstance(error, kind)))
     except (WeaviateBaseError, httpx.HTTPError, grpc.RpcError) as error:
-        print(f"Weaviate did not do what it was asked: {_first_line(error)}. {_details(error)}", file=sys.stderr)
+        print(f"Weaviate did not do what it was asked: {first_line(error)}. {_details(error)}", file=sys.stderr)
         sys.exit(Exit.UNREACHABLE)
     except Exception as error:
-        print(f"Loupe failed unexpectedly: {_first_line(error)}. {_details(error)}", file=sys.stderr)
+        print(f"Loupe failed unexpectedly: {first_line(error)}. {_details(error)}", file=sys.stderr)
         sys.exit(Exit.UNEXPECTED)
     sys.exit(code)
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0][:300].rstrip(".")
 
 
 def _details(error: Exception) -> str:

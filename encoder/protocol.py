@@ -92,5 +92,5 @@ def faults(embeddings: Embeddings, dim: int) -> list[str | None]:
 
 
 def first_line(error: Exception) -> str:
-    """What an encoder's library said, as far as it fits into a sentence."""
+    """What a library said, as far as it fits into a sentence."""
     return (str(error).strip() or type(error).__name__).splitlines()[0][:300].rstrip(".")

@@ -9,19 +9,17 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
-import grpc
-import httpx
 import numpy as np
 import tenacity
 from weaviate.classes.data import DataObject
 from weaviate.classes.query import Filter, QueryNested
 from weaviate.exceptions import (
     UnexpectedStatusCodeError,
-    WeaviateBaseError,
     WeaviateInsertManyAllFailedError,
 )
 
 from encoder.protocol import Embeddings
+from schema.client import CLIENT_ERRORS
 from schema.collection import Pictures
 from schema.errors import Unreachable
 from schema.record import (
@@ -37,7 +35,6 @@ from schema.record import (
 
 Vectors = Mapping[str, Embeddings]  # named vector -> (dim,)
 Result = TypeVar("Result")
-AWAY = (WeaviateBaseError, grpc.RpcError, httpx.HTTPError, ConnectionError)
 TRIES_WHILE_UP = 4
 PAGE = 1000
 PLACES = QueryNested(name="places", properties=["path", "size", "mtime_us", "root"])
@@ -166,13 +163,13 @@ class Ledger:
         """Whether asking again can help: while the server is away, and a few times more where it came back
         meanwhile."""
         error = state.outcome.exception() if state.outcome else None
-        if error is None or not isinstance(error, AWAY):
+        if error is None or not isinstance(error, CLIENT_ERRORS):
             return False
         if isinstance(error, UnexpectedStatusCodeError) and error.status_code < 500:
             return False
         try:
             return state.attempt_number < TRIES_WHILE_UP or not self._collection.exists()
-        except AWAY:
+        except CLIENT_ERRORS:
             return True
 
     def _say_waiting(self, state: tenacity.RetryCallState) -> None:

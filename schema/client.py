@@ -4,6 +4,8 @@ import socket
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+import grpc
+import httpx
 import weaviate
 from weaviate.classes.init import AdditionalConfig, Auth, Timeout
 from weaviate.exceptions import AuthenticationFailedError, UnexpectedStatusCodeError, WeaviateBaseError
@@ -11,6 +13,9 @@ from weaviate.exceptions import AuthenticationFailedError, UnexpectedStatusCodeE
 from schema.errors import Unreachable
 
 CONNECT_S = 5
+
+CLIENT_ERRORS = (WeaviateBaseError, httpx.HTTPError, grpc.RpcError, ConnectionError)
+"""What a call of the client may raise while Weaviate is away, or because it refuses."""
 
 
 @dataclass(frozen=True)

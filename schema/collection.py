@@ -57,15 +57,14 @@ def ensure_pictures(
     `new_collection`: make or go on filling this encoder's own collection beside the live one; `switch_alias` puts it
     in place.
     """
-    current = client.alias.get(alias_name=ALIAS)
-    if current is None or new_collection:
+    pictures = find_pictures(client, identity, new_collection=new_collection)
+    if pictures is None:
         name = collection_name(identity)
-        if not client.collections.exists(name):
-            _create(client, name, identity, options)
-        if current is None:
-            _create_alias(client, name)
-        return _open(client, name)
-    return open_pictures(client, identity)
+        _create(client, name, identity, options)
+        pictures = _open(client, name)
+    if client.alias.get(alias_name=ALIAS) is None:
+        _create_alias(client, pictures.name)
+    return pictures
 
 
 def find_pictures(

@@ -106,13 +106,11 @@ def to_properties(record: ImageRecord) -> dict[str, Any]:
     for name in _DATES:
         if (moment := getattr(record, name)) is not None:
             properties[name] = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    properties["tag_words"] = " ".join(record.tags)
-    properties["captioned"] = record.captioned
     properties["animated"] = record.animated
     properties["orientation"] = record.orientation
     if record.taken_at is not None:
         properties["year"] = record.taken_at.year
-    return properties | place_properties(record.places)
+    return properties | word_properties(record) | place_properties(record.places)
 
 
 def word_properties(record: ImageRecord) -> dict[str, Any]:

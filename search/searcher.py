@@ -7,15 +7,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import grpc
-import httpx
 import numpy as np
 from numpy.typing import NDArray
 from weaviate.classes.aggregate import GroupByAggregate, Metrics
 from weaviate.classes.query import HybridFusion, MetadataQuery, TargetVectors
-from weaviate.exceptions import WeaviateBaseError
 
 from encoder.protocol import Embeddings, Encoder, faults, first_line
+from schema.client import CLIENT_ERRORS
 from schema.collection import Pictures
 from schema.errors import NoLibrary, Unreachable
 from schema.record import ImageRecord, from_properties
@@ -38,7 +36,6 @@ TEXT_FACETS = {"folder": "folders", "tag": "tags", "camera": "camera", "format":
 FACET_VALUES = 200
 WORD_PROPERTIES = ["caption^2", "tag_words", "file_name"]
 HYBRID_ALPHA = 0.5
-AWAY = (WeaviateBaseError, httpx.HTTPError, grpc.RpcError, ConnectionError)
 SHORTEST = 1e-4
 """Terms whose weighted sum is shorter than this share of their weights point nowhere together."""
 
@@ -269,14 +266,14 @@ class Searcher:
         self._check_there()
         try:
             yield
-        except AWAY as error:
+        except CLIENT_ERRORS as error:
             self._check_there()
             raise SearchError(f"Weaviate refused the question: {first_line(error)}.") from error
 
     def _check_there(self) -> None:
         try:
             there = self._collection.exists()
-        except AWAY as error:
+        except CLIENT_ERRORS as error:
             raise Unreachable(f"Weaviate did not answer the question. {self._remedy}.") from error
         if not there:
             raise NoLibrary(f"The library {self.pictures.name} was removed. Open the search again.")

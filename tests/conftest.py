@@ -7,7 +7,6 @@ are encoded once in a session and stored again when a test before has removed th
 import os
 import shutil
 import signal
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -166,11 +165,6 @@ def samples(
     ).errors
     assert not errors
     return pictures
-
-
-@pytest.fixture
-def python() -> str:
-    return sys.executable
 
 
 @pytest.fixture
