@@ -1,0 +1,1 @@
+"""How good a shared space is, in figures that anybody can reproduce."""

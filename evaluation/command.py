@@ -1,0 +1,204 @@
+"""What `python -m evaluation` is asked and what it says. Knows no model and no database."""
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from encoder.protocol import Encoder
+from evaluation.collection import judge_collection
+from evaluation.compare import compare
+from evaluation.encoding import Encoded, encode_folder
+from evaluation.folder import CaptionedFolder, Unread
+from evaluation.layouts import SPACES
+from evaluation.retrieval import RANDOM, judge_retrieval, notes_on
+from evaluation.stored import Library
+from evaluation.tables import collection_text, compare_text, retrieval_text
+from ingest.files import printable
+from pictures.open import Limits
+
+NAMED = 20
+"""Files named one by one at the terminal; --json names them all."""
+OWN = "encoder"
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser("python -m evaluation", description="How good the shared space is, in figures.")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    retrieval = commands.add_parser(
+        "retrieval",
+        help="words find pictures and pictures find words in a captioned folder",
+        description="How well the encoder in use (LOUPE_ENCODER) finds the pictures of a captioned folder by their "
+        "captions, and captions by their pictures. Captions: metadata.csv or .jsonl (file_name, text), NAME.txt, or "
+        "what a picture says itself. Needs no Weaviate.",
+    )
+    compare_two = commands.add_parser(
+        "compare",
+        help="two encoders on one captioned folder, query by query",
+        description="Is encoder B better than encoder A on a captioned folder, or could the difference be chance?",
+    )
+    for name in ("A", "B"):
+        compare_two.add_argument(name.lower(), metavar=name, help="specialists, or a model's folder or name")
+    for command in (retrieval, compare_two):
+        command.add_argument("folder", type=Path, metavar="FOLDER")
+    commands.add_parser(
+        "collection",
+        help="the live library: its index, its captions, its targets",
+        description="How much of the exact result the index of the live library finds and how fast, how well captions "
+        "find their pictures there, and whether several target vectors find more than one.",
+    )
+    for command in commands.choices.values():
+        command.add_argument("--json", action="store_true", help="print the figures as one JSON object")
+    layout = commands.add_parser(
+        "layout",
+        help="the picture of the live library that the app's map shows",
+        description="Computes where the points of the map lie, as the app does by itself: PCA, then UMAP where it is "
+        "installed.",
+    )
+    layout.add_argument("--space", choices=list(SPACES), default="image", help="which vectors (image)")
+    return parser.parse_args()
+
+
+def run_retrieval(
+    folder: CaptionedFolder,
+    encoder: Encoder,
+    baselines: Mapping[str, Encoder],
+    *,
+    limits: Limits,
+    batch_size: int,
+    as_json: bool,
+) -> int:
+    """Prints the figures of the encoder beside those of `baselines` and of chance. 1 when files failed, else 0."""
+    with progress_bar(len(folder.pictures)) as bar:
+        encoded = encode_folder(
+            folder, {OWN: encoder, **baselines}, limits, batch_size=batch_size, on_progress=bar.update
+        )
+    directions = judge_retrieval(encoded)
+    notes = notes_on(encoded)
+    _say_what_was_left_out(folder, encoded.failed)
+    if as_json:
+        others = (*baselines, RANDOM)
+        _print_json(
+            {
+                "encoder": encoder.identity.id,
+                "images": len(encoded.pictures),
+                "captions": len(encoded.captions),
+                **{name: direction.to_json(OWN) for name, direction in directions.items()},
+                "baselines": {
+                    other: {name: direction.to_json(other) for name, direction in directions.items()}
+                    for other in others
+                },
+                **_about(folder, encoded),
+                "notes": notes,
+            }
+        )
+    else:
+        titles = {OWN: encoder.identity.id, **{name: name for name in baselines}, RANDOM: RANDOM}
+        print("\n\n".join([_heading(folder, encoded), retrieval_text(directions, titles), *notes]))
+    return int(bool(folder.unread or encoded.failed))
+
+
+def run_compare(
+    folder: CaptionedFolder, a: Encoder, b: Encoder, *, limits: Limits, batch_size: int, as_json: bool
+) -> int:
+    """Prints what B finds that A does not. 1 when files failed, else 0."""
+    with progress_bar(len(folder.pictures)) as bar:
+        encoded = encode_folder(folder, {"A": a, "B": b}, limits, batch_size=batch_size, on_progress=bar.update)
+    directions = compare(encoded, "A", "B")
+    notes = notes_on(encoded)
+    if a.identity == b.identity:
+        notes.insert(0, "A and B are the same encoder, so there is no difference to find.")
+    _say_what_was_left_out(folder, encoded.failed)
+    if as_json:
+        _print_json(
+            {
+                "a": a.identity.id,
+                "b": b.identity.id,
+                "images": len(encoded.pictures),
+                "captions": len(encoded.captions),
+                **{name: found.to_json() for name, found in directions.items()},
+                **_about(folder, encoded),
+                "notes": notes,
+            }
+        )
+    else:
+        names = f"A = {a.identity.id}\nB = {b.identity.id}"
+        print("\n\n".join([_heading(folder, encoded), names, compare_text(directions), *notes]))
+    return int(bool(folder.unread or encoded.failed))
+
+
+def run_collection(
+    library: Library,
+    encoder: Encoder,
+    weights: Mapping[str, Mapping[str, float]],
+    *,
+    as_json: bool,
+) -> int:
+    """Prints what `judge_collection` finds."""
+    report = judge_collection(library, encoder, weights, on_step=_say_step)
+    if as_json:
+        _print_json({"collection": library.name, "encoder": encoder.identity.id, **report.to_json()})
+    else:
+        heading = f"{library.name}: {report.stored} pictures"
+        counted = f"{report.captioned} of {report.judged} judged have a caption"
+        print("\n\n".join([f"{heading}, {counted}", collection_text(report), *report.notes]))
+    return 0
+
+
+def _say_step(step: str) -> None:
+    if sys.stderr.isatty():
+        print(f"  {step} …", file=sys.stderr)
+
+
+@contextmanager
+def progress_bar(total: int) -> Iterator["tqdm[Any]"]:
+    """On stderr, and only at a terminal."""
+    with tqdm(total=total, unit=" pictures", desc="encoding", disable=None, dynamic_ncols=True, leave=False) as bar:
+        yield bar
+
+
+def _heading(folder: CaptionedFolder, encoded: Encoded) -> str:
+    return (
+        f"{printable(str(folder.folder))}: {len(encoded.pictures)} pictures, {len(encoded.captions)} different captions"
+    )
+
+
+def _about(folder: CaptionedFolder, encoded: Encoded) -> dict[str, Any]:
+    return {
+        "folder": str(folder.folder),
+        "copies": {str(p.path): [str(copy) for copy in p.copies] for p in folder.pictures if p.copies},
+        "uncaptioned": [str(path) for path in folder.uncaptioned],
+        "unread": [vars(file) for file in (*folder.unread, *encoded.failed)],
+        "skipped": [vars(file) for file in folder.skipped],
+        "warnings": list(folder.warnings),
+    }
+
+
+def _say_what_was_left_out(folder: CaptionedFolder, failed: Sequence[Unread]) -> None:
+    copies = [f"{copy} (as {picture.path})" for picture in folder.pictures for copy in picture.copies]
+    _name("files could not be used", [f"{file.path}: {file.message}" for file in (*folder.unread, *failed)])
+    _name("files are copies of a picture that is judged once, with the captions of all its places", copies)
+    _name("pictures have no caption and are not judged", [str(path) for path in folder.uncaptioned])
+    _name("links and special files were not opened", [file.path for file in folder.skipped])
+    for warning in folder.warnings:
+        print(f"  {printable(warning)}", file=sys.stderr)
+    if folder.left_out:
+        print(f"  {folder.left_out}", file=sys.stderr)
+
+
+def _name(what: str, items: Sequence[str]) -> None:
+    if items:
+        print(f"  {len(items)} {what}:", file=sys.stderr)
+        for item in items[:NAMED]:
+            print(f"    {printable(item)}", file=sys.stderr)
+        if len(items) > NAMED:
+            print(f"    and {len(items) - NAMED} more; --json names them all", file=sys.stderr)
+
+
+def _print_json(data: Mapping[str, Any]) -> None:
+    print(json.dumps(data, ensure_ascii=False))

@@ -1,0 +1,179 @@
+"""Figures of an embedding space itself. Numpy arrays in, a float out; knows no encoder, picture or text.
+
+Distances are Euclidean on the rows as they are given: for unit rows their order is that of the cosine.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn import manifold, metrics
+from sklearn.linear_model import LogisticRegression
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from evaluation.errors import EvaluationError
+
+Rows = NDArray[np.floating]  # (n, dim)
+_CELLS = 8_000_000
+"""Distances held together: bounds the memory, not the result."""
+
+
+def alignment(first: Rows, second: Rows, alpha: float = 2.0) -> float:
+    """Mean of ‖x − y‖^α over the positive pairs (first[i], second[i]); 0 when each pair coincides.
+
+    Wang and Isola, Understanding Contrastive Representation Learning through Alignment and Uniformity on the
+    Hypersphere, 2020 (arXiv 2005.10242), section 4.1.
+    """
+    _check_pairs(first, second)
+    return float((np.linalg.norm(_exact(first) - _exact(second), axis=1) ** alpha).mean())
+
+
+def uniformity(rows: Rows, t: float = 2.0) -> float:
+    """The log of the mean of exp(−t·‖x − y‖²) over all pairs of different rows; lower is more evenly spread.
+
+    0 when all rows coincide; the uniform distribution on a sphere of many dimensions tends to −2t. Wang and Isola 2020,
+    section 4.1.
+    """
+    rows, count = _exact(rows), len(rows)
+    _check_enough(count, 2)
+    total = 0.0
+    for start in range(0, count, step := max(1, _CELLS // count)):
+        squares = _squared_distances(rows[start : start + step], rows)
+        kernel = np.exp(-t * squares)
+        kernel[np.arange(len(squares)), start + np.arange(len(squares))] = 0  # a row is no pair with itself
+        total += float(kernel.sum())
+    return float(np.log(total / (count * (count - 1))))
+
+
+def modality_gap(images: Rows, texts: Rows) -> float:
+    """‖mean of the pictures − mean of the texts‖.
+
+    Liang et al., Mind the Gap, 2022 (arXiv 2203.02053), section 4.2, where the vector itself is called Δ_gap.
+    """
+    _check_dims(images, texts)
+    return float(np.linalg.norm(_exact(images).mean(axis=0) - _exact(texts).mean(axis=0)))
+
+
+def knn_accuracy(train: Rows, train_labels: ArrayLike, test: Rows, test_labels: ArrayLike, k: int = 20) -> float:
+    """Share of the test rows whose k nearest training rows mostly bear their label.
+
+    Every neighbour has one vote; of labels with equally many votes the smallest wins, as in scikit-learn.
+    """
+    _check_dims(train, test)
+    _check_labels(train, train_labels)
+    _check_labels(test, test_labels)
+    _check_enough(len(train), k)
+    model = KNeighborsClassifier(k, algorithm="brute").fit(train, np.asarray(train_labels))
+    return float(model.score(test, np.asarray(test_labels)))
+
+
+def map_at_r(rows: Rows, labels: ArrayLike) -> float:
+    """MAP@R: every row asks for the others of its label.
+
+    With R others of its label, a row's value is 1/R · Σ over i = 1…R of P(i)·[the i-th nearest bears its label], where
+    P(i) is the precision of the first i. A row that is alone with its label asks nothing. Rows at one distance rank in
+    a random order, so that a collapsed space gets what chance gets. Musgrave, Belongie and Lim, A Metric Learning
+    Reality Check, 2020 (arXiv 2003.08505), section 3.2.
+    """
+    _check_labels(rows, labels)
+    shuffled = np.random.default_rng(0).permutation(len(rows))  # ties fall by place, and the places are random
+    rows = _exact(rows)[shuffled]
+    codes = np.unique(np.asarray(labels), return_inverse=True)[1][shuffled]
+    others = np.bincount(codes)[codes] - 1
+    if not others.any():
+        raise EvaluationError(f"None of the {len(rows)} rows shares its label with another; MAP@R has nothing to ask.")
+    depth, values = int(others.max()), []
+    places = np.arange(1, depth + 1)
+    for start in range(0, len(rows), step := max(1, _CELLS // len(rows))):
+        asking = np.arange(start, min(start + step, len(rows)))
+        squares = _squared_distances(rows[asking], rows)
+        squares[np.arange(len(asking)), asking] = np.inf
+        near = np.argpartition(squares, depth - 1, axis=1)[:, :depth]
+        order = np.argsort(np.take_along_axis(squares, near, axis=1), axis=1, kind="stable")
+        nearest = np.take_along_axis(near, order, axis=1)
+        hits = (codes[nearest] == codes[asking][:, None]) & (places <= others[asking][:, None])
+        sums = (hits * hits.cumsum(axis=1) / places).sum(axis=1)
+        values.append(sums[others[asking] > 0] / others[asking][others[asking] > 0])
+    return float(np.concatenate(values).mean())
+
+
+def linear_probe(train: Rows, train_labels: ArrayLike, test: Rows, test_labels: ArrayLike, c: float = 1.0) -> float:
+    """Accuracy on the test rows of a logistic regression fitted on the training rows, standardised.
+
+    Alain and Bengio, Understanding intermediate layers using linear classifier probes, 2016 (arXiv 1610.01644).
+    """
+    _check_dims(train, test)
+    _check_labels(train, train_labels)
+    _check_labels(test, test_labels)
+    if len(np.unique(np.asarray(train_labels))) < 2:
+        raise EvaluationError("A linear probe needs training rows of at least two labels.")
+    model = make_pipeline(StandardScaler(), LogisticRegression(C=c, max_iter=5000))
+    return float(model.fit(train, np.asarray(train_labels)).score(test, np.asarray(test_labels)))
+
+
+def silhouette(rows: Rows, labels: ArrayLike, *, at_most: int = 10_000, seed: int = 0) -> float:
+    """Mean of (b − a) / max(a, b): a is a row's mean distance to the others of its label, b to the nearest other label.
+
+    −1 to 1; 0 for a row alone with its label. Above `at_most` rows, over a random sample of that many. Rousseeuw,
+    Silhouettes: a graphical aid to the interpretation and validation of cluster analysis, 1987.
+    """
+    _check_labels(rows, labels)
+    chosen = _sample(len(rows), at_most, seed)
+    labels = np.asarray(labels)[chosen]
+    if not 2 <= (found := len(np.unique(labels))) < len(labels):
+        raise EvaluationError(
+            f"A silhouette needs 2 to {len(labels) - 1} labels among {len(labels)} rows, got {found}."
+        )
+    return float(metrics.silhouette_score(np.asarray(rows)[chosen], labels))
+
+
+def trustworthiness(rows: Rows, layout: Rows, k: int = 5, *, at_most: int = 5000, seed: int = 0) -> float:
+    """How far the neighbours that a layout shows are neighbours in the space, 0 to 1.
+
+    1 − 2 / (n·k·(2n − 3k − 1)) · Σ over rows, Σ over those of a row's k nearest in the layout that are not among its k
+    nearest in the space, of (their rank in the space − k). Above `at_most` rows, over a random sample of that many: n²
+    distances are held. Venna and Kaski, Neighborhood Preservation in Nonlinear Projection Methods, 2001.
+    """
+    if len(rows) != len(layout):
+        raise EvaluationError(f"The layout has {len(layout)} points for {len(rows)} rows.")
+    _check_enough(len(rows), 2 * k + 1)
+    chosen = _sample(len(rows), at_most, seed)
+    return float(manifold.trustworthiness(np.asarray(rows)[chosen], np.asarray(layout)[chosen], n_neighbors=k))
+
+
+def _exact(rows: Rows) -> NDArray[np.float64]:
+    return np.asarray(rows, dtype=np.float64)
+
+
+def _squared_distances(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:
+    squares = (first**2).sum(axis=1)[:, None] + (second**2).sum(axis=1) - 2 * first @ second.T
+    nonnegative: NDArray[np.float64] = np.maximum(squares, 0)
+    return nonnegative
+
+
+def _sample(count: int, at_most: int, seed: int) -> NDArray[np.intp]:
+    if count <= at_most:
+        return np.arange(count)
+    return np.sort(np.random.default_rng(seed).choice(count, at_most, replace=False))
+
+
+def _check_pairs(first: Rows, second: Rows) -> None:
+    if np.shape(first) != np.shape(second) or not len(first):
+        raise EvaluationError(f"Pairs need as many rows on both sides, got {np.shape(first)} and {np.shape(second)}.")
+
+
+def _check_dims(first: Rows, second: Rows) -> None:
+    if first.ndim != 2 or second.ndim != 2 or first.shape[1] != second.shape[1] or not (len(first) and len(second)):
+        raise EvaluationError(f"Two sets of rows of one dimension are needed, got {first.shape} and {second.shape}.")
+
+
+def _check_labels(rows: Rows, labels: Any) -> None:
+    if np.shape(labels) != (len(rows),):
+        raise EvaluationError(f"Each row needs one label: {len(rows)} rows, labels of shape {np.shape(labels)}.")
+
+
+def _check_enough(count: int, needed: int) -> None:
+    if count < needed:
+        raise EvaluationError(f"At least {needed} rows are needed, got {count}.")

@@ -1,0 +1,111 @@
+"""What of a live library is judged: its vectors with their captions and tags. Knows the library by a protocol only."""
+
+import uuid
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+import numpy as np
+
+from encoder.protocol import Embeddings
+from evaluation.errors import EvaluationError
+from evaluation.index import Chunk
+
+Item = TypeVar("Item")
+FEWEST = 3
+
+
+class PropertyChunk(Chunk, Protocol):
+    @property
+    def properties(self) -> Sequence[Mapping[str, Any]]: ...
+
+    @property
+    def without(self) -> Sequence[uuid.UUID]:
+        """Pictures that have no such vector."""
+        ...
+
+
+class Library(Protocol):
+    """A live collection, as far as it is judged."""
+
+    @property
+    def name(self) -> str: ...
+
+    def count(self) -> int: ...
+
+    def vectors(self, name: str, properties: Sequence[str] = ()) -> Iterable[PropertyChunk]:
+        """A named vector of every picture, in an order that has nothing to do with what they show."""
+        ...
+
+    def nearest(self, name: str, vector: Embeddings, k: int) -> Sequence[tuple[uuid.UUID, float]]:
+        """(uuid, cosine similarity) of what the index finds nearest."""
+        ...
+
+
+@dataclass(frozen=True)
+class Pictured:
+    """The pictures that are judged: row i of every matrix, caption i and tags i belong together."""
+
+    uuids: tuple[uuid.UUID, ...]
+    captions: tuple[str, ...]
+    """"" where there is none."""
+    tags: tuple[tuple[str, ...], ...]
+    vectors: Mapping[str, Embeddings]
+
+    def by_caption(self) -> dict[str, list[int]]:
+        """Each distinct caption, upper and lower case alike, and its pictures."""
+        return _grouped(((caption,) if caption else () for caption in self.captions), fold=True)
+
+    def by_tag(self) -> dict[str, list[int]]:
+        return _grouped(self.tags, fold=False)
+
+
+def read_pictures(library: Library, names: Sequence[str], at_most: int) -> tuple[Pictured, int]:
+    """The first `at_most`, which are a random sample by the order they come in, but those that lack one of the named
+    vectors; and how many lack one."""
+    rows: dict[str, dict[uuid.UUID, Embeddings]] = {name: {} for name in names}
+    words: dict[uuid.UUID, Mapping[str, Any]] = {}
+    seen: set[uuid.UUID] = set()
+    for name in names:
+        for chunk in _until(library.vectors(name, ("caption", "tags")), at_most):
+            rows[name].update(zip(chunk.uuids, chunk.vectors, strict=True))
+            words.update(zip(chunk.uuids, chunk.properties, strict=True))
+            seen.update(chunk.uuids, chunk.without)
+    whole = [key for key in words if all(key in rows[name] for name in names)][:at_most]
+    if len(whole) < FEWEST:
+        raise EvaluationError(
+            f"The library has {len(whole)} pictures with all of the vectors {', '.join(names)}; at least {FEWEST} are "
+            "needed. Add some with: python -m ingest FOLDER"
+        )
+    pictured = Pictured(
+        tuple(whole),
+        tuple(str(words[key].get("caption") or "") for key in whole),
+        tuple(tuple(words[key].get("tags") or ()) for key in whole),
+        {name: np.stack([rows[name][key] for key in whole]) for name in names},
+    )
+    return pictured, sum(any(key not in rows[name] for name in names) for key in seen)
+
+
+def _until(chunks: Iterable[PropertyChunk], count: int) -> Iterator[PropertyChunk]:
+    """Chunks of at least `count` pictures together, or all."""
+    read = 0
+    for chunk in chunks:
+        yield chunk
+        read += len(chunk.uuids) + len(chunk.without)
+        if read >= count:
+            return
+
+
+def drawn(items: Sequence[Item], at_most: int, rng: np.random.Generator) -> list[Item]:
+    """All of them, or a random `at_most`, in their order."""
+    if len(items) <= at_most:
+        return list(items)
+    return [items[place] for place in np.sort(rng.choice(len(items), at_most, replace=False))]
+
+
+def _grouped(labels: Iterable[Sequence[str]], *, fold: bool) -> dict[str, list[int]]:
+    groups: dict[str, tuple[str, list[int]]] = {}
+    for row, own in enumerate(labels):
+        for label in own:
+            groups.setdefault(label.casefold() if fold else label, (label, []))[1].append(row)
+    return dict(groups.values())

@@ -1,0 +1,224 @@
+"""The live library judged: over a real Weaviate, against what is worked out from the vectors that were stored."""
+
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+import weaviate
+from PIL import Image
+
+from encoder.protocol import Embeddings, unit
+from evaluation.collection import judge_collection
+from evaluation.errors import EvaluationError
+from evaluation.live import LiveLibrary
+from evaluation.questions import shortened
+from evaluation.targets import Asked, judge_targets
+from ingest.ledger import Ledger
+from schema.collection import Pictures, StorageOptions, delete_library, ensure_pictures
+from schema.record import ImageRecord, Place, sha256_of
+from search.nearest import find_nearest
+from search.searcher import DEFAULT_TARGETS
+from search.vectors import VectorChunk
+from tests.colours import ColourEncoder
+from tests.search.colour_library import Library, fill
+
+INDEXES = {"image", "caption", "look", "image, asked by captions"}
+
+
+@pytest.fixture(scope="module")
+def library(client: weaviate.WeaviateClient) -> Library:
+    """Sixty pictures of random colours, for reading only."""
+    delete_library(client)
+    encoder = ColourEncoder()
+    return fill(ensure_pictures(client, encoder.identity, StorageOptions()), encoder)
+
+
+@dataclass
+class Kept:
+    """A library in memory whose index is exact: what `judge_collection` asks of one."""
+
+    captions: Sequence[str]
+    rows: Mapping[str, Embeddings]
+    tags: Sequence[tuple[str, ...]] = ()
+    lacking: Mapping[str, set[int]] = field(default_factory=dict)
+    name: str = "kept"
+
+    def count(self) -> int:
+        return len(self.captions)
+
+    def vectors(self, name: str, properties: Sequence[str] = ()) -> Iterator[VectorChunk]:
+        keys = [uuid.UUID(int=number) for number in range(len(self.captions))]
+        tags = self.tags or [()] * len(keys)
+        for start in range(0, len(keys), 7):
+            numbers = range(start, min(start + 7, len(keys)))
+            there = [number for number in numbers if number not in self.lacking.get(name, ())]
+            yield VectorChunk(
+                tuple(keys[number] for number in there),
+                self.rows[name][there],
+                tuple({"caption": self.captions[number], "tags": tags[number]} for number in there),
+                tuple(keys[number] for number in numbers if number not in there),
+            )
+
+    def nearest(self, name: str, vector: Embeddings, k: int) -> list[tuple[uuid.UUID, float]]:
+        cosines = self.rows[name] @ vector
+        return [(uuid.UUID(int=int(number)), float(cosines[number])) for number in np.argsort(-cosines)[:k]]
+
+
+def kept(count: int, captions: Sequence[str], tags: Sequence[tuple[str, ...]] = (), **lacking: set[int]) -> Kept:
+    """Pictures of random colours; captions as the colour encoder encodes them."""
+    rng, encoder = np.random.default_rng(3), ColourEncoder()
+    rows = encoder.encode_images(
+        [Image.new("RGB", (4, 4), tuple(map(int, rng.integers(0, 256, 3)))) for _ in range(count)]
+    )
+    texts = encoder.encode_texts(captions)
+    told = np.array([bool(caption) for caption in captions])[:, None]
+    vectors = {**rows, "caption": np.where(told, texts, rows["image"])}
+    return Kept(captions, vectors, tags, lacking)
+
+
+def test_the_live_library_is_judged_in_every_part(library: Library) -> None:
+    """An HNSW index over sixty vectors finds everything; every kind of target question can be asked of this library."""
+    report = judge_collection(LiveLibrary(library.pictures), library.encoder, DEFAULT_TARGETS)
+    assert set(report.index) == INDEXES
+    for found in report.index.values():
+        assert found.recall.mean > 0.99 and found.k == 10 and found.stored == 60
+    assert report.stored == report.judged == 60
+    assert report.captioned == sum(bool(record.caption) for record in library.records.values())
+    assert [figures.title for figures in report.targets] == [
+        "tags ask in words",
+        "captions ask with half of their words",
+        "pictures ask for those that share a tag",
+    ]
+    assert report.targets[0].together == "image 1 + caption 0.5"
+    assert report.targets[2].together == "look 1 + image 0.5"
+    assert report.notes == ()
+    data = report.to_json()
+    assert data["index"]["look"]["recall@10"] > 0.99 and data["text_to_image"]["random"]["R@1"] == pytest.approx(1 / 60)
+
+
+def test_captions_find_their_pictures_as_worked_out_from_what_was_stored(library: Library) -> None:
+    """Rank of the first picture that bears the caption among all sixty, by the cosine of caption and `image`."""
+    report = judge_collection(LiveLibrary(library.pictures), library.encoder, DEFAULT_TARGETS)
+    captions: dict[str, list[uuid.UUID]] = {}
+    for key, record in library.records.items():
+        if record.caption:
+            captions.setdefault(record.caption, []).append(key)
+    reciprocal = []
+    for caption, own in captions.items():
+        text = library.encoder.encode_texts([caption])[0]
+        ranking = sorted(library.vectors, key=lambda key: -float(library.vectors[key]["image"] @ text))
+        reciprocal.append(1 / min(ranking.index(key) + 1 for key in own))
+    assert report.captions is not None
+    assert report.captions.queries == len(captions) and report.captions.corpus == 60
+    assert report.captions.methods["captions"]["MRR"].value == pytest.approx(np.mean(reciprocal))
+
+
+def test_the_index_gives_uuids_with_their_cosines_best_first(library: Library) -> None:
+    key, vectors = next(iter(library.vectors.items()))
+    found = find_nearest(library.pictures, "look", vectors["look"], 5)
+    assert found[0][0] == key and found[0][1] == pytest.approx(1, abs=1e-5)
+    cosines = [float(library.vectors[other]["look"] @ vectors["look"]) for other, _ in found]
+    assert [value for _, value in found] == pytest.approx(cosines, abs=1e-5)
+    assert cosines == sorted(cosines, reverse=True)
+
+
+def test_an_empty_library_is_refused_with_what_to_do(pictures: Pictures, colours: ColourEncoder) -> None:
+    with pytest.raises(EvaluationError, match=r"0 pictures with all of the vectors .*python -m ingest FOLDER"):
+        judge_collection(LiveLibrary(pictures), colours, DEFAULT_TARGETS)
+
+
+def test_a_library_without_captions_says_what_is_not_judged(colours: ColourEncoder) -> None:
+    report = judge_collection(kept(30, [""] * 30), colours, DEFAULT_TARGETS)
+    assert set(report.index) == INDEXES - {"image, asked by captions"}
+    assert report.captions is None and report.targets == () and report.to_json()["text_to_image"] is None
+    assert report.notes == (
+        "Captions are not judged: there are 0 different ones.",
+        "Targets are not judged where tags ask in words: there are 0 tags that at most half of the pictures bear, 2 are "
+        "needed.",
+        "Targets are not judged where captions ask with half of their words: there are 0 captions of at least 4 words, "
+        "2 are needed.",
+        "Targets are not judged where pictures ask for those that share a tag: 0 pictures share one.",
+    )
+
+
+def test_above_its_limits_a_library_is_sampled_and_this_is_said(colours: ColourEncoder) -> None:
+    """40 pictures, of which 14 (two chunks of seven hold the wished 10; 10 are taken) are judged; the index as a whole."""
+    captions = [f"red {number}" for number in range(40)]
+    report = judge_collection(kept(40, captions), colours, DEFAULT_TARGETS, at_most=10, questions=6, probes=4)
+    assert (report.stored, report.judged) == (40, 10)
+    assert "a random 10 of 40 pictures" in report.notes[0]
+    assert report.index["image"].stored == 40 and report.index["image"].probes == 4
+    assert report.captions is not None and (report.captions.queries, report.captions.corpus) == (6, 10)
+
+
+def test_pictures_that_lack_a_vector_are_counted(colours: ColourEncoder) -> None:
+    report = judge_collection(kept(20, [""] * 20, look={3, 4}, image={4}), colours, DEFAULT_TARGETS)
+    assert report.judged == 18 and report.index["look"].stored == 18
+    assert report.notes[0].startswith("2 pictures lack a named vector")
+
+
+def test_several_targets_gain_where_each_sees_what_the_other_does_not() -> None:
+    """Ten pictures; `image` tells only the first half apart, `caption` only the second: each alone finds half, both
+    together all."""
+    seen = np.eye(10) * 0.9
+    image, caption = seen.copy(), seen.copy()
+    image[5:] = 0.5
+    caption[:5] = 0.5
+    asked = Asked(
+        "test", {"image": image, "caption": caption}, [[number] for number in range(10)], {"image": 1, "caption": 1}
+    )
+    found = judge_targets(asked)
+    assert found.methods["image 1 + caption 1"]["R@1"] == 1
+    assert found.methods[found.best_single]["R@1"] < 0.7
+    assert found.gain["R@1"].excludes_zero and found.gain["R@1"].mean > 0.3
+    assert found.methods["random"]["R@1"] == pytest.approx(0.1)
+
+
+def test_the_weights_of_the_targets_count() -> None:
+    """A heavy wrong target drags the right one down."""
+    right, wrong = np.eye(6), np.roll(np.eye(6), 1, axis=1)
+    relevant = [[number] for number in range(6)]
+    heavy = judge_targets(Asked("t", {"a": right, "b": wrong}, relevant, {"a": 1, "b": 3}))
+    light = judge_targets(Asked("t", {"a": right, "b": wrong}, relevant, {"a": 3, "b": 1}))
+    assert heavy.best_single == light.best_single == "a"
+    assert heavy.methods["a 1 + b 3"]["R@1"] == 0 and heavy.gain["R@1"].mean == -1
+    assert light.methods["a 3 + b 1"]["R@1"] == 1 and light.gain["R@1"].mean == 0
+
+
+def test_one_target_alone_cannot_be_compared() -> None:
+    with pytest.raises(EvaluationError, match="Several targets are needed to compare, got look"):
+        judge_targets(Asked("t", {"look": np.eye(3)}, [[0], [1], [2]], {"look": 1}))
+
+
+def test_a_shortened_caption_is_half_of_its_words_in_their_order(rng: np.random.Generator) -> None:
+    words = "a red bicycle leaning against an old wall".split()
+    for _ in range(20):
+        short = shortened(" ".join(words), rng).split()
+        places = [words.index(word) for word in short]
+        assert len(short) == 4 and places == sorted(places)
+    assert shortened("three words only", rng) == ""
+
+
+def test_pictures_that_ask_for_their_tag_do_not_find_themselves(colours: ColourEncoder) -> None:
+    """Three pairs of equal pictures, each pair with a tag of its own: the other one is always first."""
+    base = kept(3, [""] * 3)
+    rows = {name: np.repeat(own, 2, axis=0) for name, own in base.rows.items()}
+    report = judge_collection(
+        Kept([""] * 6, rows, [("a",), ("a",), ("b",), ("b",), ("c",), ("c",)]), colours, DEFAULT_TARGETS
+    )
+    [found] = [figures for figures in report.targets if figures.title.startswith("pictures ask")]
+    assert found.queries == 6 and found.methods["look"]["R@1"] == 1
+
+
+def test_the_ledger_stores_what_the_report_counts(pictures: Pictures, colours: ColourEncoder) -> None:
+    """Three pictures are enough."""
+    ledger = Ledger(pictures, wait_s=10)
+    rows = unit(np.eye(4)[:3])
+    for number in range(3):
+        record = ImageRecord(sha256_of(bytes([number])), (Place(f"/p/{number}.png", 1, 1, "/p"),), 4, 4, 1, "PNG")
+        look = np.eye(13, dtype=np.float32)[number]
+        assert ledger.add([(record, {"image": rows[number], "caption": rows[number], "look": look})]) == []
+    report = judge_collection(LiveLibrary(pictures), colours, DEFAULT_TARGETS)
+    assert report.stored == 3 and report.index["image"].k == 2

@@ -1,0 +1,194 @@
+"""Figures of a space: worked out by hand, and against slow versions with a loop for every sum."""
+
+import math
+
+import numpy as np
+import pytest
+
+from evaluation.errors import EvaluationError
+from evaluation.space import (
+    alignment,
+    knn_accuracy,
+    linear_probe,
+    map_at_r,
+    modality_gap,
+    silhouette,
+    trustworthiness,
+    uniformity,
+)
+
+SQUARE = np.array([[1.0, 0], [0, 1], [-1, 0], [0, -1]])
+
+
+def unit(rows: np.ndarray) -> np.ndarray:
+    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+
+def groups(
+    rng: np.random.Generator, count: int = 30, labels: int = 3, spread: float = 0.6
+) -> tuple[np.ndarray, np.ndarray]:
+    own = np.arange(count) % labels
+    return rng.normal(size=(labels, 5))[own] + spread * rng.normal(size=(count, 5)), own
+
+
+def test_alignment_is_the_mean_squared_distance_of_pairs() -> None:
+    """Distances 0 and √2: squares 0 and 2, mean 1; with α = 1 the mean is √2 / 2."""
+    assert alignment(SQUARE[:2], SQUARE[[0, 0]]) == pytest.approx(1)
+    assert alignment(SQUARE[:2], SQUARE[[0, 0]], alpha=1) == pytest.approx(math.sqrt(2) / 2)
+    assert alignment(SQUARE, SQUARE) == 0
+
+
+def test_uniformity_of_a_square() -> None:
+    """Of the ordered pairs of four points on a circle two thirds are √2 apart and one third 2."""
+    assert uniformity(SQUARE) == pytest.approx(math.log(2 / 3 * math.exp(-4) + 1 / 3 * math.exp(-8)))
+    assert uniformity(np.ones((5, 3))) == 0
+
+
+def test_uniformity_equals_the_slow_version(rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = unit(rng.normal(size=(40, 6)))
+    pairs = [math.exp(-3 * sum((a - b) ** 2)) for i, a in enumerate(rows) for j, b in enumerate(rows) if i != j]
+    monkeypatch.setattr("evaluation.space._CELLS", 130)
+    assert uniformity(rows, t=3) == pytest.approx(math.log(sum(pairs) / len(pairs)))
+
+
+def test_the_uniform_sphere_tends_to_minus_two_t(rng: np.random.Generator) -> None:
+    """Random directions in many dimensions are nearly √2 apart, all of them."""
+    assert uniformity(unit(rng.normal(size=(300, 2000)))) == pytest.approx(-4, abs=0.02)
+
+
+def test_the_modality_gap_is_the_distance_of_the_means() -> None:
+    """Means (0, 0) and (3, 4) are 5 apart."""
+    assert modality_gap(SQUARE, np.array([[3.0, 3], [3, 5]])) == pytest.approx(5)
+    assert modality_gap(SQUARE, SQUARE) == 0
+
+
+def test_knn_takes_the_label_of_most_neighbours() -> None:
+    """The point at 0.4 has two neighbours of label 0 and one of label 1; the point at 10 has two of 1."""
+    train, labels = np.array([[0.0], [0.1], [0.5], [9], [11]]), [0, 0, 1, 1, 1]
+    assert knn_accuracy(train, labels, np.array([[0.4], [10.0]]), [0, 1], k=3) == 1
+    assert knn_accuracy(train, labels, np.array([[0.4], [10.0]]), [1, 1], k=3) == 0.5
+
+
+def test_knn_equals_the_slow_version(rng: np.random.Generator) -> None:
+    rows, labels = groups(rng, 90, spread=1.5)
+    right = 0
+    for row, label in zip(rows[60:], labels[60:], strict=True):
+        near = np.argsort(((rows[:60] - row) ** 2).sum(axis=1))[:7]
+        right += int(np.bincount(labels[near]).argmax() == label)
+    assert 0.4 < right / 30 < 1
+    assert knn_accuracy(rows[:60], labels[:60], rows[60:], labels[60:], k=7) == pytest.approx(right / 30)
+
+
+def slow_map_at_r(rows: np.ndarray, labels: np.ndarray) -> float:
+    values = []
+    for asking in range(len(rows)):
+        others = [row for row in range(len(rows)) if row != asking]
+        ranking = sorted(others, key=lambda row: float(((rows[row] - rows[asking]) ** 2).sum()))
+        relevant = sum(labels[row] == labels[asking] for row in others)
+        if relevant:
+            hits = [labels[row] == labels[asking] for row in ranking[:relevant]]
+            values.append(sum(sum(hits[: i + 1]) / (i + 1) for i, hit in enumerate(hits) if hit) / relevant)
+    return float(np.mean(values))
+
+
+def test_map_at_r_by_hand() -> None:
+    """On a line a a b a: R = 2 for the a's. The first finds a, b: 1/2. The second, at 1.0, finds a (0.0), then b (2.1):
+    1/2. The last, at 2.9, finds b (0.8 away), then a (1.9): (1/2)/2 = 1/4. The b is alone and asks nothing."""
+    rows, labels = np.array([[0.0], [1.0], [2.1], [2.9]]), ["a", "a", "b", "a"]
+    assert map_at_r(rows, labels) == pytest.approx((1 / 2 + 1 / 2 + 1 / 4) / 3)
+
+
+def test_map_at_r_equals_the_slow_version(rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Labels of unequal size, among them one that is alone."""
+    rows, labels = groups(rng, 60, 4)
+    labels[:20] = 0
+    labels[7] = 99
+    expected = slow_map_at_r(rows, labels)
+    monkeypatch.setattr("evaluation.space._CELLS", 250)
+    assert 0.2 < expected < 0.95
+    assert map_at_r(rows, labels) == pytest.approx(expected)
+
+
+def test_map_at_r_of_a_collapsed_space_is_near_chance_in_whatever_order_the_labels_come() -> None:
+    """100 rows in one point, ten labels: sorted by label, an order by place would find everything."""
+    collapsed = map_at_r(np.zeros((100, 3)), np.repeat(np.arange(10), 10))
+    assert collapsed < 0.1
+    assert map_at_r(SQUARE[[0, 0, 1, 1]], [0, 0, 1, 1]) == 1
+
+
+def test_a_linear_probe_separates_what_a_line_separates(rng: np.random.Generator) -> None:
+    """Labels by the sign of one coordinate are found; labels by a coin are not."""
+    rows = rng.normal(size=(300, 4))
+    signs = (rows[:, 1] > 0).astype(int)
+    assert linear_probe(rows[:200], signs[:200], rows[200:], signs[200:]) > 0.95
+    coins = rng.integers(0, 2, 300)
+    assert 0.3 < linear_probe(rows[:200], coins[:200], rows[200:], coins[200:]) < 0.7
+
+
+def test_a_linear_probe_of_one_label_is_refused() -> None:
+    with pytest.raises(EvaluationError, match="at least two labels"):
+        linear_probe(SQUARE, [1, 1, 1, 1], SQUARE, [1, 1, 1, 1])
+
+
+def test_silhouette_by_hand() -> None:
+    """On a line 0, 1 against 10, 12. For 0: a = 1, b = 11; for 1: a = 1, b = 10; for 10: a = 2, b = 9.5; for 12: a = 2,
+    b = 11.5."""
+    rows = np.array([[0.0], [1], [10], [12]])
+    expected = (10 / 11 + 9 / 10 + 7.5 / 9.5 + 9.5 / 11.5) / 4
+    assert silhouette(rows, [0, 0, 1, 1]) == pytest.approx(expected)
+
+
+def test_silhouette_is_sampled_above_its_limit(rng: np.random.Generator) -> None:
+    """The sample's figure is near, and the same each time."""
+    rows, labels = groups(rng, 900)
+    whole, sampled = silhouette(rows, labels), silhouette(rows, labels, at_most=300)
+    assert sampled == silhouette(rows, labels, at_most=300) != whole
+    assert sampled == pytest.approx(whole, abs=0.05)
+
+
+@pytest.mark.parametrize("labels", [[0, 0, 0, 0], [0, 1, 2, 3]])
+def test_silhouette_needs_labels_that_group(labels: list[int]) -> None:
+    with pytest.raises(EvaluationError, match="2 to 3 labels among 4 rows"):
+        silhouette(SQUARE, labels)
+
+
+def slow_trustworthiness(rows: np.ndarray, layout: np.ndarray, k: int) -> float:
+    count, penalty = len(rows), 0
+    for one in range(count):
+        others = [row for row in range(count) if row != one]
+        in_space = sorted(others, key=lambda row: float(((rows[row] - rows[one]) ** 2).sum()))
+        in_layout = sorted(others, key=lambda row: float(((layout[row] - layout[one]) ** 2).sum()))
+        penalty += sum(max(0, in_space.index(row) + 1 - k) for row in in_layout[:k])
+    return 1 - 2 / (count * k * (2 * count - 3 * k - 1)) * penalty
+
+
+def test_trustworthiness_equals_the_slow_version(rng: np.random.Generator) -> None:
+    rows = rng.normal(size=(40, 6))
+    expected = slow_trustworthiness(rows, rows[:, :2], 5)
+    assert 0.5 < expected < 0.95
+    assert trustworthiness(rows, rows[:, :2]) == pytest.approx(expected)
+    assert trustworthiness(rows, rows) == 1
+
+
+def test_trustworthiness_is_sampled_above_its_limit(rng: np.random.Generator) -> None:
+    rows = rng.normal(size=(800, 3))
+    sampled = trustworthiness(rows, rows[:, :2], at_most=200)
+    assert sampled == pytest.approx(trustworthiness(rows, rows[:, :2]), abs=0.05)
+    assert sampled == trustworthiness(rows, rows[:, :2], at_most=200)
+
+
+def test_shapes_that_do_not_belong_together_are_refused_with_both_values() -> None:
+    with pytest.raises(EvaluationError, match=r"\(4, 2\) and \(3, 2\)"):
+        alignment(SQUARE, SQUARE[:3])
+    with pytest.raises(EvaluationError, match=r"\(4, 2\) and \(4, 3\)"):
+        modality_gap(SQUARE, np.zeros((4, 3)))
+    with pytest.raises(EvaluationError, match=r"4 rows, labels of shape \(3,\)"):
+        map_at_r(SQUARE, [0, 1, 0])
+    with pytest.raises(EvaluationError, match="3 points for 4 rows"):
+        trustworthiness(SQUARE, SQUARE[:3])
+    with pytest.raises(EvaluationError, match="At least 20 rows are needed, got 4"):
+        knn_accuracy(SQUARE, [0, 1, 0, 1], SQUARE, [0, 1, 0, 1])
+    with pytest.raises(EvaluationError, match="At least 2 rows are needed, got 1"):
+        uniformity(SQUARE[:1])
+    with pytest.raises(EvaluationError, match="None of the 4 rows shares its label"):
+        map_at_r(SQUARE, [0, 1, 2, 3])

@@ -1,0 +1,403 @@
+"""The loop: it learns, it keeps, it goes on bit for bit, and what it cannot do it says."""
+
+import json
+import math
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+from collections import UserDict
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from settings import PROJECT
+from tests.training.tiny_run import PLAN, STEPS, TinyModel, batches, loss, run, validate
+from training import checkpoints
+from training.errors import CannotWrite, NotFinite, OtherCheckpoint, TrainingError
+from training.loop import Plan, train
+from training.plan import best_of, out_of_patience, share_of_rate
+from training.run_state import RunState, to_device
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """As in the processes that are killed."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+def weights_of(folder: Path, epoch: int | None = None) -> dict[str, Tensor]:
+    return checkpoints.load(folder, epoch).tensors
+
+
+def assert_same_bits(first: dict[str, Tensor], second: dict[str, Tensor]) -> None:
+    assert first.keys() == second.keys()
+    different = [name for name in first if not torch.equal(first[name], second[name])]
+    assert not different
+
+
+def without_seconds(folder: Path) -> list[dict[str, float]]:
+    lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    return [{name: value for name, value in line.items() if name != "seconds"} for line in lines]
+
+
+def killed(folder: Path, *options: str) -> None:
+    """Run the tiny run in a process of its own that ends itself by SIGKILL."""
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(PROJECT)}
+    command = [sys.executable, "-m", "tests.training.tiny_run", str(folder), *options]
+    result = subprocess.run(command, env=environment, cwd=PROJECT, capture_output=True, text=True)
+    assert result.returncode == -signal.SIGKILL, result.stderr
+
+
+# What it does
+
+
+def test_the_loss_falls(tmp_path: Path) -> None:
+    history = run(tmp_path, epochs=15)[1]
+    assert history.epochs[-1]["loss"] < 0.8 * history.epochs[0]["loss"]
+
+
+def test_what_a_run_leaves_in_its_folder(tmp_path: Path) -> None:
+    model, history = run(tmp_path, epochs=2)
+    whole = {"epoch-0000.json", "epoch-0000.safetensors", "epoch-0001.json", "epoch-0001.safetensors"}
+    newest = {"epoch-0002.json", "epoch-0002.safetensors", "epoch-0002.resume.safetensors"}
+    others = {"metrics.jsonl", "best.json", "training.lock"}
+    assert {path.name for path in tmp_path.iterdir()} == whole | newest | others
+    assert_same_bits(weights_of(tmp_path), model.state_dict())
+    assert not model.training
+    lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    assert lines == [history.start, *history.epochs]
+    assert [line["epoch"] for line in lines] == [0, 1, 2]
+    assert lines[0].keys() == {"epoch", "spread"}
+    assert lines[2].keys() == {"epoch", "spread", "loss", "learning_rate", "seconds"}
+    best = max(range(3), key=lambda epoch: lines[epoch]["spread"])
+    assert history.best_epoch == best
+    wanted = {"epoch": best, "watch": "spread", "value": lines[best]["spread"]}
+    assert json.loads((tmp_path / "best.json").read_text()) == wanted
+
+
+def test_the_checkpoint_of_epoch_0_is_the_start(tmp_path: Path) -> None:
+    run(tmp_path, epochs=1)
+    assert_same_bits(weights_of(tmp_path, 0), TinyModel().state_dict())
+
+
+def test_the_same_plan_gives_the_same_bits_and_another_seed_others(tmp_path: Path) -> None:
+    models = [run(tmp_path / str(at), epochs=2, seed=seed)[0] for at, seed in enumerate((1, 1, 2))]
+    assert_same_bits(models[0].state_dict(), models[1].state_dict())
+    assert not torch.equal(models[0].tower[1].weight, models[2].tower[1].weight)
+
+
+def test_one_step_is_adamw_by_hand(tmp_path: Path) -> None:
+    """AdamW's first step moves by the learning rate against the gradient's sign, after decay of the matrix alone."""
+    model = nn.Linear(1, 1)
+    with torch.no_grad():
+        model.weight.fill_(2.0)
+        model.bias.fill_(3.0)
+    plan = Plan(1, learning_rate=0.1, weight_decay=0.5, warmup_share=0)
+    train(model, lambda _: [torch.ones(1, 1)], lambda m, b: m(b).sum(), plan, tmp_path)
+    assert model.weight.item() == pytest.approx(2 * (1 - 0.1 * 0.5) - 0.1)
+    assert model.bias.item() == pytest.approx(3 - 0.1)
+
+
+def test_biases_gates_and_temperatures_do_not_decay() -> None:
+    model = TinyModel()
+    groups = RunState(model, PLAN, 1).optimizer.param_groups
+    assert [group["weight_decay"] for group in groups] == [PLAN.weight_decay, 0]
+    decaying = {id(parameter) for parameter in groups[0]["params"]}
+    names = {name for name, parameter in model.named_parameters() if id(parameter) in decaying}
+    assert names == {"tower.1.weight", "tower.5.weight"}
+
+
+def test_frozen_parameters_stay_as_they_are(tmp_path: Path) -> None:
+    model = TinyModel()
+    model.tower[1].requires_grad_(False)
+    train(model, batches, loss, replace(PLAN, epochs=1, watch="loss"), tmp_path)
+    assert torch.equal(model.tower[1].weight, TinyModel().tower[1].weight)
+    assert not torch.equal(model.tower[5].weight, TinyModel().tower[5].weight)
+
+
+def test_the_gradient_is_clipped_to_its_norm(tmp_path: Path) -> None:
+    """With AdamW two huge gradients move as two small ones do, so the first moments tell: (1 − β₁)·g/‖g‖·clip."""
+    model = nn.Linear(2, 1, bias=False)
+    batch = torch.tensor([[3e4, 4e4]])
+    train(model, lambda _: [batch], lambda m, b: m(b).sum(), Plan(1, 0.1, clip_norm=0.5), tmp_path)
+    moment = checkpoints.load(tmp_path).resume["optimizer.0.exp_avg"]
+    assert moment.flatten().tolist() == pytest.approx([0.1 * 0.5 * 0.6, 0.1 * 0.5 * 0.8], rel=1e-4)
+
+
+def test_the_average_is_the_exponential_one(tmp_path: Path) -> None:
+    """After steps w1, w2, w3: w1, then .9·w1 + .1·w2, then .9 of that + .1·w3; it is kept, and what on_epoch sees."""
+    seen: list[float] = []
+    raw: list[float] = []
+
+    def tracked(model: nn.Module, batch: Tensor) -> Tensor:
+        raw.append(model.weight.item())
+        return model(batch).sum()
+
+    model = nn.Linear(1, 1, bias=False)
+    plan = Plan(2, learning_rate=0.1, ema_decay=0.9, warmup_share=0)
+
+    def note(epoch: int, kept: nn.Module, metrics: object) -> None:
+        seen.append(kept.weight.item())
+
+    train(model, lambda _: [torch.ones(1, 1)] * 2, tracked, plan, tmp_path, on_epoch=note)
+    last = checkpoints.load(tmp_path).resume["model.weight"].item()
+    start, *after = [*raw, last]
+    average = [after[0]]
+    for weight in after[1:]:
+        average.append(0.9 * average[-1] + 0.1 * weight)
+    assert seen == pytest.approx([start, average[1], average[3]])
+    assert model.weight.item() == pytest.approx(average[3])
+
+
+def test_the_learning_rate_warms_up_and_falls_along_a_cosine(tmp_path: Path) -> None:
+    """Ten steps, two of warm-up: ½, 1, then ½(1 + cos(π·k/8))."""
+    shares = [share_of_rate(step, 10, 2) for step in range(10)]
+    assert shares[:3] == [0.5, 1.0, 1.0]
+    assert shares[6] == pytest.approx(0.5)
+    assert shares[9] == pytest.approx(0.5 * (1 + math.cos(math.pi * 7 / 8)))
+    assert share_of_rate(10, 10, 2) == 0 == share_of_rate(50, 10, 2)
+    assert share_of_rate(0, 1, 1) == 1
+    history = run(tmp_path, epochs=5, warmup_share=0.1)[1]
+    rates = [epoch["learning_rate"] for epoch in history.epochs]
+    assert rates == pytest.approx([0.01 * share_of_rate(epoch * STEPS + 3, 5 * STEPS, 2) for epoch in range(5)])
+
+
+def test_it_stops_when_nothing_gets_better(tmp_path: Path) -> None:
+    values = iter([1.0, 3.0, 2.0, 2.5, 9.0])
+    plan = replace(PLAN, patience=2, watch="score")
+    history = train(TinyModel(), batches, loss, plan, tmp_path, validate=lambda _: {"score": next(values)})
+    assert (len(history.epochs), history.best_epoch) == (3, 1)
+    again = train(TinyModel(), batches, loss, plan, tmp_path, validate=lambda _: {"score": 10.0})
+    assert again == history, "a run that ended is not begun again"
+
+
+def test_patience_and_best_by_hand() -> None:
+    plan = Plan(9, 1, watch="x", patience=2)
+    history = [{"x": value} for value in (5.0, math.nan, 3.0, 3.0)]
+    assert best_of(history, plan) == 2, "the first of equals; what is not a number is never best"
+    assert best_of(history, replace(plan, higher_is_better=True)) == 0
+    assert not out_of_patience(history, plan)
+    assert out_of_patience([*history, {"x": 4.0}], plan)
+    assert not out_of_patience([*history, {"x": 4.0}], replace(plan, patience=None))
+    assert best_of([{"epoch": 0.0}], plan) == 0
+
+
+def test_on_epoch_is_told_of_the_start_and_of_each_epoch(tmp_path: Path) -> None:
+    told: list[tuple[int, bool, bool]] = []
+
+    def note(epoch: int, model: nn.Module, metrics: object) -> None:
+        told.append((epoch, model.training, torch.is_grad_enabled()))
+
+    train(TinyModel(), batches, loss, replace(PLAN, epochs=2), tmp_path, validate=validate, on_epoch=note)
+    assert told == [(epoch, False, False) for epoch in (0, 1, 2)]
+
+
+def test_batches_without_a_length_are_counted(tmp_path: Path) -> None:
+    model = TinyModel()
+    history = train(model, lambda epoch: iter(batches(epoch)), loss, PLAN, tmp_path / "a", validate=validate)
+    sized, wanted = run(tmp_path / "b")
+    assert_same_bits(model.state_dict(), sized.state_dict())
+    assert [e["learning_rate"] for e in history.epochs] == [e["learning_rate"] for e in wanted.epochs]
+
+
+def test_mixed_precision_changes_nothing_where_there_is_no_cuda(tmp_path: Path) -> None:
+    plain, mixed = run(tmp_path / "a", epochs=1)[0], run(tmp_path / "b", epochs=1, mixed_precision=True)[0]
+    assert_same_bits(plain.state_dict(), mixed.state_dict())
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA")
+@pytest.mark.parametrize("half", [True, False], ids=["bfloat16", "float16"])
+def test_the_same_code_trains_on_cuda(tmp_path: Path, half: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: half)
+    model, history = run(tmp_path / "a", device="cuda", mixed_precision=True, epochs=15)
+    assert history.epochs[-1]["loss"] < 0.8 * history.epochs[0]["loss"]
+    again = run(tmp_path / "a", device="cuda", mixed_precision=True, epochs=15)[0]
+    assert_same_bits(model.state_dict(), again.state_dict())
+
+
+class Named(NamedTuple):
+    rows: Tensor
+    words: str
+
+
+def test_tensors_are_moved_wherever_they_stand() -> None:
+    meta = torch.device("meta")
+    tensor = torch.zeros(2)
+    moved = to_device({"a": tensor, "b": [tensor, ("x", tensor)], "c": 3, "d": Named(tensor, "y")}, meta)
+    assert moved["a"].device == moved["b"][0].device == moved["b"][1][1].device == moved["d"].rows.device == meta
+    assert moved["b"][1][0] == "x" and moved["c"] == 3 and moved["d"].words == "y"
+    assert to_device(UserDict(a=tensor), meta)["a"].device == meta, "as transformers' BatchEncoding"
+
+
+# Going on
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("uninterrupted")
+    torch.set_num_threads(1)
+    run(folder)
+    return folder
+
+
+def test_a_killed_run_goes_on_bit_for_bit(tmp_path: Path, uninterrupted: Path) -> None:
+    """Killed at a random step after three epochs, then in the middle of writing weights, then of writing the
+    optimizer: every checkpoint, the average, the optimizer and the metrics equal those of a run that nobody ended."""
+    killed(tmp_path, "--die", str(random.Random(5).randint(3 * STEPS + 1, 4 * STEPS)))
+    assert checkpoints.epochs(tmp_path) == [0, 1, 2, 3]
+    killed(tmp_path, "--die-writing", "1")
+    assert checkpoints.epochs(tmp_path) == [0, 1, 2, 3]
+    assert list(tmp_path.glob("*.part")) or list(tmp_path.glob(".*.part"))
+    killed(tmp_path, "--die-writing", "4")
+    assert checkpoints.epochs(tmp_path) == [0, 1, 2, 3, 4]
+    run(tmp_path)
+    for epoch in range(7):
+        assert_same_bits(weights_of(tmp_path, epoch), weights_of(uninterrupted, epoch))
+    assert_same_bits(checkpoints.load(tmp_path).resume, checkpoints.load(uninterrupted).resume)
+    assert without_seconds(tmp_path) == without_seconds(uninterrupted)
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(path.name for path in uninterrupted.iterdir())
+
+
+def test_ctrl_c_passes_and_the_run_goes_on_bit_for_bit(tmp_path: Path, uninterrupted: Path) -> None:
+    count = iter(range(1, 1000))
+
+    def interrupted(model: nn.Module, batch: tuple[Tensor, Tensor]) -> Tensor:
+        if next(count) == 2 * STEPS + 2:
+            raise KeyboardInterrupt
+        return loss(model, batch)
+
+    with pytest.raises(KeyboardInterrupt):
+        train(TinyModel(), batches, interrupted, PLAN, tmp_path, validate=validate)
+    assert checkpoints.epochs(tmp_path) == [0, 1, 2]
+    model = run(tmp_path)[0]
+    assert_same_bits(weights_of(tmp_path), weights_of(uninterrupted))
+    assert_same_bits(model.state_dict(), weights_of(uninterrupted))
+
+
+def test_what_is_random_between_the_epochs_changes_nothing(tmp_path: Path, uninterrupted: Path) -> None:
+    def restless(model: nn.Module) -> dict[str, float]:
+        torch.rand(17)
+        return validate(model)
+
+    train(TinyModel(), batches, loss, PLAN, tmp_path, validate=restless)
+    assert_same_bits(weights_of(tmp_path), weights_of(uninterrupted))
+
+
+def test_a_finished_run_is_given_back(tmp_path: Path) -> None:
+    first, history = run(tmp_path, epochs=2)
+    written = (tmp_path / "epoch-0002.safetensors").stat().st_mtime_ns
+    second, again = run(tmp_path, epochs=2)
+    assert again == history
+    assert_same_bits(first.state_dict(), second.state_dict())
+    assert (tmp_path / "epoch-0002.safetensors").stat().st_mtime_ns == written
+
+
+def test_lost_metrics_are_made_from_the_checkpoints(tmp_path: Path) -> None:
+    run(tmp_path, epochs=2)
+    lines = (tmp_path / "metrics.jsonl").read_text()
+    (tmp_path / "metrics.jsonl").write_text(lines + lines)
+    (tmp_path / "best.json").unlink()
+    run(tmp_path, epochs=2)
+    assert (tmp_path / "metrics.jsonl").read_text() == lines
+    assert (tmp_path / "best.json").exists()
+
+
+# What it cannot do
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf], ids=str)
+def test_a_loss_that_is_not_finite_ends_with_a_sentence(tmp_path: Path, value: float) -> None:
+    """In the third step of the second epoch; the first epoch stays whole, and the run can go on from it."""
+    count = iter(range(1, 1000))
+
+    def spoiled(model: nn.Module, batch: tuple[Tensor, Tensor]) -> Tensor:
+        return loss(model, batch) * (value if next(count) == STEPS + 3 else 1)
+
+    with pytest.raises(NotFinite, match=rf"loss is {value} .* at step 3 of epoch 2 .*Epoch 1 is whole; lower"):
+        train(TinyModel(), batches, spoiled, PLAN, tmp_path, validate=validate)
+    assert checkpoints.epochs(tmp_path) == [0, 1]
+    assert all(tensor.isfinite().all() for tensor in weights_of(tmp_path).values())
+    assert len(run(tmp_path)[1].epochs) == PLAN.epochs
+
+
+def test_a_gradient_that_is_not_finite_ends_with_a_sentence(tmp_path: Path) -> None:
+    """√ at 0 has a finite value and an infinite slope: without a look at the gradient the weights would be NaN."""
+    model = nn.Linear(1, 1, bias=False)
+    nn.init.zeros_(model.weight)
+    with pytest.raises(NotFinite, match=r"its gradient's norm (inf|nan) at step 1 of epoch 1"):
+        train(model, lambda _: [torch.ones(1, 1)], lambda m, b: m(b).sqrt().sum(), Plan(1, 0.1), tmp_path)
+    assert weights_of(tmp_path)["weight"].item() == 0
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"epochs": 7}, "epochs = 2, this one has 7"),
+        ({"learning_rate": 0.5}, "learning_rate = 0.01, this one has 0.5"),
+        ({"ema_decay": None}, "ema_decay = 0.9, this one has None"),
+    ],
+)
+def test_another_plan_is_refused_with_both_values(tmp_path: Path, changes: dict[str, object], said: str) -> None:
+    run(tmp_path, epochs=2)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    with pytest.raises(OtherCheckpoint, match=re.escape(said)):
+        run(tmp_path, **({"epochs": 2} | changes))
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_other_data_is_refused_by_its_number_of_batches(tmp_path: Path) -> None:
+    run(tmp_path, epochs=1)
+    with pytest.raises(OtherCheckpoint, match="steps = 4, this one has 3"):
+        train(TinyModel(), lambda epoch: batches(epoch)[:3], loss, replace(PLAN, epochs=1), tmp_path)
+
+
+def test_another_model_is_refused_with_both_shapes(tmp_path: Path) -> None:
+    run(tmp_path, epochs=1)
+    with pytest.raises(OtherCheckpoint, match=r"'tower.1.weight' are \(24, 64\) in the model and \(16, 64\) in "):
+        train(TinyModel(width=24), batches, loss, replace(PLAN, epochs=1), tmp_path)
+
+
+def test_a_run_without_its_optimizer_does_not_go_on_as_if_nothing_were(tmp_path: Path) -> None:
+    run(tmp_path, epochs=2)
+    (tmp_path / "epoch-0002.resume.safetensors").unlink()
+    with pytest.raises(TrainingError, match=r"has the weights of epoch 2, and not its resume\.safetensors"):
+        run(tmp_path, epochs=2)
+
+
+def test_a_metric_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match=r"watches 'R@10'; validation gives epoch, spread"):
+        run(tmp_path, watch="R@10")
+    assert checkpoints.epochs(tmp_path) == [], "it is said before anything is trained"
+
+
+def test_nothing_to_train_is_said(tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match="not one batch"):
+        train(TinyModel(), lambda _: [], loss, PLAN, tmp_path)
+    with pytest.raises(TrainingError, match="no parameter that requires a gradient"):
+        train(TinyModel().requires_grad_(False), batches, loss, PLAN, tmp_path)
+
+
+def test_two_runs_in_one_folder_are_refused(tmp_path: Path) -> None:
+    def train_there_too(model: nn.Module) -> dict[str, float]:
+        run(tmp_path)
+        return {}
+
+    with pytest.raises(TrainingError, match="Another process trains in"):
+        train(TinyModel(), batches, loss, PLAN, tmp_path, validate=train_there_too)
+
+
+def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(CannotWrite, match=r"Not a directory|File exists"):
+        run(tmp_path / "file" / "run")

@@ -1,0 +1,152 @@
+"""The training commands' arguments, and their results as text. Knows no model and no settings."""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from training.finetune_order import LOCKS, LOSSES, Order
+
+if TYPE_CHECKING:
+    from training.data.make import Manifest
+
+EXPERIMENTS = "E1, E2, E3, E4, E5, E7, E8, E9"
+
+
+def parse_arguments(words: list[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        "python -m training", description="Learn the shared space, or a better one of your own."
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    _data(commands.add_parser("data", help="the pairs of drawings and words that the default encoder learns from"))
+    _specialists(commands.add_parser("specialists", help="the default encoder, from those pairs"))
+    _finetune(commands.add_parser("finetune", help="an encoder that knows your captioned folder better"))
+    _experiment(commands.add_parser("experiment", help="a claim about embeddings, tried with baselines and seeds"))
+    return parser.parse_args(words)
+
+
+def order_of(arguments: argparse.Namespace) -> Order:
+    """Checked by `finetune_order.check`, not here."""
+    return Order(
+        folder=arguments.folder,
+        start=arguments.start,
+        out=arguments.out,
+        train=arguments.train,
+        lock=arguments.lock,
+        loss=arguments.loss,
+        epochs=arguments.epochs,
+        batch_size=arguments.batch_size,
+        learning_rate=arguments.learning_rate,
+        seed=arguments.seed,
+        validation_share=arguments.val_share,
+        held_out_share=arguments.held_out_share,
+        patience=arguments.patience,
+    )
+
+
+def manifest_text(manifest: "Manifest") -> str:
+    """A line a source: its pictures and their share, or why it is missing."""
+    lines = [
+        f"{name:<28} missing ({source.share:.1%} of the pictures expected): {source.missing}"
+        if source.missing
+        else f"{name:<28} {source.pictures:6,} pictures  {source.share:6.1%}  {source.licence}"
+        for name, source in manifest.sources.items()
+    ]
+    split = ", ".join(f"{count:,} {name}" for name, count in sorted(manifest.split_pictures.items()))
+    return "\n".join(
+        [
+            *lines,
+            f"{manifest.pictures:,} pictures, {manifest.captions:,} captions, {manifest.concepts:,} concepts ({split})",
+        ]
+    )
+
+
+def _data(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "Obtain the sources by package name (Debian, npm), render their drawings, and pair them with words. Writes "
+        "training/data below LOUPE_CACHE (pictures/, pairs.jsonl, manifest.json: about 1 GB with the packages) and "
+        "nothing into the repository. About half an hour on 2 cores and a network. Killed and started "
+        "again, it goes on."
+    )
+    parser.add_argument(
+        "--source", action="append", metavar="NAME", help="only this source; may be given several times (default: all)"
+    )
+    parser.add_argument("--workers", type=int, metavar="N", help="processes that render (default: one for each core)")
+
+
+def _specialists(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "Train the default encoder on the pairs of `python -m training data`. Writes its weights and a model card to "
+        "--out, features and checkpoints below LOUPE_CACHE. At most half an hour on 2 cores once the features of the "
+        "pictures are cached, which takes about ten minutes the first time. Killed and started again, it goes on."
+    )
+    parser.add_argument("--out", type=Path, metavar="FOLDER", help="default: encoder/weights, where Loupe loads them")
+    parser.add_argument("--seed", type=int, default=0, metavar="N")
+
+
+def _finetune(parser: argparse.ArgumentParser) -> None:
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.description = """\
+Train an encoder further on a folder of captioned pictures (metadata.csv, metadata.jsonl or NAME.txt beside them).
+
+Writes --out: a plain transformers folder, or a head for the specialists, that LOUPE_ENCODER=FOLDER loads; README.md
+and training/report.json, which say what was gained on pictures held out and lost on others; training/checkpoints.
+The weights saved lie between the start and the tuned ones, where validation is best (WiSE-FT, arXiv 2109.01903).
+
+By default the text tower is locked: then caption vectors that are stored already stay true, and only pictures have to
+be encoded anew. A tower that is locked whole runs once, and its outputs are kept below LOUPE_CACHE.
+
+Time, for 300 pictures on 2 cores: a minute from the specialists or with --train projection, about ten minutes for
+the last two layers of a ViT-B/32, half an hour for all of it. Killed and started again, it goes on. After ctrl-C
+--out holds the model of the best epoch so far, if one was better than none."""
+    parser.add_argument("folder", type=Path, metavar="FOLDER", help="pictures with captions, 12 different ones or more")
+    parser.add_argument(
+        "--from", dest="start", required=True, metavar="NAME_OR_FOLDER",
+        help="specialists (a head is trained), or a CLIP, SigLIP or SigLIP 2 model by folder or name",
+    )  # fmt: skip
+    parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="a new folder, or one to go on in")
+    parser.add_argument(
+        "--train",
+        default=Order.train,
+        metavar="WHAT",
+        help="whole, last:N layers of each tower, or projection (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--lock", choices=LOCKS, default=Order.lock, help="the tower that stays as it is (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--loss", choices=LOSSES, default=Order.loss, help="auto: the one that the model was trained with"
+    )
+    parser.add_argument("--epochs", type=int, default=Order.epochs, metavar="N", help="at most (default: %(default)s)")
+    parser.add_argument(
+        "--patience", type=int, default=Order.patience, metavar="N",
+        help="end after N epochs without a better R@10 on validation (default: %(default)s)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--batch-size", type=int, default=Order.batch_size, metavar="N", help="pairs (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--learning-rate", type=float, metavar="X",
+        help="default: 1e-5 for whole, 3e-5 for last:N, 1e-3 for projection and for the specialists' head",
+    )  # fmt: skip
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the split and of training (default: 0)")
+    parser.add_argument(
+        "--val-share", type=float, default=Order.validation_share, metavar="X",
+        help="of the pictures, to choose epoch and mix by (default: %(default)s)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--held-out-share", type=float, default=Order.held_out_share, metavar="X",
+        help="of the pictures, for the figures before and after (default: %(default)s)",
+    )  # fmt: skip
+    parser.add_argument("--json", action="store_true", help="print the report as one JSON object")
+
+
+def _experiment(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "Try a claim about embeddings, with its bars, baselines and seeds. Writes NAME.json and NAME.png to --out, and "
+        "docs/experiments.md anew from all results; --small writes below LOUPE_CACHE only. Some minutes to half an "
+        "hour each on 2 cores; small ones seconds."
+    )
+    parser.add_argument("name", metavar="NAME", help=f"{EXPERIMENTS}, all, or report (only docs/experiments.md anew)")
+    parser.add_argument("--seeds", type=int, default=3, metavar="N", help="seeds 0 to N-1 (default: %(default)s)")
+    parser.add_argument("--small", action="store_true", help="on little data, for a look")
+    parser.add_argument("--out", type=Path, metavar="FOLDER", help="default: docs/experiments")

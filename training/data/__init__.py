@@ -1,0 +1,1 @@
+"""The pairs that Loupe learns from: packages obtained by name, drawings rendered, phrases, a split by concept."""

@@ -1,0 +1,156 @@
+"""The pictures that a space is judged on, never trained on: where they are, their captions and which half they are in.
+
+Photographs of Debian's desktop packages and of `samples/`, captioned by hand in `photographs.tsv`; drawings of Debian's
+`pysiogame`, named by their word. Opens no picture and knows no encoder.
+"""
+
+import csv
+import hashlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import Literal
+
+from ingest.captions import FolderWords
+from ingest.files import Found, find_images
+from training.data.packages import SourceMissing, debian, version_of
+from training.errors import TrainingError
+
+PHOTOGRAPHS = Path(__file__).with_name("photographs.tsv")
+DRAWINGS = "usr/share/games/pysiogame/res/images/art4apps"
+DRAWINGS_PACKAGE = "pysiogame"
+
+Half = Literal["dev", "final"]
+
+
+class OtherPicture(TrainingError):
+    """A file of a package is not the picture that was captioned; the message has both hashes."""
+
+
+@dataclass(frozen=True)
+class Photograph:
+    """One row of `photographs.tsv`: a file of a Debian package that was looked at and described."""
+
+    package: str
+    path: str
+    sha256: str
+    captions: tuple[str, ...]
+    licence: str
+    author: str
+
+
+@dataclass(frozen=True)
+class JudgedPicture:
+    """One picture with the captions it must be found by.
+
+    Choices (a mixing weight, an epoch) may look at half "dev"; half "final" is read once, when all are made.
+    """
+
+    path: Path
+    captions: tuple[str, ...]
+    half: Half
+    source: str
+    """The Debian package, or "samples"."""
+
+
+def half_of(sha256: str) -> Half:
+    """An even first hexadecimal digit is "dev": no person decides, and a new picture moves no other one.
+
+    >>> half_of("4f"), half_of("5f")
+    ('dev', 'final')
+    """
+    return "final" if int(sha256[0], 16) % 2 else "dev"
+
+
+def described(table: Path = PHOTOGRAPHS) -> list[Photograph]:
+    with table.open(encoding="utf-8", newline="") as lines:
+        rows = list(csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE))
+    return [
+        Photograph(
+            package=row["package"],
+            path=row["path"],
+            sha256=row["sha256"],
+            captions=tuple(row["captions"].split(" | ")),
+            licence=row["licence"],
+            author=row["author"],
+        )
+        for row in rows
+    ]
+
+
+def photographs(
+    cache: Path, samples: Path, on_missing: Callable[[str], object] | None = None, table: Path = PHOTOGRAPHS
+) -> list[JudgedPicture]:
+    """The photographs of `table` and of the folder `samples`, each in its half.
+
+    A package that cannot be had is left out with its share, a file of another hash with both hashes: one sentence each
+    to `on_missing`. Without `on_missing` the first of them is raised (SourceMissing, OtherPicture): never in silence.
+    """
+    rows = described(table)
+    found: list[JudgedPicture] = []
+    for package, group in groupby(sorted(rows, key=lambda row: row.package), key=lambda row: row.package):
+        share = list(group)
+        try:
+            folder = debian(package, cache)
+        except SourceMissing as missing:
+            if on_missing is None:
+                raise
+            on_missing(f"{missing} Left out: {len(share)} of the {len(rows)} photographs described.")
+            continue
+        found += _unchanged(share, folder, on_missing)
+    return found + _of_samples(samples)
+
+
+def drawings(cache: Path) -> list[JudgedPicture]:
+    """Art4Apps' drawings, one word each ("guinea pig"), all of them in half "final"; raises SourceMissing."""
+    package = debian(DRAWINGS_PACKAGE, cache)
+    folder = package / DRAWINGS
+    pictures = [file.path for file in _images(folder)] if folder.is_dir() else []
+    if not pictures:
+        raise SourceMissing(DRAWINGS_PACKAGE, f"its version {version_of(package)} has no {DRAWINGS}")
+    return [JudgedPicture(path, (path.stem.replace("_", " "),), "final", DRAWINGS_PACKAGE) for path in pictures]
+
+
+def _unchanged(
+    rows: Iterable[Photograph], folder: Path, on_missing: Callable[[str], object] | None
+) -> list[JudgedPicture]:
+    kept: list[JudgedPicture] = []
+    for row in rows:
+        path = folder / row.path
+        here = _sha256(path) if path.is_file() else "no such file"
+        if here == row.sha256:
+            kept.append(JudgedPicture(path, row.captions, half_of(row.sha256), row.package))
+            continue
+        refusal = (
+            f"{row.path} of {row.package} {version_of(folder)} is not the picture that was described: expected sha256 "
+            f"{row.sha256}, got {here}. Use the package of Debian 12, or describe the new one in {PHOTOGRAPHS.name}."
+        )
+        if on_missing is None:
+            raise OtherPicture(refusal)
+        on_missing(f"{refusal} It is left out.")
+    return kept
+
+
+def _of_samples(samples: Path) -> list[JudgedPicture]:
+    words, found = FolderWords(samples), list[JudgedPicture]()
+    for file in _images(samples):
+        told = words.of(file)
+        if "photo" not in told.tags:
+            continue
+        if not told.caption:
+            raise TrainingError(f"{file.path} has no caption. Write one into {samples / 'metadata.csv'}.")
+        found.append(JudgedPicture(file.path, (told.caption,), half_of(_sha256(file.path)), "samples"))
+    return found
+
+
+def _images(folder: Path) -> Iterable[Found]:
+    for file in find_images(folder):
+        if not isinstance(file, Found):
+            raise TrainingError(f"{file.path} cannot be judged on: {file.message}")
+        yield file
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

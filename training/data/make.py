@@ -1,0 +1,201 @@
+"""Sources by name -> pictures, pairs.jsonl and manifest.json. The one place where the parts of this package meet.
+
+Killed anywhere and called again, only what is missing is done, and the result is the same.
+"""
+
+import hashlib
+import os
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.atomic import write_text
+from training.data.concepts import SAME_CONCEPT, IntArray, find_concepts, split_concepts
+from training.data.drawings import Drawing
+from training.data.manifest import Manifest, SourceReport, write_manifest
+from training.data.packages import SourceMissing, version_of
+from training.data.pairs import PAIRS, PicturePair, pair_lines, picture_path
+from training.data.rendered import render_missing
+from training.data.sources import EXPECTED, DictionaryAndEmojis, source
+from training.data.svg import SIDE, Unrenderable
+from training.data.words import phrases_of
+from training.errors import CannotWrite, TrainingError
+from training.features import FeatureCache
+
+Embed = Callable[[Sequence[str]], NDArray[np.float32]]
+Gloss = Callable[[str], str | None]
+SHARES = {"test": 0.12, "dev": 0.10}
+SEED = 0
+
+
+def make_data(
+    cache: Path,
+    sources: Sequence[str] | None = None,
+    progress: bool = True,
+    embed: Embed | None = None,
+    workers: int | None = None,
+) -> Manifest:
+    """Fill <cache>/training/data; `cache` is Loupe's cache folder. Sources that cannot be had are in the manifest.
+
+    `embed`: captions -> unit vectors; the specialists' sentence model when None. Raises TrainingError: an unknown
+    source, none that can be had, a disk that is full.
+    """
+    names = list(dict.fromkeys(EXPECTED if sources is None else sources))
+    if unknown := [name for name in names if name not in EXPECTED]:
+        raise TrainingError(f"There is no source {unknown[0]!r}. There are: {', '.join(EXPECTED)}.")
+    folder = cache / "training" / "data"
+    try:
+        known = DictionaryAndEmojis(cache)
+        drawings, reports = _gather(cache, names, known)
+        svgs = [drawing.svg for drawing in drawings]
+        results = render_missing(folder, svgs, workers or os.cpu_count() or 1, progress)
+        groups = _group(drawings, results, reports)
+        captions = sorted({drawing.caption for group in groups.values() for drawing in group})
+        vectors = embed(captions) if embed else _embed(folder, captions, progress)
+        concepts = find_concepts(vectors, _joined(groups, captions))
+        sides = split_concepts(concepts, captions, SHARES, SEED)
+        pairs = _pair(folder, groups, captions, concepts, sides, reports, known.wordnet.gloss_of)
+        manifest = _account(pairs, groups, concepts, sides, reports)
+        write_text(folder / PAIRS, pair_lines(pairs))
+        write_manifest(folder, manifest)
+    except OSError as error:
+        raise CannotWrite(
+            f"The pairs cannot be written to {folder}: {error.strerror or error}. Free some space or make it "
+            "writable, and start again; what was done stays."
+        ) from None
+    return manifest
+
+
+def _gather(
+    cache: Path, names: Sequence[str], known: DictionaryAndEmojis
+) -> tuple[list[Drawing], dict[str, SourceReport]]:
+    """Every drawing that can be had; what cannot is named in its report."""
+    drawings: list[Drawing] = []
+    reports: dict[str, SourceReport] = {}
+    for name in names:
+        origin = source(name, known)
+        report = reports[name] = SourceReport(origin.package)
+        try:
+            package = origin.obtain(cache)
+            shelf = origin.read(package)
+        except SourceMissing as missing:
+            report.missing = str(missing)
+            report.share = round(origin.expected / sum(EXPECTED[n] for n in names), 4)
+            continue
+        report.version, report.licence = version_of(package), shelf.licence
+        report.left_out = dict(sorted(shelf.left_out.items()))
+        report.found = len(shelf.drawings) + shelf.left_out.total()
+        drawings += shelf.drawings
+    if not drawings:
+        raise TrainingError("\n".join([*(report.missing for report in reports.values()), "No source can be had."]))
+    return drawings, reports
+
+
+def _group(
+    drawings: Iterable[Drawing], results: dict[str, str | Unrenderable], reports: dict[str, SourceReport]
+) -> dict[str, list[Drawing]]:
+    """SHA-256 of a picture -> all drawings that gave it, the first of them its owner."""
+    groups: dict[str, list[Drawing]] = {}
+    failed = {name: Counter[str]() for name in reports}
+    for drawing in drawings:
+        result = results[drawing.svg]
+        if isinstance(result, Unrenderable):
+            failed[drawing.source][str(result)] += 1
+        else:
+            groups.setdefault(result, []).append(drawing)
+            if len(groups[result]) > 1:
+                failed[drawing.source]["the same picture as another drawing"] += 1
+    for name, reasons in failed.items():
+        reports[name].left_out |= dict(sorted(reasons.items()))
+    if not groups:
+        raise TrainingError("No drawing could be rendered; the first reason: " + str(next(iter(results.values()))))
+    return groups
+
+
+def _embed(folder: Path, captions: Sequence[str], progress: bool) -> NDArray[np.float32]:
+    """Unit vectors by the specialists' sentence model, each caption once and for all."""
+    model: list[Embed] = []
+
+    def compute(positions: Sequence[int]) -> NDArray[np.float32]:
+        if not model:
+            from encoder.towers import SentenceModel
+
+            model.append(SentenceModel("cpu").encode)
+        return model[0]([captions[position] for position in positions])
+
+    hashes = [hashlib.sha256(caption.encode()).hexdigest() for caption in captions]
+    cache = FeatureCache(folder / "captions", "all-MiniLM-L6-v2")
+    rows = cache.rows(hashes, compute, progress="captions" if progress else None)
+    return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), np.float32)
+
+
+def _joined(groups: dict[str, list[Drawing]], captions: Sequence[str]) -> list[tuple[int, int]]:
+    """Captions that are one concept although their words differ: of one picture, or of one emoji."""
+    index = {caption: number for number, caption in enumerate(captions)}
+    pairs = {(group[0].caption, other.caption) for group in groups.values() for other in group[1:]}
+    named: dict[str, str] = {}
+    for drawing in (drawing for group in groups.values() for drawing in group if drawing.code):
+        pairs.add((named.setdefault(drawing.code or "", drawing.caption), drawing.caption))
+    return sorted((index[one], index[other]) for one, other in pairs if one != other)
+
+
+def _pair(
+    folder: Path,
+    groups: dict[str, list[Drawing]],
+    captions: Sequence[str],
+    concepts: IntArray,
+    sides: Sequence[str],
+    reports: dict[str, SourceReport],
+    gloss_of: Gloss,
+) -> list[PicturePair]:
+    index = {caption: number for number, caption in enumerate(captions)}
+    pairs = []
+    for sha256, group in groups.items():
+        first, number = group[0], index[group[0].caption]
+        further = [drawing.caption for drawing in group[1:]]
+        keywords = [keyword for drawing in group for keyword in drawing.keywords]
+        pair = PicturePair(
+            sha256=sha256,
+            source=first.source,
+            name=first.name,
+            concept=int(concepts[number]),
+            code=next((drawing.code for drawing in group if drawing.code), None),
+            split=sides[number],  # type: ignore[arg-type]
+            phrases=tuple(phrases_of(first.caption, further, keywords, gloss_of)),
+            licence=reports[first.source].licence,
+            path=picture_path(folder, sha256),
+        )
+        pairs.append(pair)
+    return pairs
+
+
+def _account(
+    pairs: Sequence[PicturePair],
+    groups: dict[str, list[Drawing]],
+    concepts: IntArray,
+    sides: Sequence[str],
+    reports: dict[str, SourceReport],
+) -> Manifest:
+    taken = Counter(pair.source for pair in pairs)
+    for name, report in reports.items():
+        report.pictures = taken[name]
+        report.share = report.share if report.missing else round(taken[name] / len(pairs), 4)
+    sizes = np.bincount(concepts)
+    return Manifest(
+        side=SIDE,
+        seed=SEED,
+        same_concept=SAME_CONCEPT,
+        pictures=len(pairs),
+        captions=len(sides),
+        concepts=len(sizes),
+        largest_concepts=sorted(map(int, sizes), reverse=True)[:5],
+        split_pictures=dict(sorted(Counter(pair.split for pair in pairs).items())),
+        split_captions=dict(sorted(Counter(sides).items())),
+        phrases_per_picture=round(float(np.mean([len(pair.phrases) for pair in pairs])), 2),
+        duplicates=sum(len(group) - 1 for group in groups.values()),
+        duplicates_joining_captions=sum(len({d.caption for d in group}) > 1 for group in groups.values()),
+        sources=reports,
+    )

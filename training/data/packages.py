@@ -1,0 +1,159 @@
+"""A package's name -> a folder with its files, from Debian or npm. Knows no format inside; runs nothing of a package.
+
+`cache` is the cache folder of Loupe. A folder appears whole or not at all (unpacked beside it, then renamed), so a killed run is simply called again.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import tarfile
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from training.errors import TrainingError
+
+NPM_VERSIONS = {
+    "@iconify-json/noto": "1.2.9",
+    "@iconify-json/twemoji": "1.2.5",
+    "@iconify-json/openmoji": "1.2.29",
+    "@iconify-json/fluent-emoji": "1.2.7",
+    "@iconify-json/fluent-emoji-flat": "1.2.6",
+    "@iconify-json/fxemoji": "1.2.2",
+    "@iconify-json/emojione": "1.2.3",
+    "@iconify-json/flat-color-icons": "1.2.3",
+    "@iconify-json/streamline-emojis": "1.2.4",
+    "@iconify-json/streamline-color": "1.2.2",
+    "@iconify-json/streamline-ultimate-color": "1.2.2",
+    "@iconify-json/streamline-stickies-color": "1.2.2",
+    "@iconify-json/streamline-plump-color": "1.2.2",
+    "@iconify-json/streamline-kameleon-color": "1.2.2",
+    "@iconify-json/streamline-cyber-color": "1.2.2",
+    "@iconify-json/streamline-flex-color": "1.2.2",
+    "@iconify-json/streamline-sharp-color": "1.2.2",
+    "@iconify-json/streamline-freehand-color": "1.2.2",
+    "emojibase-data": "17.0.0",
+}
+"""What the recipe was measured with. Debian's packages come in the version of the machine's release."""
+TIMEOUT_S = 900
+STALE_S = 3600
+"""Leftovers of killed runs are removed after this time; a younger one may belong to a run beside this one."""
+
+
+class SourceMissing(TrainingError):
+    """A package cannot be had on this machine; the message says why and what to do."""
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(f"The package {name} cannot be had: {reason}")
+        self.name, self.reason = name, reason
+
+
+def debian(name: str, cache: Path) -> Path:
+    """The files of a Debian package, unpacked and not installed; what lies in the cache is not asked for again."""
+    shelf = cache / "training" / "packages" / "debian"
+    if here := sorted(shelf.glob(f"{name}@*")):
+        return here[-1]
+    for tool in ("apt-get", "dpkg-deb"):
+        if shutil.which(tool) is None:
+            raise SourceMissing(name, f"there is no {tool} here; it comes with Debian and Ubuntu")
+
+    def obtain(folder: Path) -> tuple[str, Path]:
+        _run(name, ["apt-get", "-o", "DPkg::Lock::Timeout=60", "download", name], folder, _apt_remedy)
+        archives = list(folder.glob("*.deb"))
+        if len(archives) != 1:
+            raise SourceMissing(name, f"apt-get left {len(archives)} archives where one was expected")
+        version = _run(name, ["dpkg-deb", "-f", archives[0].name, "Version"], folder).strip()
+        _run(name, ["dpkg-deb", "-x", archives[0].name, "unpacked"], folder)
+        return version, folder / "unpacked"
+
+    return _shelve(shelf, name, obtain)
+
+
+def npm(name: str, cache: Path) -> Path:
+    """The files of an npm package in the version of `NPM_VERSIONS` (the newest where it names none); nothing of it is
+    run."""
+    shelf = cache / "training" / "packages" / "npm"
+    wanted = NPM_VERSIONS.get(name)
+    if here := sorted(shelf.glob(f"{_flat(name)}@{wanted or '*'}")):
+        return here[-1]
+    if shutil.which("npm") is None:
+        raise SourceMissing(name, "there is no npm here; install it (Debian: apt-get install npm)")
+
+    def obtain(folder: Path) -> tuple[str, Path]:
+        spec = f"{name}@{wanted}" if wanted else name
+        _run(name, ["npm", "pack", "--ignore-scripts", spec], folder, _npm_remedy)
+        archives = list(folder.glob("*.tgz"))
+        if len(archives) != 1:
+            raise SourceMissing(name, f"npm left {len(archives)} archives where one was expected")
+        try:
+            with tarfile.open(archives[0]) as archive:
+                archive.extractall(folder / "unpacked", filter="data")
+        except (tarfile.TarError, EOFError) as error:
+            raise SourceMissing(name, f"its archive cannot be unpacked ({error}); try again") from None
+        version = wanted or archives[0].stem.rpartition("-")[2]
+        return version, folder / "unpacked" / "package"
+
+    return _shelve(shelf, name, obtain)
+
+
+def version_of(folder: Path) -> str:
+    """The version of a folder that `debian` or `npm` returned."""
+    return folder.name.rpartition("@")[2].replace("%3a", ":")
+
+
+def _shelve(shelf: Path, name: str, obtain: Callable[[Path], tuple[str, Path]]) -> Path:
+    try:
+        shelf.mkdir(parents=True, exist_ok=True)
+        for leftover in shelf.glob(".partial-*"):
+            if time.time() - leftover.stat().st_mtime > STALE_S:
+                shutil.rmtree(leftover, ignore_errors=True)
+        with tempfile.TemporaryDirectory(prefix=".partial-", dir=shelf, ignore_cleanup_errors=True) as temporary:
+            version, unpacked = obtain(Path(temporary))
+            target = shelf / f"{_flat(name)}@{version.replace(':', '%3a')}"
+            try:
+                os.replace(unpacked, target)
+            except OSError:
+                if not target.is_dir():  # else a run beside this one was faster
+                    raise
+            return target
+    except OSError as error:
+        raise SourceMissing(
+            name, f"it cannot be written to {shelf} ({error.strerror or error}); free space there or check permissions"
+        ) from None
+
+
+def _flat(name: str) -> str:
+    return name.lstrip("@").replace("/", "+")
+
+
+def _run(
+    name: str,
+    command: Sequence[str],
+    folder: Path,
+    remedy: Callable[[str], str] = lambda said: said or "no reason given",
+) -> str:
+    """What the command printed; raises SourceMissing with its last words."""
+    try:
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=TIMEOUT_S)
+    except subprocess.TimeoutExpired:
+        raise SourceMissing(name, f"{command[0]} gave no answer in {TIMEOUT_S} s; try again") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise SourceMissing(name, f"{command[0]} could not be run ({error})") from None
+    if done.returncode:
+        raise SourceMissing(name, f"{command[0]}: {remedy(done.stderr.strip() or done.stdout.strip())}")
+    return done.stdout
+
+
+def _apt_remedy(said: str) -> str:
+    lines = [line.removeprefix("E: ") for line in said.splitlines() if line.startswith("E: ")] or said.splitlines()[-1:]
+    advice = "; its lists may be old or empty: run `apt-get update` as root, then try again"
+    return " ".join(lines[:2]) + (advice if re.search(r"Unable to locate|No candidate|candidate|404", said) else "")
+
+
+def _npm_remedy(said: str) -> str:
+    lines = [
+        re.sub(r"^npm (error|ERR!)\s*", "", line) for line in said.splitlines() if re.match(r"npm (error|ERR!)", line)
+    ]
+    return " ".join(lines[:2]) or "no reason given"

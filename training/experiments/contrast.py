@@ -1,0 +1,161 @@
+"""One way to train an embedding of labelled pictures, for each seed: trained or taken up again, judged, drawn.
+
+Knows no loss; the experiments bring it.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from training import checkpoints
+from training.experiments.curves import draw_curves
+from training.experiments.drawing import lay_out, write_html, write_png
+from training.experiments.fashion import (
+    JUDGED,
+    Epoch,
+    LabelledPictures,
+    SmallNet,
+    baselines,
+    embed,
+    judge_net,
+    read_digits,
+    read_fashion,
+    row,
+    sample,
+)
+from training.experiments.intervals import OVER_SEEDS
+from training.experiments.result import Bar, Findings, Row
+from training.loop import Plan, train
+from training.plan import Metrics
+
+Batch = TypeVar("Batch")
+WATCHED = (10_000, 2_000)
+"""Training and test pictures that each epoch is judged on, the latter also drawn. Nothing is chosen by them."""
+SMALL_WATCHED = (1_000, 200)
+
+
+@dataclass(frozen=True)
+class Recipe(Generic[Batch]):
+    name: str
+    method: str
+    """In words, for the table."""
+    plan: Plan
+    size: int
+    """Embeddings a batch."""
+    batches: Callable[[LabelledPictures, int, int, int], Epoch[Batch]]
+    """Pictures, size, seed and epoch -> the epoch's batches."""
+    loss: Callable[[nn.Module, Batch], Tensor]
+    small_epochs: int = 3
+    model: Callable[[], nn.Module] = SmallNet
+    tower: Callable[[nn.Module], nn.Module] = lambda model: model
+    """What is kept of the model after training: pictures -> (n, 64)."""
+
+    def shrunk(self) -> "Recipe[Batch]":
+        return replace(self, plan=replace(self.plan, epochs=self.small_epochs), size=100)
+
+
+@dataclass(frozen=True)
+class Trained:
+    start: dict[str, float]
+    end: dict[str, float]
+    epochs: Sequence[Metrics]
+    """From 0, with kNN20 and MAP@R on the watched sample."""
+
+
+def folder_of(name: str, cache: Path, small: bool) -> Path:
+    """Where an experiment's runs are: seed-0, seed-1, …, and its space.npz and space.html."""
+    return cache / "training" / "runs" / (f"{name}-small" if small else name)
+
+
+def read_pictures(small: bool, cache: Path) -> LabelledPictures:
+    return read_digits() if small else read_fashion(cache)
+
+
+def seeded(recipe: Recipe[Batch], seed: int) -> nn.Module:
+    """The untrained model."""
+    torch.manual_seed(seed)
+    return recipe.model().eval()
+
+
+def train_seed(
+    recipe: Recipe[Batch], pictures: LabelledPictures, seed: int, folder: Path, watched: LabelledPictures
+) -> Trained:
+    """One run in `folder`, or what is left of it; the start and the last epoch are judged on all pictures."""
+    model = seeded(recipe, seed)
+    start = judge_net(recipe.tower(model), pictures)
+    history = train(
+        model,
+        lambda epoch: recipe.batches(pictures, recipe.size, seed, epoch),
+        recipe.loss,
+        replace(recipe.plan, seed=seed),
+        folder,
+        validate=lambda current: judge_net(recipe.tower(current), watched),
+    )
+    return Trained(start, judge_net(recipe.tower(model), pictures), [history.start, *history.epochs])
+
+
+def run_recipe(
+    recipe: Recipe[Any],
+    bars: Mapping[str, float],
+    seeds: Sequence[int],
+    small: bool,
+    cache: Path,
+    out: Path,
+    notes: Sequence[str] = (),
+    beside: Sequence[Recipe[Any]] = (),
+) -> Findings:
+    """Every seed, beside random vectors, raw pixels, the untrained net and the recipes `beside`, which it must beat.
+
+    Writes `<out>/<name>.png`, `<out>/<name>-space.png`, and the space over the epochs of the first seed (`drawing`).
+    """
+    pictures = read_digits() if small else read_fashion(cache)
+    watched = sample(pictures, *(SMALL_WATCHED if small else WATCHED))
+
+    def train_all(recipe: Recipe[Any]) -> list[Trained]:
+        folder = folder_of(recipe.name, cache, small)
+        recipe = recipe.shrunk() if small else recipe
+        return [train_seed(recipe, pictures, seed, folder / f"seed-{seed}", watched) for seed in seeds]
+
+    others = [row(other.method, [run.end for run in train_all(other)]) for other in beside]
+    runs = train_all(recipe)
+    untrained = row("the net, untrained", [run.start for run in runs])
+    trained = row(recipe.method, [run.end for run in runs])
+    rows = [*baselines(pictures, seeds), untrained, *others, trained]
+    whole, part = (f"{len(side.test):,} test pictures" for side in (pictures, watched))
+    draw_curves([run.epochs for run in runs], rows, bars, f"{recipe.name}: {whole}", part, out / f"{recipe.name}.png")
+    draw_epochs(recipe, folder_of(recipe.name, cache, small), seeds[0], watched, out / f"{recipe.name}-space.png")
+    return Findings(hold_up(trained, bars, others), rows, pictures.sizes, OVER_SEEDS, [JUDGED, *notes])
+
+
+def hold_up(trained: Row, bars: Mapping[str, float], others: Sequence[Row]) -> list[Bar]:
+    """The means over the seeds against the bars, and how far they are above the others'."""
+    means = {name: trained.metrics[name].mean for name in bars}
+    above = [(name, other.method, means[name] - other.metrics[name].mean) for other in others for name in bars]
+    return [
+        *(Bar(name, means[name], bar) for name, bar in bars.items()),
+        *(Bar(f"{name} above {method}", difference, 0.0) for name, method, difference in above),
+    ]
+
+
+def draw_epochs(recipe: Recipe[Any], folder: Path, seed: int, watched: LabelledPictures, png: Path) -> None:
+    """The space of one seed's run over its epochs: `space.npz` and `space.html` in `folder`, and a PNG."""
+    run = folder / f"seed-{seed}"
+    epochs = checkpoints.epochs(run)
+    embeddings = np.stack([embed(load_tower(recipe, run, epoch), watched.test) for epoch in epochs])
+    space = lay_out(embeddings, watched.test_labels, epochs, watched.names)
+    title = f"{recipe.name}, seed {seed}: {len(watched.test):,} test pictures"
+    space.save(folder / "space.npz")
+    write_html(space, title, folder / "space.html")
+    write_png(space, title, png)
+
+
+def load_tower(recipe: Recipe[Any], run: Path, epoch: int) -> nn.Module:
+    """The embedding net as it was after an epoch, in evaluation mode."""
+    model = recipe.model().eval()
+    checkpoints.restore(model, checkpoints.load(run, epoch))
+    return recipe.tower(model)

@@ -1,0 +1,187 @@
+"""The space of a run over its epochs: the same pictures embedded by each checkpoint, laid out so that epochs can be
+compared, as arrays, a PNG and a page with a slider. Knows no experiment.
+
+3-D: PCA fitted once, on the last epoch; the earlier ones are seen along the same axes. 2-D: UMAP of each epoch, begun
+at the epoch before and then turned onto it (orthogonal Procrustes), so that points keep their places as far as their
+neighbourhoods allow.
+"""
+
+import io
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+from PIL import Image
+from scipy.linalg import orthogonal_procrustes
+
+from evaluation.layout import NEIGHBOURS, SEED, pca, trust
+from training.atomic import write_text, write_whole
+
+Floats = NDArray[np.float32]
+COLOURS = (
+    "#4477aa", "#cc3311", "#228833", "#ccbb44", "#66ccee", "#aa3377", "#888888", "#ff9933", "#111111", "#35c98f",
+)  # fmt: skip
+STEPS = 200
+"""Of UMAP's optimisation, at each epoch."""
+SHOWN = 6
+"""Epochs in the PNG."""
+
+
+@dataclass(frozen=True)
+class Space:
+    """n pictures over the epochs of a run."""
+
+    pca: Floats  # (epochs, n, 3)
+    umap: Floats  # (epochs, n, 2)
+    labels: NDArray[np.int64]  # (n,)
+    epochs: NDArray[np.int64]  # (epochs,)
+    names: tuple[str, ...]
+    explained: Floats  # (epochs,): the share of an epoch's variance that the three axes hold
+    trust: Floats  # (epochs, 2): trustworthiness of the 3-D and of the 2-D picture
+
+    def save(self, path: Path) -> None:
+        """An npz without pickle: the fields by name, `names` as an array of unicode."""
+
+        def write(part: Path) -> None:
+            with part.open("wb") as file:  # savez adds a suffix to a path
+                np.savez_compressed(file, **{**vars(self), "names": np.array(self.names)})
+
+        write_whole(path, write)
+
+    @classmethod
+    def load(cls, path: Path) -> "Space":
+        with np.load(path, allow_pickle=False) as arrays:
+            fields = {name: arrays[name] for name in arrays.files}
+        return cls(**{**fields, "names": tuple(fields["names"].tolist())})
+
+
+def lay_out(embeddings: Floats, labels: NDArray[np.int64], epochs: Sequence[int], names: Sequence[str]) -> Space:
+    """(epochs, n, dim) -> the space in 3 and in 2 dimensions."""
+    axes = pca(embeddings[-1], 3)[1]
+    solid = np.stack([axes.place(rows) for rows in embeddings])
+    variance = embeddings.var(axis=1).sum(axis=1)
+    explained = solid.var(axis=1).sum(axis=1) / np.maximum(variance, np.finfo(np.float32).tiny)
+    flat = follow(embeddings)
+    pictures = zip(embeddings, solid, flat, strict=True)
+    trusted = np.array(
+        [[trust(rows, first) or 0, trust(rows, second) or 0] for rows, first, second in pictures], np.float32
+    )
+    numbers = np.asarray(epochs, np.int64)
+    return Space(solid, flat, labels, numbers, tuple(names), explained.astype(np.float32), trusted)
+
+
+def follow(embeddings: Floats) -> Floats:
+    """(epochs, n, dim) -> (epochs, n, 2): UMAP by cosine, each epoch begun at the one before and turned onto it, its
+    middle at 0 and its mean square radius 1: UMAP's own scale means nothing, and grows when it goes on from a layout.
+
+    Measured against umap.AlignedUMAP on 2,000 pictures: see `docs/experiments.md`.
+    """
+    from umap import UMAP  # takes seconds
+
+    layouts: list[Floats] = []
+    start: Floats | str = "pca"
+    for rows in embeddings:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # numba's and scikit-learn's, about umap's own code
+            near = min(NEIGHBOURS, len(rows) - 1)
+            model = UMAP(near, 2, metric="cosine", init=start, n_epochs=STEPS, random_state=SEED, n_jobs=1)
+            points = np.asarray(model.fit_transform(rows), np.float32)
+        points -= points.mean(axis=0)
+        points /= np.sqrt((points**2).sum(axis=1).mean())
+        layouts.append(turned_onto(points, layouts[-1]) if layouts else points)
+        start = layouts[-1]
+    return np.stack(layouts)
+
+
+def turned_onto(points: Floats, target: Floats) -> Floats:
+    """`points` rotated or mirrored, never stretched, to lie as near to `target` as they can; both are centred."""
+    turn, _ = orthogonal_procrustes(points, target)
+    turned: Floats = (points @ turn).astype(np.float32)
+    return turned
+
+
+def write_png(space: Space, title: str, path: Path) -> None:
+    """Six epochs side by side: PCA's first two axes above, UMAP below."""
+    chosen = np.unique(np.linspace(0, len(space.epochs) - 1, SHOWN).round().astype(int))
+    figure = Figure(figsize=(2.2 * len(chosen), 5.1), dpi=100, layout="constrained")
+    for column, place in enumerate(chosen):
+        for line, layout in enumerate((space.pca, space.umap)):
+            axes = figure.add_subplot(2, len(chosen), line * len(chosen) + column + 1)
+            spread = np.abs(layout).max(axis=(0, 1)) * 1.03
+            for label, name in enumerate(space.names):
+                points = layout[place][space.labels == label]
+                axes.scatter(points[:, 0], points[:, 1], s=1.5, linewidths=0, color=COLOURS[label], label=name)
+            axes.set(xlim=(-spread[0], spread[0]), ylim=(-spread[1], spread[1]), xticks=[], yticks=[])
+            axes.set_title(_caption(space, place, line), fontsize=7.5)
+    handles, names = figure.axes[0].get_legend_handles_labels()
+    figure.legend(handles, names, loc="outside lower center", ncols=10, fontsize=7.5, markerscale=6, frameon=False)
+    figure.suptitle(title, fontsize=9)
+    save_small(figure, path)
+
+
+def save_small(figure: Figure, path: Path) -> None:
+    """A PNG of 128 colours: half of the bytes."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png")
+    picture = Image.open(buffer).convert("RGB").quantize(128, dither=Image.Dither.NONE)
+    write_whole(path, lambda part: picture.save(part, format="PNG", optimize=True))
+
+
+def write_html(space: Space, title: str, path: Path) -> None:
+    """One file for any browser, plotly.js included: both pictures, a slider for the epoch."""
+    import plotly.graph_objects as go
+    from plotly.subplots import make_subplots
+
+    def traces(place: int) -> list[go.Scatter3d | go.Scatter]:
+        drawn: list[go.Scatter3d | go.Scatter] = []
+        for label, name in enumerate(space.names):
+            mine = space.labels == label
+            solid, flat = space.pca[place][mine].round(3), space.umap[place][mine].round(2)
+            look = {"mode": "markers", "name": name, "legendgroup": name}
+            dot = {"color": COLOURS[label], "opacity": 0.8}
+            x, y, z = solid.T.astype(np.float64)
+            drawn.append(go.Scatter3d(x=x, y=y, z=z, marker={**dot, "size": 2}, **look))
+            x, y = flat.T.astype(np.float64)
+            drawn.append(go.Scattergl(x=x, y=y, marker={**dot, "size": 4}, showlegend=False, **look))
+        return drawn
+
+    figure = make_subplots(1, 2, specs=[[{"type": "scene"}, {"type": "xy"}]], subplot_titles=("PCA", "UMAP"))
+    last = len(space.epochs) - 1
+    for number, trace in enumerate(traces(last)):
+        figure.add_trace(trace, 1, 1 + number % 2)
+    figure.frames = [
+        go.Frame(data=traces(place), name=str(epoch), layout={"title": {"text": f"{title}: {_caption(space, place)}"}})
+        for place, epoch in enumerate(space.epochs)
+    ]
+    steps = [
+        {
+            "label": str(epoch),
+            "method": "animate",
+            "args": [[str(epoch)], {"mode": "immediate", "frame": {"duration": 0}}],
+        }
+        for epoch in space.epochs
+    ]
+    reach = float(np.abs(space.pca).max())
+    wide = float(np.abs(space.umap).max()) * 1.03
+    axis = {"range": [-reach, reach]}
+    figure.update_layout(
+        title=f"{title}: {_caption(space, last)}",
+        scene={"xaxis": axis, "yaxis": axis, "zaxis": axis, "aspectmode": "cube"},
+        xaxis={"range": [-wide, wide], "showticklabels": False},
+        yaxis={"range": [-wide, wide], "showticklabels": False, "scaleanchor": "x"},
+        sliders=[{"active": last, "currentvalue": {"prefix": "epoch "}, "steps": steps}],
+        legend={"itemsizing": "constant"},
+    )
+    write_text(path, figure.to_html(include_plotlyjs=True, full_html=True))
+
+
+def _caption(space: Space, place: int, line: int | None = None) -> str:
+    solid = f"PCA 3-D {space.explained[place]:.0%} of variance, trust {space.trust[place, 0]:.2f}"
+    flat = f"UMAP trust {space.trust[place, 1]:.2f}"
+    if line is None:
+        return f"epoch {space.epochs[place]}, {solid}, {flat}"
+    return f"epoch {space.epochs[place]}\n{solid}" if line == 0 else flat

@@ -1,0 +1,190 @@
+"""Fashion-MNIST and what its experiments share: the pictures, the net, how a space is judged, the baselines.
+
+Knows no loss and no experiment.
+"""
+
+import gzip
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Generic, TypeVar
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from sklearn.datasets import load_digits
+from torch import Tensor, nn
+
+from evaluation.space import knn_accuracy, map_at_r
+from training.data.packages import debian
+from training.experiments.intervals import over_seeds
+from training.experiments.result import Row
+
+Array = NDArray[np.float32]
+Labels = NDArray[np.int64]
+Batch = TypeVar("Batch")
+
+PACKAGE = "dataset-fashion-mnist"
+NAMES = ("T-shirt", "trousers", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot")
+DIMS = 64
+NEIGHBOURS = 20
+MEAN, DEVIATION = 0.286, 0.353
+"""Of all pixels of the training pictures, 0…1."""
+JUDGED = (
+    "kNN20: the share of the test pictures whose 20 nearest training pictures mostly bear their label, one vote each. "
+    "MAP@R: each test picture asks the other test pictures for those of its label. Both by cosine, over all pictures."
+)
+
+
+@dataclass(frozen=True)
+class LabelledPictures:
+    """Grey pictures, uint8 (n, 1, 28, 28), with labels 0…9 (n,)."""
+
+    train: Tensor
+    train_labels: Labels
+    test: Tensor
+    test_labels: Labels
+    names: tuple[str, ...]
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        return {"training pictures": len(self.train), "test pictures": len(self.test), "classes": len(self.names)}
+
+
+def read_fashion(cache: Path) -> LabelledPictures:
+    """60,000 and 10,000 pictures of clothes, as many of each of ten kinds. Raises SourceMissing."""
+    folder = debian(PACKAGE, cache) / "usr" / "share" / "datasets" / "fashion-mnist"
+    sides = []
+    for side in ("train", "t10k"):
+        pictures = _numbers(folder / f"{side}-images-idx3-ubyte.gz", 16).reshape(-1, 1, 28, 28)
+        labels = _numbers(folder / f"{side}-labels-idx1-ubyte.gz", 8)
+        sides.append((torch.from_numpy(pictures), labels.astype(np.int64)))
+    return LabelledPictures(*sides[0], *sides[1], NAMES)
+
+
+def read_digits() -> LabelledPictures:
+    """What small runs take, since it is on every machine: scikit-learn's handwritten digits, 1,297 and 500, enlarged
+    from 8×8."""
+    pictures, labels = load_digits(return_X_y=True)
+    small = torch.from_numpy(pictures.reshape(-1, 1, 8, 8)).float() * (255 / 16)
+    large = F.interpolate(small, size=(28, 28), mode="bilinear").round().byte()
+    mixed = np.random.default_rng(0).permutation(len(labels))
+    test, train = mixed[:500], mixed[500:]
+    names = tuple(str(digit) for digit in range(10))
+    return LabelledPictures(
+        large[train], labels[train].astype(np.int64), large[test], labels[test].astype(np.int64), names
+    )
+
+
+def sample(pictures: LabelledPictures, train: int, test: int, seed: int = 0) -> LabelledPictures:
+    """At most so many of each side, drawn once, in random order."""
+    rng = np.random.default_rng(seed)
+    first, second = rng.permutation(len(pictures.train))[:train], rng.permutation(len(pictures.test))[:test]
+    return LabelledPictures(
+        pictures.train[torch.from_numpy(first)],
+        pictures.train_labels[first],
+        pictures.test[torch.from_numpy(second)],
+        pictures.test_labels[second],
+        pictures.names,
+    )
+
+
+class SmallNet(nn.Module):
+    """(n, 1, 28, 28), 0…1 -> (n, 64), of any length.
+
+    2×2 pixels become channels, and strides take the place of pooling: about 10 s of one thread for 60,000 pictures,
+    forth and back.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.PixelUnshuffle(2),
+            *_convolution(4, 32, stride=2),  # (n, 32, 7, 7)
+            *_convolution(32, 64, stride=1),
+            *_convolution(64, 128, stride=2),  # (n, 128, 4, 4)
+            nn.Flatten(),
+            nn.Dropout(0.3),
+            nn.Linear(128 * 4 * 4, 256, bias=False),
+            nn.BatchNorm1d(256),
+            nn.ReLU(inplace=True),
+            nn.Linear(256, DIMS),
+        )
+        self.layers.to(memory_format=torch.channels_last)
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        level = (pictures - MEAN) / DEVIATION
+        embeddings: Tensor = self.layers(level.contiguous(memory_format=torch.channels_last))
+        return embeddings
+
+
+def shares(pictures: Tensor) -> Tensor:
+    """uint8 -> float, 0…1."""
+    return pictures.float() / 255
+
+
+@torch.no_grad()
+def embed(net: nn.Module, pictures: Tensor, chunk: int = 1000) -> Array:
+    """uint8 pictures -> unit rows (n, 64). The net must be in evaluation mode."""
+    device = next(net.parameters()).device
+    starts = range(0, len(pictures), chunk)
+    rows = torch.cat([net(shares(pictures[start : start + chunk].to(device))).cpu() for start in starts])
+    units: Array = F.normalize(rows, dim=1).numpy()
+    return units
+
+
+def judge(train: Array, test: Array, pictures: LabelledPictures) -> dict[str, float]:
+    """Unit rows of the training and the test pictures -> kNN20 and MAP@R, as JUDGED says."""
+    return {
+        "kNN20": knn_accuracy(train, pictures.train_labels, test, pictures.test_labels, NEIGHBOURS),
+        "MAP@R": map_at_r(test, pictures.test_labels),
+    }
+
+
+def judge_net(net: nn.Module, pictures: LabelledPictures) -> dict[str, float]:
+    return judge(embed(net, pictures.train), embed(net, pictures.test), pictures)
+
+
+def baselines(pictures: LabelledPictures, seeds: Sequence[int]) -> list[Row]:
+    """Random vectors, one draw a seed, and the raw pixels. The untrained net is each run's epoch 0."""
+    random = []
+    for seed in seeds:
+        rng = np.random.default_rng(seed)
+        train, test = (rng.normal(size=(len(side), DIMS)) for side in (pictures.train, pictures.test))
+        random.append(judge(_unit(train), _unit(test), pictures))
+    train, test = (side.flatten(1).numpy() for side in (pictures.train, pictures.test))
+    return [row("random vectors", random), row("raw pixels", [judge(_unit(train), _unit(test), pictures)])]
+
+
+def row(method: str, by_seed: Sequence[dict[str, float]]) -> Row:
+    return Row(method, {name: over_seeds([figures[name] for figures in by_seed]) for name in by_seed[0]})
+
+
+@dataclass(frozen=True)
+class Epoch(Generic[Batch]):
+    """One epoch's batches, each made of positions when it is its turn."""
+
+    positions: Sequence[Labels]
+    make: Callable[[Labels], Batch]
+
+    def __len__(self) -> int:
+        return len(self.positions)
+
+    def __iter__(self) -> Iterator[Batch]:
+        return map(self.make, self.positions)
+
+
+def _convolution(channels: int, out: int, stride: int) -> list[nn.Module]:
+    return [nn.Conv2d(channels, out, 3, stride, 1, bias=False), nn.BatchNorm2d(out), nn.ReLU(inplace=True)]
+
+
+def _numbers(path: Path, header: int) -> NDArray[np.uint8]:
+    """An IDX file of bytes, without its header."""
+    return np.frombuffer(bytearray(gzip.decompress(path.read_bytes())), np.uint8, offset=header)
+
+
+def _unit(rows: NDArray[np.generic]) -> Array:
+    wide: Array = rows.astype(np.float32)
+    wide /= np.linalg.norm(wide, axis=1, keepdims=True)
+    return wide

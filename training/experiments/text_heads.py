@@ -1,0 +1,131 @@
+"""Heads on frozen text vectors, trained with few labels, and how good the space behind them is.
+
+Knows no experiment and no text.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from encoder.protocol import Embeddings, unit
+from evaluation.space import map_at_r
+from training.experiments.labelled_texts import Part
+from training.heads import Linear, SkipConnection
+from training.loop import Plan, train
+from training.losses import sup_con
+from training.plan import History
+
+NEAREST = 1000
+MAP_SAMPLE = 3000
+CELLS = 4_000_000
+EPOCHS, STEPS_AN_EPOCH, BATCH = 4, 25, 128
+TEMPERATURE = 0.3
+DROPOUT = 0.3
+JUDGED = (
+    f"top_1k: how many of a test text's {NEAREST:,} nearest test texts are of its class; P@1: whether the nearest is; "
+    f"MAP@R: over a sample of {MAP_SAMPLE:,} test texts. top_1k alone would reward a space in which each class is a "
+    "point; P@1 and MAP@R stand beside it."
+)
+
+
+@dataclass(frozen=True)
+class HeadRecipe:
+    method: str
+    make: Callable[[int], nn.Module]
+    """Dimensions -> the head."""
+    learning_rate: float
+
+
+SKIP = HeadRecipe("skip-connection head", SkipConnection, 1e-2)
+LINEAR = HeadRecipe("plain linear head", lambda dim: Linear(dim, dim), 1e-3)
+"""Each with the learning rate that was best for it on training glosses held out for the choice."""
+
+
+@dataclass(frozen=True)
+class Judged:
+    """Of one space: a value for each test text, and the figures that only the whole has."""
+
+    top: NDArray[np.float64]  # (n,)
+    first: NDArray[np.float64]  # (n,)
+    map_at_r: float
+
+
+class OnFrozen(nn.Module):
+    """Some of the features are dropped while training: a few labels must not lean on a few of them."""
+
+    def __init__(self, head: nn.Module) -> None:
+        super().__init__()
+        self.drop, self.head = nn.Dropout(DROPOUT), head
+
+    def forward(self, rows: Tensor) -> Tensor:
+        embedded: Tensor = F.normalize(self.head(self.drop(rows)), dim=1)
+        return embedded
+
+
+@dataclass(frozen=True)
+class Draws:
+    """An epoch's batches: each a draw of at most BATCH of the labelled examples, the group (class) beside each."""
+
+    labelled: Part
+    seed: tuple[int, int]
+
+    def __len__(self) -> int:
+        return STEPS_AN_EPOCH
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        rng = np.random.default_rng(self.seed)
+        for _ in range(STEPS_AN_EPOCH):
+            drawn = self.labelled[rng.permutation(len(self.labelled))[:BATCH]]
+            yield torch.from_numpy(drawn.rows), torch.from_numpy(drawn.labels)
+
+
+def train_head(recipe: HeadRecipe, labelled: Part, seed: int, folder: Path) -> tuple[nn.Module, History]:
+    """Similarity groups (SupCon) on the labelled examples; goes on with what `folder` holds."""
+    torch.manual_seed(seed)
+    model = OnFrozen(recipe.make(labelled.rows.shape[1]))
+    plan = replace(Plan(EPOCHS, recipe.learning_rate), seed=seed)
+
+    def loss(model: nn.Module, batch: tuple[Tensor, Tensor]) -> Tensor:
+        return sup_con(model(batch[0]), batch[1], TEMPERATURE)
+
+    return model, train(model, lambda epoch: Draws(labelled, (seed, epoch)), loss, plan, folder)
+
+
+@torch.no_grad()
+def transform(model: nn.Module, part: Part) -> Part:
+    """The part behind the head, as unit rows."""
+    return Part(unit(model.eval()(torch.from_numpy(part.rows)).numpy()), part.labels)
+
+
+def judge_space(part: Part, nearest: int = NEAREST, seed: int = 0) -> Judged:
+    """Every text asks all the others. `nearest` is cut to what there is."""
+    count = len(part)
+    nearest = min(nearest, count - 1)
+    top, first = np.empty(count), np.empty(count)
+    for start in range(0, count, step := max(1, CELLS // count)):
+        asking = np.arange(start, min(start + step, count))
+        similarities = part.rows[asking] @ part.rows.T
+        similarities[np.arange(len(asking)), asking] = -np.inf
+        found = np.argpartition(-similarities, nearest - 1, axis=1)[:, :nearest]
+        top[asking] = (part.labels[found] == part.labels[asking][:, None]).sum(axis=1)
+        first[asking] = part.labels[similarities.argmax(axis=1)] == part.labels[asking]
+    sample = np.random.default_rng(seed).permutation(count)[:MAP_SAMPLE]
+    return Judged(top, first, map_at_r(part.rows[sample], part.labels[sample]))
+
+
+def chance(labels: NDArray[np.int64], nearest: int = NEAREST) -> tuple[float, float]:
+    """top_1k and P@1 of a random order: the share of a text's class among the others."""
+    count = len(labels)
+    share = float(((np.bincount(labels)[labels] - 1) / (count - 1)).mean())
+    return min(nearest, count - 1) * share, share
+
+
+def most_frequent(labels: NDArray[np.int64]) -> float:
+    """P@1 of always answering with the largest class."""
+    return float(np.bincount(labels).max() / len(labels))

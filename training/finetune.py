@@ -1,0 +1,228 @@
+"""An encoder and a captioned folder -> an encoder that knows the folder better, and what that cost elsewhere.
+
+The steps, in order; how a model learns is `finetune_dual`'s and `finetune_head`'s. Knows no settings and no terminal.
+"""
+
+import gc
+import logging
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from encoder.clip import ClipEncoder, _find_model
+from encoder.protocol import Encoder, unit
+from encoder.specialists import SpecialistsEncoder
+from evaluation.compare import compare
+from evaluation.encoding import encode_folder
+from evaluation.errors import EvaluationError
+from evaluation.folder import CaptionedFolder, read_captioned
+from evaluation.metrics import judge_embeddings
+from pictures.open import Limits
+from training import checkpoints
+from training.errors import TrainingError
+from training.finetune_dual import Dual
+from training.finetune_head import Head
+from training.finetune_order import Order, check, record
+from training.finetune_report import Outside, Report, write_report
+from training.finetune_split import Ints, Pairs, pairs_of, split
+from training.interpolate import Choice, choose, mix
+from training.loop import History, Plan, train
+
+WATCHED = ("R@10", "MRR")
+"""Of words → pictures on validation: the first decides, among equals the second."""
+CHECKPOINTS = "checkpoints"
+KEPT_MB = 500
+"""Checkpoints of all epochs are kept up to here; above, those of the start, the best and the newest epoch."""
+log = logging.getLogger(__name__)
+Learner = Dual | Head
+Load = Callable[[str], Encoder]
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What a run is given besides its order. `load`: an encoder by folder or name."""
+
+    load: Load
+    limits: Limits
+    cache: Path
+    outside: Path | None = None
+    """Captioned pictures of another kind, on which losses show."""
+
+
+@dataclass(frozen=True)
+class _Tuned:
+    """What is left of the learner when it has been saved."""
+
+    history: History
+    best_epoch: int
+    choice: Choice
+    loss: str
+    device: str
+    parameters: Mapping[str, int]
+
+
+def finetune(order: Order, around: Surroundings) -> Report:
+    """Train, choose the mix with the start, save to `order.out`, judge, report. Called again it goes on, or reports.
+
+    After every better epoch `order.out` holds that epoch's model whole, so that ctrl-C or a kill leaves it.
+    Raises TrainingError, EvaluationError, RootError and EncoderError, each with one sentence.
+    """
+    wall, cpu = time.perf_counter(), time.process_time()
+    order = check(order)
+    folder = read_captioned(order.folder, around.limits)
+    pairs = pairs_of(folder)
+    sides = split(pairs, order.validation_share, order.held_out_share, order.seed)
+    order, tuned = _tune(order, folder, pairs.within(sides.train), pairs.within(sides.validation), around)
+    gc.collect()  # the learner's model, before two more are loaded
+    encoders = {"before": around.load(order.start), "after": around.load(str(order.out))}
+    held_out = replace(folder, pictures=tuple(folder.pictures[index] for index in sides.held_out))
+    report = Report(
+        order=order,
+        encoder_before=encoders["before"].identity.id,
+        encoder_after=encoders["after"].identity.id,
+        folder=folder,
+        split=sides,
+        loss=tuned.loss,
+        parameters=tuned.parameters,
+        device=tuned.device,
+        history=tuned.history,
+        best_epoch=tuned.best_epoch,
+        choice=tuned.choice,
+        held_out=compare(encode_folder(held_out, encoders, around.limits), "before", "after"),
+        outside=_outside(order, encoders, around),
+        minutes={"wall": (time.perf_counter() - wall) / 60, "cpu": (time.process_time() - cpu) / 60},
+    )
+    write_report(report)
+    return report
+
+
+def _tune(
+    order: Order, folder: CaptionedFolder, trained: Pairs, judged: Pairs, around: Surroundings
+) -> tuple[Order, _Tuned]:
+    """Gives the order back with the learning rate that was taken."""
+    learner = _learner(around.load(order.start), folder, order, around)
+    order = replace(order, learning_rate=order.learning_rate or learner.learning_rate)
+    record(order, learner.identity, folder)
+    history = _train(learner, trained, judged, order)
+    best = _best_trained(history)
+    start, tuned = (checkpoints.load(order.place / CHECKPOINTS, epoch).tensors for epoch in (0, best))
+
+    def judge_at(alpha: float) -> Mapping[str, float]:
+        checkpoints.put(learner, mix(start, tuned, alpha), f"{order.out} at α = {alpha}")
+        return validate(learner, judged)
+
+    choice = choose(judge_at, WATCHED)
+    judge_at(choice.alpha)
+    learner.save(order.out)
+    sizes = {"trained": sum(tensor.numel() for tensor in tuned.values()), "all": learner.all_parameters}
+    return order, _Tuned(history, best, choice, learner.loss_name, str(learner.device), sizes)
+
+
+@torch.no_grad()
+def validate(learner: Learner, judged: Pairs) -> dict[str, float]:
+    """Words → pictures of one side of the split, and `choice`, which orders by R@10 and then by MRR."""
+    pictures, captions = judged.corpus
+    of_captions, _ = judged.relevant()
+    rows = [_rows(learner.captions, captions), _rows(learner.pictures, pictures)]
+    if not all(np.isfinite(side).all() for side in rows):
+        raise TrainingError("The model gives no vector for some picture or caption (NaN). Lower the learning rate.")
+    means = judge_embeddings(unit(rows[0]), unit(rows[1]), of_captions).mean()
+    kept = {name: means[name] for name in ("R@1", "R@5", "R@10", "MRR")}
+    return kept | {"choice": round(kept[WATCHED[0]], 6) + 1e-4 * kept[WATCHED[1]]}
+
+
+def batches(pairs: Pairs, size: int, seed: int, epoch: int) -> list[tuple[Ints, Ints, Ints]]:
+    """Every pair once, in an order of that epoch, in batches of nearly equal size: no rest of one is left over."""
+    count = len(pairs.pictures)
+    order = np.random.default_rng([seed, epoch]).permutation(count)
+    parts = np.array_split(order, -(-count // size))
+    return [(pairs.pictures[part], pairs.captions[part], pairs.groups[part]) for part in parts]
+
+
+def _learner(start: Encoder, folder: CaptionedFolder, order: Order, around: Surroundings) -> Learner:
+    if isinstance(start, SpecialistsEncoder):
+        return Head(start, folder, around.limits, order.loss, around.cache, order.seed)
+    if isinstance(start, ClipEncoder):
+        source = _find_model(order.start)
+        return Dual(start, source, folder, around.limits, order.train, order.lock, order.loss, around.cache)
+    raise TrainingError(
+        f"{order.start} is {start.identity.id}, which was fine-tuned from the specialists already. "
+        "Start from the specialists themselves."
+    )
+
+
+def _train(learner: Learner, trained: Pairs, judged: Pairs, order: Order) -> History:
+    place = order.place / CHECKPOINTS
+    size_mb = 4e-6 * sum(parameter.numel() for parameter in learner.parameters())
+
+    def on_epoch(epoch: int, model: nn.Module, metrics: Mapping[str, float]) -> None:
+        best = _best_on_disk(place, epoch)
+        if epoch and (not best or metrics["choice"] > checkpoints.read_state(place, best)["metrics"]["choice"]):
+            learner.save(order.out)
+        if size_mb * order.epochs > KEPT_MB:
+            for old in set(checkpoints.epochs(place)) - {0, best, epoch - 1, epoch}:
+                (place / f"epoch-{old:04d}.safetensors").unlink(missing_ok=True)
+
+    def loss(model: nn.Module, batch: tuple[Ints, Ints, Ints]) -> Tensor:
+        return learner.loss(*batch)
+
+    plan = Plan(
+        epochs=order.epochs,
+        learning_rate=order.learning_rate or learner.learning_rate,
+        seed=order.seed,
+        patience=order.patience,
+        watch="choice",
+        higher_is_better=True,
+        device=str(learner.device),
+        mixed_precision=True,
+    )
+    try:
+        return train(
+            learner,
+            lambda epoch: batches(trained, order.batch_size, order.seed, epoch),
+            loss,
+            plan,
+            place,
+            validate=lambda model: validate(learner, judged),
+            on_epoch=on_epoch,
+        )
+    except KeyboardInterrupt:
+        best = _best_on_disk(place)
+        holds = f"{order.out} holds the model of epoch {best}, the best so far" if best else "No epoch was done"
+        log.warning("%s. The same command goes on from there.", holds)
+        raise
+
+
+def _best_on_disk(place: Path, before: int = 10**6) -> int:
+    """The best of the epochs that are whole, without the start; 0 for none."""
+    done = [epoch for epoch in checkpoints.epochs(place) if 0 < epoch < before]
+    return max(done, key=lambda e: (checkpoints.read_state(place, e)["metrics"]["choice"], -e), default=0)
+
+
+def _best_trained(history: History) -> int:
+    """The best epoch after training began: on the way to it may lie a mix that is better than either end."""
+    return max(range(len(history.epochs)), key=lambda i: (history.epochs[i]["choice"], -i)) + 1
+
+
+def _rows(
+    embed: Callable[[Ints], Tensor], rows: Ints, chunk: int = 16
+) -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
+    return torch.cat([embed(rows[i : i + chunk]).float().cpu() for i in range(0, len(rows), chunk)]).numpy()
+
+
+def _outside(order: Order, encoders: Mapping[str, Encoder], around: Surroundings) -> Outside:
+    place = around.outside
+    if place is None or not place.is_dir():
+        return Outside("", {}, "not judged: there is no captioned folder of other pictures")
+    if place.resolve() == order.folder or place.resolve() in order.folder.parents:
+        return Outside(str(place), {}, "not judged: the folder trained on is that of the other pictures")
+    try:
+        folder = read_captioned(place, around.limits)
+        return Outside(str(place), compare(encode_folder(folder, encoders, around.limits), "before", "after"))
+    except EvaluationError as error:
+        return Outside(str(place), {}, f"not judged: {error}")

@@ -1,0 +1,86 @@
+"""A head on top of the specialists as something that learns from a captioned folder: both towers are locked.
+
+The picture's `image` vector goes through a residual that starts closed; words and `look` stay as they are. Knows no
+epochs and no figures.
+"""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from encoder.protocol import Embeddings, Encoder
+from encoder.tuned import DESCRIPTION, HEAD, describe
+from evaluation.folder import CaptionedFolder
+from pictures.open import Limits, open_image
+from training.atomic import write_text, write_whole
+from training.features import FeatureCache
+from training.finetune_split import Ints
+from training.heads import ConseResidual
+from training.losses import Temperature, info_nce, siglip
+
+LEARNING_RATE = 1e-3
+HIDDEN = 256
+CHUNK = 8
+
+
+class Head(nn.Module):
+    """Features of every picture and caption of the folder are computed once, and kept in `cache`."""
+
+    def __init__(
+        self, start: Encoder, folder: CaptionedFolder, limits: Limits, loss: str, cache: Path, seed: int
+    ) -> None:
+        super().__init__()
+        self.identity, self.device = start.identity, torch.device("cpu")
+        self.loss_name = "info_nce" if loss == "auto" else loss
+        self.learning_rate = LEARNING_RATE
+        dim, look = start.identity.dims["image"], start.identity.dims["look"]
+        torch.manual_seed(seed)
+        self.head = ConseResidual(dim + look, dim, hidden=HIDDEN)
+        self.temperature = Temperature()
+        self.bias = nn.Parameter(torch.tensor(-10.0), requires_grad=self.loss_name == "siglip")
+        self.all_parameters = sum(parameter.numel() for parameter in self.parameters())
+        self._dim = dim
+
+        def look_at(rows: Sequence[int]) -> Embeddings:
+            opened = [open_image(folder.pictures[row].path, limits, start.image_side).image for row in rows]
+            parts = [start.encode_images(opened[i : i + CHUNK]) for i in range(0, len(opened), CHUNK)]
+            return np.concatenate([np.hstack([part["image"], part["look"]]) for part in parts])
+
+        key = f"{start.identity.id}-{start.identity.weights_sha256[:12]}"
+        hashes = [picture.sha256 for picture in folder.pictures]
+        texts = [hashlib.sha256(text.encode()).hexdigest() for text in folder.captions]
+        seen = FeatureCache(cache, f"{key}-pictures").rows(hashes, look_at, progress="the pictures")
+        read = FeatureCache(cache, f"{key}-words").rows(
+            texts, lambda rows: start.encode_texts([folder.captions[row] for row in rows]), progress="the captions"
+        )
+        self._seen, self._read = torch.from_numpy(seen), torch.from_numpy(read)
+
+    def pictures(self, rows: Ints) -> Tensor:
+        """Pictures by their index in the folder -> (n, dim), unit rows."""
+        seen = self._seen[torch.from_numpy(rows)]
+        moved: Tensor = self.head(seen[:, : self._dim], seen)
+        return moved
+
+    def captions(self, rows: Ints) -> Tensor:
+        """Captions by their index in the folder -> (n, dim), unit rows."""
+        return self._read[torch.from_numpy(rows)]
+
+    def loss(self, pictures: Ints, captions: Ints, groups: Ints) -> Tensor:
+        """Of one batch of pairs; pairs of one group are no negatives of each other."""
+        same = torch.from_numpy(groups[:, None] == groups[None])
+        rows, columns = self.captions(captions), self.pictures(pictures)
+        if self.loss_name == "info_nce":
+            return info_nce(rows, columns, self.temperature(), same.float())
+        return siglip(rows, columns, self.temperature(), self.bias, same)
+
+    def save(self, folder: Path) -> None:
+        """As `encoder.tuned` loads it. Raises CannotWrite."""
+        write_text(folder / DESCRIPTION, json.dumps(describe(self.identity), indent=1) + "\n")
+        arrays = {name: tensor.detach().contiguous().clone() for name, tensor in self.head.state_dict().items()}
+        write_whole(folder / HEAD, lambda part: save_file(arrays, part))

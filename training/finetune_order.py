@@ -1,0 +1,130 @@
+"""What a fine-tune was asked for, and whether it can be done where it was asked. Knows no model."""
+
+import hashlib
+import json
+import math
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from encoder.protocol import EncoderIdentity
+from evaluation.folder import CaptionedFolder
+from training.atomic import write_text
+from training.errors import OtherCheckpoint, TrainingError
+
+PLACE = "training"
+"""The subfolder of `out` for checkpoints and report: beside the weights they would count as part of the model."""
+RECORD = "order.json"
+LOSSES = ("auto", "info_nce", "siglip")
+LOCKS = ("text", "vision", "none")
+SPECIALISTS = "specialists"
+_TERMS = (
+    "train", "lock", "loss", "epochs", "patience", "batch_size", "learning_rate", "seed", "validation_share",
+    "held_out_share",
+)  # fmt: skip
+"""What two runs must share, besides the start and the pictures, to be one run."""
+
+
+@dataclass(frozen=True)
+class Order:
+    folder: Path
+    start: str
+    """`specialists`, or a transformers dual encoder by folder or name."""
+    out: Path
+    train: str = "last:2"
+    """whole, last:N or projection."""
+    lock: str = "text"
+    loss: str = "auto"
+    epochs: int = 12
+    batch_size: int = 64
+    learning_rate: float | None = None
+    """None takes the one that goes with what is trained."""
+    seed: int = 0
+    validation_share: float = 0.15
+    held_out_share: float = 0.15
+    patience: int = 4
+
+    @property
+    def place(self) -> Path:
+        return self.out / PLACE
+
+
+def check(order: Order) -> Order:
+    """The order with absolute folders. Raises TrainingError with what is wrong and what would be right."""
+    rate = order.learning_rate
+    if rate is not None and not (math.isfinite(rate) and rate > 0):
+        raise TrainingError(f"--learning-rate is {rate:g}; it is a number above 0, for example 3e-5.")
+    for name, value, least in (("epochs", order.epochs, 1), ("patience", order.patience, 1)):
+        if value < least:
+            raise TrainingError(f"--{name} is {value}; it is at least {least}.")
+    if order.batch_size < 2:
+        raise TrainingError(
+            f"--batch-size is {order.batch_size}; it is at least 2, because a picture is told "
+            "apart from the others of its batch."
+        )
+    for name, share in (("val-share", order.validation_share), ("held-out-share", order.held_out_share)):
+        if not 0 < share <= 0.4:
+            raise TrainingError(f"--{name} is {share:g}; it is a share of the pictures above 0 and at most 0.4.")
+    if order.seed < 0:
+        raise TrainingError(f"--seed is {order.seed}; it is 0 or above.")
+    for name, value, known in (("loss", order.loss, LOSSES), ("lock", order.lock, LOCKS)):
+        if value not in known:
+            raise TrainingError(f"--{name} is {value!r}; it is one of {', '.join(known)}.")
+    parse_train(order.train)
+    if order.start == SPECIALISTS and (order.lock != "text" or order.train not in ("last:2", "projection")):
+        raise TrainingError(
+            "From the specialists a head on top of both locked towers is trained: leave --train and --lock out, or "
+            "start from a CLIP or SigLIP model."
+        )
+    return _with_absolute_folders(order)
+
+
+def parse_train(train: str) -> tuple[str, int]:
+    """`whole`, `projection` or `last:N` -> the kind and N. Raises TrainingError."""
+    if train in ("whole", "projection"):
+        return train, 0
+    if (found := re.fullmatch(r"last:(\d{1,3})", train)) and int(found[1]) > 0:
+        return "last", int(found[1])
+    raise TrainingError(f"--train is {train!r}; it is whole, projection or last:N with N from 1, for example last:2.")
+
+
+def _with_absolute_folders(order: Order) -> Order:
+    folder, out = order.folder.expanduser().resolve(), order.out.expanduser().resolve()
+    start = Path(order.start).expanduser().resolve()
+    if out == folder or folder in out.parents:
+        raise TrainingError(f"--out {out} lies inside the folder of pictures {folder}. Name another place.")
+    if out in folder.parents:
+        raise TrainingError(f"--out {out} holds the folder of pictures {folder}. Name a folder of its own.")
+    if start.is_dir() and out == start:
+        raise TrainingError(f"--out {out} is the model to start from, which would be overwritten. Name a new folder.")
+    if out.exists() and not out.is_dir():
+        raise TrainingError(f"--out {out} is a file. Name a new folder.")
+    if out.is_dir() and any(out.iterdir()) and not (out / PLACE / RECORD).is_file():
+        raise TrainingError(
+            f"--out {out} is not empty, and no fine-tune began there (it has no {PLACE}/{RECORD}). Name a new folder."
+        )
+    return Order(**vars(order) | {"folder": folder, "out": out})
+
+
+def record(order: Order, start: EncoderIdentity, folder: CaptionedFolder) -> None:
+    """Begin in `out`, or go on there when it is the same run. Raises OtherCheckpoint with both values."""
+    pictures = [(picture.sha256, picture.captions) for picture in folder.pictures]  # their order decides the split
+    wanted: dict[str, Any] = {
+        "from": f"{start.id} ({start.weights_sha256[:12]})",
+        "pictures": f"{len(pictures)} ({hashlib.sha256(json.dumps(pictures).encode()).hexdigest()[:12]})",
+    } | {name.replace("_", " "): getattr(order, name) for name in _TERMS}
+    path = order.place / RECORD
+    if path.exists():
+        try:
+            found = dict(json.loads(path.read_text(encoding="utf-8")))
+        except (OSError, ValueError) as error:
+            raise TrainingError(f"{path} cannot be read ({error}). Remove {order.out} to begin again.") from error
+        for name, value in wanted.items():
+            if found.get(name) != value:
+                raise OtherCheckpoint(
+                    f"{order.out} holds a run with {name} = {found.get(name)}, this one has {value}. Give it as it was "
+                    "to go on, name another folder with --out, or remove that one to begin again."
+                )
+    else:
+        write_text(path, json.dumps(wanted, indent=1) + "\n")

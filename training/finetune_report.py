@@ -1,0 +1,194 @@
+"""What a fine-tune did, as JSON and as text. Knows figures; judges nothing itself."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from evaluation.compare import Comparison
+from evaluation.folder import CaptionedFolder
+from evaluation.tables import table
+from training.atomic import write_text
+from training.finetune_order import Order
+from training.finetune_split import Split
+from training.interpolate import Choice
+from training.loop import History
+
+SHOWN = ("R@1", "R@5", "R@10", "MRR")
+DIRECTIONS = {"text_to_image": "words → pictures", "image_to_text": "pictures → words"}
+
+
+@dataclass(frozen=True)
+class Outside:
+    """Pictures of another kind, judged with both encoders; or why not."""
+
+    folder: str
+    directions: Mapping[str, Comparison]
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Report:
+    order: Order
+    encoder_before: str
+    encoder_after: str
+    folder: CaptionedFolder
+    split: Split
+    loss: str
+    parameters: Mapping[str, int]
+    """`trained` and `all` numbers of the model."""
+    device: str
+    history: History
+    best_epoch: int
+    choice: Choice
+    held_out: Mapping[str, Comparison]
+    outside: Outside
+    minutes: Mapping[str, float]
+    """Of this call: `wall` and `cpu`. A resumed run's first part is in the epochs' `seconds`."""
+
+    @property
+    def training_minutes(self) -> float:
+        """Of all epochs, also those before a resume."""
+        return sum(epoch["seconds"] for epoch in self.history.epochs) / 60
+
+    def to_json(self) -> dict[str, Any]:
+        order, folder = self.order, self.folder
+        return {
+            "from": order.start,
+            "out": str(order.out),
+            "encoder": {"before": self.encoder_before, "after": self.encoder_after},
+            "folder": str(folder.folder),
+            "pictures": {
+                "captioned": len(folder.pictures),
+                "captions": len(folder.captions),
+                "train": len(self.split.train),
+                "validation": len(self.split.validation),
+                "held_out": len(self.split.held_out),
+                "copies": folder.copies,
+                "without_caption": len(folder.uncaptioned),
+                "unread": [{"path": unread.path, "message": unread.message} for unread in folder.unread],
+                "skipped": [{"path": skipped.path, "message": skipped.message} for skipped in folder.skipped],
+            },
+            "warnings": list(folder.warnings),
+            "train": order.train,
+            "lock": order.lock,
+            "loss": self.loss,
+            "parameters": dict(self.parameters),
+            "learning_rate": order.learning_rate,
+            "batch_size": order.batch_size,
+            "seed": order.seed,
+            "device": self.device,
+            "epochs": {"asked": order.epochs, "run": len(self.history.epochs), "best": self.best_epoch},
+            "validation": [self.history.start, *self.history.epochs],
+            "alpha": {
+                "chosen": self.choice.alpha,
+                "grid": [
+                    {"alpha": alpha} | dict(figures)
+                    for alpha, figures in zip(self.choice.alphas, self.choice.figures, strict=True)
+                ],
+            },
+            "held_out": {name: _sides(comparison) for name, comparison in self.held_out.items()},
+            "outside": {
+                "folder": self.outside.folder,
+                "reason": self.outside.reason,
+                **{name: _sides(comparison) for name, comparison in self.outside.directions.items()},
+            },
+            "minutes": {"training": self.training_minutes, **self.minutes},
+        }
+
+    def __str__(self) -> str:
+        order, folder, counts = self.order, self.folder, self.to_json()["pictures"]
+        share = self.parameters["trained"] / max(1, self.parameters["all"])
+        lines = [
+            f"{self.encoder_after}: {order.start} fine-tuned on {folder.folder}",
+            f"{counts['captioned']} pictures with {counts['captions']} captions: {counts['train']} to train on, "
+            f"{counts['validation']} to choose by, {counts['held_out']} held out.{_left_out(folder)}",
+            f"{self.parameters['trained']:,} of {self.parameters['all']:,} numbers trained ({share:.1%}): "
+            f"{_what(order)}, loss {self.loss}, learning rate {order.learning_rate:g}, batch {order.batch_size}, seed {order.seed}.",
+            f"{len(self.history.epochs)} of {order.epochs} epochs, the best {self.best_epoch}; "
+            f"{self.training_minutes:.1f} minutes of training on {self.device}.",
+            "",
+            "On validation, by the share α of the tuned weights (0 is the start):",
+            *(
+                f"  α {alpha:.1f}   R@10 {figures['R@10']:.3f}   MRR {figures['MRR']:.3f}"
+                f"{'   <- chosen' if alpha == self.choice.alpha else ''}"
+                for alpha, figures in zip(self.choice.alphas, self.choice.figures, strict=True)
+            ),
+            *_nothing_gained(self.choice),
+            *_tables("Held out (no choice was made on it)", self.held_out),
+            *_tables(f"Outside the domain ({self.outside.folder})", self.outside.directions),
+            *([f"\nOutside the domain: {self.outside.reason}."] if self.outside.reason else []),
+            "",
+            *_verdict(self.outside.directions),
+            f"Use it: LOUPE_ENCODER={order.out}. A library of another encoder is filled anew: python -m ingest FOLDER",
+        ]
+        return "\n".join(lines)
+
+
+def write_report(report: Report) -> None:
+    """`training/report.json` for programs, README.md for people; neither counts as part of the model."""
+    write_text(report.order.place / "report.json", json.dumps(report.to_json(), indent=1, ensure_ascii=False) + "\n")
+    write_text(report.order.out / "README.md", f"```\n{report}\n```\n")
+
+
+def _sides(comparison: Comparison) -> dict[str, Any]:
+    return {
+        "queries": comparison.queries,
+        "corpus": comparison.corpus,
+        "before": dict(comparison.a),
+        "after": dict(comparison.b),
+        "difference": {
+            name: {"mean": interval.mean, "low": interval.low, "high": interval.high}
+            for name, interval in comparison.difference.items()
+        },
+    }
+
+
+def _tables(title: str, directions: Mapping[str, Comparison]) -> list[str]:
+    lines = []
+    for name, comparison in directions.items():
+        rows = [["", "before", "after", "difference", "95 % interval"]]
+        for metric in SHOWN:
+            gap = comparison.difference[metric]
+            figures = [f"{comparison.a[metric]:.3f}", f"{comparison.b[metric]:.3f}", f"{gap.mean:+.3f}"]
+            rows.append([f"  {metric}", *figures, f"{gap.low:+.3f} to {gap.high:+.3f}"])
+        found = f"{comparison.queries} queries, {comparison.corpus} candidates"
+        lines += ["", f"{title}, {DIRECTIONS[name]}: {found}", table(rows)]
+        if comparison.corpus <= 10:
+            lines.append("  So few candidates that R@10 finds them all whatever the encoder; MRR tells more.")
+    return lines
+
+
+def _verdict(directions: Mapping[str, Comparison]) -> list[str]:
+    """What was lost outside the domain, in one sentence."""
+    if not directions:
+        return []
+    interval = directions["text_to_image"].difference["R@10"]
+    word = "lost" if interval.high < 0 else "gained" if interval.low > 0 else "neither lost nor gained for certain"
+    return [f"Outside the domain {word}: R@10 {interval.mean:+.3f} ({interval.low:+.3f} … {interval.high:+.3f})."]
+
+
+def _nothing_gained(choice: Choice) -> list[str]:
+    if choice.alpha > 0:
+        return []
+    return [
+        "Training gained nothing on validation: what was saved is the start. More pictures or other settings may help."
+    ]
+
+
+def _what(order: Order) -> str:
+    if order.start == "specialists":
+        return "a head on both locked towers"
+    locked = "no tower locked" if order.lock == "none" else f"the {order.lock} tower locked"
+    return f"--train {order.train}, {locked}"
+
+
+def _left_out(folder: CaptionedFolder) -> str:
+    parts = [
+        (len(folder.uncaptioned), "without caption"),
+        (len(folder.unread), "that could not be read"),
+        (len(folder.skipped), "links or special files"),
+        (folder.copies, "further copies of the same bytes"),
+    ]
+    said = [f"{count} {what}" for count, what in parts if count]
+    return f" Left out: {', '.join(said)}." if said else ""

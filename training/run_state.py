@@ -1,0 +1,170 @@
+"""Everything of a run that changes from step to step, and how it is kept and taken up again. Knows no data and no loss.
+
+When a run ends is `plan`'s.
+"""
+
+import json
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from filelock import FileLock, Timeout
+from torch import Tensor, nn
+from torch.optim.lr_scheduler import LambdaLR
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from training import checkpoints
+from training.atomic import write_text
+from training.errors import CannotWrite, OtherCheckpoint, TrainingError
+from training.plan import Metrics, Plan, best_of, share_of_rate
+
+log = logging.getLogger(__name__)
+
+
+class RunState:
+    def __init__(self, model: nn.Module, plan: Plan, steps: int) -> None:
+        """`steps` of one epoch, by which the learning rate is laid out."""
+        self.model, self.plan, self.steps = model, plan, steps
+        self.device = torch.device(plan.device)
+        self.trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+        if not self.trained:
+            raise TrainingError("The model has no parameter that requires a gradient; nothing would be trained.")
+        matrices = [parameter for parameter in self.trained if parameter.ndim > 1]
+        others = [parameter for parameter in self.trained if parameter.ndim <= 1]
+        groups: list[dict[str, Any]] = [{"params": matrices}, {"params": others, "weight_decay": 0.0}]
+        self.optimizer = torch.optim.AdamW(groups, lr=plan.learning_rate, weight_decay=plan.weight_decay)
+        total, warmup = plan.epochs * steps, round(plan.epochs * steps * plan.warmup_share)
+        self.scheduler = LambdaLR(self.optimizer, lambda step: share_of_rate(step, total, warmup))
+        self.precision = _precision(self.device) if plan.mixed_precision else None
+        self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.precision is torch.float16)
+        average = get_ema_multi_avg_fn(plan.ema_decay) if plan.ema_decay else None  # type: ignore[no-untyped-call]
+        self._averaged = AveragedModel(model, multi_avg_fn=average) if average else None
+
+    @property
+    def weights(self) -> nn.Module:
+        """What is validated and kept: the average where there is one, else the model."""
+        module: nn.Module = self._averaged.module if self._averaged else self.model
+        return module
+
+    def average(self) -> None:
+        if self._averaged:
+            self._averaged.update_parameters(self.model)
+
+    def leave_weights(self) -> None:
+        if self._averaged:
+            self.model.load_state_dict(self.weights.state_dict())
+        self.model.eval()
+
+    def save(self, folder: Path, history: list[Metrics]) -> None:
+        """The newest epoch of `history` as a checkpoint; metrics.jsonl and best.json are made from `history` anew."""
+        optimizer = self.optimizer.state_dict()
+        resume = {
+            f"optimizer.{index}.{name}": tensor
+            for index, values in optimizer["state"].items()
+            for name, tensor in values.items()
+        }
+        if self._averaged:
+            resume |= {f"model.{name}": tensor for name, tensor in self.model.state_dict().items()}
+            resume["averaged"] = self._averaged.n_averaged
+        state = {
+            "metrics": history[-1],
+            "plan": self._terms(),
+            "optimizer": optimizer["param_groups"],
+            "scheduler": self.scheduler.state_dict(),
+            "scaler": self.scaler.state_dict(),
+        }
+        checkpoints.save(folder, len(history) - 1, self.weights.state_dict(), state, resume)
+        self._write_metrics(folder, history)
+
+    def take_up(self, folder: Path) -> list[Metrics]:
+        """Go on from the newest whole epoch in `folder`: the metrics of it and those before; none, nothing happens."""
+        done = checkpoints.epochs(folder)
+        if not done:
+            return []
+        checkpoint = checkpoints.load(folder)
+        _check_same(checkpoint.state["plan"], self._terms(), folder)
+        checkpoints.restore(self.weights, checkpoint)
+        tensors, state = checkpoint.resume, checkpoint.state
+        if checkpoint.epoch and not tensors:
+            raise TrainingError(
+                f"{folder} has the weights of epoch {checkpoint.epoch}, and not its resume.safetensors: training cannot "
+                "go on from there. Use another folder."
+            )
+        if self._averaged:
+            raw = {name.removeprefix("model."): t for name, t in tensors.items() if name.startswith("model.")}
+            checkpoints.put(self.model, raw, f"{folder}")
+            self._averaged.n_averaged.copy_(tensors["averaged"])
+        moments: dict[int, dict[str, Tensor]] = {}
+        for name, tensor in tensors.items():
+            if name.startswith("optimizer."):
+                _, index, key = name.split(".", 2)
+                moments.setdefault(int(index), {})[key] = tensor
+        self.optimizer.load_state_dict({"state": moments, "param_groups": state["optimizer"]})
+        self.scheduler.load_state_dict(state["scheduler"])
+        self.scaler.load_state_dict(state["scaler"])
+        history = [checkpoints.read_state(folder, epoch)["metrics"] for epoch in done]
+        self._write_metrics(folder, history)
+        log.info("%s: going on after epoch %d of %d", folder, done[-1], self.plan.epochs)
+        return history
+
+    def _terms(self) -> dict[str, Any]:
+        """What two runs must share to be one run; on which device does not matter."""
+        return {name: value for name, value in asdict(self.plan).items() if name != "device"} | {"steps": self.steps}
+
+    def _write_metrics(self, folder: Path, history: list[Metrics]) -> None:
+        write_text(folder / "metrics.jsonl", "".join(json.dumps(metrics) + "\n" for metrics in history))
+        best = best_of(history, self.plan)
+        value = history[best].get(self.plan.watch)
+        write_text(folder / "best.json", json.dumps({"epoch": best, "watch": self.plan.watch, "value": value}) + "\n")
+
+
+def to_device(batch: Any, device: torch.device) -> Any:
+    """Tensors, and tensors in tuples, lists and mappings, moved; everything else as it is."""
+    if isinstance(batch, Tensor):
+        return batch.to(device, non_blocking=True)
+    if isinstance(batch, Mapping):
+        return {name: to_device(value, device) for name, value in batch.items()}
+    if isinstance(batch, tuple) and hasattr(batch, "_fields"):
+        return type(batch)(*(to_device(value, device) for value in batch))
+    if isinstance(batch, list | tuple):
+        return type(batch)(to_device(value, device) for value in batch)
+    return batch
+
+
+@contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """Two runs in one folder would mix their checkpoints. Raises TrainingError when another is at work there."""
+    lock = FileLock(folder / "training.lock")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise TrainingError(f"Another process trains in {folder}. Wait for it, or name another folder.") from error
+    except OSError as error:
+        raise CannotWrite(f"The folder {folder} cannot be written to: {error.strerror}. Name another.") from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _precision(device: torch.device) -> torch.dtype | None:
+    if device.type != "cuda":
+        log.info("precision=float32 (mixed precision is for CUDA; this is %s)", device.type)
+        return None
+    chosen = torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+    log.info("precision=%s (mixed)", str(chosen).removeprefix("torch."))
+    return chosen
+
+
+def _check_same(found: dict[str, Any], wanted: dict[str, Any], folder: Path) -> None:
+    for name in wanted:
+        if found.get(name) != wanted[name]:
+            raise OtherCheckpoint(
+                f"{folder} holds a run with {name} = {found.get(name)!r}, this one has {wanted[name]!r}. "
+                "Use another folder, or remove it to begin again."
+            )

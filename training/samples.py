@@ -1,0 +1,135 @@
+"""What is trained on, and in which batches. Knows positions and labels; what they stand for is the caller's."""
+
+from collections import Counter, deque
+from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+import numpy as np
+
+from training.errors import TrainingError
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Pair(Generic[T]):
+    anchor: T
+    positive: T
+    score: float | None = None
+    """How alike they are, −1…1; None: they belong together, nothing more is known."""
+
+
+@dataclass(frozen=True)
+class Triplet(Generic[T]):
+    anchor: T
+    positive: T
+    negative: T
+
+
+@dataclass(frozen=True)
+class Group(Generic[T]):
+    """Samples that belong together, such as all pictures of a concept."""
+
+    label: int
+    members: tuple[T, ...]
+
+
+@dataclass(frozen=True)
+class Batches:
+    """One epoch's batches of positions."""
+
+    positions: list[list[int]]
+    left_over: int
+    """Samples that are in no batch of this epoch."""
+
+    def __len__(self) -> int:
+        return len(self.positions)
+
+    def __iter__(self) -> Iterator[list[int]]:
+        return iter(self.positions)
+
+
+@dataclass(frozen=True)
+class LabelledBatches:
+    """P labels times K samples a batch (arXiv 1703.07737), each sample at most once an epoch.
+
+    pytorch-metric-learning's MPerClassSampler draws labels anew for each batch from one generator of the process, so an
+    epoch neither covers the samples nor can be taken up again; sentence-transformers' works on a `datasets.Dataset`.
+    """
+
+    labels: Sequence[int]
+    labels_each: int
+    """P."""
+    samples_each: int
+    """K."""
+    seed: int = 0
+
+    def epoch(self, epoch: int) -> Batches:
+        """The labels with most groups of K left go first, equals in random order, so that most samples find a batch.
+
+        Raises TrainingError when not one batch can be made.
+        """
+        rng = np.random.default_rng([self.seed, epoch])
+        groups: dict[int, list[list[int]]] = {}
+        labels = np.asarray(self.labels)
+        for label in np.unique(labels):
+            members = rng.permutation(np.flatnonzero(labels == label))
+            whole = len(members) // self.samples_each * self.samples_each
+            if whole:
+                groups[int(label)] = members[:whole].reshape(-1, self.samples_each).tolist()
+        batches = []
+        while len(groups) >= self.labels_each:
+            order = rng.permutation(list(groups)).tolist()
+            chosen = sorted(order, key=lambda label: -len(groups[label]))[: self.labels_each]
+            batches.append([position for label in chosen for position in groups[label].pop()])
+            groups = {label: left for label, left in groups.items() if left}
+        if not batches:
+            raise TrainingError(
+                f"No batch of {self.labels_each} labels with {self.samples_each} samples each can be made: "
+                f"{len(groups)} of {len(np.unique(labels))} labels have as many samples."
+            )
+        rng.shuffle(batches)
+        return Batches(batches, len(labels) - len(batches) * self.labels_each * self.samples_each)
+
+
+@dataclass(frozen=True)
+class DistinctBatches:
+    """Batches of `size` in which no key occurs twice, so that no negative is in truth a positive; each sample at most
+    once an epoch.
+
+    `keys`: for each sample everything that must not repeat, such as its caption's and its picture's concept. Like
+    sentence-transformers' NoDuplicatesBatchSampler, which needs a `datasets.Dataset`.
+    """
+
+    keys: Sequence[Sequence[Hashable]]
+    size: int
+    seed: int = 0
+
+    def epoch(self, epoch: int) -> Batches:
+        """A sample whose key is in the batch waits for the next. Raises TrainingError when not one batch is filled."""
+        waiting = deque(np.random.default_rng([self.seed, epoch]).permutation(len(self.keys)).tolist())
+        batches, short = [], 0
+        while waiting:
+            batch: list[int] = []
+            taken: set[Hashable] = set()
+            passed: list[int] = []
+            while waiting and len(batch) < self.size:
+                position = waiting.popleft()
+                if taken.isdisjoint(self.keys[position]):
+                    batch.append(position)
+                    taken.update(self.keys[position])
+                else:
+                    passed.append(position)
+            if len(batch) < self.size:
+                short = len(batch) + len(passed)
+                break
+            batches.append(batch)
+            waiting.extendleft(reversed(passed))
+        if not batches:
+            most = Counter(key for keys in self.keys for key in set(keys)).most_common(1)
+            raise TrainingError(
+                f"No batch of {self.size} samples without a repeated key can be made of {len(self.keys)} samples "
+                f"(the commonest key: {most[0] if most else 'none'}). Make batches smaller."
+            )
+        return Batches(batches, short)

@@ -1,0 +1,1 @@
+"""How the default encoder's weights are made: python -m training specialists."""

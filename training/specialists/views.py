@@ -1,0 +1,83 @@
+"""What the two frozen towers say of pictures and phrases, computed once and kept. Knows no recipe."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from encoder.protocol import unit
+from encoder.specialists import PREPROCESSING, square
+from encoder.towers import SentenceModel, VisionModel
+from training.features import FeatureCache
+
+Array = NDArray[np.float32]
+PICTURES_AT_ONCE = 64
+
+
+class HasPath(Protocol):
+    """A picture that lies somewhere."""
+
+    @property
+    def path(self) -> Path: ...
+
+
+@dataclass(frozen=True)
+class Views:
+    """n pictures as the vision model sees them."""
+
+    features: Array  # (n, 2912): the last layer, then the middle layers
+    logits: Array  # (n, 1000)
+
+    def __getitem__(self, rows: NDArray[np.integer] | NDArray[np.bool_]) -> "Views":
+        return Views(self.features[rows], self.logits[rows])
+
+    def __len__(self) -> int:
+        return len(self.logits)
+
+
+class Towers:
+    """The vision and the sentence model with a memory on the disk, `<cache>/training/features`."""
+
+    def __init__(self, cache: Path, device: str = "cpu") -> None:
+        self._vision, self._sentences = VisionModel(device), SentenceModel(device)
+        folder = cache / "training" / "features"
+        seen = f"efficientnet-lite2-{_short_hash(self._vision.path)}-preprocessing-{PREPROCESSING}"
+        self._seen = FeatureCache(folder, seen)
+        self._said = FeatureCache(folder, f"minilm-{_short_hash(self._sentences.path)}")
+
+    def see(self, pictures: Sequence[HasPath], hashes: Sequence[str], progress: str | None = None) -> Views:
+        """`hashes`: of the pictures' content, in their order."""
+        def compute(positions: Sequence[int]) -> Array:
+            parts = [_open([pictures[at].path for at in positions[i : i + PICTURES_AT_ONCE]], self._vision)
+                     for i in range(0, len(positions), PICTURES_AT_ONCE)]  # fmt: skip
+            return np.concatenate(parts)
+
+        rows = self._seen.rows(hashes, compute, progress=progress)
+        return Views(rows[:, :-1000], rows[:, -1000:])
+
+    def say(self, phrases: Sequence[str], progress: str | None = None) -> Array:
+        """-> (n, 384), unit rows."""
+        hashes = [hashlib.sha256(phrase.encode()).hexdigest() for phrase in phrases]
+        rows = self._said.rows(
+            hashes, lambda at: self._sentences.encode([phrases[i] for i in at]), chunk=4096, progress=progress
+        )
+        return unit(rows)
+
+
+def _open(paths: Sequence[Path], vision: VisionModel) -> Array:
+    pixels = []
+    for path in paths:
+        with Image.open(path) as image:
+            pixels.append(square(image.convert("RGB")))
+    seen = vision.encode(np.stack(pixels))
+    return np.concatenate([seen.features, seen.middle, seen.logits], axis=1)
+
+
+def _short_hash(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:12]
