@@ -10,10 +10,11 @@ from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 import assembly
-from app_pages import api, files
+from app_pages import api, files, map_points
 from app_pages.connection import Connection
 from app_pages.headers import SecurityHeaders
 from app_pages.ingestion import Ingestion
+from app_pages.map_work import MapWork
 from app_pages.parts import Parts, install
 from ingest.roots import Roots
 from settings import PROJECT, Settings, SettingsError, read_settings
@@ -38,6 +39,8 @@ def assemble(settings: Settings) -> Parts:
         max_upload_mb=settings.loupe_max_upload_mb,
         samples=PROJECT / "samples",
         home=settings.loupe_home,
+        maps=MapWork(settings.loupe_home, PROJECT),
+        training_runs=settings.loupe_cache / "training" / "runs",
     )
 
 
@@ -56,7 +59,7 @@ except SettingsError as error:
 install(parts)
 app = st.App(
     PROJECT / "app_pages" / "main.py",
-    routes=[*api.routes(parts), *files.routes(parts)],
+    routes=[*api.routes(parts), *files.routes(parts), *map_points.routes(parts)],
     middleware=[
         Middleware(SecurityHeaders),
         Middleware(TrustedHostMiddleware, allowed_hosts=st.get_option("server.allowedHosts") or ["*"]),

@@ -69,6 +69,16 @@ def remember() -> None:
     st.session_state[_LAST] = {name: st.query_params.get_all(name) for name in st.query_params}
 
 
+def last() -> Question:
+    """What was asked last on the search page."""
+    return Question.from_params(st.session_state.get(_LAST, {}))
+
+
+def go_on_with(question: Question) -> None:
+    """The search page will ask this when it is opened next."""
+    st.session_state[_LAST] = question.params()
+
+
 def leave() -> None:
     """Called by the other pages: their address holds no question."""
     st.session_state[_AWAY] = True

@@ -35,11 +35,20 @@ def title_of(record: ImageRecord) -> str:
 
 def grid(hits: Sequence[Hit], on_like: Click, on_open: Click) -> None:
     """Equal tiles, as many in a row as fit."""
+    _tiles([(hit.record, _tile(hit)) for hit in hits], on_like, on_open)
+
+
+def unranked(records: Sequence[ImageRecord], on_like: Click, on_open: Click) -> None:
+    """The same for pictures that no question found."""
+    _tiles([(record, f"{FIGURE}{_picture(record)}</figure>") for record in records], on_like, on_open)
+
+
+def _tiles(tiles: Sequence[tuple[ImageRecord, str]], on_like: Click, on_open: Click) -> None:
     with st.container(key="gallery"), st.grid(COLUMNS, min_column_width=TILE_PX, gap="small"):
-        for hit in hits:
-            key = str(hit.uuid)
+        for record, html in tiles:
+            key = str(record.uuid)
             with st.container(key=f"tile-{key}", gap=None):
-                st.html(_tile(hit))
+                st.html(html)
                 with st.container(horizontal=True, gap="xsmall", key=f"under-{key}"):
                     st.button(
                         "More like this", key=f"like-{key}", type="tertiary", on_click=on_like, args=(key,),
@@ -86,13 +95,17 @@ def small(source: str, alt: str) -> None:
 
 
 def _tile(hit: Hit) -> str:
-    title = escape(title_of(hit.record))
     share = min(max(hit.similarity, 0.0), 1.0)
     return (
-        f'{FIGURE}{_thumbnail(hit.record)}<figcaption style="{ONE_LINE}" title="{title}">{title}</figcaption>'
+        f"{FIGURE}{_picture(hit.record)}"
         f'<div class="loupe-bar" title="Similarity {hit.similarity:.3f}"><i style="width: {share:.1%}"></i></div>'
         f'<span class="loupe-number">{hit.similarity:.2f}</span></figure>'
     )
+
+
+def _picture(record: ImageRecord) -> str:
+    title = escape(title_of(record))
+    return f'{_thumbnail(record)}<figcaption style="{ONE_LINE}" title="{title}">{title}</figcaption>'
 
 
 def _thumbnail(record: ImageRecord) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 import streamlit as st
 
 from app_pages.library_page import library_page
+from app_pages.map_page import map_page
 from app_pages.parts import installed
 from app_pages.search_page import search_page
 
@@ -14,22 +15,30 @@ HERE = Path(__file__).parent
 st.set_page_config(page_title="Loupe", page_icon=str(HERE / "icon.svg"), layout="wide")
 st.logo(str(HERE / "icon.svg"))
 st.html(HERE / "style.css")
+search = st.Page(
+    partial(search_page, installed()),
+    title="Search",
+    icon=":material/search:",
+    url_path="search",
+    default=True,
+    help="Find pictures by words or by another picture.",
+)
 page = st.navigation(
     [
-        st.Page(
-            partial(search_page, installed()),
-            title="Search",
-            icon=":material/search:",
-            url_path="search",
-            default=True,
-            help="Find pictures by words or by another picture.",
-        ),
+        search,
         st.Page(
             partial(library_page, installed()),
             title="Library",
             icon=":material/photo_library:",
             url_path="library",
             help="What is in the library; add folders and bring them up to date.",
+        ),
+        st.Page(
+            partial(map_page, installed(), partial(st.switch_page, search)),
+            title="Map",
+            icon=":material/scatter_plot:",
+            url_path="map",
+            help="The library's space as a picture; a training run over its epochs.",
         ),
     ],
     position="top",

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from app_pages.connection import Connection
 from app_pages.ingestion import Ingestion
+from app_pages.map_work import MapWork
 from pictures.open import Limits
 from pictures.thumbnails import ThumbnailStore
 
@@ -22,6 +23,9 @@ class Parts:
     max_upload_mb: float
     samples: Path
     home: Path
+    maps: MapWork
+    training_runs: Path
+    """The folder in which every training run has one of its own."""
 
     @property
     def upload_limits(self) -> Limits:

@@ -1,19 +1,27 @@
 """The one place that knows which encoders there are."""
 
+from pathlib import Path
+
 from encoder.protocol import Encoder
 
 SPECIALISTS = "specialists"
+CONSE = "conse"
 
 
 def load_encoder(name: str, *, device: str = "auto", dtype: str = "auto", threads: int = 0) -> Encoder:
-    """`specialists`, or a transformers dual encoder by folder or name. Raises EncoderError.
+    """`specialists`, its untrained baseline `conse`, a folder that `python -m training finetune` has left, or a
+    transformers dual encoder by folder or name. Raises EncoderError.
 
     torch and the models are imported here and not before, so that commands which need none start at once.
     """
-    if name == SPECIALISTS:
+    if name in (SPECIALISTS, CONSE):
         from encoder.specialists import SpecialistsEncoder
 
-        return SpecialistsEncoder(device, dtype, threads)
+        return SpecialistsEncoder(device, dtype, threads, name=name)
+    from encoder.tuned import TunedSpecialists, is_tuned
+
+    if is_tuned(folder := Path(name).expanduser()):
+        return TunedSpecialists(folder, load_encoder(SPECIALISTS, device=device, dtype=dtype, threads=threads))
     from encoder.clip import ClipEncoder
 
     return ClipEncoder(name, device, dtype, threads)

@@ -1,95 +1,138 @@
-"""The specialists' projection: class probabilities and features of the vision model -> the shared space and `look`.
+"""The specialists' projection: what the vision and the sentence model say -> the shared space, and `look`.
 
-Numpy arrays in, arrays out; knows no picture and no torch model at run time. `python -m encoder.projection` makes its
-weights from the two installed models and `imagenet_classes.tsv`.
+A picture's place in the space is a sum of three: the words of the training pictures that look like it (a memory), the
+words of the classes that the classifier thinks of (ConSE), and a linear map of its features. `training.specialists`
+makes the weights. Numpy arrays in, arrays out; knows no picture and no torch model.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
 
+from encoder.conse import class_embeddings, conse
 from encoder.protocol import Embeddings, unit
 
 WEIGHTS = Path(__file__).parent / "weights" / "specialists.safetensors"
-CLASSES = Path(__file__).parent / "imagenet_classes.tsv"
-TEMPERATURE = 2.0
-TOP = 50
-LOOK_DIM = 512
+LOOK_DIM = 256
 Array = NDArray[np.float32]
 
 
+class Projection(Protocol):
+    """From what the two models say to the named vectors."""
+
+    @property
+    def dims(self) -> dict[str, int]: ...
+
+    def image(self, features: Array, logits: Array) -> Embeddings: ...
+
+    def look(self, features: Array) -> Embeddings: ...
+
+    def words(self, sentences: Array) -> Embeddings: ...
+
+
 @dataclass(frozen=True)
-class Projection:
-    class_embeddings: Array  # (1000, dim), unit rows
-    look_mean: Array  # (features,)
-    look_axes: Array  # (features, look dim), orthonormal columns
+class Sight:
+    """Features -> the visual space: standardised, 512 principal axes, weaker ones raised (eigenvalue^-.33), unit."""
+
+    sight_mean: Array  # (features,)
+    sight_axes: Array  # (features, 512), the strongest axis first
+
+    def see(self, features: Array) -> Embeddings:
+        """(n, features) -> (n, 512)."""
+        return unit((features - self.sight_mean) @ self.sight_axes)
+
+    def look(self, features: Array) -> Embeddings:
+        """(n, features) -> (n, LOOK_DIM): the strongest axes of `see`."""
+        return unit(self.see(features)[:, :LOOK_DIM])
+
+
+@dataclass(frozen=True)
+class TrainedProjection(Sight):
+    """The default encoder's. The words' space is all-MiniLM's, centred and partly whitened (`words`)."""
+
+    key_map: Array  # (512, keys)
+    memory_keys: Array  # (pictures, keys), unit rows
+    memory_starts: NDArray[np.int32]  # (captions,): the pictures of a caption stand together; the first of each
+    captions: Array  # (captions, dim), in the words' space, not unit
+    classes: Array  # (1000, dim), likewise
+    linear_map: Array  # (features, dim)
+    linear_bias: Array  # (dim,)
+    centre: Array  # (dim,): what is common to all pictures, taken away
+    words_mean: Array  # (dim,)
+    words_map: Array  # (dim, dim)
+    sharpness: Array  # (): 1 / temperature of the memory
+    mixing: Array  # (3,): memory, ConSE, linear map
 
     @classmethod
-    def load(cls, path: Path = WEIGHTS) -> "Projection":
-        return cls(**{name: array.astype(np.float32) for name, array in load_file(path).items()})
+    def load(cls, path: Path = WEIGHTS) -> "TrainedProjection":
+        arrays = load_file(path)
+        keys = unit(arrays.pop("memory_keys"))  # of 8 bits
+        starts = arrays.pop("memory_starts").astype(np.int32)
+        return cls(memory_keys=keys, memory_starts=starts, **{n: a.astype(np.float32) for n, a in arrays.items()})
+
+    def save(self, path: Path) -> None:
+        """Half precision, the memory's keys with 8 bits."""
+        small = {field.name: np.asarray(getattr(self, field.name), dtype=np.float16) for field in fields(self)}
+        steps = np.abs(self.memory_keys).max(axis=1, keepdims=True) / 127
+        small["memory_keys"] = np.rint(self.memory_keys / steps).astype(np.int8)
+        small["memory_starts"] = self.memory_starts.astype(np.int32)
+        small["sharpness"], small["mixing"] = self.sharpness.astype(np.float32), self.mixing.astype(np.float32)
+        save_file({name: np.ascontiguousarray(array) for name, array in small.items()}, path)
+
+    @property
+    def dims(self) -> dict[str, int]:
+        dim = len(self.centre)
+        return {"image": dim, "caption": dim, "look": LOOK_DIM}
+
+    def image(self, features: Array, logits: Array) -> Embeddings:
+        """(n, features), (n, 1000) -> (n, dim)."""
+        parts = (self.remembered(features), conse(logits, self.classes), unit(self.linear(features)))
+        return unit(sum(weight * part for weight, part in zip(self.mixing, parts, strict=True)) - self.centre)
+
+    def remembered(self, features: Array) -> Embeddings:
+        """(n, features) -> (n, dim): captions of the memory's pictures, weighted by softmax(sharpness · cosine).
+
+        Nadaraya, On Estimating Regression, 1964; with learnt keys: Vinyals et al., 2016 (arXiv 1606.04080).
+        """
+        with np.errstate(invalid="ignore"):
+            cosines = unit(self.see(features) @ self.key_map) @ self.memory_keys.T
+            weights = np.exp(self.sharpness * (cosines - cosines.max(axis=1, keepdims=True, initial=-1)))
+        return unit(np.add.reduceat(weights, self.memory_starts, axis=1) @ self.captions)
+
+    def linear(self, features: Array) -> Array:
+        """(n, features) -> (n, dim), not unit."""
+        return features @ self.linear_map + self.linear_bias
+
+    def words(self, sentences: Array) -> Embeddings:
+        """Sentence vectors (n, dim), not normalised -> (n, dim)."""
+        return unit((unit(sentences) - self.words_mean) @ self.words_map)
+
+
+@dataclass(frozen=True)
+class ConseProjection(Sight):
+    """The baseline: `image` by the classifier's words alone, words as the sentence model says them."""
+
+    class_embeddings: Array  # (1000, dim), unit rows
+
+    @classmethod
+    def load(cls, path: Path = WEIGHTS) -> "ConseProjection":
+        arrays = load_file(path)
+        sight = (arrays[field.name].astype(np.float32) for field in fields(Sight))
+        return cls(*sight, class_embeddings())
 
     @property
     def dims(self) -> dict[str, int]:
         dim = self.class_embeddings.shape[1]
-        return {"image": dim, "caption": dim, "look": self.look_axes.shape[1]}
+        return {"image": dim, "caption": dim, "look": LOOK_DIM}
 
-    def image(self, logits: Array) -> Embeddings:
-        """(n, 1000) -> (n, dim): ConSE, the mean of the class names' embeddings weighted by the classes' probabilities.
+    def image(self, features: Array, logits: Array) -> Embeddings:
+        """(n, 1000) -> (n, dim)."""
+        return conse(logits, self.class_embeddings)
 
-        Norouzi et al., Zero-Shot Learning by Convex Combination of Semantic Embeddings, 2014 (arXiv 1312.5650); the 50
-        likeliest classes at temperature 2.
-        """
-        scaled = logits.astype(np.float64) / TEMPERATURE
-        weakest = np.partition(scaled, -TOP, axis=1)[:, -TOP, None]
-        with np.errstate(invalid="ignore"):
-            weights = np.where(scaled >= weakest, np.exp(scaled - scaled.max(axis=1, keepdims=True)), 0)
-            return unit((weights / weights.sum(axis=1, keepdims=True)) @ self.class_embeddings)
-
-    def look(self, features: Array) -> Embeddings:
-        """(n, features) -> (n, look dim): centred, then the directions that the classifier tells apart best."""
-        return unit((features - self.look_mean) @ self.look_axes)
-
-
-def class_texts(path: Path = CLASSES) -> list[tuple[str, ...]]:
-    """For each ImageNet class three texts: all its lemmas, the first lemma, the hypernym."""
-    rows = [line.split("\t") for line in path.read_text(encoding="utf-8").splitlines()]
-    return [(lemmas, lemmas.split(", ")[0], hypernyms.split(", ")[0]) for _, lemmas, hypernyms in rows]
-
-
-def relu6_mean(mean: Array, deviation: Array) -> Array:
-    """E[min(max(x, 0), 6)] for x ~ N(mean, deviation²), elementwise: the centre of a ReLU6 layer behind a batch norm.
-
-    The integral of P(x > t) over t in 0…6, by the midpoint rule.
-    """
-    from math import sqrt
-
-    import torch
-
-    steps = np.linspace(0, 6, 601)
-    middles = (steps[1:] + steps[:-1]) / 2  # (600,)
-    z = (middles[:, None] - mean) / (np.maximum(np.abs(deviation), 1e-6) * sqrt(2))
-    above = torch.special.erfc(torch.from_numpy(z)).numpy() / 2  # (600, features)
-    mean_of_relu6: Array = (above.sum(axis=0) * (6 / 600)).astype(np.float32)
-    return mean_of_relu6
-
-
-def build(path: Path = WEIGHTS) -> None:
-    """Make the weights: embeddings of the class names, and the axes of `look` from the classifier's own weights."""
-    from encoder.towers import SentenceModel, VisionModel
-
-    sentences, vision = SentenceModel("cpu"), VisionModel("cpu")
-    columns = list(zip(*class_texts(), strict=True))
-    class_embeddings = unit(np.sum([unit(sentences.encode(column)) for column in columns], axis=0))
-    mean, deviation, classifier = vision.head
-    look_mean = relu6_mean(mean, deviation)
-    directions = np.linalg.svd(classifier - classifier.mean(axis=0), full_matrices=False)[2]  # (1000, features)
-    path.parent.mkdir(exist_ok=True)
-    arrays = {"class_embeddings": class_embeddings, "look_mean": look_mean, "look_axes": directions[:LOOK_DIM].T}
-    save_file({name: np.ascontiguousarray(array, dtype=np.float16) for name, array in arrays.items()}, path)
-
-
-if __name__ == "__main__":
-    build()
+    def words(self, sentences: Array) -> Embeddings:
+        """(n, dim) -> (n, dim)."""
+        return unit(sentences)

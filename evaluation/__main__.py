@@ -4,34 +4,30 @@ import argparse
 
 import assembly
 import exits
+from encoder.load import CONSE
 from encoder.protocol import Encoder
-from evaluation.command import parse_arguments, run_collection, run_compare, run_retrieval
-from evaluation.folder import read_captioned
+from evaluation.command import open_folder, parse_arguments, run_collection, run_compare, run_retrieval
 from evaluation.layouts import LayoutStore
 from evaluation.library_layout import run_layout
 from evaluation.live import LiveLibrary
 from schema.collection import open_pictures
-from search.searcher import DEFAULT_TARGETS
 from settings import Settings, read_settings
 
 
 def main(arguments: argparse.Namespace) -> int:
     settings = read_settings()
-    if arguments.command == "collection":
+    if arguments.command in ("collection", "layout"):
         with assembly.connected(settings) as client:
-            open_pictures(client)  # says that there is no library before any model is loaded
+            pictures = open_pictures(client)  # says that there is no library before any model is loaded
+            if arguments.command == "layout":
+                print(run_layout(pictures, arguments.space, LayoutStore(settings.loupe_home / "layouts")))
+                return exits.Exit.DONE
             encoder = assembly.encoder(settings)
-            library = LiveLibrary(open_pictures(client, encoder.identity))
-            return run_collection(library, encoder, DEFAULT_TARGETS, as_json=arguments.json)
-    if arguments.command == "layout":
-        with assembly.connected(settings) as client:
-            print(run_layout(open_pictures(client), arguments.space, LayoutStore(settings.loupe_home / "layouts")))
-        return exits.Exit.DONE
-    limits = assembly.limits(settings)
-    folder = read_captioned(arguments.folder, limits)  # says what is wrong with it before any model is loaded
-    given = {"limits": limits, "batch_size": settings.loupe_batch_size, "as_json": arguments.json}
+            return run_collection(LiveLibrary(open_pictures(client, encoder.identity)), encoder, arguments.json)
+    given = {"limits": assembly.limits(settings), "batch_size": settings.loupe_batch_size, "as_json": arguments.json}
+    folder = open_folder(arguments.folder, given["limits"])  # says what is wrong with it before any model is loaded
     if arguments.command == "retrieval":
-        return run_retrieval(folder, assembly.encoder(settings), {"ConSE": named("specialists", settings)}, **given)
+        return run_retrieval(folder, assembly.encoder(settings), {"ConSE": named(CONSE, settings)}, **given)
     return run_compare(folder, named(arguments.a, settings), named(arguments.b, settings), **given)
 
 

@@ -86,7 +86,7 @@ def judge_collection(
     if len(pictured.uuids) + lacking < stored:
         notes.append(
             f"Captions and targets are judged over a random {len(pictured.uuids):,} of {stored:,} pictures; among "
-            "all of them every rank would be lower."
+            "all of them every figure would be lower."
         )
     if found is None:
         notes.append(f"Captions are not judged: there are {len(captions)} different ones.")

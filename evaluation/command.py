@@ -14,13 +14,14 @@ from encoder.protocol import Encoder
 from evaluation.collection import judge_collection
 from evaluation.compare import compare
 from evaluation.encoding import Encoded, encode_folder
-from evaluation.folder import CaptionedFolder, Unread
+from evaluation.folder import CaptionedFolder, Unread, read_captioned
 from evaluation.layouts import SPACES
 from evaluation.retrieval import RANDOM, judge_retrieval, notes_on
 from evaluation.stored import Library
 from evaluation.tables import collection_text, compare_text, retrieval_text
 from ingest.files import printable
 from pictures.open import Limits
+from search.searcher import DEFAULT_TARGETS
 
 NAMED = 20
 """Files named one by one at the terminal; --json names them all."""
@@ -64,6 +65,12 @@ def parse_arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def open_folder(folder: Path, limits: Limits) -> CaptionedFolder:
+    """`read_captioned` with a bar; raises what it raises."""
+    with progress_bar("reading", None) as bar:
+        return read_captioned(folder, limits, bar.update)
+
+
 def run_retrieval(
     folder: CaptionedFolder,
     encoder: Encoder,
@@ -74,7 +81,7 @@ def run_retrieval(
     as_json: bool,
 ) -> int:
     """Prints the figures of the encoder beside those of `baselines` and of chance. 1 when files failed, else 0."""
-    with progress_bar(len(folder.pictures)) as bar:
+    with progress_bar("encoding", len(folder.pictures)) as bar:
         encoded = encode_folder(
             folder, {OWN: encoder, **baselines}, limits, batch_size=batch_size, on_progress=bar.update
         )
@@ -107,9 +114,9 @@ def run_compare(
     folder: CaptionedFolder, a: Encoder, b: Encoder, *, limits: Limits, batch_size: int, as_json: bool
 ) -> int:
     """Prints what B finds that A does not. 1 when files failed, else 0."""
-    with progress_bar(len(folder.pictures)) as bar:
+    with progress_bar("encoding", len(folder.pictures)) as bar:
         encoded = encode_folder(folder, {"A": a, "B": b}, limits, batch_size=batch_size, on_progress=bar.update)
-    directions = compare(encoded, "A", "B")
+    directions = compare(encoded, "A", "B", folder.folder)
     notes = notes_on(encoded)
     if a.identity == b.identity:
         notes.insert(0, "A and B are the same encoder, so there is no difference to find.")
@@ -132,15 +139,9 @@ def run_compare(
     return int(bool(folder.unread or encoded.failed))
 
 
-def run_collection(
-    library: Library,
-    encoder: Encoder,
-    weights: Mapping[str, Mapping[str, float]],
-    *,
-    as_json: bool,
-) -> int:
-    """Prints what `judge_collection` finds."""
-    report = judge_collection(library, encoder, weights, on_step=_say_step)
+def run_collection(library: Library, encoder: Encoder, as_json: bool) -> int:
+    """Prints what `judge_collection` finds, with the targets that the search has by default."""
+    report = judge_collection(library, encoder, DEFAULT_TARGETS, on_step=_say_step)
     if as_json:
         _print_json({"collection": library.name, "encoder": encoder.identity.id, **report.to_json()})
     else:
@@ -156,9 +157,9 @@ def _say_step(step: str) -> None:
 
 
 @contextmanager
-def progress_bar(total: int) -> Iterator["tqdm[Any]"]:
+def progress_bar(what: str, total: int | None) -> Iterator["tqdm[Any]"]:
     """On stderr, and only at a terminal."""
-    with tqdm(total=total, unit=" pictures", desc="encoding", disable=None, dynamic_ncols=True, leave=False) as bar:
+    with tqdm(total=total, unit=" pictures", desc=what, disable=None, dynamic_ncols=True, leave=False) as bar:
         yield bar
 
 
@@ -181,10 +182,10 @@ def _about(folder: CaptionedFolder, encoded: Encoded) -> dict[str, Any]:
 
 def _say_what_was_left_out(folder: CaptionedFolder, failed: Sequence[Unread]) -> None:
     copies = [f"{copy} (as {picture.path})" for picture in folder.pictures for copy in picture.copies]
-    _name("files could not be used", [f"{file.path}: {file.message}" for file in (*folder.unread, *failed)])
-    _name("files are copies of a picture that is judged once, with the captions of all its places", copies)
-    _name("pictures have no caption and are not judged", [str(path) for path in folder.uncaptioned])
-    _name("links and special files were not opened", [file.path for file in folder.skipped])
+    _name("could not be used", [f"{file.path}: {file.message}" for file in (*folder.unread, *failed)])
+    _name("copies of a picture that is judged once, with the captions of all its places", copies)
+    _name("pictures without a caption, not judged", [str(path) for path in folder.uncaptioned])
+    _name("links and special files, not opened", [file.path for file in folder.skipped])
     for warning in folder.warnings:
         print(f"  {printable(warning)}", file=sys.stderr)
     if folder.left_out:
@@ -193,7 +194,7 @@ def _say_what_was_left_out(folder: CaptionedFolder, failed: Sequence[Unread]) ->
 
 def _name(what: str, items: Sequence[str]) -> None:
     if items:
-        print(f"  {len(items)} {what}:", file=sys.stderr)
+        print(f"  {what} ({len(items)}):", file=sys.stderr)
         for item in items[:NAMED]:
             print(f"    {printable(item)}", file=sys.stderr)
         if len(items) > NAMED:

@@ -5,6 +5,7 @@ Knows no encoder and no file.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -63,12 +64,13 @@ class Comparison:
         }
 
 
-def compare(encoded: Encoded, a: str, b: str) -> dict[str, Comparison]:
-    """DIRECTIONS -> encoder `b` beside encoder `a`, by the names they have in `encoded`."""
+def compare(encoded: Encoded, a: str, b: str, root: Path) -> dict[str, Comparison]:
+    """DIRECTIONS -> encoder `b` beside encoder `a`, by the names they have in `encoded`. Pictures are named by their
+    paths below `root`."""
     of_a, of_b = judge_sides(encoded, encoded.sides[a]), judge_sides(encoded, encoded.sides[b])
     queries = {
         "text_to_image": encoded.captions,
-        "image_to_text": tuple(str(picture.path) for picture in encoded.pictures),
+        "image_to_text": tuple(str(picture.path.relative_to(root)) for picture in encoded.pictures),
     }
     return {
         direction: compare_judgements(of_a[direction], of_b[direction], queries[direction]) for direction in DIRECTIONS

@@ -73,8 +73,10 @@ class CaptionedFolder:
         return sum(len(picture.copies) for picture in self.pictures)
 
 
-def read_captioned(folder: Path, limits: Limits) -> CaptionedFolder:
-    """Every picture below the folder that can be opened and has a caption.
+def read_captioned(
+    folder: Path, limits: Limits, on_progress: Callable[[int], object] = lambda count: None
+) -> CaptionedFolder:
+    """Every picture below the folder that can be opened and has a caption. `on_progress` is told of each one.
 
     Raises RootError for what is no folder, EvaluationError for one that cannot be judged by: no pictures, no captions,
     fewer than three captioned pictures, one caption for all of them.
@@ -99,6 +101,7 @@ def read_captioned(folder: Path, limits: Limits) -> CaptionedFolder:
             return pair[0].path, pair[1], error
 
     for path, told, picture in ahead(opened, found()):
+        on_progress(1)
         if isinstance(picture, PictureError):
             unread.append(Unread(printable(str(path)), str(picture)))
         else:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evaluation.errors import EvaluationError
-from evaluation.layouts import umap_is_there
+from evaluation.layouts import NO_UMAP, umap_is_there
 
 Rows = NDArray[np.floating]  # (n, dim)
 Points = NDArray[np.float32]  # (n, 2) or (n, 3)
@@ -56,7 +56,9 @@ def pca(vectors: Rows, dims: int) -> tuple[Points, Axes]:
 
     rows = np.asarray(vectors, dtype=np.float32)
     found = min(dims, *rows.shape)
-    model = PCA(found, svd_solver="covariance_eigh" if rows.shape[1] <= len(rows) else "full").fit(rows)
+    solver = "covariance_eigh" if rows.shape[1] <= len(rows) else "full"
+    with np.errstate(invalid="ignore", divide="ignore"):  # no variance at all: scikit-learn's own shares are not used
+        model = PCA(found, svd_solver=solver).fit(rows)
     directions, explained = np.zeros((dims, rows.shape[1]), np.float32), np.zeros(dims, np.float32)
     whole = float(((rows - model.mean_) ** 2).sum()) / (len(rows) - 1)
     if whole > 0:
@@ -73,14 +75,15 @@ def umap(vectors: Rows) -> Points:
     """
     check_enough(len(vectors))
     if not umap_is_there():
-        raise UmapMissing("UMAP is not installed. Install it with: pip install umap-learn")
-    from umap import UMAP
+        raise UmapMissing(f"{NO_UMAP}.")
 
     near = min(NEIGHBOURS, len(vectors) - 1)
     start = "spectral" if len(vectors) > 4 * NEIGHBOURS else "pca"
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # numba's and scikit-learn's, about umap's own code
-        model = UMAP(2, n_neighbors=near, metric="cosine", init=start, random_state=SEED, n_jobs=1)
+        warnings.simplefilter("ignore")  # umap's of what it lacks; numba's and scikit-learn's, about umap's own code
+        from umap import UMAP
+
+        model = UMAP(n_components=2, n_neighbors=near, metric="cosine", init=start, random_state=SEED, n_jobs=1)
         points: Points = np.asarray(model.fit_transform(np.asarray(vectors, np.float32)), np.float32)
     return points
 

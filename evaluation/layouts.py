@@ -12,11 +12,12 @@ import os
 import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import psutil
@@ -34,6 +35,9 @@ SPACES: Mapping[str, str] = {
 """Named vector (`both`: image and caption in one layout) -> what it is called."""
 FORMAT = 1
 """Goes up when what is stored changes; files of another format are computed anew."""
+
+
+NO_UMAP = "UMAP is not installed, so there is PCA only. Install it with: pip install umap-learn"
 
 
 def umap_is_there() -> bool:
@@ -97,7 +101,7 @@ class Layout:
     figures: Mapping[str, float] = field(default_factory=dict)
     """trust_pca2, trust_pca3, trust_umap, gap: as far as they could be told."""
     notes: tuple[str, ...] = ()
-    """Sentences: what was sampled or left out, why there is no UMAP."""
+    """Sentences: what was sampled or left out."""
     complete: bool = True
     """False while UMAP is still being computed."""
 
@@ -171,7 +175,7 @@ class LayoutStore:
             if space not in self._read or self._read[space][0] != stamp:
                 self._read[space] = (stamp, _load(path))
             return self._read[space][1]
-        except (OSError, ValueError, KeyError, TypeError, EOFError):
+        except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile):
             return None
 
     def write(self, layout: Layout) -> None:
@@ -228,7 +232,8 @@ class LayoutStore:
                 f"{path} could not be written ({error.strerror or error}). Free some disk space."
             ) from error
         finally:
-            temporary.unlink(missing_ok=True)
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
 
 
 class Reporter:
@@ -268,7 +273,7 @@ def _flat(layout: Layout) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
 
 def _load(path: Path) -> Layout:
     """Raises ValueError, KeyError or TypeError for a file of another format."""
-    with np.load(path, allow_pickle=False) as file:
+    with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
         arrays = {name: file[name] for name in file.files}
     about = json.loads(str(arrays.pop("about")))
     if about.pop("format") != FORMAT:

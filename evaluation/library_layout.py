@@ -16,7 +16,7 @@ import numpy as np
 from encoder.protocol import Embeddings
 from evaluation import layout as drawing
 from evaluation.cluster_names import name_clusters
-from evaluation.layouts import SPACES, Layout, LayoutStore, Texts
+from evaluation.layouts import NO_UMAP, SPACES, Layout, LayoutStore, Texts, umap_is_there
 from evaluation.space import modality_gap
 from schema.collection import Pictures
 from search.vectors import library_version, read_vectors
@@ -51,7 +51,8 @@ def run_layout(pictures: Pictures, space: str, store: LayoutStore, *, at_most: i
         layout = lay_out(pictures, space, store, say, at_most=at_most)
     figures = "".join(f", {name} {value:.3f}" for name, value in layout.figures.items())
     explained = f"PCA: {layout.explained.sum():.1%} of the variance on 3 axes"
-    return "\n".join([f"{SPACES[space]}: {len(layout):,} points, {explained}{figures}", *layout.notes])
+    missing = [] if len(layout.umap) else [NO_UMAP]
+    return "\n".join([f"{SPACES[space]}: {len(layout):,} points, {explained}{figures}", *layout.notes, *missing])
 
 
 def lay_out(pictures: Pictures, space: str, store: LayoutStore, say: Say, *, at_most: int = AT_MOST) -> Layout:
@@ -109,12 +110,9 @@ def lay_out(pictures: Pictures, space: str, store: LayoutStore, say: Say, *, at_
 
 def _with_umap(layout: Layout, rows: Embeddings, say: Say) -> Layout:
     say("Finding neighbours and laying them out (UMAP)", 0.5)
-    try:
-        points = drawing.umap(rows)
-    except drawing.UmapMissing as error:
-        return replace(
-            layout, notes=(*layout.notes, f"{error}, then open the map again. Until then: PCA."), complete=True
-        )
+    if not umap_is_there():
+        return replace(layout, complete=True)
+    points = drawing.umap(rows)
     say("Asking how far the picture can be trusted", 0.95)
     trust = drawing.trust(rows, points)
     figures = layout.figures if trust is None else {**layout.figures, "trust_umap": trust}

@@ -10,6 +10,8 @@ from evaluation.targets import COMPARED, DECISIVE, TargetFigures
 from ingest.files import printable
 
 WIDTH = 100
+HEAD = 32
+"""The longest name of a column."""
 TITLES = {"text_to_image": "Words find pictures", "image_to_text": "Pictures find words"}
 ASKED = {
     "text_to_image": "{queries} captions ask, {corpus} pictures answer",
@@ -25,7 +27,7 @@ def retrieval_text(directions: Mapping[str, Direction], titles: Mapping[str, str
     """`titles`: method -> the head of its column, in the order of the columns."""
     parts = []
     for name, direction in directions.items():
-        rows = [["", *titles.values()]]
+        rows = [["", *(shortened(title, HEAD) for title in titles.values())]]
         for metrics in _merged([[figures[m].value for m in NAMES] for figures in direction.methods.values()]):
             figures = [direction.methods[method][metrics[0]] for method in titles]
             rows.append([" = ".join(metrics), *map(_share, figures)])
@@ -40,13 +42,12 @@ def collection_text(report: CollectionReport) -> str:
     for title, found in report.index.items():
         recall = _share(Figure(found.recall.mean, (found.recall.low, found.recall.high)))
         rows.append([title, recall, str(found.k), str(found.probes), f"{found.p50_ms:.1f}", f"{found.p95_ms:.1f}"])
-    parts = [
-        "The index beside exact search: which share of the nearest it finds, one question at a time",
-        table(rows),
-    ]
+    parts = [f"The index: which share of the nearest it finds, one question at a time\n{table(rows)}"]
     if report.captions:
         parts.append(retrieval_text({"text_to_image": report.captions}, {CAPTIONS: CAPTIONS, RANDOM: RANDOM}))
-    return "\n\n".join(["\n".join(parts[:2]), *parts[2:], *map(_targets_text, report.targets)])
+    if report.captions or report.targets:
+        parts.insert(1, "From here on by exact search, so that the index has no part in it.")
+    return "\n\n".join([*parts, *map(_targets_text, report.targets)])
 
 
 def _targets_text(found: TargetFigures) -> str:
@@ -56,7 +57,7 @@ def _targets_text(found: TargetFigures) -> str:
     rows.append(["together − best single", *(_signed(gap.mean) for gap in gaps)])
     rows.append(["  95 % interval", *(f"{_signed(gap.low)} to {_signed(gap.high)}" for gap in gaps)])
     title = f"Targets where {found.title} ({found.queries} questions, {found.corpus} pictures)"
-    return f"{title}\n{table(rows)}\nBest single target by {DECISIVE}: {found.best_single}."
+    return f"{title}\n{table(rows)}\nBest single target by {DECISIVE}: {found.best_single}.\n{found.caveat}".rstrip()
 
 
 def compare_text(directions: Mapping[str, Comparison]) -> str:
@@ -74,7 +75,7 @@ def compare_text(directions: Mapping[str, Comparison]) -> str:
         better, same, worse = found.counts
         parts += [
             f"{_title(name, found.queries, found.corpus)}\n{table(rows)}",
-            f"B ranks the answer higher for {better} queries, as high for {same}, lower for {worse}.",
+            f"B ranks the answer higher for {better} of {found.queries}, as high for {same}, lower for {worse}.",
             *_changes("Won most by B", found.won),
             *_changes("Lost most by B", found.lost),
         ]
@@ -103,17 +104,10 @@ def _changes(title: str, changes: Sequence[Change]) -> list[str]:
     ranks = [[f"rank {change.rank_a}", "->", str(change.rank_b)] for change in changes]
     width = max(len(" ".join(rank)) for rank in ranks)
     lines = [
-        f"  {' '.join(rank).ljust(width)}  {_tail(change.query, WIDTH - width - 4)}"
+        f"  {' '.join(rank).ljust(width)}  {shortened(change.query, WIDTH - width - 4)}"
         for rank, change in zip(ranks, changes, strict=True)
     ]
     return ["\n".join([f"{title} (rank with A -> with B):", *lines])]
-
-
-def _tail(text: str, width: int) -> str:
-    """A path is known by its end, a caption by its start."""
-    if not text.startswith("/") or len(printable(text)) <= width:
-        return shortened(text, width)
-    return "…" + printable(text)[-(width - 1) :]
 
 
 def _title(name: str, queries: int, corpus: int) -> str:
@@ -122,7 +116,7 @@ def _title(name: str, queries: int, corpus: int) -> str:
 
 def _merged(values: Sequence[Sequence[float]]) -> list[list[str]]:
     """NAMES in lines: S@k stands with R@k where the two are equal for every method, as with one relevant item each."""
-    by_name = {name: [method[place] for method in values] for place, name in enumerate(NAMES)}
+    by_name = {name: [round(method[place], 9) for method in values] for place, name in enumerate(NAMES)}
     lines = []
     for name in NAMES:
         twin = name.replace("R@", "S@")
@@ -144,4 +138,4 @@ def _rank(figure: Figure) -> str:
 
 
 def _signed(value: float) -> str:
-    return f"{value:+.3f}".replace("-", "−")
+    return f"{round(value, 3) + 0.0:+.3f}".replace("-", "−")  # + 0.0: there is no −0.000

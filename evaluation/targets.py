@@ -16,7 +16,7 @@ from evaluation.retrieval import RANDOM
 
 DECISIVE = "nDCG@10"
 """The metric by which the best single target is chosen."""
-COMPARED = ("R@1", "R@10", "MRR", "nDCG@10")
+COMPARED = ("S@1", "R@10", "MRR", "nDCG@10")
 BELOW_ALL = -2.0
 """A cosine is never so low: what a picture is to itself when it asks."""
 
@@ -31,6 +31,8 @@ class Asked:
     relevant: Relevant
     weights: Mapping[str, float]
     """Of the multi-target search."""
+    caveat: str = ""
+    """A sentence on what these questions favour."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,7 @@ class TargetFigures:
     gain: Mapping[str, Interval]
     """Together minus the best single target, query by query, for COMPARED. The single one was chosen on the same
     queries, which favours it a little."""
+    caveat: str = ""
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -57,6 +60,7 @@ class TargetFigures:
                 metric: {"difference": round(gain.mean, 6), "interval": [round(gain.low, 6), round(gain.high, 6)]}
                 for metric, gain in self.gain.items()
             },
+            "caveat": self.caveat,
         }
 
 
@@ -74,7 +78,7 @@ def judge_targets(asked: Asked) -> TargetFigures:
     gain = {metric: paired_bootstrap(many.per_query[metric], one.per_query[metric]) for metric in COMPARED}
     methods = {name: judgement.mean() for name, judgement in judged.items()}
     methods[RANDOM] = expected_by_chance([len(set(items)) for items in asked.relevant], many.corpus)
-    return TargetFigures(asked.title, many.queries, many.corpus, methods, best, together, gain)
+    return TargetFigures(asked.title, many.queries, many.corpus, methods, best, together, gain, asked.caveat)
 
 
 def _rounded(means: Mapping[str, float]) -> dict[str, float]:

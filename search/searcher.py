@@ -87,6 +87,10 @@ class Searcher:
         with self._answering():
             return {o.uuid: from_properties(o.properties) for o in self._fetch(uuids, vectors=False)}
 
+    def vectors(self, query: Query) -> dict[str, Embeddings]:
+        """The unit vectors that a question searches with, by target. Raises what `search` raises."""
+        return {probe.target: probe.vector for probe in self._probes(query)}
+
     def facets(self, filters: Sequence[Condition] = ()) -> dict[str, tuple[tuple[str, int], ...]]:
         """Counts by folder (a folder counts what lies below it too), tag, year and camera."""
         condition = to_weaviate(filters)

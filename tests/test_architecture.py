@@ -9,7 +9,7 @@ import pytest
 
 from settings import PROJECT
 
-PACKAGES = ("schema", "encoder", "pictures", "ingest", "search", "app_pages")
+PACKAGES = ("schema", "encoder", "pictures", "ingest", "search", "evaluation", "training", "app_pages")
 ENTRY_POINTS = {"app.py", "run.py", *(f"{package}/__main__.py" for package in PACKAGES)}
 COMPOSITION = {"assembly.py", "exits.py"}
 
@@ -19,19 +19,23 @@ ALLOWED: dict[str, set[str]] = {
     "schema": {"encoder.protocol"},
     "search": {"schema", "pictures", "encoder.protocol"},
     "ingest": {"schema", "pictures", "encoder.protocol"},
-    "app_pages": {"search", "schema", "pictures", "encoder.protocol", "ingest.status"},
+    "evaluation": {"search", "schema", "pictures", "encoder.protocol", "ingest.files", "ingest.captions"},
+    "training": {"encoder", "evaluation", "pictures", "ingest.files", "ingest.captions"},
+    "app_pages": {"search", "schema", "pictures", "encoder.protocol", "ingest.status", "evaluation"},
 }
 """Package -> what of ours its modules may import besides their own package; entry points may import everything."""
 
 THIRD_PARTY = {
     "streamlit": {"app.py", "app_pages/"},
-    "torch": {"encoder/"},
-    "transformers": {"encoder/"},
+    "torch": {"encoder/", "training/"},
+    "transformers": {"encoder/", "training/"},
+    "pytorch_metric_learning": {"training/"},
     "weaviate": {
         "schema/",
         "ingest/ledger.py",
         "search/searcher.py",
         "search/conditions.py",
+        "search/vectors.py",
         "assembly.py",
         "exits.py",
         "ingest/__main__.py",

@@ -24,7 +24,7 @@ def data(arguments: argparse.Namespace, settings: Settings) -> int:
         raise TrainingError(f"--workers is {arguments.workers}; it is at least 1.")
     manifest = make_data(settings.loupe_cache, arguments.source, workers=arguments.workers)
     print(manifest_text(manifest))
-    missing = any(source.missing for source in manifest.sources.values())
+    missing = any(source.missing for source in (*manifest.sources.values(), *manifest.words.values()))
     return exits.Exit.SOME_FAILED if missing else exits.Exit.DONE
 
 

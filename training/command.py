@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from training.finetune_order import LOCKS, LOSSES, Order
 
 if TYPE_CHECKING:
-    from training.data.make import Manifest
+    from training.data.manifest import Manifest
 
 EXPERIMENTS = "E1, E2, E3, E4, E5, E7, E8, E9"
 
@@ -51,6 +51,7 @@ def manifest_text(manifest: "Manifest") -> str:
         else f"{name:<28} {source.pictures:6,} pictures  {source.share:6.1%}  {source.licence}"
         for name, source in manifest.sources.items()
     ]
+    lines += [f"{name:<28} missing: {words.missing}" for name, words in manifest.words.items() if words.missing]
     split = ", ".join(f"{count:,} {name}" for name, count in sorted(manifest.split_pictures.items()))
     return "\n".join(
         [

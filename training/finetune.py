@@ -16,8 +16,7 @@ from torch import Tensor, nn
 
 from encoder.clip import ClipEncoder, _find_model
 from encoder.protocol import Encoder, unit
-from encoder.specialists import SpecialistsEncoder
-from evaluation.compare import compare
+from evaluation.compare import Comparison, compare
 from evaluation.encoding import encode_folder
 from evaluation.errors import EvaluationError
 from evaluation.folder import CaptionedFolder, read_captioned
@@ -27,7 +26,7 @@ from training import checkpoints
 from training.errors import TrainingError
 from training.finetune_dual import Dual
 from training.finetune_head import Head
-from training.finetune_order import Order, check, record
+from training.finetune_order import SPECIALISTS, Order, check, record
 from training.finetune_report import Outside, Report, write_report
 from training.finetune_split import Ints, Pairs, pairs_of, split
 from training.interpolate import Choice, choose, mix
@@ -93,7 +92,7 @@ def finetune(order: Order, around: Surroundings) -> Report:
         history=tuned.history,
         best_epoch=tuned.best_epoch,
         choice=tuned.choice,
-        held_out=compare(encode_folder(held_out, encoders, around.limits), "before", "after"),
+        held_out=_compare(held_out, encoders, around),
         outside=_outside(order, encoders, around),
         minutes={"wall": (time.perf_counter() - wall) / 60, "cpu": (time.process_time() - cpu) / 60},
     )
@@ -145,14 +144,14 @@ def batches(pairs: Pairs, size: int, seed: int, epoch: int) -> list[tuple[Ints, 
 
 
 def _learner(start: Encoder, folder: CaptionedFolder, order: Order, around: Surroundings) -> Learner:
-    if isinstance(start, SpecialistsEncoder):
+    if order.start == SPECIALISTS:
         return Head(start, folder, around.limits, order.loss, around.cache, order.seed)
     if isinstance(start, ClipEncoder):
         source = _find_model(order.start)
         return Dual(start, source, folder, around.limits, order.train, order.lock, order.loss, around.cache)
     raise TrainingError(
-        f"{order.start} is {start.identity.id}, which was fine-tuned from the specialists already. "
-        "Start from the specialists themselves."
+        f"{order.start} is the encoder {start.identity.id}, which cannot be trained further. Start from specialists "
+        "or from a CLIP, SigLIP or SigLIP 2 model."
     )
 
 
@@ -215,6 +214,10 @@ def _rows(
     return torch.cat([embed(rows[i : i + chunk]).float().cpu() for i in range(0, len(rows), chunk)]).numpy()
 
 
+def _compare(folder: CaptionedFolder, encoders: Mapping[str, Encoder], around: Surroundings) -> dict[str, Comparison]:
+    return compare(encode_folder(folder, encoders, around.limits), "before", "after", folder.folder)
+
+
 def _outside(order: Order, encoders: Mapping[str, Encoder], around: Surroundings) -> Outside:
     place = around.outside
     if place is None or not place.is_dir():
@@ -223,6 +226,6 @@ def _outside(order: Order, encoders: Mapping[str, Encoder], around: Surroundings
         return Outside(str(place), {}, "not judged: the folder trained on is that of the other pictures")
     try:
         folder = read_captioned(place, around.limits)
-        return Outside(str(place), compare(encode_folder(folder, encoders, around.limits), "before", "after"))
+        return Outside(str(place), _compare(folder, encoders, around))
     except EvaluationError as error:
         return Outside(str(place), {}, f"not judged: {error}")

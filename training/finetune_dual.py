@@ -151,6 +151,7 @@ class Dual(nn.Module):
                 self._model.config.save_pretrained(place)
             else:
                 self._model.save_pretrained(place)
+                shutil.copymode(Path(place) / "config.json", Path(place) / name)  # not for its owner alone
             (Path(place) / name).replace(part)
 
     def _embed(self, tower: str, rows: Ints) -> Tensor:

@@ -6,6 +6,7 @@ epochs and no figures.
 
 import hashlib
 import json
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -83,4 +84,9 @@ class Head(nn.Module):
         """As `encoder.tuned` loads it. Raises CannotWrite."""
         write_text(folder / DESCRIPTION, json.dumps(describe(self.identity), indent=1) + "\n")
         arrays = {name: tensor.detach().contiguous().clone() for name, tensor in self.head.state_dict().items()}
-        write_whole(folder / HEAD, lambda part: save_file(arrays, part))
+
+        def write(part: Path) -> None:
+            save_file(arrays, part)
+            shutil.copymode(folder / DESCRIPTION, part)  # not for its owner alone
+
+        write_whole(folder / HEAD, write)

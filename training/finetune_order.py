@@ -68,9 +68,9 @@ def check(order: Order) -> Order:
             raise TrainingError(f"--{name} is {share:g}; it is a share of the pictures above 0 and at most 0.4.")
     if order.seed < 0:
         raise TrainingError(f"--seed is {order.seed}; it is 0 or above.")
-    for name, value, known in (("loss", order.loss, LOSSES), ("lock", order.lock, LOCKS)):
-        if value not in known:
-            raise TrainingError(f"--{name} is {value!r}; it is one of {', '.join(known)}.")
+    for name, choice, known in (("loss", order.loss, LOSSES), ("lock", order.lock, LOCKS)):
+        if choice not in known:
+            raise TrainingError(f"--{name} is {choice!r}; it is one of {', '.join(known)}.")
     parse_train(order.train)
     if order.start == SPECIALISTS and (order.lock != "text" or order.train not in ("last:2", "projection")):
         raise TrainingError(

@@ -104,7 +104,8 @@ class Report:
             f"{counts['captioned']} pictures with {counts['captions']} captions: {counts['train']} to train on, "
             f"{counts['validation']} to choose by, {counts['held_out']} held out.{_left_out(folder)}",
             f"{self.parameters['trained']:,} of {self.parameters['all']:,} numbers trained ({share:.1%}): "
-            f"{_what(order)}, loss {self.loss}, learning rate {order.learning_rate:g}, batch {order.batch_size}, seed {order.seed}.",
+            f"{_what(order)}, loss {self.loss}, learning rate {order.learning_rate:g}, batch {order.batch_size}, "
+            f"seed {order.seed}.",
             f"{len(self.history.epochs)} of {order.epochs} epochs, the best {self.best_epoch}; "
             f"{self.training_minutes:.1f} minutes of training on {self.device}.",
             "",

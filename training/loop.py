@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from training.errors import NotFinite, TrainingError
 from training.plan import History, Metrics, Plan, best_of, out_of_patience
-from training.run_state import RunState, alone_in, to_device
+from training.run_state import RunState, alone_in, memory_said, to_device
 
 __all__ = ["History", "Plan", "train"]
 
@@ -39,17 +39,17 @@ def train(
 
     Raises NotFinite, OtherCheckpoint, CannotWrite or TrainingError; the checkpoints before are whole.
     """
-    with alone_in(folder):
+    with alone_in(folder), memory_said(plan.device):
         first = batches(1)
         steps = len(first) if isinstance(first, Sized) else sum(1 for _ in first)
         if not steps:
             raise TrainingError("There is not one batch to train on: fewer samples than a batch needs.")
-        run = RunState(model.to(plan.device), plan, steps)
+        run = RunState(model, plan, steps)
         history = run.take_up(folder)
         while len(history) <= plan.epochs and not out_of_patience(history, plan):
             epoch = len(history)
             torch.manual_seed(plan.seed * 1_000_003 + epoch)
-            metrics = _one_epoch(run, batches(epoch), loss, plan, epoch) if epoch else {"epoch": 0.0}
+            metrics = _one_epoch(run, batches(epoch), loss, plan, epoch) if epoch else {"epoch": 0}
             run.weights.eval()
             with torch.no_grad():
                 metrics |= {name: float(value) for name, value in (validate(run.weights) if validate else {}).items()}
@@ -83,10 +83,7 @@ def _one_epoch(
                 f"The loss is {losses[-1]} and its gradient's norm {norm.item()} at step {step} of epoch {epoch} "
                 f"(learning rate {rate:.2g}). Epoch {epoch - 1} is whole; lower the learning rate, or look at the data."
             )
-        run.scaler.step(run.optimizer)
-        run.scaler.update()
-        run.scheduler.step()
-        run.average()
+        run.step()
         bar.set_postfix(loss=f"{losses[-1]:.4f}", refresh=False)
     mean = math.fsum(losses) / len(losses)
-    return {"epoch": float(epoch), "loss": mean, "learning_rate": rate, "seconds": time.monotonic() - started}
+    return {"epoch": epoch, "loss": mean, "learning_rate": rate, "seconds": time.monotonic() - started}

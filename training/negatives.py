@@ -39,9 +39,11 @@ class ExactNearest:
         numbers = np.full((len(vectors), k), -1, np.int64)
         similarities = np.full((len(vectors), k), -np.inf, np.float32)
         count = min(k, len(self.rows))
-        for start in range(0, len(vectors), self.chunk):
+        for start in range(0, len(vectors) if count else 0, self.chunk):
             part = vectors[start : start + self.chunk] @ self.rows.T  # (chunk, m)
-            best = np.argsort(-part, axis=1, kind="stable")[:, :count]
+            best = np.sort(np.argpartition(-part, count - 1, axis=1)[:, :count], axis=1)
+            order = np.argsort(-np.take_along_axis(part, best, axis=1), axis=1, kind="stable")
+            best = np.take_along_axis(best, order, axis=1)
             numbers[start : start + self.chunk, :count] = best
             similarities[start : start + self.chunk, :count] = np.take_along_axis(part, best, axis=1)
         return numbers, similarities

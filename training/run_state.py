@@ -29,7 +29,12 @@ class RunState:
     def __init__(self, model: nn.Module, plan: Plan, steps: int) -> None:
         """`steps` of one epoch, by which the learning rate is laid out."""
         self.model, self.plan, self.steps = model, plan, steps
-        self.device = torch.device(plan.device)
+        try:
+            self.device = torch.device(plan.device)
+            model.to(self.device)
+        except (RuntimeError, AssertionError) as error:  # which of them depends on how torch was built
+            reason = str(error).splitlines()[0]
+            raise TrainingError(f"The device {plan.device!r} cannot be used: {reason}. Use cpu.") from error
         self.trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
         if not self.trained:
             raise TrainingError("The model has no parameter that requires a gradient; nothing would be trained.")
@@ -50,9 +55,17 @@ class RunState:
         module: nn.Module = self._averaged.module if self._averaged else self.model
         return module
 
-    def average(self) -> None:
-        if self._averaged:
-            self._averaged.update_parameters(self.model)
+    def step(self) -> None:
+        """One update of the weights, their average and the learning rate; none where float16 overflowed, which lowers
+        its scale.
+        """
+        scale = self.scaler.get_scale()
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        if self.scaler.get_scale() >= scale:
+            self.scheduler.step()
+            if self._averaged:
+                self._averaged.update_parameters(self.model)
 
     def leave_weights(self) -> None:
         if self._averaged:
@@ -85,14 +98,17 @@ class RunState:
         done = checkpoints.epochs(folder)
         if not done:
             return []
+        missing = sorted(set(range(done[-1])) - set(done))
+        if missing:
+            raise TrainingError(f"{folder} has epoch {done[-1]}, and not {missing[0]} before it. Use another folder.")
         checkpoint = checkpoints.load(folder)
         _check_same(checkpoint.state["plan"], self._terms(), folder)
         checkpoints.restore(self.weights, checkpoint)
         tensors, state = checkpoint.resume, checkpoint.state
         if checkpoint.epoch and not tensors:
             raise TrainingError(
-                f"{folder} has the weights of epoch {checkpoint.epoch}, and not its resume.safetensors: training cannot "
-                "go on from there. Use another folder."
+                f"{folder} has the weights of epoch {checkpoint.epoch}, and not its resume.safetensors: training "
+                "cannot go on from there. Use another folder."
             )
         if self._averaged:
             raw = {name.removeprefix("model."): t for name, t in tensors.items() if name.startswith("model.")}
@@ -150,6 +166,18 @@ def alone_in(folder: Path) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+@contextmanager
+def memory_said(device: str) -> Iterator[None]:
+    """Raises TrainingError where torch finds no memory on the device."""
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        reason = str(error).split(". ")[0]
+        raise TrainingError(
+            f"{device} has too little memory: {reason}. Make batches smaller, or train fewer layers."
+        ) from error
 
 
 def _precision(device: torch.device) -> torch.dtype | None:

@@ -18,10 +18,11 @@ from starlette.middleware import Middleware
 from starlette.testclient import TestClient
 from streamlit.testing.v1 import AppTest
 
-from app_pages import api, files
+from app_pages import api, files, map_points
 from app_pages.connection import Connection
 from app_pages.headers import SecurityHeaders
 from app_pages.ingestion import Ingestion
+from app_pages.map_work import MapWork
 from app_pages.parts import Parts
 from encoder.protocol import Encoder
 from ingest.roots import Roots
@@ -53,6 +54,8 @@ def parts_of(home: Path, connection: Connection, thumbnails: ThumbnailStore | No
         max_upload_mb=20,
         samples=SAMPLES,
         home=home,
+        maps=MapWork(home, PROJECT),
+        training_runs=home / "training" / "runs",
     )
 
 
@@ -71,7 +74,7 @@ def parts(samples: Pictures, home: Path, connection: Connection, thumbnails: Thu
 
 
 def http_of(parts: Parts) -> TestClient:
-    routes = [*api.routes(parts), *files.routes(parts)]
+    routes = [*api.routes(parts), *files.routes(parts), *map_points.routes(parts)]
     app = Starlette(routes=routes, middleware=[Middleware(SecurityHeaders)])
     return TestClient(app, base_url="http://127.0.0.1:8501")
 

@@ -15,7 +15,7 @@ import encoder.specialists
 import encoder.towers
 from encoder.load import load_encoder
 from encoder.protocol import Encoder, EncoderError, faults
-from encoder.specialists import SpecialistsEncoder, _square
+from encoder.specialists import SpecialistsEncoder, square
 from encoder.towers import SIDE, VisionModel
 from tests.conftest import PROJECT, SAMPLES
 
@@ -91,7 +91,7 @@ def test_a_grey_picture_is_what_it_is_in_rgb(specialists: Encoder, photos: list[
 
 def test_the_whole_picture_is_on_a_white_square_and_nothing_is_cropped() -> None:
     """A black picture twice as wide as high: the middle half of the square is black, the rest white."""
-    pixels = _square(Image.new("RGB", (400, 200), "black"))
+    pixels = square(Image.new("RGB", (400, 200), "black"))
     assert pixels.shape == (SIDE, SIDE, 3)
     assert pixels.mean(axis=(1, 2)).tolist() == [255.0] * 65 + [0.0] * 130 + [255.0] * 65
 
@@ -132,7 +132,7 @@ def test_folded_batch_norms_give_the_same_logits(monkeypatch: pytest.MonkeyPatch
     folded = VisionModel("cpu")
     monkeypatch.setattr(encoder.towers, "_fold_batch_norms", lambda model: None)
     plain = VisionModel("cpu")
-    pixels = np.stack([_square(photo) for photo in photos[:2]])
+    pixels = np.stack([square(photo) for photo in photos[:2]])
     for got, expected in zip(folded.encode(pixels), plain.encode(pixels), strict=True):
         np.testing.assert_allclose(got, expected, atol=2e-4 * np.abs(expected).max())
     norms = [type(module).__name__ for module in folded._model.modules()]

@@ -96,18 +96,17 @@ def test_weights_of_another_shape_are_refused_with_both(tmp_path: Path) -> None:
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A real file system of 256 kB."""
+    """A real file system of 256 kB, unmounted from its place at once: it is there as long as this process holds it
+    open, however the test ends."""
     disk = tmp_path / "disk"
     disk.mkdir()
-    if (
-        shutil.which("mount") is None
-        or subprocess.run(
-            ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(disk)], capture_output=True
-        ).returncode
-    ):
+    mount = ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(disk)]
+    if shutil.which("mount") is None or subprocess.run(mount, capture_output=True).returncode:
         pytest.skip("mounting a small file system needs root")
-    yield disk
-    subprocess.run(["umount", str(disk)], check=True)
+    held = os.open(disk, os.O_RDONLY)
+    subprocess.run(["umount", "--lazy", str(disk)], check=True)
+    yield Path(f"/proc/self/fd/{held}")
+    os.close(held)
 
 
 def test_a_full_disk_is_a_sentence_and_the_run_goes_on_afterwards(small_disk: Path, tmp_path: Path) -> None:

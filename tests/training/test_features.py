@@ -116,9 +116,12 @@ def test_a_damaged_file_is_said_and_computed_again(tmp_path: Path, caplog: pytes
     damaged = sorted((tmp_path / "e").iterdir())[0]
     damaged.write_bytes(damaged.read_bytes()[:50])
     tower = Tower(hashes)
-    assert np.array_equal(FeatureCache(tmp_path, "e").rows(hashes, tower), expected(hashes))
-    assert len(tower.asked) == 1 and len(tower.asked[0]) == 2
+    assert np.array_equal(FeatureCache(tmp_path, "e").rows(hashes, tower, chunk=1), expected(hashes))
+    assert [len(chunk) for chunk in tower.asked] == [1, 1]
     assert f"{damaged} is damaged" in caplog.text
+    caplog.clear()
+    FeatureCache(tmp_path, "e").rows(hashes, tower)
+    assert len(tower.asked) == 2 and not caplog.text
 
 
 def test_rows_that_are_not_finite_are_returned_said_and_not_kept(

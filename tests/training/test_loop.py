@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from settings import PROJECT
 from tests.training.tiny_run import PLAN, STEPS, TinyModel, batches, loss, run, validate
-from training import checkpoints
+from training import checkpoints, run_state
 from training.errors import CannotWrite, NotFinite, OtherCheckpoint, TrainingError
 from training.loop import Plan, train
 from training.plan import best_of, out_of_patience, share_of_rate
@@ -216,6 +216,32 @@ def test_mixed_precision_changes_nothing_where_there_is_no_cuda(tmp_path: Path) 
     assert_same_bits(plain.state_dict(), mixed.state_dict())
 
 
+def test_float16_is_scaled_and_what_overflows_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a GPU without bfloat16: the very first gradients are beyond float16 at the first scale, 65,536. Going on
+    from the second epoch gives the same bits, so the scale is kept."""
+    monkeypatch.setattr(run_state, "_precision", lambda device: torch.float16)
+
+    def steep(model: nn.Module, batch: tuple[Tensor, Tensor]) -> Tensor:
+        scaled: Tensor = 100 * model(batch[0]).square().mean()
+        return scaled
+
+    half = replace(PLAN, watch="loss", mixed_precision=True)
+    models = [TinyModel(), TinyModel()]
+    histories = [train(models[0], batches, steep, half, tmp_path / "whole")]
+
+    def stop(epoch: int, model: nn.Module, metrics: object) -> None:
+        if epoch == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(models[1], batches, steep, half, tmp_path / "parts", on_epoch=stop)
+    assert checkpoints.read_state(tmp_path / "parts", 0)["scaler"]["scale"] == 2**16
+    assert checkpoints.read_state(tmp_path / "parts", 2)["scaler"]["scale"] < 2**16
+    histories.append(train(models[1], batches, steep, half, tmp_path / "parts"))
+    assert_same_bits(models[0].state_dict(), models[1].state_dict())
+    assert histories[0].epochs[-1]["loss"] < histories[0].epochs[0]["loss"]
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA")
 @pytest.mark.parametrize("half", [True, False], ids=["bfloat16", "float16"])
 def test_the_same_code_trains_on_cuda(tmp_path: Path, half: bool, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -238,6 +264,10 @@ def test_tensors_are_moved_wherever_they_stand() -> None:
     assert moved["a"].device == moved["b"][0].device == moved["b"][1][1].device == moved["d"].rows.device == meta
     assert moved["b"][1][0] == "x" and moved["c"] == 3 and moved["d"].words == "y"
     assert to_device(UserDict(a=tensor), meta)["a"].device == meta, "as transformers' BatchEncoding"
+
+
+def test_the_loop_can_be_read_aloud() -> None:
+    assert len((PROJECT / "training" / "loop.py").read_text().splitlines()) <= 120
 
 
 # Going on
@@ -373,6 +403,27 @@ def test_a_run_without_its_optimizer_does_not_go_on_as_if_nothing_were(tmp_path:
     (tmp_path / "epoch-0002.resume.safetensors").unlink()
     with pytest.raises(TrainingError, match=r"has the weights of epoch 2, and not its resume\.safetensors"):
         run(tmp_path, epochs=2)
+
+
+def test_an_epoch_that_is_missing_among_the_others_is_named(tmp_path: Path) -> None:
+    run(tmp_path, epochs=3)
+    (tmp_path / "epoch-0001.json").unlink()
+    with pytest.raises(TrainingError, match="has epoch 3, and not 1 before it"):
+        run(tmp_path, epochs=3)
+
+
+@pytest.mark.parametrize("device", ["cuda:99", "abacus"])
+def test_a_device_that_is_not_there_is_said(tmp_path: Path, device: str) -> None:
+    with pytest.raises(TrainingError, match=f"The device '{device}' cannot be used: .* Use cpu"):
+        run(tmp_path, device=device)
+
+
+def test_too_little_memory_is_said(tmp_path: Path) -> None:
+    def greedy(model: nn.Module, batch: object) -> Tensor:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+
+    with pytest.raises(TrainingError, match=r"cpu has too little memory: CUDA out of memory. Make batches smaller"):
+        train(TinyModel(), batches, greedy, PLAN, tmp_path, validate=validate)
 
 
 def test_a_metric_that_is_not_there_is_named(tmp_path: Path) -> None:

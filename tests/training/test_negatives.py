@@ -106,6 +106,8 @@ def test_mining_equals_the_slow_loop(rng: np.random.Generator) -> None:
 def test_an_index_smaller_than_the_ranks_gives_what_it_has() -> None:
     mined = mine(on_circle(0, 10), np.array([1.0, 1.0]), ExactNearest(on_circle(90, 100)), [1, 2], [3, 3])
     assert [found.tolist() for found in mined.negatives] == [[], []]
+    mined = mine(on_circle(0), np.array([1.0]), ExactNearest(on_circle()), [], [3])
+    assert [found.tolist() for found in mined.negatives] == [[]]
     mined = mine(on_circle(0), np.array([1.0]), ExactNearest(on_circle(90, 100)), [1, 2], [3], ranks=(1, 50))
     assert [found.tolist() for found in mined.negatives] == [[0, 1]]
 
@@ -193,7 +195,7 @@ def test_the_memory_has_no_gradient_and_the_loss_may_follow_its_change() -> None
     memory, rows = Memory(4, 3), torch.randn(4, 3, requires_grad=True)
     memory.push(rows, torch.arange(4))
     further, _ = memory.negatives(torch.arange(4))
-    loss = losses.info_nce(rows, rows * 2, 1.0, negatives=further)
+    loss = losses.info_nce(rows, rows * 2, 1.0, negatives=further) + (rows @ further.T).sum()
     memory.push(rows + 1, torch.arange(4))
     loss.backward()
     assert rows.grad is not None and not memory.rows.requires_grad

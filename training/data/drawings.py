@@ -29,6 +29,7 @@ class Shelf:
     left_out: Counter[str] = field(default_factory=Counter)
     """Reason -> drawings."""
     licence: str = ""
+    author: str = ""
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,9 @@ class Emojis:
             code = clean_code(entry["hexcode"])
             self.tones += len(entry.get("skins", ()))
             if not is_private(code) and "regional indicator" not in entry["label"]:
-                tags = tuple(tag.lower() for tag in entry.get("tags", ()) if re.fullmatch(r"[^\W\d_][\w' -]{2,}", tag))
+                tags = tuple(
+                    tag.lower() for tag in entry.get("tags", ()) if re.fullmatch(r"[^\W\d_]{2}(?:[^\W\d_]|[' -])+", tag)
+                )
                 self.by_code[code] = Emoji(code, clean_label(entry["label"]), tags)
         self._by_name: dict[str, str] = {}
         for code, emoji in self.by_code.items():

@@ -59,7 +59,9 @@ def read_iconify(package: Path, emojis: Emojis, knows: Callable[[str], bool]) ->
                 continue
             keywords = emoji.keywords if emoji else ()
             drawings.append(Drawing(prefix, name, caption, keywords, emoji.code if emoji else None, _svg(icon, icons)))
-    return Shelf(drawings, left_out, info["license"].get("spdx") or info["license"]["title"])
+    licence, author = info["license"], info.get("author", {})
+    credit = ", ".join(filter(None, (author.get("name"), author.get("url"))))
+    return Shelf(drawings, left_out, licence.get("spdx") or licence["title"], credit)
 
 
 EMOJI_SETS = frozenset(

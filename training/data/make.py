@@ -16,10 +16,10 @@ from training.atomic import write_text
 from training.data.concepts import SAME_CONCEPT, IntArray, find_concepts, split_concepts
 from training.data.drawings import Drawing
 from training.data.manifest import Manifest, SourceReport, write_manifest
-from training.data.packages import SourceMissing, version_of
+from training.data.packages import SourceMissing, licence_of, version_of
 from training.data.pairs import PAIRS, PicturePair, pair_lines, picture_path
 from training.data.rendered import render_missing
-from training.data.sources import EXPECTED, DictionaryAndEmojis, source
+from training.data.sources import EXPECTED, WORDS, Words, find_source
 from training.data.svg import SIDE, Unrenderable
 from training.data.words import phrases_of
 from training.errors import CannotWrite, TrainingError
@@ -48,7 +48,7 @@ def make_data(
         raise TrainingError(f"There is no source {unknown[0]!r}. There are: {', '.join(EXPECTED)}.")
     folder = cache / "training" / "data"
     try:
-        known = DictionaryAndEmojis(cache)
+        known = Words(cache)
         drawings, reports = _gather(cache, names, known)
         svgs = [drawing.svg for drawing in drawings]
         results = render_missing(folder, svgs, workers or os.cpu_count() or 1, progress)
@@ -57,8 +57,8 @@ def make_data(
         vectors = embed(captions) if embed else _embed(folder, captions, progress)
         concepts = find_concepts(vectors, _joined(groups, captions))
         sides = split_concepts(concepts, captions, SHARES, SEED)
-        pairs = _pair(folder, groups, captions, concepts, sides, reports, known.wordnet.gloss_of)
-        manifest = _account(pairs, groups, concepts, sides, reports)
+        pairs = _pair(folder, groups, captions, concepts, sides, reports, known.gloss_of)
+        manifest = _account(pairs, groups, concepts, sides, reports, _account_words(groups, known))
         write_text(folder / PAIRS, pair_lines(pairs))
         write_manifest(folder, manifest)
     except OSError as error:
@@ -69,23 +69,22 @@ def make_data(
     return manifest
 
 
-def _gather(
-    cache: Path, names: Sequence[str], known: DictionaryAndEmojis
-) -> tuple[list[Drawing], dict[str, SourceReport]]:
+def _gather(cache: Path, names: Sequence[str], known: Words) -> tuple[list[Drawing], dict[str, SourceReport]]:
     """Every drawing that can be had; what cannot is named in its report."""
     drawings: list[Drawing] = []
     reports: dict[str, SourceReport] = {}
     for name in names:
-        origin = source(name, known)
+        origin = find_source(name, known)
         report = reports[name] = SourceReport(origin.package)
         try:
             package = origin.obtain(cache)
             shelf = origin.read(package)
-        except SourceMissing as missing:
-            report.missing = str(missing)
+        except (SourceMissing, ValueError, KeyError, TypeError, AttributeError) as error:
+            damage = f"{origin.package} cannot be read ({type(error).__name__}: {error}). Delete it and try again."
+            report.missing = str(error) if isinstance(error, SourceMissing) else damage
             report.share = round(origin.expected / sum(EXPECTED[n] for n in names), 4)
             continue
-        report.version, report.licence = version_of(package), shelf.licence
+        report.version, report.licence, report.author = version_of(package), shelf.licence, shelf.author
         report.left_out = dict(sorted(shelf.left_out.items()))
         report.found = len(shelf.drawings) + shelf.left_out.total()
         drawings += shelf.drawings
@@ -178,6 +177,7 @@ def _account(
     concepts: IntArray,
     sides: Sequence[str],
     reports: dict[str, SourceReport],
+    words: dict[str, SourceReport],
 ) -> Manifest:
     taken = Counter(pair.source for pair in pairs)
     for name, report in reports.items():
@@ -198,4 +198,19 @@ def _account(
         duplicates=sum(len(group) - 1 for group in groups.values()),
         duplicates_joining_captions=sum(len({d.caption for d in group}) > 1 for group in groups.values()),
         sources=reports,
+        words=words,
     )
+
+
+def _account_words(groups: dict[str, list[Drawing]], known: Words) -> dict[str, SourceReport]:
+    gave = {
+        "wordnet-base": sum(known.gloss_of(group[0].caption) is not None for group in groups.values()),
+        "emojibase-data": sum(any(drawing.keywords and drawing.code for drawing in group) for group in groups.values()),
+    }
+    reports = {}
+    for name, package in WORDS.items():
+        report = reports[name] = SourceReport(package, missing=str(known.missing.get(name, "")))
+        if (folder := known.packages.get(name)) is not None:
+            report.version, report.licence = version_of(folder), licence_of(folder)
+            report.pictures, report.share = gave[name], round(gave[name] / len(groups), 4)
+    return reports

@@ -18,6 +18,7 @@ class SourceReport:
     version: str = ""
     licence: str = ""
     """As the package itself says."""
+    author: str = ""
     found: int = 0
     """Drawings in the package; `found` = `pictures` + the sum of `left_out`."""
     pictures: int = 0
@@ -51,6 +52,8 @@ class Manifest:
     duplicates_joining_captions: int
     """Pictures with more than one caption for that reason: their concepts are one."""
     sources: dict[str, SourceReport]
+    words: dict[str, SourceReport]
+    """The packages of words; their `pictures` are those they gave a phrase to."""
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
@@ -63,7 +66,9 @@ def read_manifest(folder: Path) -> Manifest:
     path = folder / MANIFEST
     try:
         fields = json.loads(path.read_text(encoding="utf-8"))
-        sources = {name: SourceReport(**report) for name, report in fields.pop("sources").items()}
-        return Manifest(**fields, sources=sources)
+        sources, words = (
+            {name: SourceReport(**report) for name, report in fields.pop(key).items()} for key in ("sources", "words")
+        )
+        return Manifest(**fields, sources=sources, words=words)
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         raise TrainingError(f"There is no manifest at {path}. Make it with: python -m training data") from None

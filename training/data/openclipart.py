@@ -8,6 +8,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from training.data.drawings import Drawing, Shelf
+from training.data.packages import licence_of
 from training.data.svg import Unrenderable, local_name, parse
 from training.data.words import clean_name
 
@@ -16,9 +17,15 @@ COLLECTIVE = 6
 """A title on more drawings than this names a collection; the file's name may say more."""
 PER_CAPTION = 30
 _COLLECTION = re.compile(
-    r"part of the|clipart by|collection|theme|iconset|icons$|sibmission|various|gramastar|aiga", re.I
+    r"part of the|clipart by|collection|theme|iconset|icons$|sibmission|various|gramastar|aiga|^bb |^gnome", re.I
 )
-_INTERFACE = re.compile(r"^(computer/icons|special|unsorted/test|recreation/games/cards)/")
+_MAKER = re.compile(r"^(aiga|bb|gnome[-_](fs|dev)|gnome)[-_]")
+_UNUSED = {
+    "computer/icons/": "interface theme",
+    "special/": "colour gradient or example",
+    "recreation/games/cards/": "playing card",
+}
+"""Folders that are left out, and as what."""
 _SUFFIX = re.compile(r"\s-\s?(rpg map elements|clothing|body part)$", re.I)
 _NO_KEYWORDS = frozenset(
     ("", "hash", "unsorted", "icon", "icons", "signs and symbols", "miscellany", "clip art", "clipart")
@@ -34,8 +41,8 @@ def read_openclipart(package: Path, knows: Callable[[str], bool]) -> Shelf:
         if path.is_symlink():
             left_out["link to another drawing"] += 1
             continue
-        if _INTERFACE.match(name):
-            left_out["interface theme, playing card or colour gradient"] += 1
+        if unused := next((what for place, what in _UNUSED.items() if name.startswith(place)), None):
+            left_out[unused] += 1
             continue
         svg = path.read_text(encoding="utf-8", errors="replace")
         try:
@@ -57,7 +64,7 @@ def read_openclipart(package: Path, knows: Callable[[str], bool]) -> Shelf:
             captions[caption] += 1
             keywords = tuple(word for word in subjects if word not in _NO_KEYWORDS and _is_english(word, knows))
             drawings.append(Drawing("openclipart", name, caption, keywords, None, svg))
-    return Shelf(drawings, left_out, "public domain")
+    return Shelf(drawings, left_out, licence_of(package), "the contributors of the Open Clip Art Library")
 
 
 def _described(root: ElementTree.Element) -> tuple[str, list[str]]:
@@ -75,7 +82,7 @@ def _described(root: ElementTree.Element) -> tuple[str, list[str]]:
 
 
 def _caption(title: str, stem: str, sharing: int, knows: Callable[[str], bool]) -> str | None:
-    from_title, from_stem = clean_name(_SUFFIX.sub("", title)), clean_name(stem.removeprefix("aiga_"))
+    from_title, from_stem = clean_name(_SUFFIX.sub("", title)), clean_name(_MAKER.sub("", stem))
     collective = sharing > COLLECTIVE and not set(from_title.split()) & set(from_stem.split())
     choices = [from_stem] if collective or _COLLECTION.search(title) else [from_title, from_stem]
     return next((choice for choice in choices if _is_english(choice, knows)), None)

@@ -1,9 +1,10 @@
 """A package's name -> a folder with its files, from Debian or npm. Knows no format inside; runs nothing of a package.
 
-`cache` is the cache folder of Loupe. A folder appears whole or not at all (unpacked beside it, then renamed), so a killed run is simply called again.
+`cache` is Loupe's cache folder. A package's folder appears whole or not at all (unpacked beside it, then renamed), so
+a killed run is simply called again.
 """
 
-import os
+import json
 import re
 import shutil
 import subprocess
@@ -103,6 +104,19 @@ def version_of(folder: Path) -> str:
     return folder.name.rpartition("@")[2].replace("%3a", ":")
 
 
+def licence_of(folder: Path) -> str:
+    """What the package says of its licence: package.json, or the first paragraph of Debian's copyright file."""
+    try:
+        if (described := folder / "package.json").exists():
+            return str(json.loads(described.read_text(encoding="utf-8"))["license"])
+        text = "".join(path.read_text(encoding="utf-8") for path in sorted(folder.glob("usr/share/doc/*/copyright")))
+    except (OSError, ValueError, KeyError):
+        return "not stated"
+    if named := re.search(r"^License: *(\S.*)$", text, re.MULTILINE):  # the machine-readable form
+        return named[1]
+    return "public domain" if re.search(r"public\s+domain\s+dedication", text, re.IGNORECASE) else "not stated"
+
+
 def _shelve(shelf: Path, name: str, obtain: Callable[[Path], tuple[str, Path]]) -> Path:
     try:
         shelf.mkdir(parents=True, exist_ok=True)
@@ -113,7 +127,7 @@ def _shelve(shelf: Path, name: str, obtain: Callable[[Path], tuple[str, Path]]) 
             version, unpacked = obtain(Path(temporary))
             target = shelf / f"{_flat(name)}@{version.replace(':', '%3a')}"
             try:
-                os.replace(unpacked, target)
+                unpacked.replace(target)
             except OSError:
                 if not target.is_dir():  # else a run beside this one was faster
                     raise

@@ -53,7 +53,7 @@ def load_pairs(folder: Path, split: Split | None = None, sources: Collection[str
     """The pairs of a folder made by `python -m training data`, in their order; raises NoPairs."""
     path = folder / PAIRS
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8").removesuffix("\n").split("\n")  # splitlines would cut phrases, too
     except (OSError, UnicodeDecodeError):
         raise NoPairs(f"There are no pairs at {path}. Make them with: python -m training data") from None
     pairs = []

@@ -6,7 +6,7 @@ rest is rendered. A drawing that gives no picture is not tried twice, but for on
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from tqdm import tqdm
@@ -30,17 +30,28 @@ def render_missing(
         folder.mkdir(parents=True, exist_ok=True)
         with (folder / RECORDS).open("a", encoding="utf-8") as records:
             records.write("\n" if records.tell() else "")  # a killed run may have left half a line
-            results = render_all(todo.items(), workers)
-            for key, result in tqdm(results, total=len(todo), desc="pictures", unit="", disable=not progress):
+            bar = tqdm(_render_twice(todo, workers), total=len(todo), desc="pictures", unit="", disable=not progress)
+            for key, result in bar:
                 if isinstance(result, Unrenderable):
                     done[key], outcome = result, {"why": str(result)}
                 else:
-                    done[key] = _store(folder, result)
-                    outcome = {"sha256": done[key]}
+                    done[key] = sha256 = _store(folder, result)
+                    outcome = {"sha256": sha256}
                 if not isinstance(result, Accident):
                     records.write(json.dumps({"key": key, **outcome}) + "\n")
                     records.flush()
     return {svg: done[key] for svg, key in keys.items()}
+
+
+def _render_twice(svgs: dict[str, str], workers: int) -> Iterator[tuple[str, bytes | Unrenderable]]:
+    """What was too slow or crashed is tried again alone, when the machine is less busy."""
+    again = {}
+    for key, result in render_all(svgs.items(), workers):
+        if isinstance(result, Accident):
+            again[key] = svgs[key]
+        else:
+            yield key, result
+    yield from render_all(again.items(), workers=1)
 
 
 def key_of(svg: str) -> str:

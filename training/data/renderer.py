@@ -34,21 +34,22 @@ class Renderer:
         self._process: subprocess.Popen[bytes] | None = None
 
     def render(self, svg: str) -> bytes:
-        """As `svg.render`; raises Unrenderable also for "too slow" and "the renderer crashed"."""
-        if self._process is None or self._process.poll() is not None:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "training.data.renderer"],
-                cwd=_ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-                start_new_session=True,
-            )  # fmt: skip
-            self._ask("<svg/>")  # the time that starting takes is not the drawing's
-        good, answer = self._ask(svg)
+        """As `svg.render`; raises Accident for "too slow" and "the renderer crashed"."""
+        if self._process is None:
+            self._process = self._start()
+            self._ask(self._process, "<svg/>")  # the time that starting takes is not the drawing's
+        good, answer = self._ask(self._process, svg)
         if not good:
             raise Unrenderable(answer.decode())
         return answer
 
+    def stop(self) -> None:
+        """Let a `render` in another thread end now."""
+        if (process := self._process) is not None:
+            process.kill()
+
     def close(self) -> None:
-        """End the process at once; `render` starts another."""
+        """End the process; `render` starts another."""
         process, self._process = self._process, None
         if process is not None:
             process.kill()
@@ -57,9 +58,17 @@ class Renderer:
                     pipe.close()  # type: ignore[union-attr]
             process.wait()
 
-    def _ask(self, svg: str) -> tuple[bool, bytes]:
-        process = self._process
-        assert process is not None and process.stdin is not None and process.stdout is not None
+    def _start(self) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            [sys.executable, "-m", "training.data.renderer"],
+            cwd=_ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,  # ctrl-C is for the one that asks
+        )
+
+    def _ask(self, process: subprocess.Popen[bytes], svg: str) -> tuple[bool, bytes]:
         late = threading.Event()
 
         def stop() -> None:
@@ -69,8 +78,8 @@ class Renderer:
         clock = threading.Timer(self._timeout_s, stop)
         clock.start()
         try:
-            _write(process.stdin, True, svg.encode("utf-8", "replace"))
-            answer = _read(process.stdout)
+            _write(process.stdin, True, svg.encode("utf-8", "replace"))  # type: ignore[arg-type]
+            answer = _read(process.stdout)  # type: ignore[arg-type]
         except OSError:
             answer = None
         finally:
@@ -109,6 +118,9 @@ def render_all(svgs: Iterable[tuple[str, str]], workers: int) -> Iterator[tuple[
             yield future.result()
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
+        for renderer in renderers:
+            renderer.stop()
+        pool.shutdown()
         for renderer in renderers:
             renderer.close()
 

@@ -1,68 +1,71 @@
-"""The sources of drawings, by name: where each comes from and how it is read."""
+"""The sources of drawings and of words, by name: where each comes from and how it is read."""
 
 from collections.abc import Callable
-from functools import cache
+from functools import partial
 from pathlib import Path
 
 from training.data.drawings import Shelf, Source
 from training.data.emoji import Emojis
 from training.data.iconify import read_iconify
 from training.data.openclipart import read_openclipart
-from training.data.packages import debian, npm
+from training.data.packages import SourceMissing, debian, npm
 from training.data.wordnet import WordNet
 
 EXPECTED = {
-    "noto": 1688, "twemoji": 1942, "openmoji": 2502, "fluent-emoji": 1589, "fluent-emoji-flat": 1593, "fxemoji": 917,
-    "emojione": 1408, "streamline-emojis": 786, "flat-color-icons": 329, "streamline-color": 588,
+    "noto": 1681, "twemoji": 1909, "openmoji": 2466, "fluent-emoji": 1589, "fluent-emoji-flat": 1590, "fxemoji": 905,
+    "emojione": 1403, "streamline-emojis": 786, "flat-color-icons": 329, "streamline-color": 588,
     "streamline-ultimate-color": 549, "streamline-stickies-color": 87, "streamline-plump-color": 242,
-    "streamline-kameleon-color": 167, "streamline-cyber-color": 288, "streamline-flex-color": 264,
-    "streamline-sharp-color": 224, "streamline-freehand-color": 560, "openclipart": 4374,
+    "streamline-kameleon-color": 167, "streamline-cyber-color": 288, "streamline-flex-color": 263,
+    "streamline-sharp-color": 224, "streamline-freehand-color": 560, "openclipart": 2850,
 }  # fmt: skip
-"""Source -> drawings that it had when the recipe was measured, in the order in which duplicates are given away."""
+"""Source -> pictures that it gave when the recipe was measured, in the order in which they claim a common picture."""
+WORDS = {"wordnet-base": "Debian wordnet-base", "emojibase-data": "npm emojibase-data"}
 
 
-class DictionaryAndEmojis:
-    """The two packages of words that the sources are read with; raises SourceMissing when one is first asked for."""
+class Words:
+    """The packages of words that the drawings are read with. What cannot be had is in `missing`."""
 
-    def __init__(self, cache_folder: Path) -> None:
-        self._cache = cache_folder
-
-    @property
-    def wordnet(self) -> WordNet:
-        """Which words are English, and what nouns mean."""
-        return _wordnet(debian("wordnet-base", self._cache))
+    def __init__(self, cache: Path) -> None:
+        self.packages: dict[str, Path] = {}
+        self.missing: dict[str, SourceMissing] = {}
+        for name, obtain in (("wordnet-base", debian), ("emojibase-data", npm)):
+            try:
+                self.packages[name] = obtain(name, cache)
+            except SourceMissing as missing:
+                self.missing[name] = missing
+        self._wordnet = WordNet(self.packages["wordnet-base"]) if "wordnet-base" in self.packages else None
+        self._emojis = Emojis(self.packages["emojibase-data"]) if "emojibase-data" in self.packages else None
 
     @property
     def emojis(self) -> Emojis:
-        """The names and keywords of emojis."""
-        return _emojis(npm("emojibase-data", self._cache))
+        """Names and keywords; raises SourceMissing."""
+        if self._emojis is None:
+            raise self.missing["emojibase-data"]
+        return self._emojis
+
+    @property
+    def wordnet(self) -> WordNet:
+        """Raises SourceMissing."""
+        if self._wordnet is None:
+            raise self.missing["wordnet-base"]
+        return self._wordnet
+
+    def knows(self, word: str) -> bool:
+        """Whether it is English; no word is when there is no dictionary."""
+        return self._wordnet is not None and self._wordnet.knows(word)
+
+    def gloss_of(self, phrase: str) -> str | None:
+        """What it means; None when it is no noun or there is no dictionary."""
+        return self._wordnet.gloss_of(phrase) if self._wordnet else None
 
 
-@cache
-def _wordnet(package: Path) -> WordNet:
-    return WordNet(package)
-
-
-@cache
-def _emojis(package: Path) -> Emojis:
-    return Emojis(package)
-
-
-def source(name: str, words: DictionaryAndEmojis) -> Source:
+def find_source(name: str, words: Words) -> Source:
     """The source of that name; KeyError when there is none."""
-    expected = EXPECTED[name]
     if name == "openclipart":
-        return Source(
-            name, "Debian openclipart-svg", expected,
-            lambda cache_folder: debian("openclipart-svg", cache_folder),
-            lambda package: read_openclipart(package, words.wordnet.knows),
-        )  # fmt: skip
-    return Source(
-        name, f"npm @iconify-json/{name}", expected,
-        lambda cache_folder: npm(f"@iconify-json/{name}", cache_folder),
-        _iconify(words),
-    )  # fmt: skip
-
-
-def _iconify(words: DictionaryAndEmojis) -> Callable[[Path], Shelf]:
-    return lambda package: read_iconify(package, words.emojis, words.wordnet.knows)
+        obtain, package = debian, "openclipart-svg"
+        read: Callable[[Path], Shelf] = lambda folder: read_openclipart(folder, words.wordnet.knows)  # noqa: E731
+    else:
+        obtain, package = npm, f"@iconify-json/{name}"
+        read = lambda folder: read_iconify(folder, words.emojis, words.knows)  # noqa: E731
+    registry = "Debian" if obtain is debian else "npm"
+    return Source(name, f"{registry} {package}", EXPECTED[name], partial(obtain, package), read)

@@ -14,6 +14,7 @@ from PIL import Image
 SIDE = 260
 MAX_CHARACTERS = 2_000_000
 MAX_ELEMENTS = 50_000
+ALMOST_WHITE = 247
 VERSION = 2
 """Part of the key of what is rendered already: raise it when the pictures change."""
 _PICTURES = {"image", "feImage"}
@@ -70,7 +71,7 @@ def render(svg: str, side: int = SIDE) -> bytes:
         picture = drawing.convert("RGB")
     if max(picture.size) > side:
         picture.thumbnail((side, side), Image.Resampling.LANCZOS)
-    if all(high - low < 8 for low, high in picture.getextrema()):  # type: ignore[misc]
+    if all(low > ALMOST_WHITE for low, _ in picture.getextrema()):  # type: ignore[misc]
         raise Unrenderable("blank")
     ground = Image.new("RGB", (side, side), "white")
     ground.paste(picture, ((side - picture.width) // 2, (side - picture.height) // 2))

@@ -3,6 +3,8 @@
 Knows no loss; the experiments bring it.
 """
 
+import copy
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from training import checkpoints
+from training.atomic import write_text
 from training.experiments.curves import draw_curves
 from training.experiments.drawing import lay_out, write_html, write_png
 from training.experiments.fashion import (
@@ -65,6 +68,8 @@ class Trained:
     end: dict[str, float]
     epochs: Sequence[Metrics]
     """From 0, with kNN20 and MAP@R on the watched sample."""
+    taken_up: int
+    """Epochs that were there already."""
 
 
 def folder_of(name: str, cache: Path, small: bool) -> Path:
@@ -85,9 +90,10 @@ def seeded(recipe: Recipe[Batch], seed: int) -> nn.Module:
 def train_seed(
     recipe: Recipe[Batch], pictures: LabelledPictures, seed: int, folder: Path, watched: LabelledPictures
 ) -> Trained:
-    """One run in `folder`, or what is left of it; the start and the last epoch are judged on all pictures."""
+    """One run in `folder`, or what is left of it; the start and the last epoch are judged on all pictures, once."""
+    already = max(checkpoints.epochs(folder), default=0)
     model = seeded(recipe, seed)
-    start = judge_net(recipe.tower(model), pictures)
+    untrained = copy.deepcopy(model)
     history = train(
         model,
         lambda epoch: recipe.batches(pictures, recipe.size, seed, epoch),
@@ -96,7 +102,19 @@ def train_seed(
         folder,
         validate=lambda current: judge_net(recipe.tower(current), watched),
     )
-    return Trained(start, judge_net(recipe.tower(model), pictures), [history.start, *history.epochs])
+    nets = {"start": untrained, "end": model}
+    judged = remembered(
+        folder / "judged.json", lambda: {when: judge_net(recipe.tower(net), pictures) for when, net in nets.items()}
+    )
+    return Trained(judged["start"], judged["end"], [history.start, *history.epochs], already)
+
+
+def remembered(path: Path, find: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """What `find` found, now or when it was asked before."""
+    if not path.exists():
+        write_text(path, json.dumps(find()) + "\n")
+    known: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return known
 
 
 def run_recipe(
@@ -121,15 +139,36 @@ def run_recipe(
         recipe = recipe.shrunk() if small else recipe
         return [train_seed(recipe, pictures, seed, folder / f"seed-{seed}", watched) for seed in seeds]
 
-    others = [row(other.method, [run.end for run in train_all(other)]) for other in beside]
+    beaten = {other.method: train_all(other) for other in beside}
     runs = train_all(recipe)
+    others = [row(method, [run.end for run in found]) for method, found in beaten.items()]
     untrained = row("the net, untrained", [run.start for run in runs])
     trained = row(recipe.method, [run.end for run in runs])
-    rows = [*baselines(pictures, seeds), untrained, *others, trained]
+    known = folder_of(f"baselines-{len(seeds)}", cache, small).with_suffix(".json")
+    chance = remembered(known, lambda: baselines(pictures, seeds))
+    rows = [*(row(method, figures) for method, figures in chance.items()), untrained, *others, trained]
     whole, part = (f"{len(side.test):,} test pictures" for side in (pictures, watched))
     draw_curves([run.epochs for run in runs], rows, bars, f"{recipe.name}: {whole}", part, out / f"{recipe.name}.png")
     draw_epochs(recipe, folder_of(recipe.name, cache, small), seeds[0], watched, out / f"{recipe.name}-space.png")
-    return Findings(hold_up(trained, bars, others), rows, pictures.sizes, OVER_SEEDS, [JUDGED, *notes])
+    told = [
+        *notes,
+        *about_runs(recipe.name, part, out.name, [*runs, *(run for found in beaten.values() for run in found)]),
+    ]
+    return Findings(hold_up(trained, bars, others), rows, pictures.sizes, OVER_SEEDS, [JUDGED, *told])
+
+
+def about_runs(name: str, drawn: str, figures: str, runs: Sequence[Trained]) -> list[str]:
+    """Where the space is drawn, and what the minutes are without."""
+    space = f"![{name} over the epochs]({figures}/{name}-space.png)"
+    told = [
+        f"{drawn} over the epochs of the first seed, in PCA (fitted on the last epoch) and UMAP (begun at the epoch "
+        f"before): {space} With a slider: space.html beside the run's checkpoints in the cache."
+    ]
+    already = sum(run.taken_up for run in runs)
+    return [
+        *told,
+        *([f"{already} epochs were there from earlier runs; the minutes are without them."] if already else []),
+    ]
 
 
 def hold_up(trained: Row, bars: Mapping[str, float], others: Sequence[Row]) -> list[Bar]:

@@ -80,7 +80,9 @@ def follow(embeddings: Floats) -> Floats:
 
     Measured against umap.AlignedUMAP on 2,000 pictures: see `docs/experiments.md`.
     """
-    from umap import UMAP  # takes seconds
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that Tensorflow is absent
+        from umap import UMAP  # takes seconds
 
     layouts: list[Floats] = []
     start: Floats | str = "pca"

@@ -146,15 +146,18 @@ def judge_net(net: nn.Module, pictures: LabelledPictures) -> dict[str, float]:
     return judge(embed(net, pictures.train), embed(net, pictures.test), pictures)
 
 
-def baselines(pictures: LabelledPictures, seeds: Sequence[int]) -> list[Row]:
-    """Random vectors, one draw a seed, and the raw pixels. The untrained net is each run's epoch 0."""
+def baselines(pictures: LabelledPictures, seeds: Sequence[int]) -> dict[str, list[dict[str, float]]]:
+    """What is had without training, by method: random vectors, one draw a seed, and the raw pixels.
+
+    The untrained net is each run's epoch 0.
+    """
     random = []
     for seed in seeds:
         rng = np.random.default_rng(seed)
         train, test = (rng.normal(size=(len(side), DIMS)) for side in (pictures.train, pictures.test))
         random.append(judge(_unit(train), _unit(test), pictures))
     train, test = (side.flatten(1).numpy() for side in (pictures.train, pictures.test))
-    return [row("random vectors", random), row("raw pixels", [judge(_unit(train), _unit(test), pictures)])]
+    return {"random vectors": random, "raw pixels": [judge(_unit(train), _unit(test), pictures)]}
 
 
 def row(method: str, by_seed: Sequence[dict[str, float]]) -> Row:

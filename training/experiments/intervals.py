@@ -16,16 +16,22 @@ def over_seeds(values: Sequence[float]) -> Interval:
     return Interval(mean=float(np.mean(values)), low=float(np.min(values)), high=float(np.max(values)))
 
 
-def over_queries_and_seeds(values: NDArray[np.floating], seed: int = 0, draws: int = 2000) -> Interval:
+def over_queries_and_seeds(
+    values: NDArray[np.floating], groups: NDArray[np.integer] | None = None, seed: int = 0, draws: int = 2000
+) -> Interval:
     """(seeds, queries) -> the mean of all with a 95 % bootstrap interval, both axes drawn anew with replacement.
 
-    Give it the difference of two methods, query by query, for a paired interval.
+    Give it the difference of two methods, query by query, for a paired interval. `groups` (queries,): queries of one
+    group are drawn together, since what is true of one picture of a thing is mostly true of the others.
     """
-    rng = np.random.default_rng(seed)
     seeds, queries = values.shape
-    means = [
-        values[rng.integers(seeds, size=seeds)].mean(axis=0)[rng.integers(queries, size=queries)].mean()
-        for _ in range(draws)
-    ]
+    members = np.arange(queries) if groups is None else np.unique(groups, return_inverse=True)[1]
+    counts = np.bincount(members)  # (groups,)
+    sums = np.stack([np.bincount(members, weights=of_seed) for of_seed in values])  # (seeds, groups)
+    rng = np.random.default_rng(seed)
+    means = np.empty(draws)
+    for at in range(draws):
+        seen, drawn = rng.integers(seeds, size=seeds), rng.integers(len(counts), size=len(counts))
+        means[at] = sums[seen].mean(axis=0)[drawn].sum() / counts[drawn].sum()
     low, high = np.quantile(means, [0.025, 0.975])
     return Interval(mean=float(values.mean()), low=float(low), high=float(high))

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from encoder.protocol import Embeddings, unit
-from training.data.glosses import EIGHT_CLASSES, Gloss, labelled_glosses, obtain_glosses
+from training.data.glosses import Gloss, labelled_glosses, obtain_glosses
 from training.data.wordnet import Noun
 from training.errors import TrainingError
 from training.specialists.views import Towers
@@ -107,6 +107,5 @@ def _with_sizes(ends: NDArray[np.integer]) -> Sequence[tuple[int, int]]:
 
 def _other_glosses(nouns: Sequence[Noun]) -> list[Gloss]:
     """The first OTHERS_EACH of each other class, in the seeded order of `labelled_glosses`."""
-    assert not set(OTHER_CLASSES) & set(EIGHT_CLASSES)
     test = labelled_glosses(nouns, OTHER_CLASSES).test
     return [gloss for kind in OTHER_CLASSES for gloss in [g for g in test if g.kind == kind][:OTHERS_EACH]]

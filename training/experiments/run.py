@@ -5,6 +5,7 @@ import os
 import platform
 import sys
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -84,14 +85,22 @@ def run_experiment(name: str, cache: Path, out: Path, seeds: int = 3, small: boo
     name = _known(name)
     experiment = EXPERIMENTS[name]
     module = importlib.import_module(experiment.module)
+    command = f"python -m training experiment {name}" + (" --small" if small else "")
+    return record(
+        name, experiment.claim, command, range(seeds), out, lambda: module.run(range(seeds), small, cache, out)
+    )
+
+
+def record(name: str, claim: str, command: str, seeds: Sequence[int], out: Path, run: Callable[[], Findings]) -> Result:
+    """What `run` found, with its minutes and the machine, as `<out>/<name>.json`."""
     out.mkdir(parents=True, exist_ok=True)
     wall, cpu = time.perf_counter(), _cpu_seconds()
-    findings: Findings = module.run(range(seeds), small, cache, out)
+    findings = run()
     result = Result(
         name=name,
-        claim=experiment.claim,
-        command=f"python -m training experiment {name}" + (" --small" if small else ""),
-        seeds=list(range(seeds)),
+        claim=claim,
+        command=command,
+        seeds=list(seeds),
         bars=findings.bars,
         rows=findings.rows,
         sizes=findings.sizes,
@@ -108,7 +117,8 @@ def machine() -> str:
     """Processor, cores in use and versions, in words."""
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else _processor()
     python = f"{sys.version_info.major}.{sys.version_info.minor}"
-    return f"{device}, {os.cpu_count()} cores, {torch.get_num_threads()} torch threads, torch {torch.__version__}, Python {python}"
+    threads = f"{os.cpu_count()} cores, {torch.get_num_threads()} torch threads"
+    return f"{device}, {threads}, torch {torch.__version__}, Python {python}"
 
 
 def _processor() -> str:

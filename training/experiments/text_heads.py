@@ -3,7 +3,7 @@
 Knows no experiment and no text.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,9 +13,12 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from encoder.protocol import Embeddings, unit
+from encoder.protocol import unit
+from evaluation.metrics import Interval
 from evaluation.space import map_at_r
-from training.experiments.labelled_texts import Part
+from training.experiments.intervals import over_queries_and_seeds, over_seeds
+from training.experiments.labelled_texts import LabelledTexts, Part, pick_labelled
+from training.experiments.result import Row
 from training.heads import Linear, SkipConnection
 from training.loop import Plan, train
 from training.losses import sup_con
@@ -44,7 +47,15 @@ class HeadRecipe:
 
 SKIP = HeadRecipe("skip-connection head", SkipConnection, 1e-2)
 LINEAR = HeadRecipe("plain linear head", lambda dim: Linear(dim, dim), 1e-3)
+FROM_IDENTITY = HeadRecipe("linear head from the identity", lambda dim: identity(dim), 1e-3)
 """Each with the learning rate that was best for it on training glosses held out for the choice."""
+
+
+def identity(dim: int) -> nn.Linear:
+    """A linear head that begins by changing nothing."""
+    head = Linear(dim, dim, near_zero=True)
+    nn.init.eye_(head.weight)
+    return head
 
 
 @dataclass(frozen=True)
@@ -103,10 +114,10 @@ def transform(model: nn.Module, part: Part) -> Part:
     return Part(unit(model.eval()(torch.from_numpy(part.rows)).numpy()), part.labels)
 
 
-def judge_space(part: Part, nearest: int = NEAREST, seed: int = 0) -> Judged:
-    """Every text asks all the others. `nearest` is cut to what there is."""
+def judge_space(part: Part, nearest: int | None = None, seed: int = 0) -> Judged:
+    """Every text asks all the others, for the `nearest` that `neighbours` says where none are given."""
     count = len(part)
-    nearest = min(nearest, count - 1)
+    nearest = nearest or neighbours(count)
     top, first = np.empty(count), np.empty(count)
     for start in range(0, count, step := max(1, CELLS // count)):
         asking = np.arange(start, min(start + step, count))
@@ -119,13 +130,60 @@ def judge_space(part: Part, nearest: int = NEAREST, seed: int = 0) -> Judged:
     return Judged(top, first, map_at_r(part.rows[sample], part.labels[sample]))
 
 
-def chance(labels: NDArray[np.int64], nearest: int = NEAREST) -> tuple[float, float]:
-    """top_1k and P@1 of a random order: the share of a text's class among the others."""
+def neighbours(count: int) -> int:
+    """Of `count` texts: NEAREST, but a ninth where that would be more, as 1,000 are of 9,159."""
+    return max(1, min(NEAREST, count // 9))
+
+
+def chance(labels: NDArray[np.int64]) -> tuple[float, float]:
+    """top_1k and P@1 that a random order is expected to have: the share of a text's class among the others."""
     count = len(labels)
     share = float(((np.bincount(labels)[labels] - 1) / (count - 1)).mean())
-    return min(nearest, count - 1) * share, share
+    return neighbours(count) * share, share
 
 
 def most_frequent(labels: NDArray[np.int64]) -> float:
     """P@1 of always answering with the largest class."""
     return float(np.bincount(labels).max() / len(labels))
+
+
+@dataclass(frozen=True)
+class Tried:
+    """One head, trained with one draw of labels."""
+
+    test: Judged
+    others: Judged
+    """On classes that the labels do not mention."""
+    losses: list[float]
+    """The mean of each epoch."""
+
+
+def try_head(recipe: HeadRecipe, texts: LabelledTexts, count: int, seed: int, folder: Path) -> Tried:
+    """`count` labels drawn with the seed; what is trained lies in a folder of its own below `folder`."""
+    labelled = texts.train[pick_labelled(texts.train.labels, count, seed)]
+    name = f"{recipe.method.replace(' ', '-')}-{count}-labels-seed-{seed}"
+    model, history = train_head(recipe, labelled, seed, folder / name)
+    test, others = (judge_space(transform(model, part)) for part in (texts.test, texts.others))
+    return Tried(test, others, [epoch["loss"] for epoch in history.epochs])
+
+
+def figures(judged: Sequence[Judged]) -> dict[str, Interval]:
+    """The columns of a method's row, over its seeds."""
+    return {
+        "top_1k": over_queries_and_seeds(np.stack([each.top for each in judged])),
+        "P@1": over_queries_and_seeds(np.stack([each.first for each in judged])),
+        "MAP@R": over_seeds([each.map_at_r for each in judged]),
+    }
+
+
+def baseline_rows(texts: LabelledTexts) -> list[Row]:
+    """A random order, and always the largest class."""
+    top, first = (exactly(value) for value in chance(texts.test.labels))
+    return [
+        Row("random order (expected)", {"top_1k": top, "P@1": first}),
+        Row("always the largest class", {"P@1": exactly(most_frequent(texts.test.labels))}),
+    ]
+
+
+def exactly(value: float) -> Interval:
+    return Interval(value, value, value)

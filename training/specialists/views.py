@@ -46,12 +46,13 @@ class Towers:
     def __init__(self, cache: Path, device: str = "cpu") -> None:
         self._vision, self._sentences = VisionModel(device), SentenceModel(device)
         folder = cache / "training" / "features"
-        seen = f"efficientnet-lite2-{_short_hash(self._vision.path)}-preprocessing-{PREPROCESSING}"
+        seen = f"efficientnet-lite2-{content_hash(self._vision.path)[:12]}-preprocessing-{PREPROCESSING}"
         self._seen = FeatureCache(folder, seen)
-        self._said = FeatureCache(folder, f"minilm-{_short_hash(self._sentences.path)}")
+        self._said = FeatureCache(folder, f"minilm-{content_hash(self._sentences.path)[:12]}")
 
     def see(self, pictures: Sequence[HasPath], hashes: Sequence[str], progress: str | None = None) -> Views:
         """`hashes`: of the pictures' content, in their order."""
+
         def compute(positions: Sequence[int]) -> Array:
             parts = [_open([pictures[at].path for at in positions[i : i + PICTURES_AT_ONCE]], self._vision)
                      for i in range(0, len(positions), PICTURES_AT_ONCE)]  # fmt: skip
@@ -78,6 +79,7 @@ def _open(paths: Sequence[Path], vision: VisionModel) -> Array:
     return np.concatenate([seen.features, seen.middle, seen.logits], axis=1)
 
 
-def _short_hash(path: Path) -> str:
+def content_hash(path: Path) -> str:
+    """SHA-256 of the file."""
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()[:12]
+        return hashlib.file_digest(file, "sha256").hexdigest()

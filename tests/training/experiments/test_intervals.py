@@ -27,5 +27,16 @@ def test_the_interval_of_one_seed_is_that_of_a_mean_over_queries(rng: np.random.
 def test_seeds_that_disagree_widen_the_interval(rng: np.random.Generator) -> None:
     """Queries alone would not show that one seed of three says the opposite."""
     noise = rng.normal(0, 0.01, size=(3, 500))
-    agreeing, split = over_queries_and_seeds(0.5 + noise), over_queries_and_seeds(noise + [[0.9], [0.9], [-0.3]])
+    apart = noise + np.array([[0.9], [0.9], [-0.3]])
+    agreeing, split = over_queries_and_seeds(0.5 + noise), over_queries_and_seeds(apart)
     assert split.high - split.low > 20 * (agreeing.high - agreeing.low)
+
+
+def test_queries_of_one_group_are_drawn_together(rng: np.random.Generator) -> None:
+    """50 pictures of each of 40 things that say the same are 40 values, not 2,000."""
+    things = rng.normal(size=40)
+    values, groups = np.repeat(things, 50)[None], np.repeat(np.arange(40), 50)
+    of_things, of_queries = over_queries_and_seeds(things[None]), over_queries_and_seeds(values)
+    together = over_queries_and_seeds(values, groups)
+    assert together.high - together.low == pytest.approx(of_things.high - of_things.low)
+    assert together.high - together.low > 4 * (of_queries.high - of_queries.low)

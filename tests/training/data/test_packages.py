@@ -1,0 +1,203 @@
+"""From a package's name to its files, with stand-ins for apt-get, dpkg-deb and npm that do what those do."""
+
+import io
+import os
+import shutil
+import stat
+import sys
+import tarfile
+import time
+from pathlib import Path
+
+import pytest
+
+from training.data import packages
+from training.data.packages import NPM_VERSIONS, SourceMissing, debian, licence_of, npm, version_of
+
+
+@pytest.fixture
+def tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder that is all of PATH."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    monkeypatch.setenv("PATH", str(folder))
+    return folder
+
+
+def tool(folder: Path, name: str, code: str) -> None:
+    """A program of that name; it notes its arguments in NAME.calls."""
+    path = folder / name
+    note = f"import sys, pathlib; open({str(folder / name) + '.calls'!r}, 'a').write(' '.join(sys.argv[1:]) + '\\n')\n"
+    path.write_text(f"#!{sys.executable}\n{note}{code}\n")
+    path.chmod(path.stat().st_mode | stat.S_IXUSR)
+
+
+def calls(folder: Path, name: str) -> list[str]:
+    noted = folder / f"{name}.calls"
+    return noted.read_text().splitlines() if noted.exists() else []
+
+
+def archive(path: Path, files: dict[str, str]) -> Path:
+    with tarfile.open(path, "w:gz") as packed:
+        for name, content in files.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(content)
+            packed.addfile(entry, io.BytesIO(content.encode()))
+    return path
+
+
+def npm_that_gives(folder: Path, packed: Path) -> None:
+    tool(folder, "npm", f"import shutil; shutil.copy({str(packed)!r}, '.')")
+
+
+def test_npm_gives_the_files_in_the_version_of_the_recipe(tools: Path, tmp_path: Path) -> None:
+    npm_that_gives(tools, archive(tmp_path / "iconify-json-noto-1.2.9.tgz", {"package/icons.json": "{}"}))
+    folder = npm("@iconify-json/noto", tmp_path)
+    assert (folder / "icons.json").read_text() == "{}"
+    assert version_of(folder) == NPM_VERSIONS["@iconify-json/noto"]
+    assert calls(tools, "npm") == ["pack --ignore-scripts @iconify-json/noto@1.2.9"]
+
+
+def test_an_npm_package_without_a_fixed_version_says_which_came(tools: Path, tmp_path: Path) -> None:
+    npm_that_gives(tools, archive(tmp_path / "other-3.1.4.tgz", {"package/a": ""}))
+    assert version_of(npm("other", tmp_path)) == "3.1.4"
+
+
+def test_what_lies_in_the_cache_needs_no_tool(tools: Path, tmp_path: Path) -> None:
+    npm_that_gives(tools, archive(tmp_path / "a-1.0.0.tgz", {"package/a": "a"}))
+    first = npm("a", tmp_path)
+    (tools / "npm").unlink()
+    assert npm("a", tmp_path) == first
+    kept = tmp_path / "training" / "packages" / "debian" / "b@1%3a2-3"
+    kept.mkdir(parents=True)
+    assert debian("b", tmp_path) == kept
+    assert version_of(kept) == "1:2-3"
+
+
+def test_another_fixed_version_is_another_package(tools: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    npm_that_gives(tools, archive(tmp_path / "a-1.0.0.tgz", {"package/a": "old"}))
+    monkeypatch.setitem(NPM_VERSIONS, "a", "1.0.0")
+    npm("a", tmp_path)
+    npm_that_gives(tools, archive(tmp_path / "a-2.0.0.tgz", {"package/a": "new"}))
+    monkeypatch.setitem(NPM_VERSIONS, "a", "2.0.0")
+    assert (npm("a", tmp_path) / "a").read_text() == "new"
+
+
+def test_debian_gives_the_unpacked_files_and_the_version(tools: Path, tmp_path: Path) -> None:
+    tool(tools, "apt-get", "pathlib.Path('a_1%3a2-3_all.deb').write_text('')")
+    tool(
+        tools, "dpkg-deb",
+        "if sys.argv[1] == '-f': print('1:2-3')\n"
+        "else: f = pathlib.Path(sys.argv[3], 'usr'); f.mkdir(parents=True); (f / 'file').write_text('it')",
+    )  # fmt: skip
+    folder = debian("a", tmp_path)
+    assert (folder / "usr" / "file").read_text() == "it"
+    assert version_of(folder) == "1:2-3"
+    assert folder.name == "a@1%3a2-3"
+    assert calls(tools, "apt-get") == ["-o DPkg::Lock::Timeout=60 download a"]
+
+
+@pytest.mark.parametrize(("obtain", "word"), [(debian, "apt-get"), (npm, "npm")])
+def test_a_missing_tool_is_named(tools: Path, tmp_path: Path, obtain, word: str) -> None:
+    with pytest.raises(SourceMissing, match=f"The package a cannot be had: there is no {word} here"):
+        obtain("a", tmp_path)
+
+
+def test_an_unknown_debian_package_comes_with_the_remedy(tools: Path, tmp_path: Path) -> None:
+    tool(tools, "dpkg-deb", "")
+    tool(tools, "apt-get", "sys.stderr.write('W: x\\nE: Unable to locate package a\\n'); sys.exit(100)")
+    with pytest.raises(SourceMissing, match=r"Unable to locate package a; .*run `apt-get update` as root") as caught:
+        debian("a", tmp_path)
+    assert "W: x" not in str(caught.value)
+
+
+def test_npms_own_reason_is_handed_on(tools: Path, tmp_path: Path) -> None:
+    said = "npm warn config\\nnpm error code ENOTFOUND\\nnpm error network request to the registry failed\\n"
+    tool(tools, "npm", f"sys.stderr.write('{said}'); sys.exit(1)")
+    with pytest.raises(SourceMissing, match=r"npm: code ENOTFOUND network request to the registry failed$"):
+        npm("a", tmp_path)
+
+
+def test_an_archive_that_writes_elsewhere_is_refused(tools: Path, tmp_path: Path) -> None:
+    npm_that_gives(tools, archive(tmp_path / "a-1.0.0.tgz", {"package/a": "", "../../../../escaped": "x"}))
+    with pytest.raises(SourceMissing, match="its archive cannot be unpacked"):
+        npm("a", tmp_path)
+    assert not list(tmp_path.rglob("escaped"))
+
+
+def test_a_broken_archive_is_refused_and_nothing_stays(tools: Path, tmp_path: Path) -> None:
+    packed = archive(tmp_path / "a-1.0.0.tgz", {"package/a": "a" * 9999})
+    packed.write_bytes(packed.read_bytes()[:60])
+    npm_that_gives(tools, packed)
+    with pytest.raises(SourceMissing, match="its archive cannot be unpacked"):
+        npm("a", tmp_path)
+    assert list((tmp_path / "training" / "packages" / "npm").iterdir()) == []
+
+
+def test_a_tool_that_hangs_is_given_up(tools: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packages, "TIMEOUT_S", 0.2)
+    tool(tools, "npm", "import time; time.sleep(30)")
+    with pytest.raises(SourceMissing, match=r"npm gave no answer in 0\.2 s"):
+        npm("a", tmp_path)
+
+
+def test_a_cache_that_cannot_be_written_is_a_sentence(tools: Path, tmp_path: Path) -> None:
+    tool(tools, "npm", "")
+    (tmp_path / "training").write_text("a file where a folder should be")
+    with pytest.raises(SourceMissing, match=r"cannot be written to .*free space there or check permissions"):
+        npm("a", tmp_path)
+
+
+def test_two_runs_at_once_both_get_the_package(tools: Path, tmp_path: Path) -> None:
+    """The one that is late finds the other's folder in its place."""
+    packed = archive(tmp_path / "a-1.0.0.tgz", {"package/a": "mine"})
+    other = tmp_path / "training" / "packages" / "npm" / "a@1.0.0"
+    tool(
+        tools, "npm",
+        f"import shutil; shutil.copy({str(packed)!r}, '.'); p = pathlib.Path({str(other)!r}); p.mkdir(parents=True)\n"
+        "(p / 'a').write_text('theirs')",
+    )  # fmt: skip
+    assert (npm("a", tmp_path) / "a").read_text() == "theirs"
+    assert [path.name for path in other.parent.iterdir()] == ["a@1.0.0"]
+
+
+def test_leftovers_of_killed_runs_are_removed_in_time(tools: Path, tmp_path: Path) -> None:
+    shelf = tmp_path / "training" / "packages" / "npm"
+    (shelf / ".partial-old").mkdir(parents=True)
+    (shelf / ".partial-young").mkdir()
+    two_hours_ago = time.time() - 7200
+    os.utime(shelf / ".partial-old", (two_hours_ago, two_hours_ago))
+    npm_that_gives(tools, archive(tmp_path / "a-1.0.0.tgz", {"package/a": ""}))
+    npm("a", tmp_path)
+    assert sorted(path.name for path in shelf.iterdir()) == [".partial-young", "a@1.0.0"]
+
+
+@pytest.mark.parametrize(
+    ("place", "text", "licence"),
+    [
+        ("package.json", '{"license": "MIT"}', "MIT"),
+        ("package.json", "{}", "not stated"),
+        (
+            "usr/share/doc/a/copyright",
+            "Format: x\n\nFiles: *\nLicense: Expat\n\nFiles: debian/*\nLicense: GPL\n",
+            "Expat",
+        ),
+        ("usr/share/doc/a/copyright", "a creative commons Public Domain Dedication\n", "public domain"),
+        ("usr/share/doc/a/copyright", "All rights reserved.\n", "not stated"),
+    ],
+)
+def test_the_licence_is_what_the_package_says(tmp_path: Path, place: str, text: str, licence: str) -> None:
+    (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / place).write_text(text)
+    assert licence_of(tmp_path) == licence
+
+
+def test_a_real_package_comes_from_the_registry(tmp_path: Path) -> None:
+    if shutil.which("npm") is None:
+        pytest.skip("there is no npm here")
+    try:
+        folder = npm("@iconify-json/flat-color-icons", tmp_path)
+    except SourceMissing as missing:
+        pytest.skip(str(missing))
+    assert (folder / "icons.json").stat().st_size > 100_000
+    assert licence_of(folder) == "MIT"

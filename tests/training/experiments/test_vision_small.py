@@ -1,0 +1,121 @@
+"""E1 to E4 in small: scikit-learn's digits, three epochs, one seed. The space over the epochs is drawn by E1 only."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from training.errors import TrainingError
+from training.experiments import contrast, margin, siamese, simclr, supervised
+from training.experiments.contrast import Recipe, folder_of, train_seed
+from training.experiments.fashion import read_digits, sample
+from training.experiments.result import Findings
+
+RUNS: dict[str, Callable[..., Findings]] = {
+    "E1": siamese.run,
+    "E2": margin.run,
+    "E3": supervised.run,
+    "E4": simclr.run,
+}
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("vision")
+
+
+@pytest.fixture(scope="module")
+def found(cache: Path) -> dict[str, Findings]:
+    (cache / "out").mkdir()
+    found = {}
+    with pytest.MonkeyPatch.context() as patch:
+        for name, run in RUNS.items():
+            found[name] = run([0], True, cache, cache / "out")
+            patch.setattr(contrast, "draw_epochs", lambda *_: None)  # half of the time, and the same for all
+    return found
+
+
+def epochs(cache: Path, name: str) -> list[dict[str, float]]:
+    lines = (folder_of(name, cache, small=True) / "seed-0" / "metrics.jsonl").read_text().splitlines()
+    return [json.loads(line) for line in lines]
+
+
+def value(findings: Findings, method: str, metric: str) -> float:
+    return next(row for row in findings.rows if row.method == method).metrics[metric].mean
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_the_loss_falls(found: dict[str, Findings], cache: Path, name: str) -> None:
+    losses = [epoch["loss"] for epoch in epochs(cache, name)[1:]]
+    assert losses == sorted(losses, reverse=True)
+    assert losses[-1] < losses[0]
+
+
+@pytest.mark.parametrize(("name", "method"), [("E1", siamese), ("E2", margin), ("E3", supervised), ("E4", simclr)])
+def test_training_beats_the_untrained_net_and_chance(found: dict[str, Findings], name: str, method: object) -> None:
+    trained = method.RECIPE.method  # type: ignore[attr-defined]
+    findings = found[name]
+    assert value(findings, trained, "MAP@R") > value(findings, "the net, untrained", "MAP@R") + 0.05
+    assert value(findings, "the net, untrained", "MAP@R") > value(findings, "random vectors", "MAP@R")
+
+
+def test_all_negatives_of_the_batch_beat_pairs(found: dict[str, Findings]) -> None:
+    """E3 above E1 and E2, in MAP@R; on digits kNN20 is near its ceiling for all."""
+    findings = found["E3"]
+    best_of_pairs = max(value(findings, recipe.method, "MAP@R") for recipe in (siamese.RECIPE, margin.RECIPE))
+    assert value(findings, supervised.RECIPE.method, "MAP@R") > best_of_pairs
+
+
+def test_e3_takes_up_the_finished_runs_of_e1_and_e2(found: dict[str, Findings]) -> None:
+    for name, recipe in (("E1", siamese.RECIPE), ("E2", margin.RECIPE)):
+        assert value(found["E3"], recipe.method, "MAP@R") == value(found[name], recipe.method, "MAP@R")
+
+
+def test_the_figures_are_small_and_the_space_is_there(found: dict[str, Findings], cache: Path) -> None:
+    for picture in (cache / "out").glob("*.png"):
+        assert picture.stat().st_size < 150_000
+    with np.load(folder_of("E1", cache, small=True) / "space.npz", allow_pickle=False) as space:
+        assert space["epochs"].tolist() == [0, 1, 2, 3]
+        assert space["umap"].shape == (4, 200, 2)
+
+
+class Killed(Exception):
+    """What ends a run in the middle of an epoch."""
+
+
+@pytest.mark.parametrize("recipe", [siamese.RECIPE, simclr.RECIPE], ids=lambda recipe: recipe.name)
+def test_a_killed_run_ends_where_the_uninterrupted_one_did(
+    found: dict[str, Findings], cache: Path, tmp_path: Path, recipe: Recipe[object]
+) -> None:
+    """Bit for bit, weights and figures."""
+    pictures = read_digits()
+    watched = sample(pictures, *contrast.SMALL_WATCHED)
+    steps = 0
+
+    def killed(model: torch.nn.Module, batch: object) -> torch.Tensor:
+        nonlocal steps
+        steps += 1
+        if steps == 40:
+            raise Killed
+        return recipe.loss(model, batch)
+
+    small = recipe.shrunk()
+    with pytest.raises(Killed):
+        train_seed(contrast.replace(small, loss=killed), pictures, 0, tmp_path, watched)
+    train_seed(small, pictures, 0, tmp_path, watched)
+    whole = folder_of(recipe.name, cache, small=True) / "seed-0"
+    last = f"epoch-{small.plan.epochs:04d}.safetensors"
+    expected, resumed = load_file(whole / last), load_file(tmp_path / last)
+    assert expected.keys() == resumed.keys()
+    assert all(torch.equal(expected[name], resumed[name]) for name in expected)
+
+
+def test_a_folder_of_another_plan_is_refused(found: dict[str, Findings], cache: Path) -> None:
+    pictures = read_digits()
+    longer = contrast.replace(siamese.RECIPE, size=100)
+    with pytest.raises(TrainingError, match=r"epochs = 3, this one has 6"):
+        train_seed(longer, pictures, 0, folder_of("E1", cache, small=True) / "seed-0", sample(pictures, 100, 100))

@@ -1,0 +1,183 @@
+"""A head on top of locked towers: what it learns, and the folder that LOUPE_ENCODER loads.
+
+The towers are made up: a picture is its pixels, a caption its words, each turned by a random matrix. They share no
+space, so whatever is found afterwards was learnt.
+"""
+
+import json
+import zlib
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from encoder.protocol import Embeddings, Encoder, EncoderError, EncoderIdentity, faults, unit
+from encoder.tuned import TunedSpecialists, apply_head, is_tuned
+from evaluation.folder import read_captioned
+from pictures.open import Limits, open_image
+from tests.training.shapes import make_folder
+from training.errors import TrainingError
+from training.finetune import Surroundings, finetune
+from training.finetune_head import Head
+from training.finetune_order import Order
+from training.heads import ConseResidual
+
+
+class PixelEncoder:
+    """16 dimensions for pictures and words, 48 for `look`; counts the pictures it was asked for."""
+
+    def __init__(self, revision: str = "1") -> None:
+        random = np.random.default_rng(0)
+        self._to_image, self._to_look = random.normal(size=(108, 16)), random.normal(size=(108, 48))
+        dims = {"image": 16, "caption": 16, "look": 48}
+        self.identity = EncoderIdentity("specialists", revision, "c" * 64, 1, dims)
+        self.image_side = 24
+        self.asked = 0
+
+    def encode_images(self, images: Sequence[Image.Image]) -> dict[str, Embeddings]:
+        self.asked += len(images)
+        small = [np.asarray(image.resize((6, 6), Image.Resampling.BOX), np.float64) for image in images]
+        pixels = (np.stack(small).reshape(len(images), 108) - 200) / 100
+        return {"image": unit(pixels @ self._to_image), "look": unit(pixels @ self._to_look)}
+
+    def encode_texts(self, texts: Sequence[str]) -> Embeddings:
+        def word(text: str) -> np.ndarray:
+            return np.random.default_rng(zlib.crc32(text.encode())).normal(size=16)
+
+        return unit(np.stack([sum(word(w) for w in ["", *text.split()]) for text in texts]))
+
+
+def load(name: str) -> Encoder:
+    """As `encoder.load.load_encoder`, for the made-up specialists."""
+    return PixelEncoder() if name == "specialists" else TunedSpecialists(Path(name), PixelEncoder())
+
+
+@pytest.fixture
+def order(tmp_path: Path) -> Order:
+    folder = make_folder(tmp_path / "pictures")
+    shares = {"validation_share": 0.2, "held_out_share": 0.3}
+    return Order(folder, "specialists", tmp_path / "out", epochs=40, patience=40, batch_size=16, **shares)
+
+
+@pytest.fixture
+def around(tmp_path: Path) -> Surroundings:
+    return Surroundings(load, Limits(), tmp_path / "cache")
+
+
+def test_pictures_never_seen_are_found_better_than_before(order: Order, around: Surroundings) -> None:
+    """Judged through the folder saved; words and `look` are bit for bit those of the start."""
+    report = finetune(order, around)
+    found = report.held_out["text_to_image"]
+    assert found.b["R@10"] >= found.a["R@10"] + 0.15
+    start, tuned = load("specialists"), load(str(order.out))
+    images = [open_image(order.folder / f"{i:03d}.png", Limits(), 24).image for i in range(5)]
+    before, after = start.encode_images(images), tuned.encode_images(images)
+    assert faults(after["image"], 16) == [None] * 5
+    assert np.abs(before["image"] - after["image"]).max() > 0.01
+    np.testing.assert_array_equal(before["look"], after["look"])
+    np.testing.assert_array_equal(start.encode_texts(["a red bar"]), tuned.encode_texts(["a red bar"]))
+    assert "a head on both locked towers" in str(report)
+
+
+def test_it_begins_as_the_start(order: Order, around: Surroundings) -> None:
+    """The residual starts closed: before training, pictures are where the specialists see them."""
+    folder, base = read_captioned(order.folder, Limits()), PixelEncoder()
+    head = Head(base, folder, Limits(), "auto", around.cache, seed=0).eval()
+    rows = np.arange(4)
+    images = [open_image(folder.pictures[row].path, Limits(), 24).image for row in rows]
+    with torch.no_grad():
+        np.testing.assert_allclose(head.pictures(rows).numpy(), base.encode_images(images)["image"], atol=1e-6)
+
+
+def test_a_picture_is_looked_at_once(order: Order, around: Surroundings) -> None:
+    """However many epochs and runs."""
+    folder, base = read_captioned(order.folder, Limits()), PixelEncoder()
+    for seed in (0, 1):
+        Head(base, folder, Limits(), "auto", around.cache, seed)
+    assert base.asked == 80
+
+
+def test_what_is_loaded_is_what_was_trained(rng: np.random.Generator) -> None:
+    """`apply_head` against the module itself, with arbitrary weights."""
+    torch.manual_seed(3)
+    head = ConseResidual(64, 16, hidden=8).eval()
+    with torch.no_grad():
+        for parameter in head.parameters():
+            parameter.normal_()
+    image, look = unit(rng.normal(size=(5, 16))), unit(rng.normal(size=(5, 48)))
+    with torch.no_grad():
+        expected = head(torch.from_numpy(image), torch.from_numpy(np.hstack([image, look]))).numpy()
+    np.testing.assert_allclose(apply_head(head.state_dict(), image, look), expected, atol=1e-6)
+
+
+def test_a_picture_without_a_vector_stays_without_one(order: Order, around: Surroundings) -> None:
+    """NaN in, NaN out: `faults` names it, nothing else is spoilt."""
+    finetune(replace(order, epochs=1), around)
+    base = PixelEncoder()
+    blank = PixelEncoder.encode_images
+
+    def spoilt(images: Sequence[Image.Image]) -> dict[str, Embeddings]:
+        rows = blank(base, images)
+        rows["image"][0] = np.nan
+        return rows
+
+    base.encode_images = spoilt  # type: ignore[method-assign]
+    images = [open_image(order.folder / f"{i:03d}.png", Limits(), 24).image for i in range(3)]
+    found = faults(TunedSpecialists(order.out, base).encode_images(images)["image"], 16)
+    assert [fault is None for fault in found] == [False, True, True]
+
+
+def test_nothing_in_nothing_out(order: Order, around: Surroundings) -> None:
+    finetune(replace(order, epochs=1), around)
+    base = PixelEncoder()
+    base.encode_images = lambda images: {"image": np.zeros((0, 16), np.float32), "look": np.zeros((0, 48), np.float32)}  # type: ignore[method-assign]
+    assert TunedSpecialists(order.out, base).encode_images([])["image"].shape == (0, 16)
+
+
+def test_its_identity_is_its_own(order: Order, around: Surroundings, tmp_path: Path) -> None:
+    """Of the folder's name, the base and the head: other weights are another encoder (I3)."""
+    finetune(replace(order, epochs=2), around)
+    finetune(replace(order, epochs=2, seed=1, out=tmp_path / "b" / "out"), around)
+    first, again, other = (load(str(out)).identity for out in (order.out, order.out, tmp_path / "b" / "out"))
+    assert first == again
+    assert first.name == other.name == "out"
+    assert first.id != other.id
+    assert first.dims == PixelEncoder().identity.dims
+
+
+def test_other_specialists_are_refused_with_both(order: Order, around: Surroundings) -> None:
+    """The head was trained on vectors that the newer ones no longer give. Another number type of the same is fine."""
+    finetune(replace(order, epochs=1), around)
+    assert TunedSpecialists(order.out, PixelEncoder("1+bfloat16")).identity.revision == "1+bfloat16"
+    with pytest.raises(EncoderError, match=r"was trained on specialists 1 \(.* but specialists 2 \(.* are installed"):
+        TunedSpecialists(order.out, PixelEncoder("2"))
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("specialists.json", b"{"), ("specialists.json", b'{"format": 1}'), ("specialists.json", b"[]"),
+     ("head.safetensors", b""), ("head.safetensors", b"\x08\0\0\0\0\0\0\0{}      ")],
+)  # fmt: skip
+def test_a_damaged_folder_is_a_sentence(order: Order, around: Surroundings, name: str, content: bytes) -> None:
+    finetune(replace(order, epochs=1), around)
+    assert is_tuned(order.out)
+    (order.out / name).write_bytes(content)
+    with pytest.raises(EncoderError, match=r"Train it again"):
+        load(str(order.out))
+
+
+def test_a_tuned_folder_is_no_start(order: Order, around: Surroundings, tmp_path: Path) -> None:
+    finetune(replace(order, epochs=1), around)
+    with pytest.raises(TrainingError, match=r"the encoder out-\w+, which cannot be trained further\. Start from"):
+        finetune(replace(order, start=str(order.out), out=tmp_path / "second"), around)
+
+
+def test_the_description_names_the_base(order: Order, around: Surroundings) -> None:
+    finetune(replace(order, epochs=1), around)
+    described = json.loads((order.out / "specialists.json").read_text())
+    base = {"name": "specialists", "revision": "1", "weights_sha256": "c" * 64, "preprocessing": 1}
+    assert described == {"format": 1, "base": base}

@@ -1,0 +1,151 @@
+"""E9: whether fine-tuned text vectors separate their classes better: logistic probe and silhouette, before and after,
+with the trustworthiness of the 2-D picture beside it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from evaluation.layout import Points, pca, trust, umap
+from evaluation.metrics import Interval
+from evaluation.space import linear_probe, silhouette
+from training.experiments.contrast import folder_of
+from training.experiments.drawing import save_small
+from training.experiments.intervals import OVER_SEEDS, over_seeds
+from training.experiments.labelled_texts import LabelledTexts, Part, draw_texts, pick_labelled, read_glosses
+from training.experiments.result import Bar, Findings, Row
+from training.experiments.text_heads import (
+    JUDGED,
+    SKIP,
+    Judged,
+    exactly,
+    judge_space,
+    most_frequent,
+    train_head,
+    transform,
+)
+
+FEW = 261
+DRAWN = 3000
+"""Test texts in the picture."""
+PROBE = "probe"
+FEW_PROBE = f"probe, {FEW} labels"
+HOW = (
+    f"probe: accuracy on the test texts of a logistic regression fitted on all training texts, and on the {FEW} that "
+    "the head may have seen; silhouette: of the test texts by their classes; trustworthiness: of the 2-D picture of "
+    f"{DRAWN:,} test texts, by 15 neighbours. The heads are E7's, with {FEW} labels and with those of all training "
+    "texts."
+)
+
+
+@dataclass(frozen=True)
+class Space:
+    """What was measured of one space, and its picture."""
+
+    judged: Judged
+    values: Mapping[str, float]
+    points: Points  # (DRAWN, 2)
+
+
+def run(seeds: Sequence[int], small: bool, cache: Path, out: Path) -> Findings:
+    texts = draw_texts() if small else read_glosses(cache)
+    folder = folder_of("E9", cache, small)
+    few = min(FEW, len(texts.train))
+    before = [measure(texts, seed, few) for seed in seeds]
+    after = {
+        count: [_tuned(texts, count, seed, folder / f"{count}-labels-seed-{seed}", few) for seed in seeds]
+        for count in (few, len(texts.train))
+    }
+    largest = exactly(most_frequent(texts.test.labels))
+    rows = [
+        Row("always the largest class", {PROBE: largest, FEW_PROBE: largest}),
+        Row("classes shuffled", {"silhouette": over_seeds([_shuffled(texts.test, seed) for seed in seeds])}),
+        Row("frozen vectors", _columns(before)),
+        *(Row(f"fine-tuned, {count:,} labels", _columns(spaces)) for count, spaces in after.items()),
+    ]
+    draw(texts, before[0], {count: spaces[0] for count, spaces in after.items()}, out / "E9.png")
+    return Findings(
+        bars=[
+            Bar(f"{name}, {count:,} labels, after − before, worst seed", _worst(before, spaces, name), 0.0)
+            for count, spaces in after.items()
+            for name in (FEW_PROBE if count == few else PROBE, "silhouette")
+        ],
+        rows=rows,
+        sizes=texts.sizes,
+        interval=OVER_SEEDS,
+        notes=[texts.what, HOW, JUDGED],
+    )
+
+
+def measure(texts: LabelledTexts, seed: int, few: int) -> Space:
+    """Every figure of the space that the texts lie in; the few labels and the sample drawn depend on the seed."""
+    train, test = texts.train, texts.test
+    labelled = train[pick_labelled(train.labels, few, seed)]
+    shown = test[sample_of(test, seed)]
+    flat, axes = pca(shown.rows, 2)
+    points = umap(shown.rows)
+    judged = judge_space(test)
+    values = {
+        PROBE: linear_probe(train.rows, train.labels, test.rows, test.labels),
+        FEW_PROBE: linear_probe(labelled.rows, labelled.labels, test.rows, test.labels),
+        "silhouette": silhouette(test.rows, test.labels),
+        "trustworthiness, UMAP": trust(shown.rows, points) or 0.0,
+        "trustworthiness, PCA": trust(shown.rows, flat) or 0.0,
+        "variance in PCA": float(axes.explained.sum()),
+        "P@1": float(judged.first.mean()),
+        "MAP@R": judged.map_at_r,
+    }
+    return Space(judged, values, points)
+
+
+def sample_of(test: Part, seed: int) -> NDArray[np.int64]:
+    return np.random.default_rng([seed, 9]).permutation(len(test))[:DRAWN]
+
+
+def _tuned(texts: LabelledTexts, count: int, seed: int, folder: Path, few: int) -> Space:
+    labelled = texts.train[pick_labelled(texts.train.labels, count, seed)]
+    model, _ = train_head(SKIP, labelled, seed, folder)
+    moved = LabelledTexts(transform(model, texts.train), transform(model, texts.test), texts.others, texts.kinds, "")
+    return measure(moved, seed, few)
+
+
+def _columns(spaces: Sequence[Space]) -> dict[str, Interval]:
+    return {name: over_seeds([space.values[name] for space in spaces]) for name in spaces[0].values}
+
+
+def _shuffled(test: Part, seed: int) -> float:
+    return silhouette(test.rows, np.random.default_rng(seed).permutation(test.labels))
+
+
+def _worst(before: Sequence[Space], after: Sequence[Space], name: str) -> float:
+    return min(b.values[name] - a.values[name] for a, b in zip(before, after, strict=True))
+
+
+def draw(texts: LabelledTexts, before: Space, after: Mapping[int, Space], path: Path) -> None:
+    """The same test texts by UMAP, before and after, coloured by class."""
+    from matplotlib import colormaps
+
+    spaces = {"frozen vectors": before} | {f"fine-tuned, {count:,} labels": space for count, space in after.items()}
+    labels = texts.test.labels[sample_of(texts.test, 0)]
+    figure = Figure(figsize=(11, 4.2), dpi=100, layout="constrained")
+    for axes, (title, space) in zip(figure.subplots(1, len(spaces)), spaces.items(), strict=True):
+        for number, kind in enumerate(texts.kinds):
+            axes.scatter(*space.points[labels == number].T, s=2, color=colormaps["tab10"](number), label=kind)
+        values = space.values
+        axes.set_title(
+            f"{title}\nprobe {values[PROBE]:.3f}, silhouette {values['silhouette']:.3f}, "
+            f"trustworthiness {values['trustworthiness, UMAP']:.3f}",
+            fontsize=9,
+        )
+        axes.set(xticks=[], yticks=[])
+    figure.legend(
+        *axes.get_legend_handles_labels(),
+        loc="outside lower center",
+        ncols=len(texts.kinds),
+        frameon=False,
+        markerscale=5,
+    )
+    save_small(figure, path)

@@ -1,0 +1,143 @@
+"""What the recipe found, as the model card that lies beside the weights. Numbers in, Markdown out."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from evaluation.metrics import Interval
+from training.plan import Plan
+
+LABELS = {
+    "trained": "**trained**, memory of the training split",
+    "shipped": "**shipped**: the same numbers, memory of all splits",
+    "floor": "floor: memory + .75 ConSE + .25 ridge, no gradient",
+}
+
+
+@dataclass
+class Report:
+    """Everything the card says. Figures of the three sets were read once, when all choices were made."""
+
+    seed: int
+    pictures: dict[str, int]
+    """In each split."""
+    sources: dict[str, int]
+    epochs: list[dict[str, float]]
+    best_epoch: int
+    gains: list[dict[str, float]]
+    """Development figures of each share of ConSE that was tried."""
+    gain: float
+    sets: dict[str, dict[str, int]] = field(default_factory=dict)
+    """Queries and pictures of each judged set."""
+    rows: dict[str, dict[str, dict[str, Interval]]] = field(default_factory=dict)
+    """Set -> method -> metric."""
+    better: dict[str, dict[str, Interval]] = field(default_factory=dict)
+    """Set -> method -> R@10 of the trained one minus that method's, paired."""
+    look: dict[str, float] = field(default_factory=dict)
+    skipped: list[str] = field(default_factory=list)
+    minutes: float = 0.0
+
+
+def card(report: Report, plan: Plan, weights: Path) -> str:
+    """The whole card."""
+    return "\n".join([*_head(report, weights), *_recipe(report, plan), *_figures(report), *_limits(report)]) + "\n"
+
+
+def _head(report: Report, weights: Path) -> list[str]:
+    return [
+        "# Model card: the specialists' space",
+        "",
+        "Made by `python -m training specialists`, together with the weights; every figure below is of that run.",
+        f"`{weights.name}`: {weights.stat().st_size:,} bytes. Seed {report.seed}. {report.minutes:.1f} minutes after the "
+        "features were cached.",
+        "",
+        "A frozen EfficientNet-Lite2 (ImageNet-1k) and a frozen all-MiniLM-L6-v2, joined by: a memory of drawings with their "
+        "captions whose keys, temperature and mixing are trained contrastively; ConSE; and a ridge regression.",
+        "For finding pictures by words and by pictures. Not for recognising people, and not for any decision about them.",
+        "",
+    ]
+
+
+def _recipe(report: Report, plan: Plan) -> list[str]:
+    sources = ", ".join(
+        f"{name} {count:,}" for name, count in sorted(report.sources.items(), key=lambda item: -item[1])
+    )
+    lines = [
+        "## Data",
+        f"{sum(report.pictures.values()):,} drawings ({sources}); licences: `LICENSE.md`. Split by concept (captions joined at "
+        "cosine > .8): " + ", ".join(f"{split} {count:,}" for split, count in report.pictures.items()) + ".",
+        "",
+        "## Recipe",
+        "1. Features: last layer and, of five stages, channel means and deviations (2,912); standardised, 512 principal axes "
+        "at eigenvalue^-.33, unit length. `look` is the first 256 of them.",
+        "2. Words: MiniLM less the captions' mean, whitened at eigenvalue^-.2, on both sides.",
+        f"3. InfoNCE, {plan.epochs} epochs, AdamW {plan.learning_rate:g}, batch 512, every phrase of the same concept a "
+        "positive. From each picture the memory of its own concept is hidden, and from half of them that of their whole source.",
+        "4. The epoch and ConSE's share are those with the best mean of MRR and R@10 over the development halves.",
+        "",
+        "| epoch | loss | in-domain dev MRR | R@10 | photographs dev MRR | R@10 |",
+        "|---|---|---|---|---|---|",
+    ]
+    for number, metrics in enumerate(report.epochs):
+        chosen = " (chosen)" if number == report.best_epoch else ""
+        names = ("in-domain MRR", "in-domain R@10", "photographs MRR", "photographs R@10")
+        figures = " | ".join(f"{metrics[name]:.3f}" if name in metrics else "–" for name in names)
+        loss = f"{metrics['loss']:.3f}" if "loss" in metrics else "–"
+        lines.append(f"| {number}{chosen} | {loss} | {figures} |")
+    lines += [
+        "",
+        "| ConSE's share times | in-domain dev R@10 | photographs dev R@10 | mean of all four |",
+        "|---|---|---|---|",
+    ]
+    for tried in report.gains:
+        chosen = " (chosen)" if tried["gain"] == report.gain else ""
+        photographs = f"{tried['photographs R@10']:.3f}" if "photographs R@10" in tried else "–"
+        lines.append(
+            f"| {tried['gain']}{chosen} | {tried['in-domain R@10']:.3f} | {photographs} | {tried['choice']:.3f} |"
+        )
+    return [*lines, ""]
+
+
+def _figures(report: Report) -> list[str]:
+    lines = [
+        "## Figures, on sets that no choice was made on",
+        "R@k is recall (the share of the relevant among the first k), S@k success (any of them); 95 % bootstrap over the queries.",
+        "",
+    ]
+    for name, rows in report.rows.items():
+        size = report.sets[name]
+        lines += [
+            f"### {name}: {size['queries']:,} captions, {size['pictures']:,} pictures",
+            "| method | R@1 | R@10 | S@10 | MRR | R@10 of the last row less this, paired |",
+            "|---|---|---|---|---|---|",
+            *(_row(method, metrics, report.better[name]) for method, metrics in rows.items()),
+            "",
+        ]
+    lines += [
+        "### look: the same emoji by another designer among the first ten, test split",
+        "| vector | share |",
+        "|---|---|",
+        *(f"| {name} | {share:.3f} |" for name, share in report.look.items()),
+        "",
+    ]
+    return lines
+
+
+def _row(method: str, metrics: Mapping[str, Interval], better: Mapping[str, Interval]) -> str:
+    difference = _interval(better[method], sign="+") if method in better else ""
+    r10, values = metrics["R@10"], {name: f"{metrics[name].mean:.3f}" for name in ("R@1", "S@10", "MRR")}
+    return f"| {LABELS.get(method, method)} | {values['R@1']} | {_interval(r10)} | {values['S@10']} | {values['MRR']} | {difference} |"
+
+
+def _interval(interval: Interval, sign: str = "") -> str:
+    return f"{interval.mean:{sign}.3f} ({interval.low:{sign}.3f}…{interval.high:{sign}.3f})"
+
+
+def _limits(report: Report) -> list[str]:
+    lines = [
+        "## Limits",
+        "- English words. What neither ImageNet nor the drawings show is found poorly; long sentences count as one thought.",
+        "- All training pictures are drawings: on photographs the classifier does most of the work.",
+        "- `look` cannot tell drawings apart that differ in a letter or a hand (keycaps, clock faces, families).",
+    ]
+    return lines + [f"- Left out in this run: {sentence}" for sentence in report.skipped]

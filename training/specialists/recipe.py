@@ -1,0 +1,145 @@
+"""From the pairs to the default encoder's weights, its figures and its card. The one place where the parts meet."""
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+
+from encoder.projection import LOOK_DIM, WEIGHTS, TrainedProjection
+from encoder.protocol import unit
+from evaluation.metrics import Judgement, bootstrap, paired_bootstrap
+from training.atomic import write_text, write_whole
+from training.data.judged import JudgedPicture, drawings, photographs
+from training.data.make import make_data
+from training.data.packages import SourceMissing
+from training.data.pairs import PAIRS
+from training.specialists.card import Report, card
+from training.specialists.corpus import Corpus, read_corpus
+from training.specialists.export import export
+from training.specialists.fits import fit_ridge
+from training.specialists.judge import JudgedSet, Method, baselines, judge_look, set_of_captions, trained
+from training.specialists.memory import Memory
+from training.specialists.train import PLAN, fit_start, train_memory
+from training.specialists.views import Towers, content_hash
+
+GAINS = (1.0, 1.15, 1.3, 1.5, 1.75, 2.0)
+"""Tried for ConSE's share, on the development halves."""
+NAMES = ("R@1", "R@10", "S@1", "S@10", "MRR")
+SAMPLES = Path(__file__).resolve().parents[2] / "samples"
+
+
+def run(cache: Path, out: Path = WEIGHTS, *, seed: int = 0, device: str = "cpu") -> Report:
+    """Obtain what is missing, train, choose, judge, write `out` and beside it the card (.md) and the figures (.json).
+
+    Killed anywhere and called again it goes on. Raises TrainingError.
+    """
+    started = time.monotonic()
+    data = cache / "training" / "data"
+    if not (data / PAIRS).exists():
+        make_data(cache)
+    towers = Towers(cache, device)
+    corpus = read_corpus(data, towers)
+    parts = {split: corpus.where(corpus.splits == split) for split in ("train", "dev", "test")}
+    skipped: list[str] = []
+    photos = _photographs(cache, towers, skipped)
+    start = fit_start(parts["train"])
+    development = {"in-domain": set_of_captions("in-domain", parts["dev"]), **_half(photos, "dev")}
+
+    def project(memory: Memory, gain: float, remembered: Corpus = parts["train"]) -> Method:
+        return trained(export(memory, start, remembered, gain))
+
+    def validate(memory: Memory) -> Mapping[str, float]:
+        method = project(memory, 1.0)
+        return _development({name: method.judge(judged) for name, judged in development.items()})
+
+    folder = cache / "training" / "runs" / "specialists"
+    memory, history = train_memory(parts["train"], start, folder, validate, seed=seed, device=device)
+    tried = [
+        {"gain": gain} | _development({n: project(memory, gain).judge(judged) for n, judged in development.items()})
+        for gain in GAINS
+    ]
+    gain = max(tried, key=lambda figures: figures["choice"])["gain"]
+    report = Report(
+        seed=seed,
+        pictures={split: len(part) for split, part in parts.items()},
+        sources={
+            str(name): int(count) for name, count in zip(*np.unique(corpus.sources, return_counts=True), strict=True)
+        },
+        epochs=[history.start, *history.epochs],
+        best_epoch=history.best_epoch,
+        gains=tried,
+        gain=gain,
+        skipped=skipped,
+    )
+    final = {"in-domain": set_of_captions("in-domain", parts["test"]), **_half(photos, "final")}
+    final |= _drawings(cache, towers, skipped)
+    methods = dict(baselines(start, parts["train"])) | {"trained": project(memory, gain)}
+    wide = replace(start, linear=fit_ridge(corpus.views.features, start.words.place(corpus.captions)))
+    shipped = export(memory, wide, corpus, gain)
+    write_whole(out, shipped.save)
+    for name, judged in final.items():
+        own = {} if name == "in-domain" else {"shipped": trained(TrainedProjection.load(out))}
+        _judge(report, name, judged, methods | own)
+    test = parts["test"]
+    codes, sources = [pair.code for pair in test.pairs], [pair.source for pair in test.pairs]
+    report.look = {
+        f"{LOOK_DIM} dimensions": judge_look(shipped.look(test.views.features), codes, sources),
+        "512 dimensions": judge_look(shipped.see(test.views.features), codes, sources),
+        "last layer as it is": judge_look(unit(test.views.features[:, :1280]), codes, sources),
+    }
+    report.minutes = (time.monotonic() - started) / 60
+    write_text(out.with_suffix(".json"), json.dumps(asdict(report), indent=1, ensure_ascii=False) + "\n")
+    write_text(out.with_suffix(".md"), card(report, PLAN, out))
+    return report
+
+
+def _development(judgements: Mapping[str, Judgement]) -> dict[str, float]:
+    """MRR and R@10 of each set; `choice`, by which an epoch and a share are chosen, is the mean of all of them."""
+    figures = {f"{name} {metric}": judgements[name].mean()[metric] for name in judgements for metric in ("MRR", "R@10")}
+    return figures | {"choice": float(np.mean(list(figures.values())))}
+
+
+def _judge(report: Report, name: str, judged: JudgedSet, methods: Mapping[str, Method]) -> None:
+    judgements = {method: found.judge(judged).per_query for method, found in methods.items()}
+    report.sets[name] = {"queries": len(judged.sentences), "pictures": len(judged.views)}
+    report.rows[name] = {
+        method: {metric: bootstrap(values[metric]) for metric in NAMES} for method, values in judgements.items()
+    }
+    best = "trained" if name == "in-domain" else "shipped"
+    report.better[name] = {
+        method: paired_bootstrap(judgements[best]["R@10"], values["R@10"])
+        for method, values in judgements.items()
+        if method != best
+    }
+
+
+def _photographs(cache: Path, towers: Towers, skipped: list[str]) -> tuple[list[JudgedPicture], JudgedSet]:
+    found = photographs(cache, SAMPLES, on_missing=skipped.append)
+    return found, _judged_set("photographs", found, towers)
+
+
+def _half(photos: tuple[list[JudgedPicture], JudgedSet], half: str) -> dict[str, JudgedSet]:
+    """The captions of one half against the photographs of both."""
+    found, judged = photos
+    chosen = [at for at, (picture,) in enumerate(judged.relevant) if found[picture].half == half]
+    if not chosen:
+        return {}
+    relevant = [judged.relevant[at] for at in chosen]
+    return {"photographs": JudgedSet("photographs", judged.views, judged.sentences[chosen], relevant)}
+
+
+def _drawings(cache: Path, towers: Towers, skipped: list[str]) -> dict[str, JudgedSet]:
+    try:
+        return {"drawings": _judged_set("drawings", drawings(cache), towers)}
+    except SourceMissing as missing:
+        skipped.append(f"The drawings are not judged: {missing}")
+        return {}
+
+
+def _judged_set(name: str, pictures: list[JudgedPicture], towers: Towers) -> JudgedSet:
+    views = towers.see(pictures, [content_hash(picture.path) for picture in pictures], progress=name)
+    captions = [(caption, at) for at, picture in enumerate(pictures) for caption in picture.captions]
+    return JudgedSet(name, views, towers.say([caption for caption, _ in captions]), [[at] for _, at in captions])

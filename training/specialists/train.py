@@ -1,0 +1,152 @@
+"""The memory's training: InfoNCE between pictures and their phrases, with the memory of their own concept hidden.
+
+What a picture is to be found by must come from other concepts, and for part of the pictures from other artists: that is
+what a new picture finds in the memory. Knows no files but the run's folder.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from encoder.conse import class_embeddings, conse
+from encoder.projection import Sight
+from encoder.protocol import unit
+from training.checkpoints import load, restore
+from training.loop import History, Plan, train
+from training.losses import info_nce
+from training.specialists.corpus import Corpus
+from training.specialists.fits import LinearMap, WordSpace, fit_ridge, fit_sight, fit_words, out_of_fold
+from training.specialists.memory import Inputs, Memory
+from training.specialists.views import Array, Views
+
+BATCH = 512
+SOURCE_HIDDEN = 0.5
+"""Share of the pictures whose whole source is hidden from them."""
+OTHER_PHRASE = 0.5
+"""Share of the pictures that are paired with any of their phrases instead of the caption."""
+PLAN = Plan(epochs=5, learning_rate=2e-3, watch="choice", higher_is_better=True)
+
+
+@dataclass(frozen=True)
+class Start:
+    """Everything that is fitted before the first step, on the training pictures alone."""
+
+    sight: Sight
+    words: WordSpace
+    linear: LinearMap
+    classes: Array  # (1000, dim), in the words' space
+
+    def inputs(self, views: Views) -> Inputs:
+        """What the memory module gets of pictures that it was not fitted on."""
+        return self._inputs(views, self.linear(views.features))
+
+    def _inputs(self, views: Views, linear: Array) -> Inputs:
+        rows = self.sight.see(views.features), conse(views.logits, self.classes), unit(linear)
+        return Inputs(*(torch.from_numpy(np.ascontiguousarray(row)) for row in rows))
+
+    def inputs_of_training(self, corpus: Corpus) -> Inputs:
+        """The same, the linear map fitted without the picture's own concept."""
+        words = self.words.place(corpus.captions)
+        return self._inputs(corpus.views, out_of_fold(fit_ridge, corpus.views.features, words, corpus.concepts))
+
+
+def fit_start(corpus: Corpus) -> Start:
+    words = fit_words(corpus.captions)
+    linear = fit_ridge(corpus.views.features, words.place(corpus.captions))
+    return Start(fit_sight(corpus.views.features), words, linear, words.place(class_embeddings()))
+
+
+def new_memory(start: Start, corpus: Corpus) -> Memory:
+    """Untrained, remembering the corpus."""
+    remembered = torch.from_numpy(start.sight.see(corpus.views.features))
+    return Memory(remembered, torch.from_numpy(start.words.place(corpus.captions)))
+
+
+class Batch(NamedTuple):
+    """n pictures of the training corpus with a phrase each."""
+
+    inputs: Inputs
+    phrases: Tensor  # (n, dim)
+    hidden: Tensor  # (n, pictures), bool
+    same: Tensor  # (n, n): 1 where the concept is the same
+
+
+class Batches:
+    """The training corpus in batches; an epoch's order, phrases and hidden sources follow from (seed, epoch)."""
+
+    def __init__(self, corpus: Corpus, start: Start, seed: int) -> None:
+        self._inputs = start.inputs_of_training(corpus)
+        self._phrases = torch.from_numpy(unit(start.words.place(corpus.phrases)))
+        self._phrases_of = corpus.phrases_of
+        self._concepts = torch.from_numpy(corpus.concepts)
+        names, sources = np.unique(corpus.sources, return_inverse=True)
+        self._sources, self._share = torch.from_numpy(sources), SOURCE_HIDDEN if len(names) > 1 else 0.0
+        self._seed = seed
+
+    def __call__(self, epoch: int) -> "Epoch":
+        return Epoch(self, epoch)
+
+    def __len__(self) -> int:
+        return len(self._concepts) // BATCH
+
+    def draw(self, epoch: int) -> Iterator[Batch]:
+        rng = np.random.default_rng([self._seed, epoch])
+        order = rng.permutation(len(self._concepts))
+        for start in range(0, len(self) * BATCH, BATCH):
+            yield self._batch(order[start : start + BATCH], rng)
+
+    def _batch(self, positions: np.ndarray, rng: np.random.Generator) -> Batch:
+        rows = torch.from_numpy(positions)
+        source_hidden = torch.from_numpy(rng.random(len(rows)) < self._share)
+        hidden = self._concepts[rows][:, None] == self._concepts
+        hidden |= (self._sources[rows][:, None] == self._sources) & source_hidden[:, None]
+        any_phrase = rng.random(len(rows)) < OTHER_PHRASE
+        drawn = [
+            self._phrases_of[at][rng.integers(len(self._phrases_of[at])) if other else 0]
+            for at, other in zip(positions, any_phrase, strict=True)
+        ]
+        same = self._concepts[rows][:, None] == self._concepts[rows]
+        return Batch(self._inputs.rows(rows), self._phrases[drawn], hidden, same.float())
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One pass, with a length."""
+
+    batches: Batches
+    number: int
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+    def __iter__(self) -> Iterator[Batch]:
+        return self.batches.draw(self.number)
+
+
+def loss(model: nn.Module, batch: Batch) -> Tensor:
+    """Symmetric InfoNCE, every phrase of the same concept a positive."""
+    assert isinstance(model, Memory)
+    pictures = model(batch.inputs, batch.hidden)
+    return info_nce(pictures, batch.phrases, model.scale(), batch.same)
+
+
+def train_memory(
+    corpus: Corpus,
+    start: Start,
+    folder: Path,
+    validate: Callable[[Memory], Mapping[str, float]],
+    *,
+    seed: int = 0,
+    device: str = "cpu",
+) -> tuple[Memory, History]:
+    """The memory with the weights of the best epoch; resumes what lies in `folder`. Raises TrainingError."""
+    memory = new_memory(start, corpus)
+    plan = replace(PLAN, seed=seed, device=device)
+    history = train(memory, Batches(corpus, start, seed), loss, plan, folder, validate=validate)  # type: ignore[arg-type]
+    restore(memory, load(folder, history.best_epoch))
+    return memory, history
