@@ -14,12 +14,14 @@ import httpx
 from weaviate.exceptions import WeaviateBaseError
 
 from encoder.protocol import EncoderError, first_line
+from evaluation.errors import EvaluationError
 from ingest.errors import IngestError
 from ingest.files import RootError
 from pictures.open import PictureError
 from schema.errors import EncoderMismatch, NoLibrary, SchemaError
 from search.errors import QueryError, SearchError
 from settings import SettingsError
+from training.errors import TrainingError
 
 
 class Exit(IntEnum):
@@ -39,6 +41,8 @@ CODES: dict[type[Exception], Exit] = {
     PictureError: Exit.USAGE,
     IngestError: Exit.USAGE,
     RootError: Exit.USAGE,
+    EvaluationError: Exit.USAGE,
+    TrainingError: Exit.USAGE,
     NoLibrary: Exit.USAGE,
     EncoderMismatch: Exit.MODEL,
     EncoderError: Exit.MODEL,

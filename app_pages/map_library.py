@@ -90,10 +90,10 @@ def _keep_up(layout: Layout | None, space: str, version: LibraryVersion, parts: 
     work = parts.maps
     current = layout is not None and layout.version == str(version)
     whole = current and layout is not None and layout.complete and (len(layout.umap) > 0 or not umap_is_there())
+    if whole:
+        return
     if work.running(space):
         _watch(work, space, layout.id if layout else "", version)
-        return
-    if whole:
         return
     if failure := work.failure(space, str(version)):
         st.error(f"The layout could not be computed: {plain(failure)}", icon=":material/error:")
@@ -188,9 +188,10 @@ def _chosen(lasso: Lasso | None, layout: Layout, searcher: Searcher) -> None:
     keys = list(dict.fromkeys(layout.key(index) for index in lasso.indices))
     pages = math.ceil(len(keys) / PAGE)
     page = st.session_state.get("map-page", 1) if pages > 1 else 1
-    records = searcher.records(keys[(min(page, pages) - 1) * PAGE :][:PAGE])
+    shown = keys[(min(page, pages) - 1) * PAGE :][:PAGE]
+    records = searcher.records(shown)
     st.subheader(_title(lasso, len(keys)), anchor=False)
-    gallery.unranked(list(records.values()), ask.more_like, address.open_item)
+    gallery.unranked([records[key] for key in shown if key in records], ask.more_like, address.open_item)
     if pages > 1:
         st.pagination(pages, key="map-page")
 

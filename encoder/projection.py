@@ -121,8 +121,8 @@ class ConseProjection(Sight):
     @classmethod
     def load(cls, path: Path = WEIGHTS) -> "ConseProjection":
         arrays = load_file(path)
-        sight = (arrays[field.name].astype(np.float32) for field in fields(Sight))
-        return cls(*sight, class_embeddings())
+        sight = {field.name: arrays[field.name].astype(np.float32) for field in fields(Sight)}
+        return cls(**sight, class_embeddings=class_embeddings())
 
     @property
     def dims(self) -> dict[str, int]:

@@ -57,7 +57,9 @@ class SpecialistsEncoder:
         return SIDE
 
     def encode_images(self, images: Sequence[Image.Image]) -> dict[str, Embeddings]:
-        pixels = np.stack([square(image) for image in images]) if images else np.zeros((0, SIDE, SIDE, 3), np.float32)
+        if not images:
+            return {name: np.zeros((0, self._projection.dims[name]), np.float32) for name in ("image", "look")}
+        pixels = np.stack([square(image) for image in images])
         with self._lock:
             seen = self._vision.encode(pixels)
         features = np.concatenate([seen.features, seen.middle], axis=1)

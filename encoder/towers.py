@@ -55,9 +55,9 @@ class VisionModel:
 
     @torch.inference_mode()
     def encode(self, pixels: Array) -> Seen:
-        """(n, SIDE, SIDE, 3), 0…255."""
+        """(n, SIDE, SIDE, 3), 0…255; at least one picture."""
         chunk = CPU_CHUNK if self._device.type == "cpu" else max(1, len(pixels))
-        parts = [self._encode(pixels[i : i + chunk]) for i in range(0, len(pixels), chunk)] or [self._encode(pixels)]
+        parts = [self._encode(pixels[i : i + chunk]) for i in range(0, len(pixels), chunk)]
         return Seen(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
     def _encode(self, pixels: Array) -> tuple[Array, ...]:

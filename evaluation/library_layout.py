@@ -155,7 +155,9 @@ def _notes(total: int, shown: int, read: _Read, space: str, at_most: int) -> tup
         notes.append(f"The library has {total:,} pictures; {shown:,} of them, chosen by chance, are drawn.")
     elif space == "caption" and shown < total:
         notes.append(f"{total - shown:,} of {total:,} pictures have no caption and are not in this layout.")
-    if read.without:
+    if read.without == 1:
+        notes.append("1 object has no such vector (another program stored it) and is not drawn.")
+    elif read.without:
         notes.append(f"{read.without:,} objects have no such vector (another program stored them) and are not drawn.")
     return tuple(notes)
 

@@ -36,6 +36,7 @@ THIRD_PARTY = {
         "search/searcher.py",
         "search/conditions.py",
         "search/vectors.py",
+        "search/nearest.py",
         "assembly.py",
         "exits.py",
         "ingest/__main__.py",
@@ -128,7 +129,8 @@ def test_connecting_and_writing_happen_in_one_place() -> None:
         assert (
             not re.search(r"\.data\.(insert|update|replace|delete)|insert_many", text) or name == "ingest/ledger.py"
         ), name
-        assert not re.search(r"\.query\.(near|hybrid|bm25)", text) or name == "search/searcher.py", name
+        asks = {"search/searcher.py", "search/nearest.py"}
+        assert not re.search(r"\.query\.(near|hybrid|bm25)", text) or name in asks, name
 
 
 def test_every_import_is_a_requirement_or_the_standard_library() -> None:
@@ -140,6 +142,8 @@ def test_every_import_is_a_requirement_or_the_standard_library() -> None:
         "grpc": "grpcio",
         "weaviate": "weaviate-client",
         "pydantic": "pydantic-settings",
+        "sklearn": "scikit-learn",
+        "umap": "umap-learn",
     }
     own = {*PACKAGES, "settings", "assembly", "exits"}
     used = (

@@ -32,7 +32,7 @@ def specialists(arguments: argparse.Namespace, settings: Settings) -> int:
     from training.specialists.recipe import run
 
     out = arguments.out or PROJECT / "encoder" / "weights"
-    run(settings.loupe_cache, out, seed=arguments.seed, device=settings.loupe_device)
+    print(run(settings.loupe_cache, out, seed=arguments.seed, device=settings.loupe_device))
     return exits.Exit.DONE
 
 

@@ -120,7 +120,7 @@ the last two layers of a ViT-B/32, half an hour for all of it. Killed and starte
     parser.add_argument("--epochs", type=int, default=Order.epochs, metavar="N", help="at most (default: %(default)s)")
     parser.add_argument(
         "--patience", type=int, default=Order.patience, metavar="N",
-        help="end after N epochs without a better R@10 on validation (default: %(default)s)",
+        help="end after N epochs without better validation (default: %(default)s)",
     )  # fmt: skip
     parser.add_argument(
         "--batch-size", type=int, default=Order.batch_size, metavar="N", help="pairs (default: %(default)s)"

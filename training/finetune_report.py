@@ -109,12 +109,9 @@ class Report:
             f"{len(self.history.epochs)} of {order.epochs} epochs, the best {self.best_epoch}; "
             f"{self.training_minutes:.1f} minutes of training on {self.device}.",
             "",
-            "On validation, by the share α of the tuned weights (0 is the start):",
-            *(
-                f"  α {alpha:.1f}   R@10 {figures['R@10']:.3f}   MRR {figures['MRR']:.3f}"
-                f"{'   <- chosen' if alpha == self.choice.alpha else ''}"
-                for alpha, figures in zip(self.choice.alphas, self.choice.figures, strict=True)
-            ),
+            "On validation, by the share α of the tuned weights (0 is the start); chosen by the mean of R@10 and MRR, "
+            "words → pictures and back:",
+            *_line(self.choice),
             *_nothing_gained(self.choice),
             *_tables("Held out (no choice was made on it)", self.held_out),
             *_tables(f"Outside the domain ({self.outside.folder})", self.outside.directions),
@@ -143,6 +140,15 @@ def _sides(comparison: Comparison) -> dict[str, Any]:
             for name, interval in comparison.difference.items()
         },
     }
+
+
+def _line(choice: Choice) -> list[str]:
+    """The points on the way from the start to the tuned weights."""
+    rows = [["  α", "mean", "R@10", "MRR", ""]]
+    for alpha, figures in zip(choice.alphas, choice.figures, strict=True):
+        shown = [f"{figures[name]:.3f}" for name in ("choice", "R@10", "MRR")]
+        rows.append([f"  {alpha:.1f}", *shown, "<- chosen" if alpha == choice.alpha else ""])
+    return table(rows).splitlines()
 
 
 def _tables(title: str, directions: Mapping[str, Comparison]) -> list[str]:

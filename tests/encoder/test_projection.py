@@ -1,84 +1,143 @@
-"""ConSE and the centred features against slow loops and against sampling."""
+"""The projection against a slow loop, its file, and what it does with what is no number."""
 
 import math
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from encoder.projection import CLASSES, TEMPERATURE, TOP, Projection, class_texts, relu6_mean
+from encoder.projection import LOOK_DIM, WEIGHTS, ConseProjection, TrainedProjection
+from encoder.protocol import unit
+
+FEATURES, AXES, KEYS, DIM = 7, 5, 4, 3
+CAPTION_OF = [0, 0, 1, 2, 2]
 
 
-@pytest.fixture(scope="module")
-def projection() -> Projection:
-    return Projection.load()
+@pytest.fixture
+def small(rng: np.random.Generator) -> TrainedProjection:
+    """Five remembered pictures of three captions, in three dimensions."""
+
+    def draw(*shape: int) -> np.ndarray:
+        return rng.normal(size=shape).astype(np.float32)
+
+    return TrainedProjection(
+        sight_mean=draw(FEATURES),
+        sight_axes=draw(FEATURES, AXES),
+        key_map=draw(AXES, KEYS),
+        memory_keys=unit(draw(len(CAPTION_OF), KEYS)),
+        memory_starts=np.array([0, 2, 3], dtype=np.int32),
+        captions=draw(3, DIM),
+        classes=draw(1000, DIM),
+        linear_map=draw(FEATURES, DIM),
+        linear_bias=draw(DIM),
+        centre=draw(DIM) * 0.1,
+        words_mean=draw(DIM),
+        words_map=draw(DIM, DIM),
+        sharpness=np.float32(4.0),  # type: ignore[arg-type]
+        mixing=np.array([1.0, 0.5, 0.25], dtype=np.float32),
+    )
 
 
-def slow_conse(logits: list[float], class_embeddings: np.ndarray) -> list[float]:
-    """The mean of the 50 likeliest classes' embeddings, weighted by their probabilities at temperature 2; unit."""
-    likeliest = sorted(range(len(logits)), key=lambda index: -logits[index])[:TOP]
-    powers = {index: math.exp((logits[index] - max(logits)) / TEMPERATURE) for index in likeliest}
-    total = [0.0] * class_embeddings.shape[1]
-    for index, power in powers.items():
-        for axis, value in enumerate(class_embeddings[index]):
-            total[axis] += power / sum(powers.values()) * float(value)
-    length = math.sqrt(sum(value * value for value in total))
-    return [value / length for value in total]
+def slow_unit(row: list[float]) -> list[float]:
+    length = math.sqrt(sum(value * value for value in row))
+    return [value / length for value in row]
 
 
-def test_conse_equals_the_slow_loop(projection: Projection, rng: np.random.Generator) -> None:
-    logits = rng.normal(scale=4, size=(3, 1000)).astype(np.float32)
-    rows = projection.image(logits)
-    for row, one in zip(rows, logits, strict=True):
-        np.testing.assert_allclose(row, slow_conse(one.tolist(), projection.class_embeddings), atol=1e-6)
+def slow_product(row: list[float], matrix: np.ndarray) -> list[float]:
+    return [sum(row[i] * float(matrix[i][j]) for i in range(len(row))) for j in range(matrix.shape[1])]
 
 
-def test_a_picture_of_one_class_only_is_where_that_class_is(projection: Projection) -> None:
+def slow_remembered(features: list[float], p: TrainedProjection) -> list[float]:
+    centred = [value - float(mean) for value, mean in zip(features, p.sight_mean, strict=True)]
+    key = slow_unit(slow_product(slow_unit(slow_product(centred, p.sight_axes)), p.key_map))
+    powers = [math.exp(4.0 * sum(a * float(b) for a, b in zip(key, other, strict=True))) for other in p.memory_keys]
+    total = [0.0] * DIM
+    for power, caption in zip(powers, CAPTION_OF, strict=True):
+        for axis in range(DIM):
+            total[axis] += power / sum(powers) * float(p.captions[caption][axis])
+    return slow_unit(total)
+
+
+def test_the_memory_equals_the_slow_loop(small: TrainedProjection, rng: np.random.Generator) -> None:
+    features = rng.normal(size=(4, FEATURES)).astype(np.float32)
+    for row, one in zip(small.remembered(features), features, strict=True):
+        np.testing.assert_allclose(row, slow_remembered(one.tolist(), small), atol=1e-5)
+
+
+def test_a_picture_is_the_weighted_sum_of_its_three_parts_less_the_centre(
+    small: TrainedProjection, rng: np.random.Generator
+) -> None:
+    """All probability on one class, so that ConSE is that class."""
+    features = rng.normal(size=(1, FEATURES)).astype(np.float32)
     logits = np.full((1, 1000), -1000, dtype=np.float32)
-    logits[0, 281] = 1000
-    np.testing.assert_allclose(projection.image(logits)[0], projection.class_embeddings[281], atol=1e-3)
+    logits[0, 7] = 1000
+    linear = slow_unit((features[0] @ small.linear_map + small.linear_bias).tolist())
+    parts = [
+        (1.0, slow_remembered(features[0].tolist(), small)),
+        (0.5, slow_unit(small.classes[7].tolist())),
+        (0.25, linear),
+    ]
+    total = [sum(weight * part[axis] for weight, part in parts) - float(small.centre[axis]) for axis in range(DIM)]
+    np.testing.assert_allclose(small.image(features, logits)[0], slow_unit(total), atol=1e-5)
 
 
-def test_logits_that_are_no_numbers_give_a_row_of_nan_and_no_warning(projection: Projection) -> None:
-    logits = np.zeros((2, 1000), dtype=np.float32)
-    logits[1, 3] = np.nan
-    rows = projection.image(logits)
-    assert np.isfinite(rows[0]).all()
-    assert np.isnan(rows[1]).all()
+def test_words_are_centred_mapped_and_unit(small: TrainedProjection, rng: np.random.Generator) -> None:
+    sentence = rng.normal(size=DIM).astype(np.float32)
+    centred = [a - float(b) for a, b in zip(slow_unit(sentence.tolist()), small.words_mean, strict=True)]
+    np.testing.assert_allclose(
+        small.words(sentence[None])[0], slow_unit(slow_product(centred, small.words_map)), atol=1e-5
+    )
 
 
-def test_look_is_unit_length_and_centred(projection: Projection, rng: np.random.Generator) -> None:
-    """A picture with the mean features has no direction; the others are of length 1 and of the promised dimension."""
-    features = np.stack([np.abs(rng.normal(size=1280)), projection.look_mean]).astype(np.float32)
-    rows = projection.look(features)
-    assert rows.shape == (2, projection.dims["look"])
-    assert rows.dtype == np.float32
-    assert np.linalg.norm(rows[0]) == pytest.approx(1, abs=1e-6)
-    assert np.isnan(rows[1]).all()
+def test_the_file_keeps_the_space(small: TrainedProjection, rng: np.random.Generator, tmp_path: Path) -> None:
+    """Half precision and 8-bit keys move no picture by more than a degree or so."""
+    small.save(tmp_path / "w.safetensors")
+    loaded = TrainedProjection.load(tmp_path / "w.safetensors")
+    features = rng.normal(size=(50, FEATURES)).astype(np.float32)
+    logits = rng.normal(scale=4, size=(50, 1000)).astype(np.float32)
+    cosines = (small.image(features, logits) * loaded.image(features, logits)).sum(axis=1)
+    assert cosines.min() > 0.9995
 
 
-def test_the_stored_axes_are_orthonormal(projection: Projection) -> None:
-    """As far as the half precision of the file lets them be."""
-    product = projection.look_axes.T @ projection.look_axes
-    np.testing.assert_allclose(product, np.eye(len(product)), atol=2e-3)
+def test_what_is_no_number_becomes_a_row_of_nan_and_no_warning(
+    small: TrainedProjection, rng: np.random.Generator
+) -> None:
+    features, logits = np.ones((2, FEATURES), np.float32), np.zeros((2, 1000), np.float32)
+    features[1, 3], logits[1, 0] = np.nan, np.nan
+    for rows in (small.image(features, logits), small.look(features), small.remembered(features)):
+        assert np.isfinite(rows[0]).all()
+        assert np.isnan(rows[1]).all()
 
 
-def test_the_stored_class_embeddings_are_unit_rows(projection: Projection) -> None:
-    np.testing.assert_allclose(np.linalg.norm(projection.class_embeddings, axis=1), 1, atol=1e-3)
+def test_a_picture_with_the_mean_features_has_no_look(small: TrainedProjection) -> None:
+    assert np.isnan(small.look(small.sight_mean[None])).all()
 
 
-def test_relu6_mean_agrees_with_sampling(rng: np.random.Generator) -> None:
-    """Below 0, about 0, within, about 6, above 6; narrow and wide; to four standard errors of 200,000 samples."""
-    means, deviations = np.meshgrid([-5.0, -0.5, 0.0, 2.0, 6.0, 9.0], [1e-3, 0.5, 3.0, -3.0])
-    samples = rng.normal(size=(200_000, 1))
-    for mean, deviation in zip(means.ravel(), deviations.ravel(), strict=True):
-        clipped = np.clip(mean + deviation * samples, 0, 6)
-        got = relu6_mean(np.array([mean]), np.array([deviation]))[0]
-        assert got == pytest.approx(clipped.mean(), abs=4 * clipped.std() / math.sqrt(len(samples)) + 5e-3)
+def test_the_shipped_weights_have_the_promised_dimensions_and_size() -> None:
+    projection = TrainedProjection.load()
+    assert projection.dims == {"image": 384, "caption": 384, "look": LOOK_DIM}
+    assert len(projection.memory_starts) == len(projection.captions)
+    assert (np.diff(projection.memory_starts) > 0).all()
+    assert projection.memory_starts[-1] < len(projection.memory_keys)
+    np.testing.assert_allclose(np.linalg.norm(projection.memory_keys, axis=1), 1, atol=1e-5)
+    assert WEIGHTS.stat().st_size + (WEIGHTS.parent / "conse.safetensors").stat().st_size < 25_000_000
 
 
-def test_every_class_has_three_texts() -> None:
-    texts = class_texts()
-    assert len(texts) == 1000
-    assert all(len(row) == 3 and all(text.strip() for text in row) for row in texts)
-    assert texts[281][:2] == ("tabby, tabby cat", "tabby")
-    assert CLASSES.is_file()
+def test_the_baseline_has_the_same_look_and_the_sentence_model_s_words(rng: np.random.Generator) -> None:
+    trained, plain = TrainedProjection.load(), ConseProjection.load()
+    features = np.abs(rng.normal(size=(3, len(trained.sight_mean)))).astype(np.float32)
+    np.testing.assert_array_equal(trained.look(features), plain.look(features))
+    sentences = rng.normal(size=(3, 384)).astype(np.float32)
+    np.testing.assert_array_equal(plain.words(sentences), unit(sentences))
+    assert plain.dims == trained.dims
+
+
+def test_without_the_memory_it_is_the_classifier_and_the_linear_map(
+    small: TrainedProjection, rng: np.random.Generator
+) -> None:
+    alone = replace(small, mixing=np.array([0, 1, 0], dtype=np.float32), centre=np.zeros(DIM, np.float32))
+    logits = np.full((1, 1000), -1000, dtype=np.float32)
+    logits[0, 5] = 1000
+    features = rng.normal(size=(1, FEATURES)).astype(np.float32)
+    np.testing.assert_allclose(alone.image(features, logits)[0], unit(small.classes[5:6])[0], atol=1e-4)

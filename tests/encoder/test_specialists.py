@@ -1,5 +1,6 @@
 """The default encoder on real pictures and on awkward ones. The model is loaded once for the session."""
 
+import csv
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -11,15 +12,15 @@ import torch
 from PIL import Image
 
 import encoder.projection
-import encoder.specialists
 import encoder.towers
 from encoder.load import load_encoder
+from encoder.projection import TrainedProjection
 from encoder.protocol import Encoder, EncoderError, faults
 from encoder.specialists import SpecialistsEncoder, square
 from encoder.towers import SIDE, VisionModel
 from tests.conftest import PROJECT, SAMPLES
 
-DIMS = {"image": 384, "caption": 384, "look": 512}
+DIMS = {"image": 384, "caption": 384, "look": 256}
 
 
 @pytest.fixture(scope="module")
@@ -67,20 +68,20 @@ def test_a_text_alone_is_what_it_is_in_a_batch(specialists: Encoder) -> None:
 
 def test_nothing_in_nothing_out(specialists: Encoder) -> None:
     shapes = {name: rows.shape for name, rows in specialists.encode_images([]).items()}
-    assert shapes == {"image": (0, 384), "look": (0, 512)}
+    assert shapes == {"image": (0, 384), "look": (0, 256)}
     assert specialists.encode_texts([]).shape == (0, 384)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 4000), (4000, 1), (3, 3), (259, 261), (2000, 30)])
 def test_a_picture_of_any_size_gets_a_vector(specialists: Encoder, size: tuple[int, int]) -> None:
     rows = specialists.encode_images([Image.effect_noise(size, 90).convert("RGB")])
-    assert faults(rows["image"], 384) == faults(rows["look"], 512) == [None]
+    assert faults(rows["image"], 384) == faults(rows["look"], 256) == [None]
 
 
 @pytest.mark.parametrize("value", [0, 127, 255])
 def test_a_picture_of_one_shade_gets_a_vector(specialists: Encoder, value: int) -> None:
     rows = specialists.encode_images([Image.new("RGB", (64, 64), (value, value, value))])
-    assert faults(rows["image"], 384) == faults(rows["look"], 512) == [None]
+    assert faults(rows["image"], 384) == faults(rows["look"], 256) == [None]
 
 
 def test_a_grey_picture_is_what_it_is_in_rgb(specialists: Encoder, photos: list[Image.Image]) -> None:
@@ -111,13 +112,26 @@ def test_four_threads_get_what_one_gets(specialists: Encoder, photos: list[Image
         assert max(pool.map(once, range(12))) < 1e-5
 
 
-def test_a_cat_is_nearest_to_a_cat(specialists: Encoder) -> None:
-    """Words find pictures: each text's nearest drawing is the one it describes."""
-    names = ["striped-grey-cat.webp", "owl.png", "violin.png", "strawberry.png", "green-bicycle.png"]
-    texts = ["a cat", "an owl", "a violin", "a strawberry", "a bicycle"]
-    pictures = [_on_white(SAMPLES / "drawings" / name) for name in names]
-    similarity = specialists.encode_texts(texts) @ specialists.encode_images(pictures)["image"].T
-    assert similarity.argmax(axis=1).tolist() == [0, 1, 2, 3, 4]
+def test_words_find_the_samples_and_more_of_them_than_without_training(specialists: Encoder) -> None:
+    """Captions of samples/ against its pictures: the first ten hold at least four in five, and the first place holds
+    the right one for one caption in ten more than ConSE's."""
+    rows = list(csv.DictReader((SAMPLES / "metadata.csv").read_text(encoding="utf-8").splitlines()))
+    pictures = [_on_white(SAMPLES / row["file_name"]) for row in rows]
+    captions = [row["text"] for row in rows]
+    ranks = {}
+    for one in (specialists, load_encoder("conse")):
+        similarity = one.encode_texts(captions) @ one.encode_images(pictures)["image"].T
+        ranks[one.identity.name] = (similarity > similarity.diagonal()[:, None]).sum(axis=1)
+    assert (ranks["specialists"] < 10).mean() >= 0.8
+    assert (ranks["specialists"] == 0).mean() >= (ranks["conse"] == 0).mean() + 0.1
+
+
+def test_conse_is_an_encoder_of_its_own(specialists: Encoder) -> None:
+    """Named and hashed apart, so that a library of one is not asked with the other (I3)."""
+    conse = load_encoder("conse")
+    assert conse.identity.name == "conse"
+    assert conse.identity.id != specialists.identity.id
+    assert conse.identity.weights_sha256 != specialists.identity.weights_sha256
 
 
 def test_the_same_drawing_in_another_size_and_format_looks_the_same(specialists: Encoder) -> None:
@@ -133,8 +147,10 @@ def test_folded_batch_norms_give_the_same_logits(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(encoder.towers, "_fold_batch_norms", lambda model: None)
     plain = VisionModel("cpu")
     pixels = np.stack([square(photo) for photo in photos[:2]])
-    for got, expected in zip(folded.encode(pixels), plain.encode(pixels), strict=True):
-        np.testing.assert_allclose(got, expected, atol=2e-4 * np.abs(expected).max())
+    got, expected = folded.encode(pixels), plain.encode(pixels)
+    for name in ("features", "middle", "logits"):
+        rows = getattr(expected, name)
+        np.testing.assert_allclose(getattr(got, name), rows, atol=2e-4 * np.abs(rows).max())
     norms = [type(module).__name__ for module in folded._model.modules()]
     assert "BatchNorm2d" not in norms
 
@@ -142,11 +158,11 @@ def test_folded_batch_norms_give_the_same_logits(monkeypatch: pytest.MonkeyPatch
 def test_another_number_type_is_another_encoder(specialists: Encoder, photos: list[Image.Image]) -> None:
     """bfloat16 gives nearly the same vectors, and its library is kept apart (I3)."""
     half = load_encoder("specialists", dtype="bfloat16")
-    assert half.identity.revision == "conse-1+bfloat16"
+    assert half.identity.revision == "memory-1+bfloat16"
     assert half.identity.id != specialists.identity.id
     rows, exact = half.encode_images(photos[:2]), specialists.encode_images(photos[:2])
     assert rows["image"].dtype == np.float32
-    assert faults(rows["image"], 384) == faults(rows["look"], 512) == [None, None]
+    assert faults(rows["image"], 384) == faults(rows["look"], 256) == [None, None]
     assert (rows["image"] * exact["image"]).sum(axis=1).min() > 0.95
     assert (half.encode_texts(["a cat"]) @ specialists.encode_texts(["a cat"]).T).item() > 0.99
 
@@ -160,8 +176,8 @@ def test_row_29_damaged_weights_are_a_sentence_that_says_what_to_do(
 ) -> None:
     damaged = tmp_path / "specialists.safetensors"
     damaged.write_bytes(encoder.projection.WEIGHTS.read_bytes()[:1000])
-    load = encoder.projection.Projection.load
-    monkeypatch.setattr(encoder.specialists.Projection, "load", lambda: load(damaged))
+    load = TrainedProjection.load
+    monkeypatch.setattr(TrainedProjection, "load", lambda: load(damaged))
     with pytest.raises(EncoderError, match=r"weights cannot be loaded.*pip install --force-reinstall"):
         SpecialistsEncoder()
 
@@ -186,5 +202,6 @@ def test_naming_the_encoders_imports_no_torch() -> None:
 
 
 def _on_white(path: Path) -> Image.Image:
-    picture = Image.open(path).convert("RGBA")
+    with Image.open(path) as opened:
+        picture = opened.convert("RGBA")
     return Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture).convert("RGB")

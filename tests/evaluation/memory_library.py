@@ -19,6 +19,7 @@ class Kept:
     tags: Sequence[tuple[str, ...]] = ()
     lacking: Mapping[str, set[int]] = field(default_factory=dict)
     name: str = "kept"
+    chunks_read: int = 0
 
     def count(self) -> int:
         return len(self.captions)
@@ -29,6 +30,7 @@ class Kept:
         for start in range(0, len(keys), 7):
             numbers = range(start, min(start + 7, len(keys)))
             there = [number for number in numbers if number not in self.lacking.get(name, ())]
+            self.chunks_read += 1
             yield VectorChunk(
                 tuple(keys[number] for number in there),
                 self.rows[name][there],

@@ -108,6 +108,21 @@ def test_above_its_limits_a_library_is_sampled_and_this_is_said(colours: ColourE
     assert report.captions is not None and (report.captions.queries, report.captions.corpus) == (6, 10)
 
 
+def test_no_more_is_read_than_is_judged(colours: ColourEncoder) -> None:
+    """At most 10 of 40 in chunks of seven: two chunks of each named vector, then six for each of three indexes."""
+    library = kept(40, [""] * 40)
+    judge_collection(library, colours, DEFAULT_TARGETS, at_most=10)
+    assert library.chunks_read == 3 * 2 + 3 * 6
+
+
+def test_a_tag_that_most_pictures_bear_asks_nothing(colours: ColourEncoder) -> None:
+    """Twelve pictures: "all" has twelve, "half" has six, "few" two."""
+    tags = [("all", *(("half",) if number < 6 else ()), *(("few",) if number < 2 else ())) for number in range(12)]
+    report = judge_collection(kept(12, [""] * 12, tags), colours, DEFAULT_TARGETS)
+    in_words, alike = report.targets
+    assert in_words.queries == 2 and alike.queries == 6
+
+
 def test_pictures_that_lack_a_vector_are_counted(colours: ColourEncoder) -> None:
     report = judge_collection(kept(20, [""] * 20, look={3, 4}, image={4}), colours, DEFAULT_TARGETS)
     assert report.judged == 18 and report.index["look"].stored == 18

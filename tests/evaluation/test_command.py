@@ -78,6 +78,9 @@ def test_what_was_left_out_is_counted_and_named_and_failures_change_the_exit_cod
         and "second.png (as " in said
     )
     (tmp_path / "broken.png").write_bytes(b"GIF89a")
+    assert run_retrieval(read(tmp_path), ColourEncoder(), {}, as_json=True, **WAYS) == 1
+    assert run_compare(read(tmp_path), ColourEncoder(), ColourEncoder(), as_json=True, **WAYS) == 1
+    capsys.readouterr()
     paint(tmp_path / "odd.png", (1, 2, 3))
     (tmp_path / "odd.txt").write_text("odd")
     assert run_retrieval(read(tmp_path), ColourEncoder(), {}, as_json=True, **WAYS) == 1
@@ -85,6 +88,17 @@ def test_what_was_left_out_is_counted_and_named_and_failures_change_the_exit_cod
     unread = json.loads(captured.out)["unread"]
     assert [Path(file["path"]).name for file in unread] == ["broken.png", "odd.png"]
     assert "could not be used (2):" in captured.err and "encoder gave no vector for it" in captured.err
+
+
+def test_a_picture_that_the_encoder_fails_on_changes_the_exit_code_too(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    coloured(tmp_path)
+    paint(tmp_path / "odd.png", (1, 2, 3))
+    (tmp_path / "odd.txt").write_text("odd")
+    assert run_retrieval(read(tmp_path), ColourEncoder(), {}, as_json=True, **WAYS) == 1
+    assert run_compare(read(tmp_path), ColourEncoder(), ColourEncoder(), as_json=True, **WAYS) == 1
+    assert "could not be used (1):" in capsys.readouterr().err
 
 
 def test_of_many_files_twenty_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

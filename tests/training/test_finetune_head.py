@@ -15,6 +15,7 @@ import pytest
 import torch
 from PIL import Image
 
+from encoder.load import load_encoder
 from encoder.protocol import Embeddings, Encoder, EncoderError, EncoderIdentity, faults, unit
 from encoder.tuned import TunedSpecialists, apply_head, is_tuned
 from evaluation.folder import read_captioned
@@ -181,3 +182,21 @@ def test_the_description_names_the_base(order: Order, around: Surroundings) -> N
     described = json.loads((order.out / "specialists.json").read_text())
     base = {"name": "specialists", "revision": "1", "weights_sha256": "c" * 64, "preprocessing": 1}
     assert described == {"format": 1, "base": base}
+
+
+def test_loupe_encoder_loads_it_on_the_real_specialists(tmp_path: Path) -> None:
+    """The one test with the models themselves: LOUPE_ENCODER=FOLDER after a run from `specialists`."""
+    out = tmp_path / "mine"
+    report = finetune(
+        Order(make_folder(tmp_path / "pictures"), "specialists", out, epochs=2, learning_rate=1e-2),
+        Surroundings(load_encoder, Limits(), tmp_path / "cache"),
+    )
+    tuned, start = load_encoder(str(out)), load_encoder("specialists")
+    assert tuned.identity.id == report.encoder_after
+    assert tuned.identity.name == "mine"
+    assert tuned.identity.dims == start.identity.dims
+    image = open_image(report.folder.pictures[0].path, Limits(), tuned.image_side).image
+    before, after = start.encode_images([image]), tuned.encode_images([image])
+    assert faults(after["image"], start.identity.dims["image"]) == [None]
+    assert (np.abs(before["image"] - after["image"]).max() > 1e-3) == (report.choice.alpha > 0)
+    np.testing.assert_allclose(before["look"], after["look"], atol=1e-6)

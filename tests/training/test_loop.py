@@ -97,6 +97,18 @@ def test_the_same_plan_gives_the_same_bits_and_another_seed_others(tmp_path: Pat
     assert not torch.equal(models[0].tower[1].weight, models[2].tower[1].weight)
 
 
+def test_each_epoch_has_random_numbers_of_its_own(tmp_path: Path) -> None:
+    drawn: list[float] = []
+
+    def note(model: nn.Module, batch: tuple[Tensor, Tensor]) -> Tensor:
+        drawn.append(torch.rand(()).item())
+        return loss(model, batch)
+
+    for seed in (0, 1, 2):
+        train(TinyModel(), batches, note, Plan(3, 0.01, seed), tmp_path / str(seed))
+    assert len(set(drawn)) == len(drawn) == 9 * STEPS
+
+
 def test_one_step_is_adamw_by_hand(tmp_path: Path) -> None:
     """AdamW's first step moves by the learning rate against the gradient's sign, after decay of the matrix alone."""
     model = nn.Linear(1, 1)
@@ -184,9 +196,9 @@ def test_it_stops_when_nothing_gets_better(tmp_path: Path) -> None:
 
 def test_patience_and_best_by_hand() -> None:
     plan = Plan(9, 1, watch="x", patience=2)
-    history = [{"x": value} for value in (5.0, math.nan, 3.0, 3.0)]
+    history = [{"x": value} for value in (math.nan, 5.0, 3.0, 3.0)]
     assert best_of(history, plan) == 2, "the first of equals; what is not a number is never best"
-    assert best_of(history, replace(plan, higher_is_better=True)) == 0
+    assert best_of(history, replace(plan, higher_is_better=True)) == 1
     assert not out_of_patience(history, plan)
     assert out_of_patience([*history, {"x": 4.0}], plan)
     assert not out_of_patience([*history, {"x": 4.0}], replace(plan, patience=None))
@@ -352,7 +364,7 @@ def test_a_loss_that_is_not_finite_ends_with_a_sentence(tmp_path: Path, value: f
     count = iter(range(1, 1000))
 
     def spoiled(model: nn.Module, batch: tuple[Tensor, Tensor]) -> Tensor:
-        return loss(model, batch) * (value if next(count) == STEPS + 3 else 1)
+        return loss(model, batch) + (value if next(count) == STEPS + 3 else 0)  # the gradient stays finite
 
     with pytest.raises(NotFinite, match=rf"loss is {value} .* at step 3 of epoch 2 .*Epoch 1 is whole; lower"):
         train(TinyModel(), batches, spoiled, PLAN, tmp_path, validate=validate)

@@ -111,10 +111,10 @@ def _recipe(index: Index) -> str:
     where = "an exact search in memory" if index is exact else "the live Weaviate collection (HNSW)"
     return (
         f"MLP head of {HIDDEN}, dropout .3; symmetric InfoNCE with a learnt temperature; batches of {BATCH}, no "
-        f"concept twice; {START.epochs} epochs with in-batch negatives, then {FURTHER.epochs} more with each kind. Mined "
-        f"with the head of that start from {where}: ranks {RANKS[0]} to {RANKS[1]}, not above 95 % of the positive's "
-        "similarity, not of the same concept, no near-duplicate; one further negative a picture and step, which all of "
-        "its batch share."
+        f"concept twice; {START.epochs} epochs with in-batch negatives, then {FURTHER.epochs} more with each kind. "
+        f"Mined with the head of that start from {where}: ranks {RANKS[0]} to {RANKS[1]}, not above 95 % of the "
+        "positive's similarity, not of the same concept, no near-duplicate; one further negative a picture and step, "
+        "which all of its batch share."
     )
 
 

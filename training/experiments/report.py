@@ -23,38 +23,44 @@ from the JSON files in `docs/experiments/`; do not edit it.
 def write_report(folder: Path) -> Path:
     """`docs/experiments/` -> `docs/experiments.md`, beside the folder."""
     path = folder.with_suffix(".md")
-    write_text(path, report(read_results(folder), folder.name))
+    write_text(path, report(folder))
     return path
 
 
-def report(results: Sequence[Result], figures: str) -> str:
-    """The page; `figures` is the folder of the pictures as seen from it."""
+def report(folder: Path) -> str:
+    """The page of the results in the folder, as it has to be beside it."""
+    results = read_results(folder)
     contents = "".join(
         f"| [{r.name}](#{r.name.lower()}) | {r.claim} | {sum(bar.met for bar in r.bars)} of {len(r.bars)} "
         f"| {r.minutes['cpu']:.1f} |\n"
         for r in results
     )
-    return "\n".join([HEAD + contents, *(section(result, figures) for result in results)])
+    figures = {
+        r.name: [
+            f"{folder.name}/{name}.png" for name in (r.name, f"{r.name}-space") if (folder / f"{name}.png").exists()
+        ]
+        for r in results
+    }
+    return "\n".join([HEAD + contents, *(section(result, figures[result.name]) for result in results)])
 
 
-def section(result: Result, figures: str) -> str:
-    """One experiment: claim, command, table, bars, figure, notes."""
+def section(result: Result, figures: Sequence[str] = ()) -> str:
+    """One experiment: claim, command, table, bars, figures, notes."""
     sizes = ", ".join(f"{count:,} {name}" for name, count in result.sizes.items())
     seeds = ", ".join(str(seed) for seed in result.seeds)
-    parts = [
-        f"## {result.name}\n",
-        f"{result.claim}\n",
-        f"    {result.command}\n",
-        f"Sizes: {sizes}. Seeds: {seeds}. In brackets: {result.interval}.\n",
+    bars = "\n".join(["| bar | value | at least | |", "|---|---|---|---|", *_bars(result)]) if result.bars else ""
+    blocks = [
+        f"## {result.name}",
+        result.claim,
+        f"    {result.command}",
+        f"Sizes: {sizes}. Seeds: {seeds}. In brackets: {result.interval}.",
         _table(result),
-        *(["| bar | value | at least | |\n|---|---|---|---|", *_bars(result), ""] if result.bars else []),
-        f"![{result.name}]({figures}/{result.name}.png)\n",
-        *(f"- {note}" for note in result.notes),
-        "" if result.notes else None,
-        f"{result.minutes['cpu']:.1f} CPU minutes, {result.minutes['wall']:.1f} minutes on the clock "
-        f"({result.machine}).\n",
+        bars,
+        *(f"![{result.name}]({figure})" for figure in figures),
+        "\n".join(f"- {note}" for note in result.notes),
+        f"{result.minutes['cpu']:.1f} CPU minutes, {result.minutes['wall']:.1f} minutes on the clock ({result.machine}).",
     ]
-    return "\n".join(part for part in parts if part is not None)
+    return "\n\n".join(block for block in blocks if block) + "\n"
 
 
 def _table(result: Result) -> str:
@@ -64,7 +70,7 @@ def _table(result: Result) -> str:
     for row in result.rows:
         cells = (_cell(row.metrics[name]) if name in row.metrics else "" for name in names)
         lines.append(f"| {row.method} | {' | '.join(cells)} |")
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines)
 
 
 def _bars(result: Result) -> list[str]:

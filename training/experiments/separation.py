@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from evaluation.layout import Points, pca, trust, umap
+from evaluation.layouts import umap_is_there
 from evaluation.metrics import Interval
 from evaluation.space import linear_probe, silhouette
 from training.experiments.contrast import folder_of
@@ -32,7 +33,7 @@ FEW = 261
 DRAWN = 3000
 """Test texts in the picture."""
 PROBE = "probe"
-FEW_PROBE = f"probe, {FEW} labels"
+FEW_PROBE = f"probe of {FEW} labels"
 HOW = (
     f"probe: accuracy on the test texts of a logistic regression fitted on all training texts, and on the {FEW} that "
     "the head may have seen; silhouette: of the test texts by their classes; trustworthiness: of the 2-D picture of "
@@ -53,10 +54,10 @@ class Space:
 def run(seeds: Sequence[int], small: bool, cache: Path, out: Path) -> Findings:
     texts = draw_texts() if small else read_glosses(cache)
     folder = folder_of("E9", cache, small)
-    few = min(FEW, len(texts.train))
-    before = [measure(texts, seed, few) for seed in seeds]
+    few, by_umap = min(FEW, len(texts.train)), umap_is_there() and not small
+    before = [measure(texts, seed, few, by_umap) for seed in seeds]
     after = {
-        count: [_tuned(texts, count, seed, folder / f"{count}-labels-seed-{seed}", few) for seed in seeds]
+        count: [_tuned(texts, count, seed, folder / f"{count}-labels-seed-{seed}", few, by_umap) for seed in seeds]
         for count in (few, len(texts.train))
     }
     largest = exactly(most_frequent(texts.test.labels))
@@ -66,10 +67,10 @@ def run(seeds: Sequence[int], small: bool, cache: Path, out: Path) -> Findings:
         Row("frozen vectors", _columns(before)),
         *(Row(f"fine-tuned, {count:,} labels", _columns(spaces)) for count, spaces in after.items()),
     ]
-    draw(texts, before[0], {count: spaces[0] for count, spaces in after.items()}, out / "E9.png")
+    draw(texts, before[0], {count: spaces[0] for count, spaces in after.items()}, seeds[0], out / "E9.png")
     return Findings(
         bars=[
-            Bar(f"{name}, {count:,} labels, after − before, worst seed", _worst(before, spaces, name), 0.0)
+            Bar(f"{name}, fine-tuned with {count:,}, after − before, worst seed", _worst(before, spaces, name), 0.0)
             for count, spaces in after.items()
             for name in (FEW_PROBE if count == few else PROBE, "silhouette")
         ],
@@ -80,19 +81,22 @@ def run(seeds: Sequence[int], small: bool, cache: Path, out: Path) -> Findings:
     )
 
 
-def measure(texts: LabelledTexts, seed: int, few: int) -> Space:
-    """Every figure of the space that the texts lie in; the few labels and the sample drawn depend on the seed."""
+def measure(texts: LabelledTexts, seed: int, few: int, by_umap: bool) -> Space:
+    """Every figure of the space that the texts lie in; the few labels and the sample drawn depend on the seed.
+
+    Where UMAP is not installed, and in small runs, for which it is slow, the picture is the PCA.
+    """
     train, test = texts.train, texts.test
     labelled = train[pick_labelled(train.labels, few, seed)]
     shown = test[sample_of(test, seed)]
     flat, axes = pca(shown.rows, 2)
-    points = umap(shown.rows)
+    points = umap(shown.rows) if by_umap else flat
     judged = judge_space(test)
     values = {
         PROBE: linear_probe(train.rows, train.labels, test.rows, test.labels),
         FEW_PROBE: linear_probe(labelled.rows, labelled.labels, test.rows, test.labels),
         "silhouette": silhouette(test.rows, test.labels),
-        "trustworthiness, UMAP": trust(shown.rows, points) or 0.0,
+        **({"trustworthiness, UMAP": trust(shown.rows, points) or 0.0} if by_umap else {}),
         "trustworthiness, PCA": trust(shown.rows, flat) or 0.0,
         "variance in PCA": float(axes.explained.sum()),
         "P@1": float(judged.first.mean()),
@@ -105,11 +109,11 @@ def sample_of(test: Part, seed: int) -> NDArray[np.int64]:
     return np.random.default_rng([seed, 9]).permutation(len(test))[:DRAWN]
 
 
-def _tuned(texts: LabelledTexts, count: int, seed: int, folder: Path, few: int) -> Space:
+def _tuned(texts: LabelledTexts, count: int, seed: int, folder: Path, few: int, by_umap: bool) -> Space:
     labelled = texts.train[pick_labelled(texts.train.labels, count, seed)]
     model, _ = train_head(SKIP, labelled, seed, folder)
     moved = LabelledTexts(transform(model, texts.train), transform(model, texts.test), texts.others, texts.kinds, "")
-    return measure(moved, seed, few)
+    return measure(moved, seed, few, by_umap)
 
 
 def _columns(spaces: Sequence[Space]) -> dict[str, Interval]:
@@ -124,20 +128,21 @@ def _worst(before: Sequence[Space], after: Sequence[Space], name: str) -> float:
     return min(b.values[name] - a.values[name] for a, b in zip(before, after, strict=True))
 
 
-def draw(texts: LabelledTexts, before: Space, after: Mapping[int, Space], path: Path) -> None:
-    """The same test texts by UMAP, before and after, coloured by class."""
+def draw(texts: LabelledTexts, before: Space, after: Mapping[int, Space], seed: int, path: Path) -> None:
+    """The same test texts in two dimensions, before and after, coloured by class."""
     from matplotlib import colormaps
 
     spaces = {"frozen vectors": before} | {f"fine-tuned, {count:,} labels": space for count, space in after.items()}
-    labels = texts.test.labels[sample_of(texts.test, 0)]
+    labels = texts.test.labels[sample_of(texts.test, seed)]
     figure = Figure(figsize=(11, 4.2), dpi=100, layout="constrained")
     for axes, (title, space) in zip(figure.subplots(1, len(spaces)), spaces.items(), strict=True):
         for number, kind in enumerate(texts.kinds):
             axes.scatter(*space.points[labels == number].T, s=2, color=colormaps["tab10"](number), label=kind)
         values = space.values
+        picture = "UMAP" if "trustworthiness, UMAP" in values else "PCA"
         axes.set_title(
-            f"{title}\nprobe {values[PROBE]:.3f}, silhouette {values['silhouette']:.3f}, "
-            f"trustworthiness {values['trustworthiness, UMAP']:.3f}",
+            f"{title}\nprobe {values[PROBE]:.3f}, silhouette {values['silhouette']:.3f}\n"
+            f"{picture}, trustworthiness {values[f'trustworthiness, {picture}']:.3f}",
             fontsize=9,
         )
         axes.set(xticks=[], yticks=[])

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from evaluation.metrics import Interval
 from training.plan import Plan
@@ -36,24 +35,32 @@ class Report:
     look: dict[str, float] = field(default_factory=dict)
     skipped: list[str] = field(default_factory=list)
     minutes: float = 0.0
+    weights_bytes: int = 0
+
+    def __str__(self) -> str:
+        """A line for each judged set."""
+        lines = []
+        for name, rows in self.rows.items():
+            shares = [f"{method} {metrics['R@10'].mean:.3f}" for method, metrics in rows.items()]
+            lines.append(f"{name:<12} R@10: {', '.join(shares)}")
+        return "\n".join([*lines, *self.skipped, f"{self.minutes:.1f} minutes; the card has the rest."])
 
 
-def card(report: Report, plan: Plan, weights: Path) -> str:
+def card(report: Report, plan: Plan) -> str:
     """The whole card."""
-    return "\n".join([*_head(report, weights), *_recipe(report, plan), *_figures(report), *_limits(report)]) + "\n"
+    return "\n".join([*_head(report), *_recipe(report, plan), *_figures(report), *_limits(report)]) + "\n"
 
 
-def _head(report: Report, weights: Path) -> list[str]:
+def _head(report: Report) -> list[str]:
     return [
         "# Model card: the specialists' space",
         "",
         "Made by `python -m training specialists`, together with the weights; every figure below is of that run.",
-        f"`{weights.name}`: {weights.stat().st_size:,} bytes. Seed {report.seed}. {report.minutes:.1f} minutes after the "
-        "features were cached.",
+        f"`specialists.safetensors`: {report.weights_bytes:,} bytes. Seed {report.seed}, {report.minutes:.1f} minutes.",
         "",
-        "A frozen EfficientNet-Lite2 (ImageNet-1k) and a frozen all-MiniLM-L6-v2, joined by: a memory of drawings with their "
-        "captions whose keys, temperature and mixing are trained contrastively; ConSE; and a ridge regression.",
-        "For finding pictures by words and by pictures. Not for recognising people, and not for any decision about them.",
+        "A frozen EfficientNet-Lite2 (ImageNet-1k) and a frozen all-MiniLM-L6-v2, joined by: a memory of drawings with "
+        "their captions, whose keys, temperature and mixing are trained contrastively; ConSE; and a ridge regression.",
+        "For finding pictures by words and by pictures. Not for recognising people, nor for any decision about them.",
         "",
     ]
 
@@ -64,15 +71,16 @@ def _recipe(report: Report, plan: Plan) -> list[str]:
     )
     lines = [
         "## Data",
-        f"{sum(report.pictures.values()):,} drawings ({sources}); licences: `LICENSE.md`. Split by concept (captions joined at "
-        "cosine > .8): " + ", ".join(f"{split} {count:,}" for split, count in report.pictures.items()) + ".",
+        f"{sum(report.pictures.values()):,} drawings ({sources}); licences: `LICENSE.md`. Split by concept (captions "
+        "joined at cosine > .8): " + ", ".join(f"{split} {count:,}" for split, count in report.pictures.items()) + ".",
         "",
         "## Recipe",
-        "1. Features: last layer and, of five stages, channel means and deviations (2,912); standardised, 512 principal axes "
-        "at eigenvalue^-.33, unit length. `look` is the first 256 of them.",
+        "1. Features: last layer and, of five stages, channel means and deviations (2,912); standardised, 512 "
+        "principal axes at eigenvalue^-.33, unit length. `look` is the first 256 of them.",
         "2. Words: MiniLM less the captions' mean, whitened at eigenvalue^-.2, on both sides.",
-        f"3. InfoNCE, {plan.epochs} epochs, AdamW {plan.learning_rate:g}, batch 512, every phrase of the same concept a "
-        "positive. From each picture the memory of its own concept is hidden, and from half of them that of their whole source.",
+        f"3. InfoNCE, {plan.epochs} epochs, AdamW {plan.learning_rate:g}, batch 512, every phrase of the same concept "
+        "a positive. From each picture the memory of its own concept is hidden, from half of them that of their whole "
+        "source.",
         "4. The epoch and ConSE's share are those with the best mean of MRR and R@10 over the development halves.",
         "",
         "| epoch | loss | in-domain dev MRR | R@10 | photographs dev MRR | R@10 |",
@@ -101,7 +109,8 @@ def _recipe(report: Report, plan: Plan) -> list[str]:
 def _figures(report: Report) -> list[str]:
     lines = [
         "## Figures, on sets that no choice was made on",
-        "R@k is recall (the share of the relevant among the first k), S@k success (any of them); 95 % bootstrap over the queries.",
+        "R@k is recall (the share of the relevant among the first k), S@k success (any of them); 95 % bootstrap over "
+        "the queries.",
         "",
     ]
     for name, rows in report.rows.items():
@@ -125,8 +134,8 @@ def _figures(report: Report) -> list[str]:
 
 def _row(method: str, metrics: Mapping[str, Interval], better: Mapping[str, Interval]) -> str:
     difference = _interval(better[method], sign="+") if method in better else ""
-    r10, values = metrics["R@10"], {name: f"{metrics[name].mean:.3f}" for name in ("R@1", "S@10", "MRR")}
-    return f"| {LABELS.get(method, method)} | {values['R@1']} | {_interval(r10)} | {values['S@10']} | {values['MRR']} | {difference} |"
+    r1, s10, mrr = (f"{metrics[name].mean:.3f}" for name in ("R@1", "S@10", "MRR"))
+    return f"| {LABELS.get(method, method)} | {r1} | {_interval(metrics['R@10'])} | {s10} | {mrr} | {difference} |"
 
 
 def _interval(interval: Interval, sign: str = "") -> str:
@@ -136,7 +145,7 @@ def _interval(interval: Interval, sign: str = "") -> str:
 def _limits(report: Report) -> list[str]:
     lines = [
         "## Limits",
-        "- English words. What neither ImageNet nor the drawings show is found poorly; long sentences count as one thought.",
+        "- English words. What neither ImageNet nor the drawings show is found poorly; a long sentence is one thought.",
         "- All training pictures are drawings: on photographs the classifier does most of the work.",
         "- `look` cannot tell drawings apart that differ in a letter or a hand (keycaps, clock faces, families).",
     ]

@@ -29,11 +29,11 @@ class Corpus:
 
     def where(self, rows: Rows) -> "Corpus":
         """Some of the pictures; the phrases stay."""
-        positions = np.flatnonzero(rows) if rows.dtype == np.bool_ else rows
+        positions = [int(at) for at in (np.flatnonzero(rows) if rows.dtype == np.bool_ else rows)]
         return replace(
             self,
             pairs=[self.pairs[at] for at in positions],
-            views=self.views[positions],
+            views=self.views[np.array(positions, dtype=np.int64)],
             captions=self.captions[positions],
             phrases_of=[self.phrases_of[at] for at in positions],
         )
@@ -57,7 +57,7 @@ class Corpus:
 
 
 def read_corpus(data: Path, towers: Towers) -> Corpus:
-    """What `python -m training data` has put into `data`; the towers run for what they have not seen. Raises NoPairs."""
+    """What `python -m training data` has put into `data`; the towers see what they have not seen. Raises NoPairs."""
     pairs = load_pairs(data)
     views = towers.see(pairs, [pair.sha256 for pair in pairs], progress="pictures through the vision model")
     phrases = sorted({phrase for pair in pairs for phrase in pair.phrases})

@@ -14,7 +14,8 @@ from training.specialists.views import Array
 def export(memory: Memory, start: Start, corpus: Corpus, conse_gain: float) -> TrainedProjection:
     """`corpus` is what is remembered: the training pictures, or more of them under the same trained numbers.
 
-    `conse_gain` multiplies ConSE's learnt share: drawings, all that there is to train on, need it less than photographs.
+    `conse_gain` multiplies ConSE's learnt share: drawings, all that there is to train on, need it less than
+    photographs.
     """
     rows = corpus.caption_rows
     captions, counts = np.unique(rows, return_counts=True)

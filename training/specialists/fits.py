@@ -39,12 +39,12 @@ class WordSpace:
 
     def place(self, sentences: Array) -> Array:
         """(n, dim), unit rows -> (n, dim), not unit."""
-        return (sentences - self.mean) @ self.map
+        return np.asarray((sentences - self.mean) @ self.map, dtype=np.float32)
 
 
 def fit_words(captions: Array, power: float = WORDS_POWER) -> WordSpace:
     """(n, dim), unit rows; the covariance of the centred directions to the power given (−½ would whiten wholly)."""
-    mean = captions.mean(axis=0)
+    mean: Array = captions.mean(axis=0)
     centred = unit(captions - mean)
     values, axes = np.linalg.eigh(centred.T @ centred / len(centred) + 1e-4 * np.eye(centred.shape[1]))
     return WordSpace(mean, ((axes * values**power) @ axes.T).astype(np.float32))

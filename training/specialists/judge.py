@@ -103,7 +103,7 @@ def _relative(cosines: Array) -> Array:
 
 def judge_look(look: Array, codes: Sequence[str | None], sources: Sequence[str]) -> float:
     """Share of emoji whose ten nearest hold another designer's drawing of it, among all drawings that have a code."""
-    of_emoji = np.flatnonzero([code is not None for code in codes])
+    of_emoji = [at for at, code in enumerate(codes) if code is not None]
     rows = look[of_emoji]
     code, source = (np.array([values[at] for at in of_emoji]) for values in (codes, sources))
     cosines = rows @ rows.T

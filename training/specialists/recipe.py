@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -10,6 +11,7 @@ import numpy as np
 
 from encoder.projection import LOOK_DIM, WEIGHTS, TrainedProjection
 from encoder.protocol import unit
+from encoder.torch_setup import choose_device
 from evaluation.metrics import Judgement, bootstrap, paired_bootstrap
 from training.atomic import write_text, write_whole
 from training.data.judged import JudgedPicture, drawings, photographs
@@ -31,12 +33,13 @@ NAMES = ("R@1", "R@10", "S@1", "S@10", "MRR")
 SAMPLES = Path(__file__).resolve().parents[2] / "samples"
 
 
-def run(cache: Path, out: Path = WEIGHTS, *, seed: int = 0, device: str = "cpu") -> Report:
-    """Obtain what is missing, train, choose, judge, write `out` and beside it the card (.md) and the figures (.json).
+def run(cache: Path, out: Path, *, seed: int = 0, device: str = "auto") -> Report:
+    """Obtain what is missing, train, choose, judge; write the weights, the card (.md) and the figures (.json) to `out`.
 
     Killed anywhere and called again it goes on. Raises TrainingError.
     """
-    started = time.monotonic()
+    started, weights = time.monotonic(), out / WEIGHTS.name
+    device = str(choose_device(device))
     data = cache / "training" / "data"
     if not (data / PAIRS).exists():
         make_data(cache)
@@ -55,7 +58,7 @@ def run(cache: Path, out: Path = WEIGHTS, *, seed: int = 0, device: str = "cpu")
         method = project(memory, 1.0)
         return _development({name: method.judge(judged) for name, judged in development.items()})
 
-    folder = cache / "training" / "runs" / "specialists"
+    folder = cache / "training" / "runs" / f"specialists-{seed}-{content_hash(data / PAIRS)[:8]}"
     memory, history = train_memory(parts["train"], start, folder, validate, seed=seed, device=device)
     tried = [
         {"gain": gain} | _development({n: project(memory, gain).judge(judged) for n, judged in development.items()})
@@ -65,9 +68,7 @@ def run(cache: Path, out: Path = WEIGHTS, *, seed: int = 0, device: str = "cpu")
     report = Report(
         seed=seed,
         pictures={split: len(part) for split, part in parts.items()},
-        sources={
-            str(name): int(count) for name, count in zip(*np.unique(corpus.sources, return_counts=True), strict=True)
-        },
+        sources=dict(Counter(corpus.sources.tolist())),
         epochs=[history.start, *history.epochs],
         best_epoch=history.best_epoch,
         gains=tried,
@@ -79,20 +80,24 @@ def run(cache: Path, out: Path = WEIGHTS, *, seed: int = 0, device: str = "cpu")
     methods = dict(baselines(start, parts["train"])) | {"trained": project(memory, gain)}
     wide = replace(start, linear=fit_ridge(corpus.views.features, start.words.place(corpus.captions)))
     shipped = export(memory, wide, corpus, gain)
-    write_whole(out, shipped.save)
+    write_whole(weights, shipped.save)
     for name, judged in final.items():
-        own = {} if name == "in-domain" else {"shipped": trained(TrainedProjection.load(out))}
+        own = {} if name == "in-domain" else {"shipped": trained(TrainedProjection.load(weights))}
         _judge(report, name, judged, methods | own)
     test = parts["test"]
     codes, sources = [pair.code for pair in test.pairs], [pair.source for pair in test.pairs]
     report.look = {
         f"{LOOK_DIM} dimensions": judge_look(shipped.look(test.views.features), codes, sources),
         "512 dimensions": judge_look(shipped.see(test.views.features), codes, sources),
+        "the memory's keys, 512 dimensions": judge_look(
+            unit(shipped.see(test.views.features) @ shipped.key_map), codes, sources
+        ),
         "last layer as it is": judge_look(unit(test.views.features[:, :1280]), codes, sources),
     }
+    report.weights_bytes = weights.stat().st_size
     report.minutes = (time.monotonic() - started) / 60
-    write_text(out.with_suffix(".json"), json.dumps(asdict(report), indent=1, ensure_ascii=False) + "\n")
-    write_text(out.with_suffix(".md"), card(report, PLAN, out))
+    write_text(weights.with_suffix(".json"), json.dumps(asdict(report), indent=1, ensure_ascii=False) + "\n")
+    write_text(weights.with_suffix(".md"), card(report, PLAN))
     return report
 
 

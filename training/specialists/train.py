@@ -107,8 +107,8 @@ class Batches:
         hidden |= (self._sources[rows][:, None] == self._sources) & source_hidden[:, None]
         any_phrase = rng.random(len(rows)) < OTHER_PHRASE
         drawn = [
-            self._phrases_of[at][rng.integers(len(self._phrases_of[at])) if other else 0]
-            for at, other in zip(positions, any_phrase, strict=True)
+            self._phrases_of[at][int(rng.integers(len(self._phrases_of[at]))) if other else 0]
+            for at, other in zip(positions.tolist(), any_phrase, strict=True)
         ]
         same = self._concepts[rows][:, None] == self._concepts[rows]
         return Batch(self._inputs.rows(rows), self._phrases[drawn], hidden, same.float())
@@ -129,10 +129,9 @@ class Epoch:
 
 
 def loss(model: nn.Module, batch: Batch) -> Tensor:
-    """Symmetric InfoNCE, every phrase of the same concept a positive."""
-    assert isinstance(model, Memory)
+    """Symmetric InfoNCE, every phrase of the same concept a positive. `model`: a Memory."""
     pictures = model(batch.inputs, batch.hidden)
-    return info_nce(pictures, batch.phrases, model.scale(), batch.same)
+    return info_nce(pictures, batch.phrases, model.scale(), batch.same)  # type: ignore[operator]
 
 
 def train_memory(

@@ -1,0 +1,44 @@
+import numpy as np
+import pytest
+
+from training.data.glosses import EIGHT_CLASSES
+from training.errors import TrainingError
+from training.experiments.labelled_texts import OTHER_CLASSES, draw_texts, pick_labelled
+
+LABELS = np.array([0] * 50 + [1] * 30 + [2] * 3)
+
+
+def test_labels_are_drawn_evenly_until_a_class_has_no_more() -> None:
+    assert np.bincount(LABELS[pick_labelled(LABELS, 9, seed=0)]).tolist() == [3, 3, 3]
+    assert np.bincount(LABELS[pick_labelled(LABELS, 13, seed=0)]).tolist() == [5, 5, 3]
+    assert np.bincount(LABELS[pick_labelled(LABELS, 83, seed=0)]).tolist() == [50, 30, 3]
+
+
+def test_no_example_is_drawn_twice_and_fewer_are_part_of_more() -> None:
+    draws = [set(pick_labelled(LABELS, count, seed=1).tolist()) for count in (5, 20, 60)]
+    assert [len(draw) for draw in draws] == [5, 20, 60]
+    assert draws[0] < draws[1] < draws[2]
+
+
+def test_seeds_draw_differently_and_reach_every_example() -> None:
+    draws = [frozenset(pick_labelled(LABELS, 9, seed).tolist()) for seed in range(200)]
+    assert len(set(draws)) > 190
+    assert len(frozenset.union(*draws)) == len(LABELS)
+
+
+def test_more_labels_than_there_are_is_said_with_both_numbers() -> None:
+    with pytest.raises(TrainingError, match=r"84.*83"):
+        pick_labelled(LABELS, 84, seed=0)
+
+
+def test_the_other_classes_are_others() -> None:
+    assert not set(OTHER_CLASSES) & set(EIGHT_CLASSES)
+    texts = draw_texts()
+    assert not set(texts.others.labels.tolist()) & set(texts.train.labels.tolist())
+
+
+def test_drawn_texts_are_unit_rows_and_the_same_every_time() -> None:
+    one, two = draw_texts(), draw_texts()
+    assert np.allclose(np.linalg.norm(one.test.rows, axis=1), 1, atol=1e-5)
+    assert np.array_equal(one.test.rows, two.test.rows)
+    assert not np.array_equal(one.test.rows, one.train.rows)
