@@ -8,6 +8,7 @@ import logging
 import re
 import threading
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,13 +29,25 @@ PATTERNS = ["*.safetensors", "*.safetensors.index.json", "*.json", "*.txt", "*.m
 log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True)
+class Parts:
+    """What an encoder is made of, for training it further."""
+
+    folder: Path
+    model: Any
+    processor: Any
+    tokenizer: Any
+    text_options: Mapping[str, Any]
+    device: torch.device
+
+
 class ClipEncoder:
     def __init__(self, name: str, device: str = "auto", dtype: str = "auto", threads: int = 0) -> None:
         """`name`: a folder, or a model's name on the hub (from the local cache when there is no network)."""
         set_threads(threads)
         transformers_logging.disable_progress_bar()
         self._device, self._dtype = choose_device(device), choose_dtype(dtype)
-        folder = _find_model(name)
+        self._folder = folder = _find_model(name)
         from_hub = folder.parent.name == "snapshots"
         try:
             dims = self._load(folder)
@@ -58,6 +71,11 @@ class ClipEncoder:
     @property
     def image_side(self) -> int:
         return self._side
+
+    @property
+    def parts(self) -> Parts:
+        """The model is the encoder's own: who trains it changes what this encoder says."""
+        return Parts(self._folder, self._model, self._pixels, self._tokens, self._text_options, self._device)
 
     def encode_images(self, images: Sequence[Image.Image]) -> dict[str, Embeddings]:
         """`look` is the mean of the vision model's last states, before the projection."""

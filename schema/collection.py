@@ -85,10 +85,15 @@ def open_pictures(client: weaviate.WeaviateClient, identity: EncoderIdentity | N
         raise NoLibrary("There is no library yet. Make one with: python -m ingest FOLDER")
     pictures = _open(client, current.collection)
     if identity is not None and pictures.identity != identity:
+        updated = pictures.identity.name == identity.name
+        back = (
+            f"An update of Loupe, of its settings or of the model changed {identity.name!r}"
+            if updated
+            else f"To search it, set LOUPE_ENCODER back ({pictures.identity.name})"
+        )
         raise EncoderMismatch(
             f"The library {pictures.name} holds vectors of the encoder {pictures.identity.id!r}, "
-            f"but this is {identity.id!r}. To search it, set LOUPE_ENCODER back ({pictures.identity.name}). "
-            "To change over: "
+            f"but this is {identity.id!r}. {back}. To change over: "
             "python -m ingest FOLDER --new-collection, then python -m schema switch. The old library stays as it is."
         )
     return pictures

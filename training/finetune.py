@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from encoder.clip import ClipEncoder, _find_model
+from encoder.clip import ClipEncoder
 from encoder.protocol import Encoder, unit
 from evaluation.compare import Comparison, compare
 from evaluation.encoding import encode_folder
@@ -150,8 +150,7 @@ def _learner(start: Encoder, folder: CaptionedFolder, order: Order, around: Surr
     if order.start == SPECIALISTS:
         return Head(start, folder, around.limits, order.loss, around.cache, order.seed)
     if isinstance(start, ClipEncoder):
-        source = _find_model(order.start)
-        return Dual(start, source, folder, around.limits, order.train, order.lock, order.loss, around.cache)
+        return Dual(start, folder, around.limits, order.train, order.lock, order.loss, around.cache)
     raise TrainingError(
         f"{order.start} is the encoder {start.identity.id}, which cannot be trained further. Start from specialists "
         "or from a CLIP, SigLIP or SigLIP 2 model."

@@ -70,7 +70,6 @@ class Dual(nn.Module):
     def __init__(
         self,
         start: ClipEncoder,
-        source: Path,
         folder: CaptionedFolder,
         limits: Limits,
         train: str,
@@ -78,17 +77,16 @@ class Dual(nn.Module):
         loss: str,
         cache: Path,
     ) -> None:
-        """`source`: the folder of the start's files."""
         super().__init__()
-        self._model, self._processor, self._tokens = start._model, start._pixels, start._tokens
-        self._text_options, self.device, self._source = start._text_options, start._device, source
+        parts = start.parts
+        self._parts, self._model, self.device = parts, parts.model, parts.device
         self._limits, self._side = limits, start.image_side
         self.identity: EncoderIdentity = start.identity
         self._paths, self._texts = [picture.path for picture in folder.pictures], folder.captions
         family = str(self._model.config.model_type)
         if family not in LOSSES:
             raise TrainingError(
-                f"{source} holds a {type(self._model).__name__}; only {', '.join(LOSSES)} can be fine-tuned here."
+                f"{parts.folder} holds a {type(self._model).__name__}; only {', '.join(LOSSES)} can be fine-tuned here."
             )
         self.loss_name = LOSSES[family] if loss == "auto" else loss
         self.learning_rate = LEARNING_RATES[parse_train(train)[0]]
@@ -138,7 +136,7 @@ class Dual(nn.Module):
         """Weights, configuration, processor and tokenizer, as `LOUPE_ENCODER` loads them. Raises CannotWrite."""
         for abandoned in folder.glob(".export-*"):  # by a kill; two never save here at a time
             shutil.rmtree(abandoned, ignore_errors=True)
-        beside = {path for pattern in PATTERNS for path in self._source.glob(pattern)}
+        beside = {path for pattern in PATTERNS for path in self._parts.folder.glob(pattern)}
         for path in sorted(beside):
             if path.name != "config.json" and not path.name.endswith((".safetensors", ".safetensors.index.json")):
                 write_whole(folder / path.name, lambda part, path=path: shutil.copyfile(path, part))  # type: ignore[misc]
@@ -190,7 +188,7 @@ class Dual(nn.Module):
     def _inputs(self, tower: str, rows: Sequence[int] | Ints) -> Mapping[str, Tensor]:
         if tower == "text":
             texts = [self._texts[int(row)] for row in rows]
-            tokens: Any = self._tokens(texts, truncation=True, return_tensors="pt", **self._text_options)
+            tokens: Any = self._parts.tokenizer(texts, truncation=True, return_tensors="pt", **self._parts.text_options)
             return tokens.to(self.device)  # type: ignore[no-any-return]
         prepared = [self._pixels(int(row)) for row in rows]
         return {name: torch.cat([one[name] for one in prepared]).to(self.device) for name in prepared[0]}
@@ -198,7 +196,7 @@ class Dual(nn.Module):
     def _pixels(self, row: int) -> Mapping[str, Tensor]:
         if row not in self._ready:
             image = open_image(self._paths[row], self._limits, self._side).image
-            inputs: Mapping[str, Tensor] = dict(self._processor(images=[image], return_tensors="pt"))
+            inputs: Mapping[str, Tensor] = dict(self._parts.processor(images=[image], return_tensors="pt"))
             size = sum(tensor.numel() * tensor.element_size() for tensor in inputs.values())
             if size * len(self._ready) > KEPT_PIXELS_MB * 1e6:
                 return inputs

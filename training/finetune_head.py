@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
@@ -27,6 +28,9 @@ from training.losses import Temperature, info_nce, siglip
 
 LEARNING_RATE = 1e-3
 HIDDEN = 256
+NOISE = 0.04
+"""Deviation of what is added to each number of a picture's unit vectors while training, so that a few hundred pictures
+are not learnt by heart (measured on three kinds of drawings: R@10 held out +.02, and a third less lost outside)."""
 CHUNK = 8
 
 
@@ -46,7 +50,7 @@ class Head(nn.Module):
         self.temperature = Temperature()
         self.bias = nn.Parameter(torch.tensor(-10.0), requires_grad=self.loss_name == "siglip")
         self.all_parameters = sum(parameter.numel() for parameter in self.parameters())
-        self._dim = dim
+        self._widths = (dim, look)
 
         def look_at(rows: Sequence[int]) -> Embeddings:
             opened = [open_image(folder.pictures[row].path, limits, start.image_side).image for row in rows]
@@ -64,8 +68,10 @@ class Head(nn.Module):
 
     def pictures(self, rows: Ints) -> Tensor:
         """Pictures by their index in the folder -> (n, dim), unit rows."""
-        seen = self._seen[torch.from_numpy(rows)]
-        moved: Tensor = self.head(seen[:, : self._dim], seen)
+        parts = self._seen[torch.from_numpy(rows)].split(self._widths, dim=1)
+        if self.training:
+            parts = tuple(F.normalize(part + NOISE * torch.randn_like(part), dim=1) for part in parts)
+        moved: Tensor = self.head(parts[0], torch.cat(parts, dim=1))
         return moved
 
     def captions(self, rows: Ints) -> Tensor:

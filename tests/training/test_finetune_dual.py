@@ -38,7 +38,7 @@ def shapes(tmp_path_factory: pytest.TempPathFactory) -> CaptionedFolder:
 def dual(
     model: Path, folder: CaptionedFolder, cache: Path, train: str = "whole", lock: str = "text", loss: str = "auto"
 ) -> Dual:
-    return Dual(ClipEncoder(str(model)), model, folder, Limits(), train, lock, loss, cache)
+    return Dual(ClipEncoder(str(model)), folder, Limits(), train, lock, loss, cache)
 
 
 def learned(kind: str, models: Path, train: str, lock: str) -> set[str]:
@@ -128,7 +128,7 @@ def test_a_locked_tower_runs_once(models: Path, shapes: CaptionedFolder, tmp_pat
     first = dual(models / "clip", shapes, tmp_path)
     start = ClipEncoder(str(models / "clip"))
     start._model.get_text_features = lambda **_: pytest.fail("the locked tower ran again")
-    again = Dual(start, models / "clip", shapes, Limits(), "whole", "text", "auto", tmp_path)
+    again = Dual(start, shapes, Limits(), "whole", "text", "auto", tmp_path)
     assert torch.equal(first.captions(ROWS), again.captions(ROWS))
 
 

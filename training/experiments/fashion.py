@@ -28,6 +28,8 @@ Batch = TypeVar("Batch")
 PACKAGE = "dataset-fashion-mnist"
 NAMES = ("T-shirt", "trousers", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot")
 DIMS = 64
+TRUNK = 128 * 4 * 4
+"""Numbers that leave the convolutions."""
 NEIGHBOURS = 20
 MEAN, DEVIATION = 0.286, 0.353
 """Of all pixels of the training pictures, 0…1."""
@@ -91,13 +93,13 @@ def sample(pictures: LabelledPictures, train: int, test: int, seed: int = 0) -> 
 
 
 class SmallNet(nn.Module):
-    """(n, 1, 28, 28), 0…1 -> (n, 64), of any length.
+    """(n, 1, 28, 28), 0…1 -> (n, 64), of any length; with another head whatever that gives of (n, 2048).
 
     2×2 pixels become channels, and strides take the place of pooling: about 10 s of one thread for 60,000 pictures,
     forth and back.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, head: Sequence[nn.Module] | None = None) -> None:
         super().__init__()
         self.layers = nn.Sequential(
             nn.PixelUnshuffle(2),
@@ -105,11 +107,7 @@ class SmallNet(nn.Module):
             *_convolution(32, 64, stride=1),
             *_convolution(64, 128, stride=2),  # (n, 128, 4, 4)
             nn.Flatten(),
-            nn.Dropout(0.3),
-            nn.Linear(128 * 4 * 4, 256, bias=False),
-            nn.BatchNorm1d(256),
-            nn.ReLU(inplace=True),
-            nn.Linear(256, DIMS),
+            *(_embedding_head() if head is None else head),
         )
         self.layers.to(memory_format=torch.channels_last)
 
@@ -117,6 +115,12 @@ class SmallNet(nn.Module):
         level = (pictures - MEAN) / DEVIATION
         embeddings: Tensor = self.layers(level.contiguous(memory_format=torch.channels_last))
         return embeddings
+
+
+def short_numbers(device: torch.device) -> torch.autocast:
+    """bfloat16 where the processor computes in it, a third less time here; else nothing changes."""
+    able = torch.cuda.is_bf16_supported() if device.type == "cuda" else _cpu_has_bfloat16()
+    return torch.autocast(device.type, torch.bfloat16, enabled=able)
 
 
 def shares(pictures: Tensor) -> Tensor:
@@ -176,6 +180,21 @@ class Epoch(Generic[Batch]):
 
     def __iter__(self) -> Iterator[Batch]:
         return map(self.make, self.positions)
+
+
+def _cpu_has_bfloat16() -> bool:
+    capabilities = torch.cpu.get_capabilities()
+    return any(capabilities.get(name, False) for name in ("avx512_bf16", "amx_bf16"))
+
+
+def _embedding_head() -> list[nn.Module]:
+    return [
+        nn.Dropout(0.3),
+        nn.Linear(TRUNK, 256, bias=False),
+        nn.BatchNorm1d(256),
+        nn.ReLU(inplace=True),
+        nn.Linear(256, DIMS),
+    ]
 
 
 def _convolution(channels: int, out: int, stride: int) -> list[nn.Module]:

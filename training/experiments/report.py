@@ -3,7 +3,6 @@
 Knows the shape of a result; runs nothing.
 """
 
-from collections.abc import Sequence
 from pathlib import Path
 
 from evaluation.metrics import Interval
@@ -35,17 +34,11 @@ def report(folder: Path) -> str:
         f"| {r.minutes['cpu']:.1f} |\n"
         for r in results
     )
-    figures = {
-        r.name: [
-            f"{folder.name}/{name}.png" for name in (r.name, f"{r.name}-space") if (folder / f"{name}.png").exists()
-        ]
-        for r in results
-    }
-    return "\n".join([HEAD + contents, *(section(result, figures[result.name]) for result in results)])
+    return "\n".join([HEAD + contents, *(section(result, folder.name) for result in results)])
 
 
-def section(result: Result, figures: Sequence[str] = ()) -> str:
-    """One experiment: claim, command, table, bars, figures, notes."""
+def section(result: Result, figures: str) -> str:
+    """One experiment: claim, command, table, bars, figure, notes. `figures`: the folder of the pictures, relative."""
     sizes = ", ".join(f"{count:,} {name}" for name, count in result.sizes.items())
     seeds = ", ".join(str(seed) for seed in result.seeds)
     bars = "\n".join(["| bar | value | at least | |", "|---|---|---|---|", *_bars(result)]) if result.bars else ""
@@ -56,9 +49,9 @@ def section(result: Result, figures: Sequence[str] = ()) -> str:
         f"Sizes: {sizes}. Seeds: {seeds}. In brackets: {result.interval}.",
         _table(result),
         bars,
-        *(f"![{result.name}]({figure})" for figure in figures),
+        f"![{result.name}]({figures}/{result.name}.png)",
         "\n".join(f"- {note}" for note in result.notes),
-        f"{result.minutes['cpu']:.1f} CPU minutes, {result.minutes['wall']:.1f} minutes on the clock ({result.machine}).",
+        f"{result.minutes['cpu']:.1f} CPU minutes, {result.minutes['wall']:.1f} on the clock ({result.machine}).",
     ]
     return "\n\n".join(block for block in blocks if block) + "\n"
 

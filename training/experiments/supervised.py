@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from training.augment import Augmentation
 from training.experiments import margin, siamese
 from training.experiments.contrast import Recipe, run_recipe
-from training.experiments.fashion import Epoch, LabelledPictures, Labels, shares
+from training.experiments.fashion import Epoch, LabelledPictures, Labels, shares, short_numbers
 from training.experiments.result import Findings
 from training.loop import Plan
 from training.losses import sup_con
@@ -37,7 +37,9 @@ def labelled_batches(pictures: LabelledPictures, size: int, seed: int, epoch: in
 
 def loss(model: nn.Module, batch: LabelledBatch) -> Tensor:
     pictures, labels = batch
-    return sup_con(model(pictures), labels, TEMPERATURE)
+    with short_numbers(pictures.device):
+        embeddings = model(pictures)
+    return sup_con(embeddings, labels, TEMPERATURE)
 
 
 RECIPE = Recipe("E3", "SupCon", Plan(epochs=12, learning_rate=2e-3), 500, labelled_batches, loss)
