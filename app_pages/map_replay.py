@@ -28,7 +28,7 @@ def draw(runs: Path) -> None:
         st.caption(f"Looked in {plain(str(runs))}. A run appears here with its first layout of the space.")
         return
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        run = st.selectbox("Run", names, key="replay-run", persist_state="session", width=260)
+        run = st.selectbox("Run", names, key="replay-run", persist_state="session", width=360)
         try:
             space, metrics = _read(runs / run, _stamp(runs / run))
         except RunUnreadable as error:

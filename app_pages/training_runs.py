@@ -39,16 +39,16 @@ class RunSpace:
 
 
 def find_runs(folder: Path) -> list[str]:
-    """Their names, relative to the folder, newest first."""
-    found: dict[str, float] = {}
+    """Their names, relative to the folder: first those with a space, then the others; the newest first."""
+    found: dict[str, tuple[bool, float]] = {}
     for name in (SPACE, METRICS):
         for depth in range(1, DEEPEST + 1):
             for path in folder.glob("/".join(["*"] * depth + [name])):
                 run = path.parent
                 if name == METRICS and any((above / SPACE).exists() for above in (run, run.parent)):
                     continue
-                found[run.relative_to(folder).as_posix()] = path.stat().st_mtime
-    return sorted(found, key=lambda run: (-found[run], run))
+                found[run.relative_to(folder).as_posix()] = (name == METRICS, -path.stat().st_mtime)
+    return sorted(found, key=lambda run: (*found[run], run))
 
 
 def read_space(run: Path) -> RunSpace | None:

@@ -79,6 +79,7 @@ def finetune(order: Order, around: Surroundings) -> Report:
     sides = split(pairs, order.validation_share, order.held_out_share, order.seed)
     order, tuned = _tune(order, folder, pairs.within(sides.train), pairs.within(sides.validation), around)
     gc.collect()  # the learner's model, before two more are loaded
+    log.info("Judging before and after: pictures held out, and %s", around.outside or "no others")
     encoders = {"before": around.load(order.start), "after": around.load(str(order.out))}
     held_out = replace(folder, pictures=tuple(folder.pictures[index] for index in sides.held_out))
     report = Report(

@@ -79,24 +79,24 @@ class Dual(nn.Module):
     ) -> None:
         super().__init__()
         parts = start.parts
-        self._parts, self._model, self.device = parts, parts.model, parts.device
+        self._parts, self.device = parts, parts.device
         self._limits, self._side = limits, start.image_side
         self.identity: EncoderIdentity = start.identity
         self._paths, self._texts = [picture.path for picture in folder.pictures], folder.captions
-        family = str(self._model.config.model_type)
+        family = str(self.model.config.model_type)
         if family not in LOSSES:
             raise TrainingError(
-                f"{parts.folder} holds a {type(self._model).__name__}; only {', '.join(LOSSES)} can be fine-tuned here."
+                f"{parts.folder} holds a {type(self.model).__name__}; only {', '.join(LOSSES)} can be fine-tuned here."
             )
         self.loss_name = LOSSES[family] if loss == "auto" else loss
         self.learning_rate = LEARNING_RATES[parse_train(train)[0]]
-        parameters = dict(self._model.named_parameters())
+        parameters = dict(self.model.named_parameters())
         chosen = trained_parameters(parameters, train, lock)
         for name, parameter in parameters.items():
             parameter.requires_grad_(name in chosen)
         self.all_parameters = sum(parameter.numel() for parameter in parameters.values())
         self.learned = nn.ParameterDict({name.replace(".", "/"): parameters[name] for name in chosen})
-        if self.loss_name == "siglip" and not hasattr(self._model, "logit_bias"):
+        if self.loss_name == "siglip" and not hasattr(self.model, "logit_bias"):
             self.learned["bias of the loss"] = nn.Parameter(torch.tensor(-10.0, device=self.device))
         self._ready: dict[int, Mapping[str, Tensor]] = {}
         texts = [hashlib.sha256(text.encode()).hexdigest() for text in self._texts]
@@ -108,9 +108,10 @@ class Dual(nn.Module):
                 self._frozen[tower] = self._run_once(tower, tower == lock, hashes[tower], cache)
         self._locked = lock
 
-    # nn.Module would register the model's parameters a second time, locked ones too.
-    def __setattr__(self, name: str, value: Any) -> None:
-        object.__setattr__(self, name, value) if name == "_model" else super().__setattr__(name, value)
+    @property
+    def model(self) -> Any:
+        """All of it. Held in `_parts`, since an attribute of its own would make its parameters this module's."""
+        return self._parts.model
 
     def pictures(self, rows: Ints) -> Tensor:
         """Pictures by their index in the folder -> (n, d), not normalised."""
@@ -122,14 +123,14 @@ class Dual(nn.Module):
 
     def loss(self, pictures: Ints, captions: Ints, groups: Ints) -> Tensor:
         """Of one batch of pairs; pairs of one group are no negatives of each other."""
-        scale = self._model.logit_scale
+        scale = self.model.logit_scale
         same = torch.from_numpy(groups[:, None] == groups[None]).to(self.device)
         rows, columns = self.captions(captions), self.pictures(pictures)
         if self.loss_name == "info_nce":
             with torch.no_grad():
                 scale.clamp_(max=float(np.log(HIGHEST_SCALE)))
             return info_nce(rows, columns, scale.exp(), same.float())
-        bias = self.learned["bias of the loss"] if "bias of the loss" in self.learned else self._model.logit_bias
+        bias = self.learned["bias of the loss"] if "bias of the loss" in self.learned else self.model.logit_bias
         return siglip(rows, columns, scale.exp(), bias, same)
 
     def save(self, folder: Path) -> None:
@@ -146,9 +147,9 @@ class Dual(nn.Module):
     def _export(self, part: Path, name: str) -> None:
         with tempfile.TemporaryDirectory(dir=part.parent, prefix=".export-") as place:
             if name == "config.json":
-                self._model.config.save_pretrained(place)
+                self.model.config.save_pretrained(place)
             else:
-                self._model.save_pretrained(place)
+                self.model.save_pretrained(place)
                 shutil.copymode(Path(place) / "config.json", Path(place) / name)  # not for its owner alone
             (Path(place) / name).replace(part)
 
@@ -160,18 +161,18 @@ class Dual(nn.Module):
 
     def _whole(self, tower: str, rows: Sequence[int] | Ints) -> Tensor:
         inputs = self._inputs(tower, rows)
-        encode = self._model.get_image_features if tower == "vision" else self._model.get_text_features
+        encode = self.model.get_image_features if tower == "vision" else self.model.get_text_features
         embedded: Tensor = encode(**inputs).pooler_output
         return embedded
 
     def _trunk(self, tower: str, rows: Sequence[int]) -> Tensor:
         """All of a CLIP tower before its projection."""
-        model = self._model.vision_model if tower == "vision" else self._model.text_model
+        model = self.model.vision_model if tower == "vision" else self.model.text_model
         pooled: Tensor = model(**self._inputs(tower, rows)).pooler_output
         return pooled
 
     def _projection(self, tower: str) -> Callable[[Tensor], Tensor]:
-        return self._model.visual_projection if tower == "vision" else self._model.text_projection  # type: ignore[no-any-return]
+        return self.model.visual_projection if tower == "vision" else self.model.text_projection  # type: ignore[no-any-return]
 
     def _run_once(self, tower: str, is_locked: bool, hashes: Sequence[str], cache: Path) -> Tensor:
         run = self._whole if is_locked else self._trunk

@@ -50,7 +50,7 @@ class Head(nn.Module):
         self.temperature = Temperature()
         self.bias = nn.Parameter(torch.tensor(-10.0), requires_grad=self.loss_name == "siglip")
         self.all_parameters = sum(parameter.numel() for parameter in self.parameters())
-        self._widths = (dim, look)
+        self._widths = [dim, look]
 
         def look_at(rows: Sequence[int]) -> Embeddings:
             opened = [open_image(folder.pictures[row].path, limits, start.image_side).image for row in rows]
@@ -68,7 +68,7 @@ class Head(nn.Module):
 
     def pictures(self, rows: Ints) -> Tensor:
         """Pictures by their index in the folder -> (n, dim), unit rows."""
-        parts = self._seen[torch.from_numpy(rows)].split(self._widths, dim=1)
+        parts = torch.split(self._seen[torch.from_numpy(rows)], self._widths, dim=1)
         if self.training:
             parts = tuple(F.normalize(part + NOISE * torch.randn_like(part), dim=1) for part in parts)
         moved: Tensor = self.head(parts[0], torch.cat(parts, dim=1))

@@ -189,8 +189,6 @@ def test_a_run_is_played(url: str, tab: Tab, environment: dict[str, str]) -> Non
     try:
         tab.page.goto(f"{url}/map")
         tab.click('button:has-text("A training run")')
-        tab.page.wait_for_timeout(8000); tab.page.screenshot(path="/tmp/bg/mapwork/dbg.png")
-        tab.page.wait_for_selector(".js-plotly-plot .slider-container")
         tab.click(".st-key-replay-run input")
         tab.page.get_by_role("option", name="test-of-the-map").click()
         tab.page.wait_for_selector(".js-plotly-plot .annotation-text:has-text('Epoch 5 · loss 0.167')")

@@ -370,8 +370,8 @@ def test_without_umap_the_page_says_how_to_get_it(
 
 
 def test_a_layout_that_failed_says_why_and_can_be_tried_again(parts: Parts, library: Library, tmp_path: Path) -> None:
-    """A real process: it ends because nothing answers at WEAVIATE_URL."""
-    maps = MapWork(tmp_path, tmp_path)  # in a folder without Loupe, python finds no module `evaluation`
+    """A real process, in a folder without Loupe, where python finds no module `evaluation`."""
+    maps = MapWork(tmp_path, tmp_path)
     page = open_page(map_script, replace(parts, maps=maps))
     wait_for(lambda: not maps.running("image"), 60)
     page.run()
@@ -379,6 +379,7 @@ def test_a_layout_that_failed_says_why_and_can_be_tried_again(parts: Parts, libr
     before = dict(maps._tried)
     page.button(key="map-again").click().run()
     assert before and not page.exception
+    wait_for(lambda: not maps.running("image"), 60)
 
 
 @pytest.mark.parametrize(("count", "words"), [(1, "The library has 1 picture."), (2, "The library has 2 pictures.")])

@@ -142,15 +142,15 @@ def test_a_run_that_cannot_be_read_is_a_sentence(parts: Parts, breaking: Breakin
     assert not page.exception and "cannot be read" in page.warning[0].value.replace("\\", "")
 
 
-def test_runs_are_listed_newest_first_and_seeds_are_no_runs(tmp_path: Path) -> None:
+def test_runs_are_listed_with_what_can_be_replayed_first_and_seeds_are_no_runs(tmp_path: Path) -> None:
     old, new = write_run(tmp_path / "e1"), write_run(tmp_path / "e3-small")
     (tmp_path / "tuned" / "a").mkdir(parents=True)
     (tmp_path / "tuned" / "a" / "metrics.jsonl").write_text("{}")
     (tmp_path / "nothing").mkdir()
     os.utime(old / "space.npz", (1, 1))
     os.utime(new / "space.npz", (9, 9))
-    os.utime(tmp_path / "tuned" / "a" / "metrics.jsonl", (5, 5))
-    assert find_runs(tmp_path) == ["e3-small", "tuned/a", "e1"]
+    os.utime(tmp_path / "tuned" / "a" / "metrics.jsonl", (99, 99))
+    assert find_runs(tmp_path) == ["e3-small", "e1", "tuned/a"]
     assert find_runs(tmp_path / "missing") == []
 
 

@@ -107,10 +107,10 @@ def test_a_step_moves_what_learns_and_nothing_else(
     models: Path, shapes: CaptionedFolder, tmp_path: Path, kind: str, train: str, lock: str
 ) -> None:
     learner = dual(models / kind, shapes, tmp_path, train, lock)
-    before = {name: tensor.clone() for name, tensor in learner._model.state_dict().items()}
+    before = {name: tensor.clone() for name, tensor in learner.model.state_dict().items()}
     learner.loss(ROWS, ROWS, ROWS).backward()
     torch.optim.SGD(learner.parameters(), lr=1.0).step()
-    moved = {name for name, tensor in learner._model.state_dict().items() if not torch.equal(tensor, before[name])}
+    moved = {name for name, tensor in learner.model.state_dict().items() if not torch.equal(tensor, before[name])}
     chosen = set(trained_parameters(before, train, lock))
     assert moved <= chosen
     # A key's bias has no gradient (softmax does not see it), token rows that no caption has neither.
@@ -127,7 +127,7 @@ def test_a_locked_tower_runs_once(models: Path, shapes: CaptionedFolder, tmp_pat
     """The second learner takes its outputs from the cache: its text model is never asked."""
     first = dual(models / "clip", shapes, tmp_path)
     start = ClipEncoder(str(models / "clip"))
-    start._model.get_text_features = lambda **_: pytest.fail("the locked tower ran again")
+    start.parts.model.get_text_features = lambda **_: pytest.fail("the locked tower ran again")
     again = Dual(start, shapes, Limits(), "whole", "text", "auto", tmp_path)
     assert torch.equal(first.captions(ROWS), again.captions(ROWS))
 
@@ -136,7 +136,7 @@ def test_another_model_s_outputs_are_not_taken(models: Path, shapes: CaptionedFo
     """The same cache folder, the same model kind, other weights."""
     learner = dual(models / "clip", shapes, tmp_path)
     with torch.no_grad():
-        learner._model.text_projection.weight.mul_(-1)
+        learner.model.text_projection.weight.mul_(-1)
     learner.save(tmp_path / "clip")
     other = dual(tmp_path / "clip", shapes, tmp_path)
     torch.testing.assert_close(other.captions(ROWS), -learner.captions(ROWS))
@@ -148,7 +148,7 @@ def test_the_loss_is_that_of_the_family(models: Path, shapes: CaptionedFolder, t
     with torch.no_grad():
         found = float(learner.loss(ROWS, ROWS, ROWS))
         texts, pictures = (unit(side(ROWS).numpy()) for side in (learner.captions, learner.pictures))
-        logits = torch.from_numpy(texts @ pictures.T) * learner._model.logit_scale.exp()
+        logits = torch.from_numpy(texts @ pictures.T) * learner.model.logit_scale.exp()
     both = logits.log_softmax(1).diagonal().mean() + logits.log_softmax(0).diagonal().mean()
     assert found == pytest.approx(-float(both) / 2, abs=1e-5)
     assert dual(models / "siglip", shapes, tmp_path).loss_name == "siglip"
@@ -159,7 +159,7 @@ def test_pairs_of_one_group_are_no_negatives(models: Path, shapes: CaptionedFold
     """Where all of a batch is one group, every picture fits every caption: the targets are even, log 6 is the floor."""
     learner = dual(models / "clip", shapes, tmp_path)
     with torch.no_grad():
-        learner._model.logit_scale.fill_(-20)
+        learner.model.logit_scale.fill_(-20)
         assert float(learner.loss(ROWS, ROWS, np.zeros(6, int))) == pytest.approx(np.log(6), abs=1e-4)
 
 
@@ -198,7 +198,7 @@ def test_a_full_disk_is_a_sentence_and_the_saved_model_stays(
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(type(learner._model), "save_pretrained", full)
+    monkeypatch.setattr(type(learner.model), "save_pretrained", full)
     with pytest.raises(
         CannotWrite, match=r"model.safetensors cannot be written to .*out: No space left on device. Free"
     ):

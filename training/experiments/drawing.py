@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image
@@ -78,12 +79,16 @@ def follow(embeddings: Floats) -> Floats:
     """(epochs, n, dim) -> (epochs, n, 2): UMAP by cosine, each epoch begun at the one before and turned onto it, its
     middle at 0 and its mean square radius 1: UMAP's own scale means nothing, and grows when it goes on from a layout.
 
-    Measured against umap.AlignedUMAP on 2,000 pictures: see `docs/experiments.md`.
+    Measured on the 7 epochs of E1 with 800 pictures, mean way of a point from one epoch to the next in units of the
+    radius, after the first step: .17 to .24 so; .34 to .88 with UMAPs begun afresh and turned; .05 to .11 by
+    umap.AlignedUMAP. Trustworthiness is the same, .99. AlignedUMAP takes 47 s of processor for 5 s, and lets an epoch's
+    picture depend on later epochs.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that Tensorflow is absent
         from umap import UMAP  # takes seconds
 
+    threads = torch.get_num_threads()
     layouts: list[Floats] = []
     start: Floats | str = "pca"
     for rows in embeddings:
@@ -96,6 +101,7 @@ def follow(embeddings: Floats) -> Floats:
         points /= np.sqrt((points**2).sum(axis=1).mean())
         layouts.append(turned_onto(points, layouts[-1]) if layouts else points)
         start = layouts[-1]
+    torch.set_num_threads(threads)  # numba, inside UMAP, sets OpenMP's for the whole process
     return np.stack(layouts)
 
 

@@ -3,8 +3,9 @@
 Knows no experiment and no text.
 """
 
+import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -49,8 +50,9 @@ class HeadRecipe:
 
 SKIP = HeadRecipe("skip-connection head", SkipConnection, 1e-2)
 LINEAR = HeadRecipe("plain linear head", lambda dim: Linear(dim, dim), 3e-4)
+AT_SKIPS_RATE = replace(LINEAR, method="plain linear head at the skip's rate", learning_rate=SKIP.learning_rate)
 FROM_IDENTITY = HeadRecipe("linear head from the identity", lambda dim: identity(dim), 3e-4)
-"""Each with the learning rate that was best for it on training glosses held out for the choice."""
+"""Each, but the one that says so, with the learning rate that was best for it on held out training glosses."""
 
 
 def identity(dim: int) -> nn.Linear:
@@ -164,7 +166,7 @@ class Tried:
 def try_head(recipe: HeadRecipe, texts: LabelledTexts, count: int, seed: int, folder: Path) -> Tried:
     """`count` labels drawn with the seed; what is trained lies in a folder of its own below `folder`."""
     labelled = texts.train[pick_labelled(texts.train.labels, count, seed)]
-    name = f"{recipe.method.replace(' ', '-')}-{count}-labels-seed-{seed}"
+    name = f"{re.sub('[^a-z]+', '-', recipe.method)}-{count}-labels-seed-{seed}"
     model, history = train_head(recipe, labelled, seed, folder / name)
     test, others = (judge_space(transform(model, part)) for part in (texts.test, texts.others))
     return Tried(test, others, [epoch["loss"] for epoch in history.epochs])

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
-from training.experiments.drawing import Space, lay_out, turned_onto, write_html, write_png
+from training.experiments.drawing import Space, follow, lay_out, turned_onto, write_html, write_png
 
 NAMES = ("left", "right")
 
@@ -58,6 +59,17 @@ def test_umap_shows_labels_come_apart(space: Space) -> None:
     assert apart(space.umap[-1]) > 2 * apart(space.umap[0])
     np.testing.assert_allclose(space.umap.mean(axis=1), 0, atol=1e-4)
     np.testing.assert_allclose((space.umap**2).sum(axis=2).mean(axis=1), 1, atol=1e-3)
+
+
+def test_drawing_leaves_the_threads_alone(embeddings: np.ndarray) -> None:
+    """UMAP's numba sets OpenMP's for the whole process; a training after it would take another number."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(before + 1)
+    try:
+        follow(embeddings[:1])
+        assert torch.get_num_threads() == before + 1
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_a_layout_is_turned_and_not_stretched() -> None:

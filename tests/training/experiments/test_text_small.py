@@ -1,4 +1,4 @@
-"""E7, E8 and E9 in small: drawn vectors, one or two seeds."""
+"""E7, E8 and E9 in small: drawn vectors, one seed."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def few(folder: Path) -> Findings:
-    return few_labels.run([0, 1], True, folder, folder / "out")
+    return few_labels.run([0], True, folder, folder / "out")
 
 
 @pytest.fixture(scope="module")

@@ -90,7 +90,7 @@ def test_the_projector_is_no_part_of_what_is_kept() -> None:
     model = simclr.Projected()
     kept = {name.split(".")[0] for name, _ in simclr.tower(model).named_parameters(prefix="net")}
     assert kept == {"net"}
-    assert simclr.tower(model)(torch.zeros(2, 1, 28, 28)).shape == (2, 64)
+    assert simclr.tower(model)(torch.zeros(2, 1, 28, 28)).shape == (2, 2048)
 
 
 def test_random_vectors_get_what_chance_gets(digits: LabelledPictures) -> None:

@@ -99,7 +99,7 @@ def test_a_killed_run_ends_where_the_uninterrupted_one_did(
     def killed(model: torch.nn.Module, batch: object) -> torch.Tensor:
         nonlocal steps
         steps += 1
-        if steps == 40:
+        if steps == 20:
             raise Killed
         return recipe.loss(model, batch)
 
