@@ -159,7 +159,7 @@ def test_an_object_without_the_vector_is_counted(pictures: Pictures, colours: En
     """Another program stored it, without a look and without any property."""
     fill(pictures, colours, count=6)
     bare = uuid.UUID(int=7)
-    pictures.collection.data.insert({}, uuid=bare, vector=dict.fromkeys(("image", "caption"), [0.0, 1, 0, 0]))
+    pictures.collection.data.insert({}, uuid=bare, vector={name: [0.0, 1, 0, 0] for name in ("image", "caption")})
     layout = lay_out(pictures, "look", store, silent)
     assert len(layout) == 6 and layout.total == 7
     assert layout.notes == ("1 object has no such vector (another program stored it) and is not drawn.",)

@@ -100,7 +100,7 @@ def test_row_46_another_encoder_is_refused_and_shown_the_way(
             refuse(empty, other.identity)
         for part in (colours.identity.id, other.identity.id, "--new-collection", "python -m schema switch", old.name):
             assert part in str(caught.value)
-        assert "An update of Loupe" in str(caught.value), "LOUPE_ENCODER names the same encoder: setting it back is no way"
+        assert "An update of Loupe" in str(caught.value), "setting LOUPE_ENCODER back is no way: it says the same"
     with pytest.raises(EncoderMismatch, match=r"set LOUPE_ENCODER back \(colours\)"):
         open_pictures(empty, replace(colours.identity, name="clip"))
     assert Searcher(open_pictures(empty, colours.identity), colours).search(Query((Term(text="red"),))).total == 3

@@ -36,6 +36,10 @@ NOTES = (
     f"1.5, greys to a power of e^−{GAMMA:g} to e^{GAMMA:g}, a black square of {ERASED}×{ERASED} pixels; "
     f"τ = {TEMPERATURE}, 256 pictures a batch.",
     "Kept is what leaves the convolutions: 2,048 numbers. The layers behind them are the projector.",
+    "Tried before, seed 0, 120,000 pictures seen, 4,000 training pictures asking 20,000 others (raw pixels .819): "
+    "crops of 40 to 100 % and brightness alone .843 (τ .5) and .845 (τ .2), crops of 15 to 100 % .843, with turns, "
+    "greys and the square .858. A 64-d embedding two layers further on has .797 to .811: those layers forget what the "
+    "views differ in. Standardising what is kept: .849 for .843, but .853 for .858.",
 )
 
 
@@ -92,7 +96,7 @@ def tower(model: nn.Module) -> nn.Module:
 RECIPE = Recipe(
     "E4",
     "SimCLR, no labels",
-    Plan(epochs=8, learning_rate=2e-3, weight_decay=1e-4),
+    Plan(epochs=6, learning_rate=2e-3, weight_decay=1e-4),
     512,
     two_views,
     loss,

@@ -42,7 +42,7 @@ def loss(model: nn.Module, batch: LabelledBatch) -> Tensor:
     return sup_con(embeddings, labels, TEMPERATURE)
 
 
-RECIPE = Recipe("E3", "SupCon", Plan(epochs=10, learning_rate=2e-3), 500, labelled_batches, loss)
+RECIPE = Recipe("E3", "SupCon", Plan(epochs=12, learning_rate=2e-3), 500, labelled_batches, loss)
 
 
 def run(seeds: Sequence[int], small: bool, cache: Path, out: Path) -> Findings:
