@@ -112,7 +112,7 @@ def write_result(result: Result, folder: Path) -> Path:
 def read_results(folder: Path) -> list[Result]:
     """Every recorded result of the folder, by name."""
     found = []
-    for path in sorted(folder.glob("*.json")):
+    for path in sorted(folder.glob("*.json"), key=lambda path: path.stem):
         try:
             found.append(Result.from_json(json.loads(path.read_text(encoding="utf-8"))))
         except (ValueError, TrainingError) as error:
