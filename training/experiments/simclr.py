@@ -11,6 +11,7 @@ from training.augment import Augmentation
 from training.experiments.contrast import Recipe, run_recipe
 from training.experiments.fashion import (
     DIMS,
+    SHORT,
     TRUNK,
     Epoch,
     LabelledPictures,
@@ -106,4 +107,4 @@ RECIPE = Recipe(
 
 
 def run(seeds: Sequence[int], small: bool, cache: Path, out: Path) -> Findings:
-    return run_recipe(RECIPE, {"kNN20": 0.88}, seeds, small, cache, out, notes=NOTES)
+    return run_recipe(RECIPE, {"kNN20": 0.88}, seeds, small, cache, out, notes=[*NOTES, SHORT])

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from training.augment import Augmentation
 from training.experiments import margin, siamese
 from training.experiments.contrast import Recipe, run_recipe
-from training.experiments.fashion import Epoch, LabelledPictures, Labels, shares, short_numbers
+from training.experiments.fashion import CHOSEN, SHORT, Epoch, LabelledPictures, Labels, shares, short_numbers
 from training.experiments.result import Findings
 from training.loop import Plan
 from training.losses import sup_con
@@ -48,4 +48,6 @@ RECIPE = Recipe("E3", "SupCon", Plan(epochs=12, learning_rate=2e-3), 500, labell
 def run(seeds: Sequence[int], small: bool, cache: Path, out: Path) -> Findings:
     """Takes up the finished runs of E1 and E2, or trains them."""
     bars = {"kNN20": 0.91, "MAP@R": 0.80}
-    return run_recipe(RECIPE, bars, seeds, small, cache, out, notes=[BATCHES], beside=[siamese.RECIPE, margin.RECIPE])
+    return run_recipe(
+        RECIPE, bars, seeds, small, cache, out, notes=[BATCHES, SHORT, CHOSEN], beside=[siamese.RECIPE, margin.RECIPE]
+    )
