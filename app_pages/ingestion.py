@@ -1,14 +1,12 @@
 """Starts `python -m ingest` in a process of its own, so that no page waits for it. Knows no widget and no database."""
 
-import subprocess
-import sys
 import threading
 from collections.abc import Sequence
 from pathlib import Path
 
+from app_pages.own_process import OwnProcess
 from ingest.status import Status, StatusFile
 
-LAST_WORDS = 4000
 NO_FAILURES = (0, 1, 130)
 """Exit codes: all went well, some files failed (the report names them), interrupted."""
 
@@ -21,7 +19,7 @@ class Ingestion:
         self._project = project
         self._file = StatusFile(home)
         self._log = home / "ingest-app.log"
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: OwnProcess | None = None
         self._lock = threading.Lock()
 
     def start(self, folder: str, options: Sequence[str] = ()) -> None:
@@ -29,18 +27,7 @@ class Ingestion:
         with self._lock:
             if self._alive():
                 return
-            self._home.mkdir(parents=True, exist_ok=True, mode=0o700)
-            command = [sys.executable, "-m", "ingest", *options, "--", folder]
-            with self._log.open("wb") as output:
-                # A session of its own: it goes on when the app is stopped, and ctrl-C at the app does not reach it.
-                self._process = subprocess.Popen(
-                    command,
-                    cwd=self._project,
-                    stdin=subprocess.DEVNULL,
-                    stdout=subprocess.DEVNULL,  # the report; it is in the status file too
-                    stderr=output,
-                    start_new_session=True,
-                )
+            self._process = OwnProcess(["ingest", *options, "--", folder], self._project, self._log)
 
     @property
     def running(self) -> bool:
@@ -62,14 +49,14 @@ class Ingestion:
         """Why ours could not start or ended early, in its own words where it has some; "" otherwise."""
         with self._lock:
             process = self._process
-        if process is None or process.poll() in (None, *NO_FAILURES):
+        code = process.poll() if process is not None else None
+        if process is None or code is None or code in NO_FAILURES:
             return ""
-        text = self._log.read_bytes()[-LAST_WORDS:].decode("utf-8", "replace") if self._log.exists() else ""
-        lines = [line for line in text.splitlines() if line.strip()]
-        if lines and process.returncode > 0 and not any(line.startswith("Traceback") for line in lines):
+        lines = process.last_words()
+        if lines and code > 0 and not any(line.startswith("Traceback") for line in lines):
             return lines[-1]
         words = f" Its last words: {lines[-1].rstrip('.')}." if lines else ""
-        return f"The ingest ended early (exit code {process.returncode}).{words} Its log: {self._log}"
+        return f"The ingest ended early (exit code {code}).{words} Its log: {self._log}"
 
     def _alive(self) -> bool:
         return self._process is not None and self._process.poll() is None

@@ -1,17 +1,12 @@
 """Starts `python -m evaluation layout` in a process of its own, so that no page waits for it. Knows no widget and no
 database."""
 
-import subprocess
-import sys
 import threading
-from contextlib import suppress
 from pathlib import Path
 
-import psutil
-
+from app_pages.own_process import OwnProcess
 from evaluation.layouts import LayoutStore, Progress
 
-LAST_WORDS = 4000
 NICE = 10
 """It may take minutes, and nobody waits for it as for a search."""
 
@@ -23,7 +18,7 @@ class MapWork:
         self.store = LayoutStore(home / "layouts")
         self._home = home
         self._project = project
-        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._processes: dict[str, OwnProcess] = {}
         self._tried: dict[str, str] = {}
         self._lock = threading.Lock()
 
@@ -36,18 +31,9 @@ class MapWork:
             if self._tried.get(space) == version:
                 return False
             self._tried[space] = version
-            self._home.mkdir(parents=True, exist_ok=True, mode=0o700)
-            with self._log(space).open("wb") as output:
-                self._processes[space] = subprocess.Popen(
-                    [sys.executable, "-m", "evaluation", "layout", "--space", space],
-                    cwd=self._project,
-                    stdin=subprocess.DEVNULL,
-                    stdout=subprocess.DEVNULL,
-                    stderr=output,
-                    start_new_session=True,  # ctrl-C at the app does not reach it; what it computes is kept
-                )
-            with suppress(psutil.Error):  # it may have ended already
-                psutil.Process(self._processes[space].pid).nice(NICE)
+            self._processes[space] = OwnProcess(
+                ["evaluation", "layout", "--space", space], self._project, self._log(space), NICE
+            )
         return True
 
     def forget(self, space: str) -> None:
@@ -71,8 +57,9 @@ class MapWork:
             if self._tried.get(space) != version or self._alive(space) or self._running(space):
                 return ""
         progress = self.store.progress(space)
-        if process is not None and process.returncode and (progress is None or progress.pid != process.pid):
-            return self._last_words(space, process.returncode)  # it ended before it began to count
+        if process is not None and process.poll() and (progress is None or progress.pid != process.pid):
+            lines = process.last_words()  # it ended before it began to count
+            return lines[-1] if lines else f"It ended with exit code {process.poll()}. Its log: {self._log(space)}"
         if progress is None:
             return ""
         return progress.error or ("It ended without a word (killed, or out of memory)." if progress.died else "")
@@ -86,9 +73,3 @@ class MapWork:
 
     def _log(self, space: str) -> Path:
         return self._home / f"layout-{space}.log"
-
-    def _last_words(self, space: str, code: int) -> str:
-        log = self._log(space)
-        text = log.read_bytes()[-LAST_WORDS:].decode("utf-8", "replace") if log.exists() else ""
-        lines = [line for line in text.splitlines() if line.strip()]
-        return lines[-1] if lines else f"It ended with exit code {code}. Its log: {log}"

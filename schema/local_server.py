@@ -302,6 +302,8 @@ class LocalServer:
                 log.warning("Weaviate (pid %d) did not end within %d s; killed", process.pid, STOP_TIMEOUT_S)
                 process.kill()
                 _ended(running.process, 10)
+            with contextlib.suppress(psutil.TimeoutExpired):
+                process.wait(0)  # where it is our own child, it does not stay behind as a zombie
         # Ports are remembered; who kept it is not, unless it crashed.
         self._save(replace(running, kept=False, users=()))
 

@@ -86,3 +86,9 @@ class FeatureCache:
                 log.warning("%s is damaged (%s); its features are computed again", path, error)
                 path.unlink(missing_ok=True)
         return found
+
+
+def content_hash(path: Path) -> str:
+    """SHA-256 of the file's bytes, in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -238,11 +238,14 @@ def test_two_starts_are_one_ingest(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         def poll(self) -> None:
             return None
 
+        def wait(self) -> int:
+            return 0
+
     def popen(*arguments: object, **options: object) -> Process:
         calls.append(arguments)
         return Process()
 
-    monkeypatch.setattr("app_pages.ingestion.subprocess.Popen", popen)
+    monkeypatch.setattr("app_pages.own_process.subprocess.Popen", popen)
     ingestion = Ingestion(tmp_path, PROJECT)
     for _ in range(3):
         ingestion.start("/photos")

@@ -5,7 +5,6 @@ Photographs of Debian's desktop packages and of `samples/`, captioned by hand in
 """
 
 import csv
-import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import groupby
@@ -16,6 +15,7 @@ from ingest.captions import FolderWords
 from ingest.files import Found, find_images
 from training.data.packages import SourceMissing, debian, version_of
 from training.errors import TrainingError
+from training.features import content_hash
 
 PHOTOGRAPHS = Path(__file__).with_name("photographs.tsv")
 DRAWINGS = "usr/share/games/pysiogame/res/images/art4apps"
@@ -118,7 +118,7 @@ def _unchanged(
     kept: list[JudgedPicture] = []
     for row in rows:
         path = folder / row.path
-        here = _sha256(path) if path.is_file() else "no such file"
+        here = content_hash(path) if path.is_file() else "no such file"
         if here == row.sha256:
             kept.append(JudgedPicture(path, row.captions, half_of(row.sha256), row.package))
             continue
@@ -140,7 +140,7 @@ def _of_samples(samples: Path) -> list[JudgedPicture]:
             continue
         if not told.caption:
             raise TrainingError(f"{file.path} has no caption. Write one into {samples / 'metadata.csv'}.")
-        found.append(JudgedPicture(file.path, (told.caption,), half_of(_sha256(file.path)), "samples"))
+        found.append(JudgedPicture(file.path, (told.caption,), half_of(content_hash(file.path)), "samples"))
     return found
 
 
@@ -149,8 +149,3 @@ def _images(folder: Path) -> Iterable[Found]:
         if not isinstance(file, Found):
             raise TrainingError(f"{file.path} cannot be judged on: {file.message}")
         yield file
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -131,7 +131,7 @@ def run_recipe(
 
     Writes `<out>/<name>.png`, `<out>/<name>-space.png`, and the space over the epochs of the first seed (`drawing`).
     """
-    pictures = read_digits() if small else read_fashion(cache)
+    pictures = read_pictures(small, cache)
     watched = sample(pictures, *(SMALL_WATCHED if small else WATCHED))
 
     def train_all(recipe: Recipe[Any]) -> list[Trained]:

@@ -18,14 +18,15 @@ from training.data.judged import JudgedPicture, drawings, photographs
 from training.data.make import make_data
 from training.data.packages import SourceMissing
 from training.data.pairs import PAIRS
+from training.features import content_hash
 from training.specialists.card import Report, card
-from training.specialists.corpus import Corpus, read_corpus
+from training.specialists.corpus import read_corpus
 from training.specialists.export import export
 from training.specialists.fits import fit_ridge
 from training.specialists.judge import JudgedSet, Method, baselines, judge_look, set_of_captions, trained
 from training.specialists.memory import Memory
 from training.specialists.train import PLAN, fit_start, train_memory
-from training.specialists.views import Towers, content_hash
+from training.specialists.views import Towers
 
 GAINS = (1.0, 1.15, 1.3, 1.5, 1.75, 2.0)
 """Tried for ConSE's share, on the development halves."""
@@ -51,19 +52,16 @@ def run(cache: Path, out: Path, *, seed: int = 0, device: str = "auto") -> Repor
     start = fit_start(parts["train"])
     development = {"in-domain": set_of_captions("in-domain", parts["dev"]), **_half(photos, "dev")}
 
-    def project(memory: Memory, gain: float, remembered: Corpus = parts["train"]) -> Method:
-        return trained(export(memory, start, remembered, gain))
+    def project(memory: Memory, gain: float) -> Method:
+        return trained(export(memory, start, parts["train"], gain))
 
-    def validate(memory: Memory) -> Mapping[str, float]:
-        method = project(memory, 1.0)
+    def develop(memory: Memory, gain: float = 1.0) -> dict[str, float]:
+        method = project(memory, gain)
         return _development({name: method.judge(judged) for name, judged in development.items()})
 
     folder = cache / "training" / "runs" / f"specialists-{seed}-{content_hash(data / PAIRS)[:8]}"
-    memory, history = train_memory(parts["train"], start, folder, validate, seed=seed, device=device)
-    tried = [
-        {"gain": gain} | _development({n: project(memory, gain).judge(judged) for n, judged in development.items()})
-        for gain in GAINS
-    ]
+    memory, history = train_memory(parts["train"], start, folder, develop, seed=seed, device=device)
+    tried = [{"gain": gain} | develop(memory, gain) for gain in GAINS]
     gain = max(tried, key=lambda figures: figures["choice"])["gain"]
     report = Report(
         seed=seed,
@@ -81,9 +79,9 @@ def run(cache: Path, out: Path, *, seed: int = 0, device: str = "auto") -> Repor
     wide = replace(start, linear=fit_ridge(corpus.views.features, start.words.place(corpus.captions)))
     shipped = export(memory, wide, corpus, gain)
     write_whole(weights, shipped.save)
+    as_loaded = {"shipped": trained(TrainedProjection.load(weights))}
     for name, judged in final.items():
-        own = {} if name == "in-domain" else {"shipped": trained(TrainedProjection.load(weights))}
-        _judge(report, name, judged, methods | own)
+        _judge(report, name, judged, methods if name == "in-domain" else methods | as_loaded)
     test = parts["test"]
     codes, sources = [pair.code for pair in test.pairs], [pair.source for pair in test.pairs]
     report.look = {

@@ -13,7 +13,7 @@ from PIL import Image
 from encoder.protocol import unit
 from encoder.specialists import PREPROCESSING, square
 from encoder.towers import SentenceModel, VisionModel
-from training.features import FeatureCache
+from training.features import FeatureCache, content_hash
 
 Array = NDArray[np.float32]
 PICTURES_AT_ONCE = 64
@@ -77,9 +77,3 @@ def _open(paths: Sequence[Path], vision: VisionModel) -> Array:
             pixels.append(square(image.convert("RGB")))
     seen = vision.encode(np.stack(pixels))
     return np.concatenate([seen.features, seen.middle, seen.logits], axis=1)
-
-
-def content_hash(path: Path) -> str:
-    """SHA-256 of the file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -20,7 +20,8 @@ SLOW = svg(f'<filter id="f"><feGaussianBlur stdDeviation="900"/></filter>{NESTED
 
 
 def workers() -> list[psutil.Process]:
-    return [p for p in psutil.Process().children() if "training.data.renderer" in " ".join(p.cmdline())]
+    alive = [p for p in psutil.Process().children() if p.status() != psutil.STATUS_ZOMBIE]
+    return [p for p in alive if "training.data.renderer" in " ".join(p.cmdline())]
 
 
 def test_it_gives_what_the_function_gives() -> None:

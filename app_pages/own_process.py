@@ -1,0 +1,47 @@
+"""One `python -m …` of Loupe in a process of its own, so that no page waits for it. Knows no widget and no database."""
+
+import subprocess
+import sys
+import threading
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+
+LAST_WORDS = 4000
+
+
+class OwnProcess:
+    """Its standard error goes to `log`, which is made anew; its standard output goes nowhere."""
+
+    def __init__(self, arguments: Sequence[str], project: Path, log: Path, niceness: int = 0) -> None:
+        self._log = log
+        log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with log.open("wb") as output:
+            # A session of its own: it goes on when the app is stopped, and ctrl-C at the app does not reach it.
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", *arguments],
+                cwd=project,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=output,
+                start_new_session=True,
+            )
+        with suppress(psutil.Error):  # it may have ended already
+            psutil.Process(self.pid).nice(niceness)
+        # Somebody waits for it from the start, so that none stays behind as a zombie when nobody asks again.
+        threading.Thread(target=self._process.wait, daemon=True, name=f"waits for {arguments[0]}").start()
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def poll(self) -> int | None:
+        """Its exit code; None while it runs."""
+        return self._process.poll()
+
+    def last_words(self) -> list[str]:
+        """The last lines of its log that say something."""
+        text = self._log.read_bytes()[-LAST_WORDS:].decode("utf-8", "replace") if self._log.exists() else ""
+        return [line for line in text.splitlines() if line.strip()]
