@@ -17,7 +17,7 @@ from pictures.open import EXTENSIONS, PictureError, open_image
 from schema.record import ImageRecord
 from search.command import QUERY_SIDE, parse_targets
 from search.errors import QueryError
-from search.searcher import DEFAULT_TARGETS
+from search.asking import DEFAULT_TARGETS
 
 COUNTS = {"image": "What it shows", "look": "How it looks", "caption": "What it says"}
 PRESETS: Mapping[str, Mapping[str, float] | None] = {

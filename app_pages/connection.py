@@ -15,6 +15,7 @@ from encoder.protocol import Encoder, EncoderError
 from schema.client import Address, connect
 from schema.collection import ALIAS, open_pictures
 from schema.errors import NoLibrary, SchemaError, ServerError, Unreachable
+from schema.named import Kind, NamedStore
 from search.searcher import Searcher
 
 RETRY_S = 1.0
@@ -87,6 +88,13 @@ class Connection:
                 pictures = self._asked(lambda: open_pictures(self._connected(), encoder.identity))
                 self._searcher = Searcher(pictures, encoder, self._remedy)
             return self._searcher
+
+    def named(self, kind: Kind) -> NamedStore:
+        """The albums or profiles of the server. Raises SchemaError."""
+        with self._lock:
+            with suppress(NoLibrary):
+                self._live_name()  # a dead connection is noticed, and made anew
+            return NamedStore(self._connected(), kind, self._remedy)
 
     def check(self) -> None:
         """Raises what `searcher` would, and EncoderError while the encoder is being loaded. An empty server is well."""

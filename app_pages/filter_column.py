@@ -1,65 +1,228 @@
 """The column of filters, with counts. Writes conditions into the address; knows no database.
 
-A condition that has no widget here (written by hand into the address) works all the same and is a chip like the others.
+A condition that has no widget here (written by hand into the box or the address) works all the same and is a chip like
+the others.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import PurePath
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from app_pages import address
+from app_pages import address, date_bars, folder_tree, near_map
+from app_pages.near_map import Place
+from app_pages.plain import plain
 from app_pages.question import Question
 from search.filters import Condition, joined
 
 Counts = Sequence[tuple[str, int]]
-CountBy = Callable[[Question, str], Counts]
-"""(question, facet) -> how many pictures each value has among those that pass the question's other filters."""
-TAG_MODES = {"any of": "tags.any", "all of": "tags.all", "none of": "tags.none"}
-TAG_FIELDS = ("tags", *TAG_MODES.values())
+CountsOf = Callable[[Question], Mapping[str, Counts]]
+"""How many of a question's pictures have each value, by facet."""
+TAGS = {"tags.any": "With any of these tags", "tags.all": "With all of these", "tags.none": "With none of these"}
+SIZES = {"1": "1 megapixel or more", "4": "4 or more", "12": "12 or more", "24": "24 or more"}
+SHAPES = ("landscape", "portrait", "square")
+COLOURS_MOST = 16
 
 
-def draw(question: Question, count_by: CountBy) -> None:
+def draw(question: Question, counts_of: CountsOf, note: str, places: Sequence[Place]) -> None:
+    """`note`: what the counts count. `places`: where pictures of the library were taken."""
+
+    def counts(facet: str, *fields: str) -> Counts:
+        """Each value's pictures among those that pass the question's other filters: the choice may still change."""
+        return counts_of(_without(question, fields)).get(facet, ())
+
     with st.container(key="filters"):
-        _choice(question, "folder", "Folder", _counts(question, ("folder",), "folder", count_by), shown=_short)
-        _tags(question, _counts(question, TAG_FIELDS, "tag", count_by))
-        _choice(question, "year", "Year", _counts(question, ("year",), "year", count_by))
-        since, until = st.columns(2)
-        with since:
-            _typed(question, "taken", ">=", "Taken from", "2020-05")
-        with until:
-            _typed(question, "taken", "<=", "until", "2021")
-        _choice(question, "camera", "Camera", _counts(question, ("camera",), "camera", count_by))
-        _choice(question, "orientation", "Shape", [("landscape", 0), ("portrait", 0), ("square", 0)])
-        _choice(question, "captioned", "Caption", [("yes", 0), ("no", 0)])
-        _typed(question, "width", ">=", "At least this wide", "1000", negatable=True)
-        _typed(question, "path", "~", "The path contains", "holiday", negatable=True)
+        st.caption(note)
+        _folders(question, counts("folder", "folder"), counts_of(question).get("folder", ()))
+        _tags(question, counts("tag", *TAGS, "tags"))
+        _dates(question, counts("year", "taken", "year"), counts("month", "taken", "year"))
+        _colours(question, counts("colour", "colour"))
+        _pills(question, "orientation", "Shape", SHAPES, counts("orientation", "orientation"))
+        _pills(question, "captioned", "Caption", ("yes", "no"), counts("captioned", "captioned"))
+        if places:
+            _near(question, places)
+        with st.expander("More filters", key="more-filters"):
+            _choice(question, "camera", "Camera", counts("camera", "camera"))
+            _sizes(question)
+            _typed(question, "width", ">=", "At least this wide", "1000", negatable=True)
+            _typed(question, "path", "~", "The path contains", "holiday", negatable=True)
 
 
-def _counts(question: Question, fields: Sequence[str], facet: str, count_by: CountBy) -> Counts:
-    return count_by(question.with_filter(fields, "=", None), facet)
+def _without(question: Question, fields: Sequence[str]) -> Question:
+    for operator in ("=", ">=", "<=", ">", "<"):
+        question = question.with_filter(fields, operator, None)
+    return question
 
 
-def _current(question: Question, fields: Sequence[str], operator: str) -> Condition | None:
-    return next((c for c in question.conditions() if c.field in fields and c.operator == operator), None)
+def _current(question: Question, fields: Sequence[str], operator: str, *, negated: bool = True) -> Condition | None:
+    """`negated`: whether one that is turned round counts."""
+    fitting = (c for c in question.conditions() if c.field in fields and c.operator == operator)
+    return next((c for c in fitting if negated or not c.negated), None)
 
 
-def _choice(question: Question, field: str, label: str, counts: Counts, shown: Callable[[str], str] = str) -> None:
+def _folders(question: Question, counts: Counts, inside: Counts) -> None:
+    """`inside`: the folders of the chosen one, which `counts` may be too long to hold."""
+    current = _current(question, ("folder",), "=", negated=False)
+    rows = folder_tree.rows(dict(inside) | dict(counts), current.value if current else "")
+    if not rows:
+        return
+    with st.container(gap=None, key="folders"):
+        _heading("Folder")
+        for row in rows:
+            st.button(
+                f"{plain(row.name)} :gray[{row.count:,}]",
+                key=f"folder{min(row.depth, 6)}-{row.path}",
+                type="tertiary",
+                icon=":material/folder_open:" if row.is_open or row.chosen else ":material/folder:",
+                width="stretch",
+                on_click=_set,
+                args=(("folder",), "=", None if row.chosen else f"folder={row.path}"),
+                help=f"{plain(row.path)}. Click to take this filter away." if row.chosen else plain(row.path),
+            )
+            if row.more:
+                st.caption(f"{row.more:,} more in {plain(row.name)}, with fewer pictures")
+
+
+def _tags(question: Question, counts: Counts) -> None:
+    known: Mapping[str, int] = dict(counts)
+    for field, label in TAGS.items():
+        current = _current(question, _tag_fields(field), "=", negated=False)
+        chosen = list(current.values) if current else []
+        key = f"filter-{field}"
+        st.session_state[key] = chosen
+        st.multiselect(
+            label,
+            [*known, *(tag for tag in chosen if tag not in known)],
+            key=key,
+            placeholder="Any" if field != "tags.none" else "None",
+            format_func=lambda tag: f"{tag} ({known[tag]:,})" if tag in known else tag,
+            on_change=_set_tags,
+            args=(field,),
+        )
+
+
+def _tag_fields(field: str) -> tuple[str, ...]:
+    return ("tags.any", "tags") if field == "tags.any" else (field,)
+
+
+def _set_tags(field: str) -> None:
+    tags = st.session_state[f"filter-{field}"]
+    _set(_tag_fields(field), "=", f"{field}={joined(tags)}" if tags else None)
+
+
+def _dates(question: Question, years: Counts, months: Counts) -> None:
+    since, until = _current(question, ("taken",), ">="), _current(question, ("taken",), "<=")
+    year = _current(question, ("year",), "=", negated=False)
+    first = since.value if since else year.value if year else ""
+    last = until.value if until else year.value if year else ""
+    shown = date_bars.histogram(dict(years), dict(months), first, last)
+    if not shown.bars and not first and not last:
+        return
+    _heading(f"Taken in {shown.year}" if shown.year else "Taken")
+    if shown.bars:
+        # A new key whenever the bars change: the browser's own selection must not outlive the range it wrote.
+        date_bars.draw(shown, f"bars-{hash((shown, first, last))}", _set_range)
+    left, right = st.columns(2)
+    with left:
+        _typed(question, "taken", ">=", "From", "2020-05")
+    with right:
+        _typed(question, "taken", "<=", "until", "2021")
+    if first or last:
+        st.button("All dates", key="all-dates", type="tertiary", icon=":material/undo:", on_click=_set_range)
+
+
+def _set_range(since: str = "", until: str = "") -> None:
+    question = address.read().with_filter(("year",), "=", None)
+    question = question.with_filter(("taken",), ">=", f"taken>={since}" if since else None)
+    address.write(question.with_filter(("taken",), "<=", f"taken<={until}" if until else None))
+
+
+def _colours(question: Question, counts: Counts) -> None:
+    current = _current(question, ("colour",), "=", negated=False)
+    chosen = current.value if current else ""
+    known = dict(counts[:COLOURS_MOST])
+    if chosen:
+        known.setdefault(chosen, 0)
+    if not known:
+        return
+    _heading("Colour")
+    with st.container(horizontal=True, gap="xsmall", key="colours"):
+        for name, count in known.items():
+            st.button(
+                name, key=f"colour-{name}", type="primary" if name == chosen else "secondary",
+                on_click=_set, args=(("colour",), "=", None if name == chosen else f"colour={name}"),
+                help=f"{plain(name)}: {count:,}",
+            )  # fmt: skip
+
+
+def _near(question: Question, places: Sequence[Place]) -> None:
+    near = _parsed(_current(question, ("near",), "=", negated=False))
+    _heading("Near a place")
+    near_map.draw(places, near, f"places-{hash((tuple(places), near))}", _set_near)
+    if near is None:
+        st.caption("Click a point; the wheel zooms.")
+        return
+    radii = sorted({*near_map.RADII_KM, near[2]})
+    st.session_state["near-km"] = near[2]
+    st.select_slider(
+        "Within", radii, key="near-km", format_func=lambda km: f"{km:g} km", on_change=_set_radius, args=near[:2]
+    )
+
+
+def _parsed(condition: Condition | None) -> tuple[float, float, float] | None:
+    try:
+        latitude, longitude, km = map(float, condition.value.split(",")) if condition else ()
+    except ValueError:
+        return None
+    return latitude, longitude, km
+
+
+def _set_near(latitude: float, longitude: float) -> None:
+    near = _parsed(_current(address.read(), ("near",), "=", negated=False))
+    km = near[2] if near else near_map.RADIUS_KM
+    _set(("near",), "=", f"near={latitude:.5f},{longitude:.5f},{km:g}")
+
+
+def _set_radius(latitude: float, longitude: float) -> None:
+    _set(("near",), "=", f"near={latitude:.5f},{longitude:.5f},{st.session_state['near-km']:g}")
+
+
+def _pills(question: Question, field: str, label: str, values: Sequence[str], counts: Counts) -> None:
+    current = _current(question, (field,), "=", negated=False)
+    known = dict(counts)
+    key = f"filter-{field}"
+    st.session_state[key] = current.value if current else None
+    st.pills(
+        label, values, key=key, format_func=lambda value: f"{value} {known[value]:,}" if value in known else value,
+        on_change=_set_chosen, args=(field, "="),
+    )  # fmt: skip
+
+
+def _sizes(question: Question) -> None:
+    current = _current(question, ("megapixels",), ">=", negated=False)
+    options = [*SIZES, *([current.value] if current and current.value not in SIZES else [])]
+    st.session_state["filter-megapixels>="] = current.value if current else None
+    st.selectbox(
+        "Size", options, key="filter-megapixels>=", index=None, placeholder="Any",
+        format_func=lambda value: SIZES.get(value, f"{value} or more"), on_change=_set_chosen, args=("megapixels", ">="),
+    )  # fmt: skip
+
+
+def _choice(question: Question, field: str, label: str, counts: Counts) -> None:
     """One value of a few, and "not"."""
     current = _current(question, (field,), "=")
     known = dict(counts)
     options = [*known, *([current.value] if current and current.value not in known else [])]
     st.session_state[f"filter-{field}"] = current.value if current else None
-    with _row(field, current):
+    with _row(field):
         st.selectbox(
             label,
             options,
             key=f"filter-{field}",
             index=None,
             placeholder="Any",
-            format_func=lambda value: f"{shown(value)} ({known[value]:,})" if known.get(value) else shown(value),
-            on_change=_set,
+            format_func=lambda value: f"{value} ({known[value]:,})" if known.get(value) else value,
+            on_change=_set_chosen,
             args=(field, "="),
         )
         _negation(field, "=", current)
@@ -67,66 +230,38 @@ def _choice(question: Question, field: str, label: str, counts: Counts, shown: C
 
 def _typed(question: Question, field: str, operator: str, label: str, example: str, *, negatable: bool = False) -> None:
     current = _current(question, (field,), operator)
-    key = f"filter-{field}" if operator == "~" else f"filter-{field}{operator}"
+    key = _key(field, operator)
     st.session_state[key] = current.value if current else ""
-    with _row(f"{field}{operator}", current):
-        st.text_input(label, key=key, placeholder=example, on_change=_set, args=(field, operator))
+    with _row(f"{field}{operator}"):
+        st.text_input(label, key=key, placeholder=example, on_change=_set_chosen, args=(field, operator))
         if negatable:
             _negation(field, operator, current)
 
 
-def _row(name: str, current: Condition | None) -> DeltaGenerator:
+def _row(name: str) -> DeltaGenerator:
     return st.container(horizontal=True, vertical_alignment="bottom", gap="xsmall", key=f"row-{name}")
+
+
+def _heading(text: str) -> None:
+    st.html(f'<p class="loupe-heading">{text}</p>')
 
 
 def _negation(field: str, operator: str, current: Condition | None) -> None:
     key = f"not-{field}{operator}"
     st.session_state[key] = current is not None and current.negated
-    st.checkbox("not", key=key, disabled=current is None, on_change=_set, args=(field, operator))
+    st.checkbox("not", key=key, disabled=current is None, on_change=_set_chosen, args=(field, operator))
 
 
-def _set(field: str, operator: str) -> None:
-    key = f"filter-{field}" if operator in ("=", "~") else f"filter-{field}{operator}"
-    value = str(st.session_state[key] or "").strip()
+def _key(field: str, operator: str) -> str:
+    return f"filter-{field}" if operator in ("=", "~") else f"filter-{field}{operator}"
+
+
+def _set_chosen(field: str, operator: str) -> None:
+    value = str(st.session_state[_key(field, operator)] or "").strip()
     negated = "!" if st.session_state.get(f"not-{field}{operator}") else ""
-    condition = f"{negated}{field}{operator}{value}" if value else None
-    address.write(address.read().with_filter((field,), operator, condition))
+    _set((field,), operator, f"{negated}{field}{operator}{value}" if value else None)
 
 
-def _tags(question: Question, counts: Counts) -> None:
-    current = _current(question, TAG_FIELDS, "=")
-    known: Mapping[str, int] = dict(counts)
-    chosen = list(current.values) if current else []
-    modes = {field: mode for mode, field in TAG_MODES.items()}
-    if current:
-        st.session_state["tag-mode"] = modes.get(current.field, "any of")
-    st.session_state["filter-tags"] = chosen
-    st.multiselect(
-        "Tags",
-        [*known, *(tag for tag in chosen if tag not in known)],
-        key="filter-tags",
-        placeholder="Any",
-        format_func=lambda tag: f"{tag} ({known[tag]:,})" if tag in known else tag,
-        on_change=_set_tags,
-    )
-    st.segmented_control(
-        "Tags: any, all or none of them",
-        list(TAG_MODES),
-        default=None if "tag-mode" in st.session_state else "any of",
-        required=True,
-        key="tag-mode",
-        label_visibility="collapsed",
-        on_change=_set_tags,
-    )
-
-
-def _set_tags() -> None:
-    tags = st.session_state["filter-tags"]
-    condition = f"{TAG_MODES[st.session_state['tag-mode'] or 'any of']}={joined(tags)}" if tags else None
-    address.write(address.read().with_filter(TAG_FIELDS, "=", condition))
-
-
-def _short(folder: str) -> str:
-    """The last two names of a path."""
-    parts = PurePath(folder).parts
-    return folder if len(parts) <= 3 else f"…/{'/'.join(parts[-2:])}"
+def _set(fields: Sequence[str], operator: str, condition: str | None) -> None:
+    """`condition` in the place of every one on these fields with this operator."""
+    address.write(address.read().with_filter(fields, operator, condition))

@@ -10,18 +10,24 @@ from pathlib import PurePath
 
 import streamlit as st
 
+from app_pages import scale
 from schema.record import ImageRecord
 from search.results import Hit
 
-COLUMNS, TILE_PX = 6, 150
+COLUMNS, TILE_PX = 6, 160
 """At most so many, at least so wide: six on a laptop, two on a phone."""
 STRIP_PX = 110
 FIGURE = '<figure class="loupe-tile" style="margin: 0">'
+FAINT = '<figure class="loupe-tile loupe-faint" style="margin: 0">'
 SHAPE = "width: 100%; height: auto; aspect-ratio: 4 / 3; object-fit: cover; display: block"
 ONE_LINE = "white-space: nowrap; overflow: hidden; text-overflow: ellipsis"
 """What decides a tile's height is said on the spot: style.css arrives a moment later, and nothing may jump then."""
 Click = Callable[[str], None]
 """Called with the picture's uuid."""
+
+
+Under = Callable[[Hit], None]
+"""Draws further buttons under a tile, in the row of the others and before them."""
 
 
 def thumbnail_url(record: ImageRecord) -> str:
@@ -33,38 +39,72 @@ def title_of(record: ImageRecord) -> str:
     return record.caption or (PurePath(record.places[0].path).name if record.places else record.sha256[:12])
 
 
-def grid(hits: Sequence[Hit], on_like: Click, on_open: Click) -> None:
-    """Equal tiles, as many in a row as fit."""
-    _tiles([(hit.record, _tile(hit)) for hit in hits], on_like, on_open)
+def grid(
+    hits: Sequence[Hit],
+    on_like: Click,
+    on_open: Click,
+    *,
+    under: Under | None = None,
+    line: float | None = None,
+    name: str = "gallery",
+) -> None:
+    """Equal tiles, as many in a row as fit. Unlikely ones are faint. `line`: `Results.line`; a page that draws several
+    grids gives each a name of its own."""
+    with st.container(key=name), st.grid(COLUMNS, min_column_width=TILE_PX, gap="small"):
+        for hit in hits:
+            key = str(hit.uuid)
+            with st.container(key=f"tile-{key}", gap=None):
+                st.html(_tile(hit, line))
+                if hit.copies:
+                    st.button(
+                        f"+{len(hit.copies)}", key=f"copies-{key}", on_click=on_open, args=(key,),
+                        help="Near-duplicates of this picture stand behind it. Click to see them.",
+                    )  # fmt: skip
+                with st.container(horizontal=True, gap=None, key=f"under-{key}"):
+                    if under is not None:
+                        under(hit)
+                    _buttons(key, on_like, on_open)
 
 
 def unranked(records: Sequence[ImageRecord], on_like: Click, on_open: Click) -> None:
     """The same for pictures that no question found."""
-    _tiles([(record, f"{FIGURE}{_picture(record)}</figure>") for record in records], on_like, on_open)
-
-
-def _tiles(tiles: Sequence[tuple[ImageRecord, str]], on_like: Click, on_open: Click) -> None:
     with st.container(key="gallery"), st.grid(COLUMNS, min_column_width=TILE_PX, gap="small"):
-        for record, html in tiles:
+        for record in records:
             key = str(record.uuid)
             with st.container(key=f"tile-{key}", gap=None):
-                st.html(html)
-                with st.container(horizontal=True, gap="xsmall", key=f"under-{key}"):
-                    st.button(
-                        "More like this", key=f"like-{key}", type="tertiary", on_click=on_like, args=(key,),
-                        icon=":material/image_search:",
-                    )  # fmt: skip
-                    st.button("Details", key=f"open-{key}", type="tertiary", on_click=on_open, args=(key,))
+                st.html(f"{FIGURE}{_picture(record)}</figure>")
+                with st.container(horizontal=True, gap=None, key=f"under-{key}"):
+                    _buttons(key, on_like, on_open)
+
+
+def _buttons(key: str, on_like: Click, on_open: Click) -> None:
+    """Their labels are read to who cannot see the icons (style.css)."""
+    st.button(
+        "More like this", key=f"like-{key}", type="tertiary", on_click=on_like, args=(key,),
+        icon=":material/image_search:", help="More like this",
+    )  # fmt: skip
+    st.button(
+        "Details", key=f"open-{key}", type="tertiary", on_click=on_open, args=(key,), icon=":material/open_in_full:",
+    )  # fmt: skip
 
 
 def strip(hits: Sequence[Hit], on_open: Click) -> None:
-    """One row of small pictures, scrolled sideways where it is too long."""
-    with st.container(horizontal=True, wrap=False, gap="small", key="strip"):
-        for hit in hits:
-            key = str(hit.uuid)
-            with st.container(key=f"near-{key}", gap=None, width=STRIP_PX):
-                st.html(f"{FIGURE}{_thumbnail(hit.record)}</figure>")
-                st.button(f"{hit.similarity:.2f}", key=f"go-{key}", type="tertiary", on_click=on_open, args=(key,))
+    """One row of small pictures with their similarities, scrolled sideways where it is too long."""
+    _strip([(hit.record, f"{hit.similarity:.2f}") for hit in hits], on_open, "near")
+
+
+def copies(records: Sequence[ImageRecord], on_open: Click) -> None:
+    """The same for pictures that no question ranked; each with its size, by which near-duplicates differ most."""
+    _strip([(record, f"{record.width} x {record.height}") for record in records], on_open, "copy")
+
+
+def _strip(pictures: Sequence[tuple[ImageRecord, str]], on_open: Click, name: str) -> None:
+    with st.container(horizontal=True, wrap=False, gap="small", key=f"strip-{name}"):
+        for record, label in pictures:
+            key = str(record.uuid)
+            with st.container(key=f"near-{name}-{key}", gap=None, width=STRIP_PX):
+                st.html(f"{FIGURE}{_thumbnail(record)}</figure>")
+                st.button(label, key=f"go-{name}-{key}", type="tertiary", on_click=on_open, args=(key,))
 
 
 def examples(found: Sequence[tuple[str, Hit]], on_ask: Callable[[str], None]) -> None:
@@ -94,11 +134,12 @@ def small(source: str, alt: str) -> None:
     st.html(f'<img class="loupe-small" src="{escape(source)}" alt="{escape(alt)}">', width="content")
 
 
-def _tile(hit: Hit) -> str:
-    share = min(max(hit.similarity, 0.0), 1.0)
+def _tile(hit: Hit, line: float | None) -> str:
+    marked = line is not None and hit.relevance is not None
     return (
-        f"{FIGURE}{_picture(hit.record)}"
-        f'<div class="loupe-bar" title="Similarity {hit.similarity:.3f}"><i style="width: {share:.1%}"></i></div>'
+        f"{FAINT if hit.unlikely else FIGURE}{_picture(hit.record)}"
+        f'<div class="loupe-bar{" loupe-marked" if marked else ""}" title="{escape(scale.words(hit, line))}">'
+        f'<i style="width: {scale.share(hit, line):.1%}"></i></div>'
         f'<span class="loupe-number">{hit.similarity:.2f}</span></figure>'
     )
 

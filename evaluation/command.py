@@ -21,7 +21,7 @@ from evaluation.stored import Library
 from evaluation.tables import collection_text, compare_text, retrieval_text
 from ingest.files import printable
 from pictures.open import Limits
-from search.searcher import DEFAULT_TARGETS
+from search.asking import DEFAULT_TARGETS
 
 NAMED = 20
 """Files named one by one at the terminal; --json names them all."""

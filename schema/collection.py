@@ -6,7 +6,7 @@ collection behind it is named for its encoder and says in its description which 
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import weaviate
@@ -42,6 +42,8 @@ class Pictures:
     near_text: bool
     """Whether the server itself can embed words and pictures for this collection (module multi2vec-clip)."""
     collection: Collection[Any, Any]
+    properties: frozenset[str]
+    """What the collection had when it was opened: one that an older Loupe made lacks some until the next ingest."""
 
 
 def collection_name(identity: EncoderIdentity) -> str:
@@ -52,7 +54,8 @@ def collection_name(identity: EncoderIdentity) -> str:
 def ensure_pictures(
     client: weaviate.WeaviateClient, identity: EncoderIdentity, options: StorageOptions, *, new_collection: bool = False
 ) -> Pictures:
-    """The collection to ingest into; made when there is none. Raises EncoderMismatch.
+    """The collection to ingest into; made when there is none, given the properties that it lacks when an older Loupe
+    made it. Raises EncoderMismatch.
 
     `new_collection`: make or go on filling this encoder's own collection beside the live one; `switch_alias` puts it
     in place.
@@ -62,6 +65,7 @@ def ensure_pictures(
         name = collection_name(identity)
         _create(client, name, identity, options)
         pictures = _open(client, name)
+    pictures = _with_every_property(pictures)
     if client.alias.get(alias_name=ALIAS) is None:
         _create_alias(client, pictures.name)
     return pictures
@@ -138,7 +142,20 @@ def _open(client: weaviate.WeaviateClient, name: str) -> Pictures:
             f"The collection {name} does not say whose vectors it holds (its description is {config.description!r}), "
             "so it cannot be searched. It was not made by Loupe, or was changed by another program."
         ) from None
-    return Pictures(name, identity, bool(stored.get("near_text")), collection)
+    properties = frozenset(prop.name for prop in config.properties)
+    return Pictures(name, identity, bool(stored.get("near_text")), collection, properties)
+
+
+def _with_every_property(pictures: Pictures) -> Pictures:
+    """Objects that are there already have no value for a new property; the ingest gives them one."""
+    missing = [prop for prop in PROPERTIES if prop.name not in pictures.properties]
+    for prop in missing:
+        try:
+            pictures.collection.config.add_property(prop)
+        except UnexpectedStatusCodeError:  # refused when another process added it in the same moment
+            if prop.name not in {one.name for one in pictures.collection.config.get(simple=True).properties}:
+                raise
+    return replace(pictures, properties=pictures.properties | {prop.name for prop in missing})
 
 
 def _create(client: weaviate.WeaviateClient, name: str, identity: EncoderIdentity, options: StorageOptions) -> None:
@@ -225,6 +242,10 @@ PROPERTIES = [
     _text("tag_words", words=True),
     _text("tags_source"),
     _text("tags_place", filterable=False),
+    _text("own_tags", many=True),
+    _text("file_tags", many=True, filterable=False),
+    _text("phrases", many=True),
+    _text("name_phrases", many=True),
     _text("format"),
     _text("camera"),
     _text("orientation"),
@@ -233,8 +254,15 @@ PROPERTIES = [
     _number("bytes"),
     _number("n_frames"),
     _number("year"),
+    _text("month"),
     _number("latitude", data_type=DataType.NUMBER),
     _number("longitude", data_type=DataType.NUMBER),
+    _number("megapixels", data_type=DataType.NUMBER),
+    _number("described"),
+    _text("colours", many=True),
+    _text("swatches", many=True, filterable=False),
+    _text("phash", filterable=False),
+    Property(name="location", data_type=DataType.GEO_COORDINATES),
     _number("taken_at", data_type=DataType.DATE),
     _number("modified_at", data_type=DataType.DATE),
     _number("added_at", data_type=DataType.DATE),

@@ -4,7 +4,10 @@ SchemaError
 ├── ServerError         the local server could not be obtained, started or stopped
 ├── Unreachable         Weaviate did not answer
 ├── NoLibrary           Weaviate answers, but there is no library in it yet
-└── EncoderMismatch     the library holds another encoder's vectors
+├── EncoderMismatch     the library holds another encoder's vectors
+└── NamedError          an album or a profile cannot be kept or found as asked
+    ├── NameTaken       there is one of that name already
+    └── NameUnknown     there is none of that name
 """
 
 
@@ -26,3 +29,15 @@ class NoLibrary(SchemaError):
 
 class EncoderMismatch(SchemaError):
     """The library holds the vectors of another encoder (invariant I3)."""
+
+
+class NamedError(SchemaError):
+    """An album or a profile cannot be kept or found as asked: its name, its document, or their number."""
+
+
+class NameTaken(NamedError):
+    """There is one of that name already."""
+
+
+class NameUnknown(NamedError):
+    """There is none of that name (any more)."""

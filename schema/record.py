@@ -8,10 +8,18 @@ from datetime import UTC, datetime
 from pathlib import PurePath
 from typing import Any
 
+from weaviate.classes.data import GeoCoordinate
+
+from schema.phrases import phrase_of
+
 NAMESPACE = uuid.UUID("6f1d3a52-9a0e-5c5e-8c1e-3c8f0d1e7a42")
 
 ANIMATED_FORMATS = ("GIF", "PNG", "WEBP", "AVIF")
 """The frames of an MPO (a phone's JPEG), of a TIFF or of an HEIF are further pictures, not an animation."""
+
+DESCRIBED = 1
+"""The version of what Loupe computes from a picture beside its vectors: colours, perceptual hash, phrases, position.
+Records with a lower one are described again by the next ingest; raise it when that has to happen."""
 
 
 def uuid_of(sha256: str) -> uuid.UUID:
@@ -57,8 +65,13 @@ class ImageRecord:
     caption_place: str = ""
     """Path of the file beside which the caption was written (metadata or sidecar); "" for an embedded one."""
     tags: tuple[str, ...] = ()
+    """What the files say (`told_tags`), then what a person added in Loupe (`own_tags`), in any case only once."""
     tags_source: str = ""
+    """Of the files' tags: metadata, xmp, iptc or exif; "" when they give none."""
     tags_place: str = ""
+    own_tags: tuple[str, ...] = ()
+    file_tags: tuple[str, ...] | None = None
+    """Kept only where it is not `tags` without `own_tags`, because a tag is in both."""
     taken_at: datetime | None = None
     camera: str = ""
     latitude: float | None = None
@@ -67,6 +80,14 @@ class ImageRecord:
     added_at: datetime | None = None
     n_frames: int = 1
     truncated: bool = False
+    colours: tuple[str, ...] = ()
+    """Dominant colours by name, the most first, see `pictures.colours`."""
+    swatches: tuple[str, ...] = ()
+    """`#rrggbb` of each of them."""
+    phash: str = ""
+    """Perceptual hash, 16 hex digits; "" where it would say nothing, see `pictures.fingerprint`."""
+    described: int = 0
+    """See `DESCRIBED`."""
 
     @property
     def uuid(self) -> uuid.UUID:
@@ -81,6 +102,18 @@ class ImageRecord:
         return self.n_frames > 1 and self.format in ANIMATED_FORMATS
 
     @property
+    def told_tags(self) -> tuple[str, ...]:
+        """The tags that files gave."""
+        if self.file_tags is not None:
+            return self.file_tags
+        return _less(self.tags, self.own_tags)
+
+    @property
+    def megapixels(self) -> float:
+        """Of 1,000,000 pixels."""
+        return self.width * self.height / 1e6
+
+    @property
     def orientation(self) -> str:
         if self.width == self.height:
             return "square"
@@ -89,10 +122,36 @@ class ImageRecord:
     def with_places(self, places: tuple[Place, ...]) -> "ImageRecord":
         return replace(self, places=tuple(sorted(set(places))))
 
+    def with_told_tags(self, tags: tuple[str, ...], source: str, place: str) -> "ImageRecord":
+        """Other tags from the files; those given in Loupe stay."""
+        return replace(self._uniting(tags, self.own_tags), tags_source=source, tags_place=place)
+
+    def with_own_tags(self, tags: tuple[str, ...]) -> "ImageRecord":
+        """Other tags given in Loupe; those from the files stay."""
+        return self._uniting(self.told_tags, tags)
+
+    def _uniting(self, told: tuple[str, ...], own: tuple[str, ...]) -> "ImageRecord":
+        union = unite(told, own)
+        return replace(self, tags=union, own_tags=own, file_tags=None if told == _less(union, own) else told)
+
+
+def unite(told: tuple[str, ...], own: tuple[str, ...]) -> tuple[str, ...]:
+    """The files' tags, then one's own that are not among them in any case.
+
+    >>> unite(("Cat", "night"), ("cat", "sofa"))
+    ('Cat', 'night', 'sofa')
+    """
+    folded = {tag.casefold() for tag in told}
+    return (*told, *(tag for tag in own if tag.casefold() not in folded))
+
+
+def _less(tags: tuple[str, ...], own: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(tag for tag in tags if tag not in own)
+
 
 _DATES = ("taken_at", "modified_at", "added_at")
-_LISTS = ("tags",)
-_SPECIAL = ("places",)
+_LISTS = ("tags", "own_tags", "colours", "swatches")
+_SPECIAL = ("places", "file_tags")
 
 
 def to_properties(record: ImageRecord) -> dict[str, Any]:
@@ -110,20 +169,46 @@ def to_properties(record: ImageRecord) -> dict[str, Any]:
     properties["orientation"] = record.orientation
     if record.taken_at is not None:
         properties["year"] = record.taken_at.year
-    return properties | word_properties(record) | place_properties(record.places)
+    return properties | description_properties(record) | word_properties(record) | place_properties(record.places)
+
+
+def description_properties(record: ImageRecord) -> dict[str, Any]:
+    """The properties that are computed from the picture's pixels and facts; `DESCRIBED` is their version."""
+    properties: dict[str, Any] = {
+        "colours": list(record.colours),
+        "swatches": list(record.swatches),
+        "phash": record.phash,
+        "megapixels": record.megapixels,
+        "described": record.described,
+    }
+    if record.taken_at is not None:
+        properties["month"] = f"{record.taken_at:%Y-%m}"
+    if record.latitude is not None and record.longitude is not None:
+        properties["location"] = GeoCoordinate(latitude=record.latitude, longitude=record.longitude)
+    return properties
 
 
 def word_properties(record: ImageRecord) -> dict[str, Any]:
     """The properties that hold caption and tags; the only ones that changed words change."""
-    return {
+    return tag_properties(record) | {
         "caption": record.caption,
         "caption_source": record.caption_source,
         "caption_place": record.caption_place,
         "captioned": record.captioned,
+    }
+
+
+def tag_properties(record: ImageRecord) -> dict[str, Any]:
+    """The properties that hold tags; the only ones that tagging changes."""
+    phrases = (phrase_of(text) for text in (record.caption, *record.tags))
+    return {
         "tags": list(record.tags),
         "tags_source": record.tags_source,
         "tags_place": record.tags_place,
+        "own_tags": list(record.own_tags),
+        "file_tags": list(record.told_tags),
         "tag_words": " ".join(record.tags),
+        "phrases": [phrase for phrase in phrases if phrase],
     }
 
 
@@ -136,6 +221,7 @@ def place_properties(places: tuple[Place, ...]) -> dict[str, Any]:
         "folders": sorted({folder for p in places for folder in p.folders}),
         "roots": sorted({p.root for p in places}),
         "file_name": PurePath(places[0].path).name if places else "",
+        "name_phrases": sorted({phrase for p in places if (phrase := phrase_of(PurePath(p.path).name))}),
     }
 
 
@@ -146,9 +232,13 @@ def from_properties(properties: Mapping[str, Any]) -> ImageRecord:
         for item in fields(ImageRecord)
         if item.name not in _SPECIAL and properties.get(item.name) is not None
     }
-    known["tags"] = tuple(known.get("tags", ()))
+    for name in _LISTS:
+        known[name] = tuple(known.get(name, ()))
     known["places"] = to_places(properties)
-    for name in ("width", "height", "bytes", "n_frames"):
+    told = tuple(properties.get("file_tags") or ())
+    if properties.get("file_tags") is not None and told != _less(known["tags"], known["own_tags"]):
+        known["file_tags"] = told
+    for name in ("width", "height", "bytes", "n_frames", "described"):
         if name in known:
             known[name] = int(known[name])
     return ImageRecord(**known)

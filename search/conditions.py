@@ -4,11 +4,14 @@ import uuid
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
-from weaviate.classes.query import Filter
+from weaviate.classes.query import Filter, GeoCoordinate
 
-from search.filters import Condition, date_range
+from schema.phrases import phrase_of
+from schema.record import DESCRIBED
+from search.errors import FilterError
+from search.filters import NUMBERS, Condition, date_range
 
-NUMBER_TESTS: Mapping[str, Callable[[Any, int], Any]] = {
+NUMBER_TESTS: Mapping[str, Callable[[Any, float], Any]] = {
     "=": lambda prop, value: prop.equal(value),
     ">=": lambda prop, value: prop.greater_or_equal(value),
     "<=": lambda prop, value: prop.less_or_equal(value),
@@ -16,12 +19,31 @@ NUMBER_TESTS: Mapping[str, Callable[[Any, int], Any]] = {
     "<": lambda prop, value: prop.less_than(value),
 }
 DATE_PROPERTIES = {"taken": "taken_at", "added": "added_at"}
+NEWER = {"colour": "colours", "near": "location", "words": "phrases", "megapixels": "megapixels"}
+"""Fields whose property a library lacks that an older Loupe made, until its next ingest."""
 
 
-def to_weaviate(conditions: Sequence[Condition]) -> Any:
-    """One Weaviate filter in which all conditions hold, or None when there are none."""
+def to_weaviate(conditions: Sequence[Condition], properties: Collection[str] | None = None) -> Any:
+    """One Weaviate filter in which all conditions hold, or None when there are none.
+
+    `properties`: what the collection has, where that is known. Raises FilterError for a condition on one that it lacks.
+    """
+    for condition in conditions:
+        if properties is not None and NEWER.get(condition.field, "sha256") not in properties:
+            raise FilterError(
+                f"the library does not know {condition.field!r} of its pictures: an older Loupe made it. "
+                "Ingest its folders again (python -m ingest FOLDER); no picture is encoded again for that"
+            )
     parts = [_one(condition) for condition in conditions]
     return None if not parts else parts[0] if len(parts) == 1 else Filter.all_of(parts)
+
+
+def undescribed(properties: Collection[str]) -> Any:
+    """The pictures that an older Loupe stored and no ingest has met since: colour, near, words and megapixels do not
+    find them. None where that is all of them."""
+    if "described" not in properties:
+        return None
+    return Filter.not_(Filter.by_property("described").greater_or_equal(DESCRIBED))
 
 
 def among(uuids: Collection[uuid.UUID], condition: Any) -> Any:
@@ -55,12 +77,28 @@ def _positive(condition: Condition) -> Any:
         return Filter.not_(Filter.by_property("tags").contains_any(list(condition.values)))
     if name in ("tags", "tags.any"):
         return Filter.by_property("tags").contains_any(list(condition.values))
+    if name == "words":
+        phrase = f"*{phrase_of(value)}*"
+        return Filter.any_of([Filter.by_property(prop).like(phrase) for prop in ("phrases", "name_phrases")])
+    if name == "colour":
+        return Filter.by_property("colours").contains_any(list(condition.colours))
+    if name == "near":
+        latitude, longitude, km = condition.circle
+        here = GeoCoordinate(latitude=latitude, longitude=longitude)
+        return Filter.by_property("location").within_geo_range(here, distance=1000 * km)
+    if name == "location":
+        known = Filter.by_property("latitude").greater_or_equal(-90)
+        return known if value == "yes" else Filter.not_(known)
     if name == "captioned":
         return Filter.by_property("captioned").equal(value == "yes")
     if name in DATE_PROPERTIES:
         return _date(Filter.by_property(DATE_PROPERTIES[name]), operator, value)
-    if name in ("width", "height", "bytes", "year"):
-        return NUMBER_TESTS[operator](Filter.by_property(name), int(value))
+    if name == "megapixels" and operator == "=":
+        low, high = condition.span
+        prop = Filter.by_property(name)
+        return Filter.all_of([prop.greater_or_equal(low), prop.less_than(high)])
+    if name in NUMBERS:
+        return NUMBER_TESTS[operator](Filter.by_property(name), condition.number)
     return Filter.by_property(name).equal(value)
 
 

@@ -15,6 +15,12 @@ Grammar of one condition (a question's conditions all have to hold):
     captioned = yes                     or no
     path ~ holiday                      the path contains it, in any case; * stands for any characters, ? for one
     camera = Canon EOS 5D   year = 2024   format = JPEG
+    megapixels > 8                      with a fraction where wanted; `=`: rounded to what is written
+    bytes > 5MB                         a number, or one of kB (1,000), MB, GB
+    colour = red,blue                   one of its dominant colours is any of these
+    near = 48.85,2.35,10                latitude, longitude (degrees) and at most so many kilometres from there
+    location = yes                      or no: whether it says where it was taken
+    words ~ red car                     these words in this order in the caption, in a tag or in a file's name
 """
 
 import csv
@@ -25,18 +31,34 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Self
 
+from pictures.colours import COLOURS
+from schema.phrases import phrase_of
 from search.errors import FilterError
 
-NUMBERS = ("width", "height", "bytes", "year")
+NUMBERS = ("width", "height", "bytes", "megapixels", "year")
 DATES = ("taken", "added")
-CHOICES = {"orientation": ("landscape", "portrait", "square"), "captioned": ("yes", "no")}
+CHOICES = {
+    "orientation": ("landscape", "portrait", "square"),
+    "captioned": ("yes", "no"),
+    "location": ("yes", "no"),
+}
 TEXTS = ("folder", "camera", "format")
 TAGS = ("tags", "tags.any", "tags.all", "tags.none")
-FIELDS = (*TEXTS, *TAGS, *DATES, *NUMBERS, *CHOICES, "path")
+PARTS = ("path", "words")
+FIELDS = (*TEXTS, *TAGS, *DATES, *NUMBERS, *CHOICES, *PARTS, "colour", "near")
 COMPARISONS = ("=", ">=", "<=", ">", "<")
+ALIASES = {"color": "colour"}
+UNITS = {"": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9}
+MAX_KM = 20_038
+"""Half way round the earth."""
 
 MAX_VALUE = 2000
 _DATE = re.compile(r"[0-9]{4}(-[0-9]{1,2}){0,2}")
+_WHOLE = re.compile(r"([0-9]{1,15})()")
+_BYTES = re.compile(r"([0-9]{1,15}|[0-9]{1,9}\.[0-9]{1,3}(?=[a-z ]))\s*([kmg]?b|)", re.IGNORECASE)
+_FRACTION = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,6})?)()")
+_FORMS = {"bytes": _BYTES, "megapixels": _FRACTION}
+_COORDINATE = re.compile(r"[-+]?[0-9]{1,6}(\.[0-9]{1,15})?")
 _FORM = re.compile(r"(!?)\s*([a-z.]+)\s*(>=|<=|=|>|<|~)(.*)", re.DOTALL)
 
 
@@ -52,9 +74,7 @@ class Condition:
     def __post_init__(self) -> None:
         if self.field not in FIELDS:
             raise FilterError(f"unknown filter {self.field[:40]!r}; known are {', '.join(FIELDS)}")
-        allowed = {"path": ("~",)}.get(
-            self.field, COMPARISONS if self.field in NUMBERS or self.field in DATES else ("=",)
-        )
+        allowed = operators(self.field)
         if self.operator not in allowed:
             raise FilterError(f"{self.field!r} takes {' '.join(allowed)}, got {self.operator!r} in {str(self)!r}")
         if len(self.value) > MAX_VALUE:
@@ -65,12 +85,18 @@ class Condition:
             raise FilterError(f"the filter {str(self)!r} holds half a character (a lone surrogate); type it again")
         if self.field in CHOICES and self.value not in CHOICES[self.field]:
             raise FilterError(f"{self.field!r} is one of {', '.join(CHOICES[self.field])}, got {self.value!r}")
-        if self.field in NUMBERS and not re.fullmatch(r"[0-9]{1,15}", self.value):
-            raise FilterError(f"{self.field!r} is compared with a whole number, got {self.value!r}")
+        if self.field in NUMBERS:
+            self.number  # noqa: B018  raises
         if self.field in DATES:
             date_range(self.value)
         if self.field in TAGS and not self.values:
             raise FilterError(f"the filter {str(self)!r} names no tag; write for example tags.any=cat,dog")
+        if self.field == "colour":
+            self.colours  # noqa: B018
+        if self.field == "near":
+            self.circle  # noqa: B018
+        if self.field == "words" and not phrase_of(self.value):
+            raise FilterError(f"the filter {str(self)[:80]!r} holds no word; write for example words~red car")
 
     @classmethod
     def parse(cls, text: object) -> Self:
@@ -80,7 +106,7 @@ class Condition:
                 f"the filter {repr(text)[:200]} cannot be read; write for example tags.any=cat or taken>=2020-05-01"
             )
         negated, field, operator, value = match.groups()
-        return cls(field, operator, value.strip(), bool(negated))
+        return cls(ALIASES.get(field, field), operator, value.strip(), bool(negated))
 
     @property
     def values(self) -> tuple[str, ...]:
@@ -88,8 +114,67 @@ class Condition:
         parts = next(csv.reader([self.value], skipinitialspace=True), [])
         return tuple(part.strip() for part in parts if part.strip())
 
+    @property
+    def number(self) -> float:
+        """What width, height, bytes, megapixels and year are compared with; whole but for megapixels."""
+        match = _FORMS.get(self.field, _WHOLE).fullmatch(self.value)
+        if match is None:
+            kind = {"bytes": "a whole number, or 5MB,", "megapixels": "a number such as 8 or 2.5,"}
+            raise FilterError(
+                f"{self.field!r} is compared with {kind.get(self.field, 'a whole number,')} got {self.value[:80]!r}"
+            )
+        if self.field == "megapixels":
+            return float(match[1])
+        return round(float(match[1]) * UNITS[match[2].lower()]) if match[2] else int(match[1])
+
+    @property
+    def span(self) -> tuple[float, float]:
+        """From where (with it) to where (without it) a number of megapixels rounds to the one that is written."""
+        half = 0.5 / 10 ** len(self.value.partition(".")[2])
+        return self.number - half, self.number + half
+
+    @property
+    def colours(self) -> tuple[str, ...]:
+        """The colours that are named, as they are stored."""
+        names = ["grey" if one.casefold() == "gray" else one.casefold() for one in self.values]
+        if unknown := next((one for one in names if one not in COLOURS), None):
+            raise FilterError(f"{unknown[:40]!r} is no colour that is told apart; those are {', '.join(COLOURS)}")
+        if not names:
+            raise FilterError(f"the filter {str(self)!r} names no colour; write for example colour=red,blue")
+        return tuple(dict.fromkeys(names))
+
+    @property
+    def circle(self) -> tuple[float, float, float]:
+        """Latitude, longitude, kilometres."""
+        parts = [part.strip() for part in self.value.split(",")]
+        if len(parts) != 3 or not all(_COORDINATE.fullmatch(part) for part in parts):
+            raise FilterError(
+                f"'near' takes latitude, longitude and kilometres, got {self.value[:80]!r}; "
+                "write for example near=48.85,2.35,10"
+            )
+        latitude, longitude, km = (float(part) for part in parts)
+        for name, value, limit in (("latitude", latitude, 90), ("longitude", longitude, 180)):
+            if abs(value) > limit:
+                raise FilterError(
+                    f"a {name} is from -{limit} to {limit} degrees, got {value:g} in {str(self)[:80]!r}; "
+                    "'near' takes latitude, longitude, kilometres"
+                )
+        if not 0 < km <= MAX_KM:
+            raise FilterError(
+                f"the distance is above 0 and at most {MAX_KM:,} kilometres (half way round the earth), got {km:g} "
+                f"in {str(self)[:80]!r}"
+            )
+        return latitude, longitude, km
+
     def __str__(self) -> str:
         return f"{'!' if self.negated else ''}{self.field}{self.operator}{self.value}"
+
+
+def operators(field: str) -> tuple[str, ...]:
+    """Those that a field takes."""
+    if field in PARTS:
+        return ("~",)
+    return COMPARISONS if field in NUMBERS or field in DATES else ("=",)
 
 
 def joined(tags: Sequence[str]) -> str:

@@ -22,56 +22,91 @@ MAX_TEXT = 2000
 MAX_TERMS = 64
 MAX_FILTERS = 64
 MAX_WEIGHT = 1000
+STRATEGIES = ("average", "best_score", "sum_scores")
+"""How examples (pictures that are liked or disliked) are joined, see `scoring`."""
+AUTO = "auto"
+"""As `targets`: learned from the examples, see `preference.learn_targets`."""
+MAX_HIDDEN = 5000
+KINDS = ("text", "image", "item", "path")
+FLAGS = ("words", "facets", "collapse")
 
 
 @dataclass(frozen=True)
 class Term:
-    """One thing asked for: words, a picture, or a picture of the library. Exactly one of the three is set."""
+    """One thing asked for: words, a picture, or a picture of the library by its uuid or its path. Exactly one of the
+    four is set. A weight below 0: what the pictures should not be like."""
 
     text: str | None = None
     image: Image.Image | None = None
     item: uuid.UUID | None = None
+    path: str | None = None
     weight: float = 1.0
 
     def __post_init__(self) -> None:
-        given = [name for name in ("text", "image", "item") if getattr(self, name) is not None]
+        given = [name for name in KINDS if getattr(self, name) is not None]
         if len(given) != 1:
-            raise QueryError(f"a term is one of text, image or item; this one has {given or 'none'}")
-        if self.text is not None and not self.text.strip():
-            raise QueryError("the words are empty; type what the picture shows")
-        if self.text is not None and len(self.text) > MAX_TEXT:
-            raise QueryError(f"the words have {len(self.text)} characters; at most {MAX_TEXT} are allowed")
-        if self.text is not None and not is_text(self.text):
-            raise QueryError(f"the words {self.text[:80]!r} hold half a character (a lone surrogate); type them again")
-        if not 0 < self.weight <= MAX_WEIGHT:  # false for NaN too
-            raise QueryError(f"a term's weight must be above 0 and at most {MAX_WEIGHT}, got {_short(self.weight)}")
+            raise QueryError(f"a term is one of text, image, item or path; this one has {given or 'none'}")
+        for name, value, remedy in (
+            ("words", self.text, "type what the picture shows"),
+            ("letters of the path", self.path, "write a path as a hit shows it"),
+        ):
+            if value is None:
+                continue
+            if not value.strip():
+                raise QueryError(f"the {name} of a term are empty; {remedy}")
+            if len(value) > MAX_TEXT:
+                raise QueryError(f"the {name} of a term have {len(value)} characters; at most {MAX_TEXT} are allowed")
+            if not is_text(value):
+                raise QueryError(f"the {name} {value[:80]!r} hold half a character (a lone surrogate); type them again")
+        if (
+            isinstance(self.weight, bool)
+            or not isinstance(self.weight, int | float)
+            or not 0 < abs(self.weight) <= MAX_WEIGHT
+        ):  # NaN too
+            raise QueryError(
+                f"a term's weight must be a number other than 0, from -{MAX_WEIGHT} to {MAX_WEIGHT}, "
+                f"got {_short(self.weight)}"
+            )
 
     @property
     def kind(self) -> str:
-        return "text" if self.text is not None else "image" if self.image is not None else "item"
+        return next(name for name in KINDS if getattr(self, name) is not None)
+
+    @property
+    def example(self) -> bool:
+        """Whether it is a picture: those are joined by the question's strategy."""
+        return self.text is None
 
 
 @dataclass(frozen=True)
 class Query:
     """What `Searcher.search` answers.
 
-    `targets` None means: chosen by the kind of term (see `searcher.DEFAULT_TARGETS`). `words` adds BM25 over caption,
-    tags and file name to the vectors (hybrid search); it needs a text term.
+    `targets` None means: chosen by the kind of term (see `asking.DEFAULT_TARGETS`); `AUTO`: learned from the
+    examples. `words` adds BM25 over caption, tags and file name to the vectors (hybrid search); it needs a text term.
+    `strategy` joins the examples, None means average. `diversity` 0 to 1 trades likeness for difference among the hits
+    (MMR). `hidden` pictures never come back; the question's own items never do. `collapse` shows near-duplicates once.
     """
 
     terms: tuple[Term, ...]
-    targets: Mapping[str, float] | None = None
+    targets: Mapping[str, float] | str | None = None
     filters: tuple[Condition, ...] = ()
     limit: int = 24
     offset: int = 0
     words: bool = False
     facets: bool = False
+    strategy: str | None = None
+    diversity: float = 0.0
+    hidden: tuple[uuid.UUID, ...] = ()
+    collapse: bool = False
 
     def __post_init__(self) -> None:
         if len(self.terms) > MAX_TERMS:
             raise QueryError(f"a question has at most {MAX_TERMS} terms, got {len(self.terms)}")
         if len(self.filters) > MAX_FILTERS:
             raise QueryError(f"a question has at most {MAX_FILTERS} filters, got {len(self.filters)}")
+        if len(self.hidden) > MAX_HIDDEN:
+            raise QueryError(f"a question hides at most {MAX_HIDDEN} pictures, got {len(self.hidden)}")
         if not 1 <= self.limit <= MAX_LIMIT:
             raise QueryError(f"limit must be 1 to {MAX_LIMIT}, got {_short(self.limit)}")
         if self.offset < 0 or self.offset + self.limit > MAX_WINDOW:
@@ -79,14 +114,24 @@ class Query:
                 f"offset must be 0 or more and offset + limit at most {MAX_WINDOW}, got "
                 f"{_short(self.offset)} + {self.limit}; narrow the question with a filter instead"
             )
-        if self.words and not self.texts:
-            raise QueryError("'words too' needs words; this question has none")
-        if self.targets is not None:
+        if self.words and not any(term.weight > 0 for term in self.terms if term.text is not None):
+            raise QueryError("'words too' needs words that are wanted; this question has none")
+        if self.strategy is not None and self.strategy not in STRATEGIES:
+            raise QueryError(f"strategy is one of {', '.join(STRATEGIES)}, got {_short(self.strategy)}")
+        if not 0 <= self.diversity <= 1:  # false for NaN too
+            raise QueryError(f"diversity must be 0 to 1, got {_short(self.diversity)}")
+        if isinstance(self.targets, str):
+            if self.targets != AUTO:
+                raise QueryError(
+                    f"targets are 'auto' or an object such as {{\"image\": 1}}, got {_short(self.targets)}"
+                )
+        elif self.targets is not None:
             check_targets(self.targets)
 
     @property
     def texts(self) -> tuple[str, ...]:
-        return tuple(term.text for term in self.terms if term.text is not None)
+        """The words that are wanted."""
+        return tuple(term.text for term in self.terms if term.text is not None and term.weight > 0)
 
     def to_json(self) -> dict[str, Any]:
         """Everything but uploaded pictures, which have no JSON form and are left out."""
@@ -100,17 +145,23 @@ class Query:
             "offset": self.offset,
         }
         if self.targets is not None:
-            data["targets"] = dict(self.targets)
+            data["targets"] = self.targets if isinstance(self.targets, str) else dict(self.targets)
         if self.filters:
             data["filters"] = [str(condition) for condition in self.filters]
-        return data | {name: True for name in ("words", "facets") if getattr(self, name)}
+        if self.strategy is not None:
+            data["strategy"] = self.strategy
+        if self.diversity:
+            data["diversity"] = self.diversity
+        if self.hidden:
+            data["hidden"] = [str(one) for one in self.hidden]
+        return data | {name: True for name in FLAGS if getattr(self, name)}
 
     @classmethod
     def from_json(cls, data: Any) -> Self:
         """The inverse of `to_json`; raises QueryError naming the key that is wrong."""
         if not isinstance(data, dict):
             raise QueryError(f"a question is a JSON object, got {type(data).__name__}")
-        known = {"terms", "targets", "filters", "limit", "offset", "words", "facets"}
+        known = {"terms", "targets", "filters", "limit", "offset", "strategy", "diversity", "hidden", *FLAGS}
         if unknown := sorted(set(data) - known):
             raise QueryError(f"unknown key {_short(unknown[0])}; known are {', '.join(sorted(known))}")
         terms = data.get("terms", [])
@@ -120,16 +171,24 @@ class Query:
         if not isinstance(filters, list):
             raise QueryError(f"'filters' must be a list of strings, got {type(filters).__name__}")
         targets = data.get("targets")
-        if targets is not None and not isinstance(targets, dict):
-            raise QueryError(f"'targets' must be an object such as {{\"image\": 1}}, got {type(targets).__name__}")
+        if targets is not None and not isinstance(targets, dict | str):
+            raise QueryError(
+                f"'targets' must be 'auto' or an object such as {{\"image\": 1}}, got {type(targets).__name__}"
+            )
+        hidden = data.get("hidden", [])
+        if not isinstance(hidden, list):
+            raise QueryError(f"'hidden' must be a list of uuids, got {type(hidden).__name__}")
+        strategy = data.get("strategy")
         return cls(
             terms=tuple(_term_from_json(term) for term in terms),
             targets=targets,
             filters=tuple(Condition.parse(text) for text in filters),
             limit=_whole(data, "limit", 24),
             offset=_whole(data, "offset", 0),
-            words=_flag(data, "words"),
-            facets=_flag(data, "facets"),
+            strategy=None if strategy is None else str(strategy),
+            diversity=_number(data, "diversity", 0.0),
+            hidden=tuple(parse_uuid(one) for one in hidden),
+            **{name: _flag(data, name) for name in FLAGS},
         )
 
 
@@ -147,15 +206,15 @@ def check_targets(targets: Mapping[str, float]) -> None:
 def _term_from_json(data: Any) -> Term:
     if not isinstance(data, dict):
         raise QueryError(f'a term is an object such as {{"text": "cat"}}, got {_short(data)}')
-    if unknown := sorted(set(data) - {"text", "item", "weight"}):
-        raise QueryError(f"unknown key {_short(unknown[0])} in a term; known are text, item, weight")
-    weight = data.get("weight", 1.0)
-    if isinstance(weight, bool) or not isinstance(weight, int | float):
-        raise QueryError(f"a term's weight must be a number, got {_short(weight)}")
-    text, item = data.get("text"), data.get("item")
-    if text is not None and not isinstance(text, str):
-        raise QueryError(f"a term's text must be a string, got {_short(text)}")
-    return Term(text=text, item=None if item is None else parse_uuid(item), weight=weight)
+    if unknown := sorted(set(data) - {"text", "item", "path", "weight"}):
+        raise QueryError(f"unknown key {_short(unknown[0])} in a term; known are text, item, path, weight")
+    text, item, path = data.get("text"), data.get("item"), data.get("path")
+    for name, value in (("text", text), ("path", path)):
+        if value is not None and not isinstance(value, str):
+            raise QueryError(f"a term's {name} must be a string, got {_short(value)}")
+    return Term(
+        text=text, item=None if item is None else parse_uuid(item), path=path, weight=_number(data, "weight", 1.0)
+    )
 
 
 def parse_uuid(text: Any) -> uuid.UUID:
@@ -174,6 +233,13 @@ def _whole(data: Mapping[str, Any], name: str, default: int) -> int:
     value = data.get(name, default)
     if isinstance(value, bool) or not isinstance(value, int):
         raise QueryError(f"{name!r} must be a whole number, got {_short(value)}")
+    return value
+
+
+def _number(data: Mapping[str, Any], name: str, default: float) -> float:
+    value = data.get(name, default)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise QueryError(f"{name!r} must be a number, got {_short(value)}")
     return value
 
 

@@ -1,24 +1,44 @@
 """What a search gives back. Plain frozen data."""
 
-import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import UUID
 
 from schema.record import ImageRecord
+
+
+@dataclass(frozen=True)
+class Share:
+    """What one term brought on one target."""
+
+    term: int
+    """Its place among the question's terms."""
+    target: str
+    similarity: float
+    """Cosine, -1 to 1."""
+    amount: float
+    """Its part of the hit's relevance; the parts add up to it."""
 
 
 @dataclass(frozen=True)
 class Hit:
     """A picture that was found."""
 
-    uuid: uuid.UUID
+    uuid: UUID
     record: ImageRecord
     similarity: float
     """Weighted mean of the cosine similarities over terms and targets, -1 to 1."""
     score: float | None = None
     """Fused score of a hybrid search ('words too'); None otherwise. Hits are in its order then, but it can be higher
-    again where paging passes into a wider window (`searcher.WINDOWS`): it compares hits of one window."""
+    again where paging passes into a wider window (`ranking.WINDOWS`): it compares hits of one window."""
+    relevance: float | None = None
+    """Calibrated: how many spreads of the library the picture lies above what is usual for such a question."""
+    unlikely: bool = False
+    """Below the line under which questions that have nothing to do with the library find pictures too."""
+    shares: tuple[Share, ...] = ()
+    copies: tuple[UUID, ...] = ()
+    """Near-duplicates that stand behind this one."""
 
     def to_json(self) -> dict[str, Any]:
         record = self.record
@@ -27,6 +47,18 @@ class Hit:
             "path": record.places[0].path if record.places else "",
             "similarity": round(self.similarity, 6),
             **({} if self.score is None else {"score": round(self.score, 6)}),
+            **({} if self.relevance is None else {"relevance": round(self.relevance, 4)}),
+            "unlikely": self.unlikely,
+            "copies": [str(copy) for copy in self.copies],
+            "shares": [
+                {
+                    "term": share.term,
+                    "target": share.target,
+                    "similarity": round(share.similarity, 6),
+                    "amount": round(share.amount, 4),
+                }
+                for share in self.shares
+            ],
             "caption": record.caption,
             "caption_source": record.caption_source,
             "tags": list(record.tags),
@@ -62,7 +94,16 @@ class Results:
     limit: int
     timing: Timing
     facets: Mapping[str, tuple[tuple[str, int], ...]] = field(default_factory=dict)
-    """folder, tag, year, camera, format -> (value, count), most frequent first, of what passes the filters."""
+    """folder, tag, year, ... -> (value, count), most frequent first."""
+    counted: int = 0
+    """The pictures that the facets count: those above the line, of the window that was read; without a line or a
+    question, all that pass the filters."""
+    line: float | None = None
+    """The relevance below which hits are unlikely; None where the library is too small to tell."""
+    likely: int = 0
+    """Pictures above the line, of the window that was read."""
+    targets: Mapping[str, float] = field(default_factory=dict)
+    """What counted for the examples, or else for the words: as given, as chosen, or as learned from the likes."""
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -70,8 +111,15 @@ class Results:
             "total": self.total,
             "offset": self.offset,
             "limit": self.limit,
+            "line": None if self.line is None else round(self.line, 4),
+            "likely": self.likely,
+            "targets": {name: round(weight, 4) for name, weight in self.targets.items()},
             "took_ms": round(self.timing.took_ms, 1),
             "encode_ms": round(self.timing.encode_ms, 1),
             "weaviate_ms": round(self.timing.weaviate_ms, 1),
-            **({"facets": {name: dict(counts) for name, counts in self.facets.items()}} if self.facets else {}),
+            **(
+                {"facets": {name: dict(counts) for name, counts in self.facets.items()}, "counted": self.counted}
+                if self.facets
+                else {}
+            ),
         }

@@ -36,6 +36,15 @@ class VectorChunk:
 
 
 @dataclass(frozen=True)
+class Sample:
+    """Some objects with all their vectors: row i of every matrix and item i of the others belong together."""
+
+    uuids: tuple[uuid.UUID, ...]
+    vectors: Mapping[str, Embeddings]
+    properties: tuple[Mapping[str, Any], ...]
+
+
+@dataclass(frozen=True)
 class LibraryVersion:
     """Equal as long as nothing was added, changed or removed."""
 
@@ -66,6 +75,22 @@ def read_vectors(
     dim = pictures.identity.dims[name]
     for objects in _pages(pictures, only, chunk, include_vector=[name], return_properties=list(properties)):
         yield _chunk(objects, name, dim)
+
+
+def read_sample(pictures: Pictures, most: int, properties: Sequence[str] = ("captioned",)) -> Sample:
+    """At most so many objects that have every vector: the first by uuid. Raises what `read_vectors` raises."""
+    names = list(pictures.identity.dims)
+    objects: list[Any] = []
+    for page in _pages(pictures, None, min(CHUNK, most), include_vector=names, return_properties=list(properties)):
+        objects += [found for found in page if all(name in found.vector for name in names)]
+        if len(objects) >= most:
+            break
+    objects = objects[:most]
+    rows = {
+        name: np.array([found.vector[name] for found in objects], dtype=np.float32).reshape(-1, dim)
+        for name, dim in pictures.identity.dims.items()
+    }
+    return Sample(tuple(found.uuid for found in objects), rows, tuple(found.properties for found in objects))
 
 
 def library_version(pictures: Pictures) -> LibraryVersion:

@@ -16,7 +16,7 @@ from ingest.ledger import Ledger
 from schema.collection import Pictures, StorageOptions, delete_library, ensure_pictures
 from schema.record import ImageRecord, Place, sha256_of
 from search.nearest import find_nearest
-from search.searcher import DEFAULT_TARGETS
+from search.asking import DEFAULT_TARGETS
 from tests.colours import ColourEncoder
 from tests.evaluation.memory_library import Kept, kept
 from tests.search.colour_library import Library, fill

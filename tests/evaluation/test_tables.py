@@ -13,7 +13,7 @@ from evaluation.metrics import Judgement, judge
 from evaluation.retrieval import direction_of, judge_retrieval
 from evaluation.tables import WIDTH, collection_text, compare_text, retrieval_text, shortened, table
 from pictures.open import Limits
-from search.searcher import DEFAULT_TARGETS
+from search.asking import DEFAULT_TARGETS
 from tests.colours import ColourEncoder
 from tests.evaluation.captioned import coloured
 from tests.evaluation.memory_library import kept

@@ -124,7 +124,7 @@ def test_row_46_a_new_collection_is_filled_beside_the_old_one_then_switched_to_a
 
     assert switch_alias(empty, other.identity).name == new.name
     assert open_pictures(empty, other.identity).name == new.name
-    assert count(Pictures(ALIAS, other.identity, False, empty.collections.use(ALIAS))) == 5
+    assert count(Pictures(ALIAS, other.identity, False, empty.collections.use(ALIAS), frozenset())) == 5
     with pytest.raises(EncoderMismatch):
         open_pictures(empty, colours.identity)
     assert switch_alias(empty, colours.identity).name == old.name

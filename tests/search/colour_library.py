@@ -11,9 +11,11 @@ from PIL import Image
 from encoder.protocol import Embeddings, Encoder
 from ingest.ledger import Ledger
 from schema.collection import Pictures
-from schema.record import ImageRecord, Place, sha256_of
-from search.query import Term
-from search.searcher import DEFAULT_TARGETS
+from schema.record import DESCRIBED, ImageRecord, Place, sha256_of
+from search.asking import DEFAULT_TARGETS, weigh
+from search.calibration import LibrarySpace
+from search.query import Query, Term
+from search.scoring import score
 
 NAMES = ["photos/20", "photos/2023", "photos/2023/summer", "photos/2023 b", "photos/a*b", "photos/axb", "scans/old/x"]
 FOLDERS = [f"/{name}" for name in NAMES]
@@ -21,6 +23,16 @@ TAGS = [(), ("cat",), ("dog",), ("cat", "dog"), ("red bicycle",), ("Cat", "night
 CAPTIONS = ["", "red wall", "blue sea at night", "", "green and yellow", "white", "a red and blue flag"]
 SIZES = [(640, 480), (480, 640), (500, 500), (1000, 600), (1001, 600), (999, 601), (4000, 1)]
 CAMERAS = ["", "Canon EOS 5D", "X100"]
+COLOURS = [("white", "red"), ("blue",), ("grey", "blue", "red"), (), ("brown",)]
+POSITIONS = [  # Paris, 3.5 km and 10.9 km from there; nowhere; both sides of the date line; the pole
+    (48.8566, 2.3522),
+    (48.8867, 2.3431),
+    (48.8049, 2.1204),
+    None,
+    (-17.0, 179.9),
+    (-17.0, -179.9),
+    (90.0, 0.0),
+]
 CEST = timezone(timedelta(hours=2))
 DATES = [
     None,
@@ -55,6 +67,8 @@ def record(index: int, count: int) -> ImageRecord:
         places.append(Place(f"/scans/old/copies/{name}", 1000 + index, 0, "/scans/old"))
     width, height = SIZES[index * 3 % 7]
     caption = CAPTIONS[index * 5 % 7]
+    position = POSITIONS[index * 4 % 7]
+    colours = COLOURS[index % 5]
     return ImageRecord(
         sha256=sha256_of(str(index).encode()),
         places=tuple(places),
@@ -67,6 +81,12 @@ def record(index: int, count: int) -> ImageRecord:
         tags=("kumquat",) if index == 17 else TAGS[index * 2 % 7],
         taken_at=DATES[index % 10],
         camera=CAMERAS[index // 2 % 3],
+        latitude=position[0] if position else None,
+        longitude=position[1] if position else None,
+        colours=colours,
+        swatches=("#123456",) * len(colours),
+        phash=f"{index:016x}",
+        described=DESCRIBED,
         added_at=datetime(2026, 1, 1, tzinfo=UTC) + timedelta(days=index % (count // 2)),
     )
 
@@ -102,7 +122,7 @@ def similarities(
         for weight, targets, vectors in asked:
             over_targets = sum(share * cosine(vectors[name], stored[name]) for name, share in targets.items())
             total += weight * over_targets / sum(targets.values())
-        answer[key] = total / sum(weight for weight, _, _ in asked)
+        answer[key] = total / sum(abs(weight) for weight, _, _ in asked)
     return answer
 
 
@@ -124,12 +144,29 @@ def vectors_of(library: Library, term: Term) -> Mapping[str, Embeddings]:
 def expected(
     library: Library, terms: tuple[Term, ...], targets: Mapping[str, float] | None = None
 ) -> list[tuple[UUID, float]]:
-    """Every picture but those that ask, best first, with its similarity."""
+    """Every picture but those that ask, best first, with its similarity.
+
+    Similarity slowly, by hand; the order by `scoring.score` of every picture, which has an oracle of its own.
+    """
     asked = []
     for term in terms:
         vectors = vectors_of(library, term)
-        wanted = targets if targets is not None else DEFAULT_TARGETS[term.kind]
+        wanted = targets if targets is not None else DEFAULT_TARGETS["text" if term.text is not None else "item"]
         asked.append((term.weight, {name: w for name, w in wanted.items() if w and name in vectors}, vectors))
     own = {term.item for term in terms}
     found = {key: value for key, value in similarities(library, asked).items() if key not in own}
-    return sorted(found.items(), key=lambda pair: -pair[1])
+    relevance = relevances(library, Query(terms, targets=targets), [vectors for _, _, vectors in asked])
+    return sorted(found.items(), key=lambda pair: (-relevance[pair[0]], pair[0]))
+
+
+def relevances(
+    library: Library, query: Query, encoded: Sequence[Mapping[str, Embeddings]], strategy: str | None = None
+) -> dict[UUID, float]:
+    """Of every picture, calibrated over all of them."""
+    rows = {
+        name: np.stack([stored[name] for stored in library.vectors.values()]) for name in library.pictures.identity.dims
+    }
+    captioned = np.array([library.records[key].captioned for key in library.vectors])
+    space = LibrarySpace.of(rows, captioned, len(captioned))
+    scores = score(weigh(query, encoded), rows, captioned, space, strategy)
+    return dict(zip(library.vectors, scores.relevance.tolist(), strict=True))

@@ -1,5 +1,6 @@
 """Every filter, its opposite and every facet of a library against slow Python versions. A real Weaviate."""
 
+import math
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -47,6 +48,39 @@ def below(folder: str) -> Callable[[ImageRecord], bool]:
 
 def path_has(part: str) -> Callable[[ImageRecord], bool]:
     return lambda record: any(part.lower() in place.path.lower() for place in record.places)
+
+
+def has_phrase(phrase: str) -> Callable[[ImageRecord], bool]:
+    """The words of one text in a row. In this library a word is a run of a to z and 0 to 9."""
+
+    def words(text: str) -> list[str]:
+        return re.findall("[a-z0-9]+", text.lower())
+
+    def inside(wanted: list[str], text: list[str]) -> bool:
+        return any(text[at : at + len(wanted)] == wanted for at in range(len(text)))
+
+    return lambda record: any(
+        inside(words(phrase), words(text))
+        for text in (record.caption, *record.tags, *(PurePath(place.path).name for place in record.places))
+    )
+
+
+def kilometres(record: ImageRecord, latitude: float, longitude: float) -> float:
+    """Along the great circle, on a sphere of 6,371 km: the angle between two unit vectors."""
+    if record.latitude is None or record.longitude is None:
+        return math.inf
+    one, other = (
+        (math.cos(a) * math.cos(b), math.cos(a) * math.sin(b), math.sin(a))
+        for a, b in (
+            (math.radians(record.latitude), math.radians(record.longitude)),
+            (math.radians(latitude), math.radians(longitude)),
+        )
+    )
+    return 6371 * math.acos(max(-1.0, min(1.0, sum(x * y for x, y in zip(one, other, strict=True)))))
+
+
+def near(latitude: float, longitude: float, km: float) -> Callable[[ImageRecord], bool]:
+    return lambda record: kilometres(record, latitude, longitude) <= km
 
 
 PREDICATES: dict[str, Callable[[ImageRecord], bool]] = {
@@ -100,8 +134,38 @@ PREDICATES: dict[str, Callable[[ImageRecord], bool]] = {
     "path~2023/SUMMER": path_has("2023/summer"),
     "path~.png": path_has(".png"),
     "path~nowhere": path_has("nowhere"),
+    "megapixels>0.6": lambda r: r.width * r.height > 600_000,
+    "megapixels>=0.6": lambda r: r.width * r.height >= 600_000,
+    "megapixels=0.6": lambda r: 550_000 <= r.width * r.height < 650_000,
+    "megapixels=0.60": lambda r: 595_000 <= r.width * r.height < 605_000,
+    "megapixels<1": lambda r: r.width * r.height < 1_000_000,
+    "bytes>=30kB": lambda r: r.bytes >= 30_000,
+    "bytes<0.03MB": lambda r: r.bytes < 30_000,
+    "colour=red": lambda r: "red" in r.colours,
+    "colour=red,brown": lambda r: "red" in r.colours or "brown" in r.colours,
+    "colour=GRAY": lambda r: "grey" in r.colours,
+    "colour=pink": lambda r: "pink" in r.colours,
+    "near=48.8566,2.3522,0.001": near(48.8566, 2.3522, 0.001),
+    "near=48.8566,2.3522,5": near(48.8566, 2.3522, 5),
+    "near=48.8566,2.3522,20": near(48.8566, 2.3522, 20),
+    "near=-17,180,50": near(-17, 180, 50),
+    "near=89.9,90,12": near(89.9, 90, 12),
+    "near=0,0,20038": near(0, 0, 20_038),
+    "near=0,0,500": near(0, 0, 500),
+    "location=yes": lambda r: r.latitude is not None,
+    "location=no": lambda r: r.latitude is None,
+    "words~red": has_phrase("red"),
+    "words~red bicycle": has_phrase("red bicycle"),
+    "words~RED and  blue!": has_phrase("red and blue"),
+    "words~sea at night": has_phrase("sea at night"),
+    "words~night sea": has_phrase("night sea"),
+    "words~re": has_phrase("re"),
+    "words~img 0007": has_phrase("img 0007"),
+    "words~cat": has_phrase("cat"),
+    "words~blue cat": has_phrase("blue cat"),
 }
 NOBODY = {"height<1", "camera=canon", "folder=/photo", "folder=/photos/*", "tags.any=bicycle", "path~nowhere"}
+NOBODY |= {"colour=pink", "near=0,0,500", "words~night sea", "words~re", "words~blue cat"}
 
 
 @pytest.mark.parametrize("negation", ["", "!"], ids=["is", "not"])

@@ -30,6 +30,17 @@ EXAMPLES = [
     "path~holiday",
     "path~~/=>?*",
     "path~两张\n照片",
+    "megapixels>8",
+    "megapixels=2.50",
+    "bytes>5MB",
+    "bytes<=1.5 kb",
+    "colour=red",
+    "colour=Red, GRAY,red",
+    "near=48.85,2.35,10",
+    "near= -90 , +180.0,20038",
+    "location=no",
+    'words~"a red, red car"',
+    "words~两张照片",
 ]
 
 
@@ -46,6 +57,19 @@ def test_the_examples_hold_every_field() -> None:
     assert {Condition.parse(text).field for text in EXAMPLES} == set(FIELDS)
 
 
+def test_what_is_written_in_other_ways_means_the_same() -> None:
+    assert Condition.parse("color=gray,RED, red").colours == ("grey", "red")
+    assert Condition.parse("color=red") == Condition.parse("colour=red")
+    assert Condition.parse("bytes>5MB").number == Condition.parse("bytes>5000000").number == 5_000_000
+    assert Condition.parse("bytes>1.5 kb").number == 1500
+    assert Condition.parse("near=+48.85, -2.350 ,10").circle == (48.85, -2.35, 10)
+
+
+@pytest.mark.parametrize(("text", "low", "high"), [("12", 11.5, 12.5), ("2.5", 2.45, 2.55), ("0.03", 0.025, 0.035)])
+def test_megapixels_equal_what_rounds_to_them(text: str, low: float, high: float) -> None:
+    assert Condition.parse(f"megapixels={text}").span == pytest.approx((low, high))
+
+
 def test_spaces_around_the_parts_do_not_count() -> None:
     assert Condition.parse("  ! tags.any =  cat , dog ") == Condition("tags.any", "=", "cat , dog", True)
     assert Condition.parse("tags= cat ,, dog ,").values == ("cat", "dog")
@@ -54,7 +78,7 @@ def test_spaces_around_the_parts_do_not_count() -> None:
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("colour=red", "unknown filter 'colour'; known are folder, camera"),
+        ("hue=red", "unknown filter 'hue'; known are folder, camera"),
         ("", "the filter '' cannot be read; write for example tags.any=cat"),
         ("cat", "the filter 'cat' cannot be read"),
         ("!!tags=cat", "the filter '!!tags=cat' cannot be read"),
@@ -72,8 +96,33 @@ def test_spaces_around_the_parts_do_not_count() -> None:
         ("width>wide", "'width' is compared with a whole number, got 'wide'"),
         ("width>-1", "'width' is compared with a whole number, got '-1'"),
         ("height=1.5", "'height' is compared with a whole number, got '1.5'"),
-        ("bytes<=nan", "'bytes' is compared with a whole number, got 'nan'"),
-        ("bytes<=9999999999999999", "'bytes' is compared with a whole number, got '9999999999999999'"),
+        ("bytes<=nan", "'bytes' is compared with a whole number, or 5MB, got 'nan'"),
+        ("bytes<=9999999999999999", "'bytes' is compared with a whole number, or 5MB, got '9999999999999999'"),
+        ("bytes<=1.5", "'bytes' is compared with a whole number, or 5MB, got '1.5'"),
+        ("bytes>5 parsecs", "'bytes' is compared with a whole number, or 5MB, got '5 parsecs'"),
+        ("megapixels>8MP", "'megapixels' is compared with a number such as 8 or 2.5, got '8MP'"),
+        ("megapixels>-8", "'megapixels' is compared with a number such as 8 or 2.5, got '-8'"),
+        ("megapixels>inf", "'megapixels' is compared with a number such as 8 or 2.5, got 'inf'"),
+        ("megapixels>1e3", "'megapixels' is compared with a number such as 8 or 2.5, got '1e3'"),
+        ("colour=mauve", "'mauve' is no colour that is told apart; those are black, white, grey, red, orange"),
+        ("colour=red,#ff0000", "'#ff0000' is no colour that is told apart"),
+        ("colour=,", "the filter 'colour=,' names no colour; write for example colour=red,blue"),
+        ("colour>red", "'colour' takes =, got '>'"),
+        ("near=Paris", "'near' takes latitude, longitude and kilometres, got 'Paris'; write for example near=48.85,"),
+        ("near=48.85,2.35", "'near' takes latitude, longitude and kilometres, got '48.85,2.35'"),
+        ("near=48,85,2,35,10", "'near' takes latitude, longitude and kilometres, got '48,85,2,35,10'"),
+        ("near=nan,2,10", "'near' takes latitude, longitude and kilometres, got 'nan,2,10'"),
+        ("near=48,2,inf", "'near' takes latitude, longitude and kilometres, got '48,2,inf'"),
+        ("near=48,2,1e3", "'near' takes latitude, longitude and kilometres, got '48,2,1e3'"),
+        ("near=91,2,10", "a latitude is from -90 to 90 degrees, got 91 in 'near=91,2,10'"),
+        ("near=48,-180.5,10", "a longitude is from -180 to 180 degrees, got -180.5"),
+        ("near=48,2,0", "the distance is above 0 and at most 20,038 kilometres (half way round the earth), got 0"),
+        ("near=48,2,-1", "the distance is above 0 and at most 20,038 kilometres (half way round the earth), got -1"),
+        ("near=48,2,20039", "the distance is above 0 and at most 20,038 kilometres"),
+        ("location=paris", "'location' is one of yes, no, got 'paris'"),
+        ("words=red car", "'words' takes ~, got '='"),
+        ("words~?!*", "the filter 'words~?!*' holds no word; write for example words~red car"),
+        ('words~""', "holds no word"),
         ("year=٢٠٢٤", "'year' is compared with a whole number, got '٢٠٢٤'"),
         ("taken=yesterday", "'yesterday' is not a date; write 2024, 2024-05 or 2024-05-17"),
         ("taken=2023-02-29", "'2023-02-29' is not a date"),

@@ -8,7 +8,8 @@ from ingest.ledger import Ledger
 from schema.collection import StorageOptions, ensure_pictures
 from schema.record import ImageRecord, Place, sha256_of
 from search.query import Query, Term
-from search.searcher import WINDOWS, Searcher
+from search.ranking import WINDOWS
+from search.searcher import Searcher
 from tests.colours import ColourEncoder
 
 COUNT = 2300

@@ -20,6 +20,7 @@ from schema.errors import NoLibrary, Unreachable
 from schema.local_server import HOST, LocalServer
 from schema.record import ImageRecord, uuid_of
 from search.errors import QueryError, SearchError
+from search.facets import FACETS
 from search.filters import Condition
 from search.query import Query, Term
 from search.searcher import Searcher
@@ -65,19 +66,22 @@ def with_items(library: Library, terms: tuple[Term, ...]) -> tuple[Term, ...]:
         (Term(text="red", weight=3), Term(text="blue", weight=0.5), Term(text="green white", weight=0.01)),
         (Term(item=ITEM), Term(item=OTHER, weight=0.25)),
         (Term(text="yellow"), Term(image=picture(0, 90, 200), weight=2), Term(item=ITEM, weight=0.5)),
+        (RED, Term(text="blue", weight=-1)),
+        (Term(item=ITEM), Term(item=OTHER, weight=-0.5), Term(text="white", weight=-2)),
+        (Term(item=ITEM, weight=-1),),
         tuple(Term(text=word, weight=1 + i) for i, word in enumerate(["red", "green", "blue", "white", "black"] * 12)),
     ],
-    ids=["text", "image", "item", "texts", "weights", "items", "mixed", "sixty"],
+    ids=["text", "image", "item", "texts", "weights", "items", "mixed", "but", "dislike", "only dislike", "sixty"],
 )
 def test_order_and_similarity_equal_the_slow_version(
     library: Library, searcher: Searcher, terms: tuple[Term, ...], targets: Mapping[str, float] | None
 ) -> None:
-    """Similarity is the weighted mean of cosine similarities to 1e-5; the order is its order."""
+    """Similarity is the weighted mean of cosine similarities to 1e-5; the order is that of the relevance of all."""
     terms = with_items(library, terms)
     results = searcher.search(Query(terms, targets=targets, limit=ALL))
     truth = expected(library, terms, targets)
     assert results.total == len(results.hits) == len(truth)
-    np.testing.assert_allclose([hit.similarity for hit in results.hits], [value for _, value in truth], atol=1e-5)
+    assert [hit.uuid for hit in results.hits] == [key for key, _ in truth]
     by_key = dict(truth)
     for hit in results.hits:
         assert hit.similarity == pytest.approx(by_key[hit.uuid], abs=1e-5)
@@ -96,7 +100,7 @@ def library_form(record: ImageRecord) -> ImageRecord:
 def test_words_find_the_colour_they_name(searcher: Searcher) -> None:
     """By hand: the reddest picture for "red", whatever the slow version says."""
     hit = searcher.search(Query((RED,), targets={"image": 1}, limit=1)).hits[0]
-    vector = searcher._collection.query.fetch_object_by_id(hit.uuid, include_vector=["image"]).vector["image"]
+    vector = searcher.pictures.collection.query.fetch_object_by_id(hit.uuid, include_vector=["image"]).vector["image"]
     assert vector[0] > 1.5 * max(vector[1:3])
 
 
@@ -141,6 +145,7 @@ def test_pages_neither_repeat_nor_skip_a_picture(
     """Whatever window a page ends in, with several probes: page after page is every picture once, and page by page the
     same as one long page."""
     monkeypatch.setattr(search.searcher, "WINDOWS", windows)
+    monkeypatch.setattr(search.searcher, "EXACT", windows[1])
     terms = with_items(library, (RED, Term(image=picture(0, 200, 90)), Term(item=ITEM)))
     seen = []
     for offset in range(0, 60, 5):
@@ -209,7 +214,9 @@ def test_rows_46_and_52_a_vector_of_another_encoder_or_of_none_is_refused_before
     """Rows 46, 52: the sentence holds what was expected and what came; not one call reaches the collection."""
     encoder = ColourEncoder(revision="2")
     encoder.encode_texts = lambda texts: np.array([row] * len(texts), dtype=np.float32)  # type: ignore[method-assign]
-    untouchable = SimpleNamespace(name=library.pictures.name, identity=library.pictures.identity, collection=object())
+    untouchable = SimpleNamespace(
+        name=library.pictures.name, identity=library.pictures.identity, collection=SimpleNamespace(exists=lambda: True)
+    )
     with pytest.raises(QueryError) as caught:
         Searcher(untouchable, encoder).search(Query((RED,)))  # type: ignore[arg-type]
     assert reason in str(caught.value)
@@ -247,14 +254,29 @@ def test_records_are_those_that_are_there(library: Library, searcher: Searcher) 
 
 def test_the_json_of_results_has_one_shape(library: Library, searcher: Searcher) -> None:
     data = searcher.search(Query((Term(text="zeppelin"),), words=True, facets=True, limit=1)).to_json()
-    assert set(data) == {"hits", "total", "offset", "limit", "took_ms", "encode_ms", "weaviate_ms", "facets"}
+    assert set(data) == {
+        "hits",
+        "total",
+        "offset",
+        "limit",
+        "took_ms",
+        "encode_ms",
+        "weaviate_ms",
+        "facets",
+        "counted",
+        "line",
+        "likely",
+        "targets",
+    }
     assert (data["total"], data["offset"], data["limit"]) == (60, 0, 1)
     assert data["took_ms"] >= data["weaviate_ms"] > 0
-    assert set(data["facets"]) == {"folder", "tag", "year", "camera", "format"}
+    assert set(data["facets"]) == set(FACETS)
     assert data["facets"]["year"]["2023"] == 6
     [hit] = data["hits"]
     one = list(library.records.values())[41]
     assert hit.pop("similarity") <= 1 and 0 <= hit.pop("score") <= 1
+    assert hit.pop("relevance") == pytest.approx(sum(share["amount"] for share in hit.pop("shares")), abs=1e-3)
+    assert hit.pop("unlikely") is False and hit.pop("copies") == []
     assert hit == {
         "uuid": str(one.uuid),
         "path": one.places[0].path,

@@ -1,0 +1,136 @@
+"""The dominant colours of a picture, by the eleven basic colour terms of English. Knows Pillow's picture and no file.
+
+The terms: B. Berlin, P. Kay, Basic Color Terms, University of California Press 1969. Where each of them lies: a pixel
+has the name of the nearest of `_PROTOTYPES` in CIELAB (D65). Those are colours that people at their screens gave these
+names to, with modifiers such as light, dusty or navy: xkcd colour survey, R. Munroe 2010, 222,500 sessions, public
+domain (CC0), https://xkcd.com/color/rgb/
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from scipy.spatial import cKDTree
+
+_PROTOTYPES = {
+    "black": "000000 070d0d",
+    "white": "ffffff ffffe4 ebebeb",  # the last one is ours: paper in a photograph is seldom brighter
+    "grey": "363737 3c4142 59656d 6f828a 7d7f7c 929591 95a3a6 978a84 d8dcd6",
+    "red": "e50000 840000 8f1402 980002 9a0200 7b0323 9f2305 a90308 aa2704 b9484e bb3f3f d3494e d9544d db5856 fe2f4a "
+    "ff000d ff073a ff474c",
+    "orange": "f97306 c04e01 c14a09 c45508 c65102 c87606 d8863b dc4d01 f0833a f0944d fdaa48 fe4b03 ff5b00 ff964f "
+    "ffa756",
+    "yellow": "ffff14 cdc50a cfff04 d5ab09 d5b60a eedc5b f1f33f fce166 fdee73 fdff38 feff7f ffda03 fffd01 fffe71 "
+    "fffe7a ffff84",
+    "green": "15b01a 01ff07 02590f 033500 048243 062e03 06470c 0a481e 0add08 0b4008 0cff0c 21fc0d 25ff29 287c37 2fef10 "
+    "33b864 35530a 39ad48 3d9973 3f9b0b 4b5d16 50a747 53fca1 5ca904 5fa052 606602 61e160 658b38 658d6d 667e2c 6ba353 "
+    "6fc276 74a662 75b84f 76a973 7af9ab 7bb274 88b378 8cff9e 8eab12 8fff9f 96f97b adf802 b0ff9d c7fdb5 c8ffb0 cffdbc "
+    "d1ffbd",
+    "blue": "0343df 000133 00035b 001146 014182 0165fc 020035 0339f8 03719c 040273 047495 04d9ff 0504aa 0652ff 152eff "
+    "276ab3 2c6fbb 2e5a88 3b719f 3d7afd 3f829d 448ee4 475f94 4984b8 49759c 4b57db 5170d7 5684ae 5a7d9a 5a86ad 5b7c99 "
+    "6488ea 658cbb 75bbfd 78d1b6 95d0fc a2bffe a2cffe b1d1fc bdf6fe cafffb d0fefe d5ffff d6fffe d7fffe",
+    "purple": "7e1e9c 280137 2a0134 35063e 36013f 430541 4b006e 5d1451 734a65 751973 805b87 825f87 84597e 895b7b "
+    "916e99 952e8f 9900fa 9e43a2 a552e6 a66fb5 aa23ff ad03de b790d4 bc13fe be03fd bf77f6 ca9bf7 caa0ff cb00f5 f6cefc",
+    "pink": "ff81c0 ca7b80 cb0162 cb416b cc7a8b d1768f d58a94 d5869d da467d de9dac f36196 fb5581 fdb0c0 fe019a fe01b1 "
+    "fe828c ff028d ff0490 ff7fa7 ffb2d0 ffb7ce ffbacd ffcfdc ffd1df",
+    "brown": "653700 1d0200 341c02 410200 411900 60460f 7f5112 876e4b 8b3103 964e02 ad8150 b1916e b2713d c4a661 cba560 "
+    "d3b683",
+}
+COLOURS = tuple(_PROTOTYPES)
+
+SIDE = 96
+"""Pixels a side that are looked at; they are picked, not averaged, or thin lines would take colours of their own."""
+LEAST_SHARE = 0.06
+"""What a name needs to be one of the picture's colours, of the sum of its pixels' weights."""
+LEAST_OF_FIGURE = 0.2
+"""Or of what is not the ground, where one of black, white and grey has more than half of that sum;"""
+LEAST_FIGURE = 0.01
+"""then at least this share of the whole."""
+CHROMA_UNIT = 40
+"""A pixel weighs 1 and its chroma in CIELAB over this: a small red thing is seen before much grey."""
+MOST = 5
+_GROUNDS = ("black", "white", "grey")
+_BITS = 5
+_STEPS = 1 << _BITS
+_D65 = np.array([0.95047, 1.0, 1.08883])
+_TO_XYZ = np.array([
+    [0.4124564, 0.3575761, 0.1804375],
+    [0.2126729, 0.7151522, 0.0721750],
+    [0.0193339, 0.1191920, 0.9503041],
+])  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Palette:
+    """The names of a picture's colours, the one of the most pixels first, and the mean of each one's pixels,
+    `#rrggbb`."""
+
+    names: tuple[str, ...]
+    swatches: tuple[str, ...]
+
+
+def palette(image: Image.Image) -> Palette:
+    """One to five colours of an RGB picture.
+
+    White paper, or the white that transparent ground is shown on, is a colour like any other; what is drawn on it is
+    measured against the drawing.
+    """
+    pixels = _picked(image)  # (n, 3) of 0 … 255
+    red, green, blue = (pixels >> (8 - _BITS)).T
+    names, weights = _table()
+    named = names[red, green, blue]  # (n,) index into COLOURS
+    counts = np.bincount(named, minlength=len(COLOURS))
+    weighed = np.bincount(named, weights[red, green, blue], len(COLOURS))
+    chosen = sorted(_dominant(weighed / weighed.sum()), key=lambda index: (-counts[index], index))
+    means = [pixels[named == index].mean(axis=0).round().astype(int) for index in chosen]
+    return Palette(
+        tuple(COLOURS[index] for index in chosen),
+        tuple(f"#{red:02x}{green:02x}{blue:02x}" for red, green, blue in means),
+    )
+
+
+def _picked(image: Image.Image) -> NDArray[np.uint8]:
+    """At most 96 x 96 of the picture's pixels, evenly spread."""
+    width, height = image.size
+    columns = np.unique(np.linspace(0, width - 1, SIDE).round().astype(int))
+    rows = np.unique(np.linspace(0, height - 1, SIDE).round().astype(int))
+    pixels: NDArray[np.uint8] = np.asarray(image.convert("RGB"))[np.ix_(rows, columns)]
+    return pixels.reshape(-1, 3)
+
+
+def _dominant(shares: NDArray[np.float64]) -> list[int]:
+    order = sorted(np.flatnonzero(shares).tolist(), key=lambda index: (-shares[index], index))
+    largest = float(shares[order[0]])
+    figure = 1 - largest if COLOURS[order[0]] in _GROUNDS and largest > 0.5 else 0.0
+    kept = [
+        index
+        for index in order
+        if shares[index] >= LEAST_SHARE or (figure and shares[index] >= max(LEAST_FIGURE, LEAST_OF_FIGURE * figure))
+    ]
+    return (kept or order[:1])[:MOST]
+
+
+@lru_cache(maxsize=1)
+def _table() -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
+    """Each (32, 32, 32), by red, green and blue: the name of the colour, as an index into COLOURS, and its weight."""
+    codes = [(index, code) for index, codes in enumerate(_PROTOTYPES.values()) for code in codes.split()]
+    prototypes = np.array([list(bytes.fromhex(code)) for _, code in codes], dtype=np.float64)
+    levels = np.linspace(0, 255, _STEPS)  # so that the first cell is black itself and the last white
+    cells = to_lab(np.stack(np.meshgrid(levels, levels, levels, indexing="ij"), axis=-1).reshape(-1, 3))
+    _, nearest = cKDTree(to_lab(prototypes)).query(cells)
+    names = np.array([index for index, _ in codes], dtype=np.uint8)[nearest]
+    weights = 1 + np.hypot(cells[:, 1], cells[:, 2]) / CHROMA_UNIT
+    shape = (_STEPS, _STEPS, _STEPS)
+    return names.reshape(shape), weights.reshape(shape)
+
+
+def to_lab(rgb: NDArray[np.float64]) -> NDArray[np.float64]:
+    """0 … 255 of sRGB, (n, 3) -> CIELAB, (n, 3): IEC 61966-2-1 and CIE 15:2004, white D65."""
+    scaled = rgb / 255
+    linear = np.where(scaled <= 0.04045, scaled / 12.92, ((scaled + 0.055) / 1.055) ** 2.4)
+    ratio = linear @ _TO_XYZ.T / _D65
+    cube = np.where(ratio > (6 / 29) ** 3, np.cbrt(ratio), ratio / (3 * (6 / 29) ** 2) + 4 / 29)
+    x, y, z = cube.T
+    return np.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], axis=1)

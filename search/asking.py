@@ -1,0 +1,74 @@
+"""A question's terms as vectors, each with the targets that count for it. Knows no database: stored vectors are handed
+in."""
+
+import uuid
+from collections.abc import Mapping, Sequence
+
+from encoder.protocol import Embeddings, Encoder, EncoderIdentity, faults
+from search.errors import QueryError
+from search.query import AUTO, Query, Term
+from search.scoring import Asked
+
+DEFAULT_TARGETS: Mapping[str, Mapping[str, float]] = {
+    "text": {"image": 1.0, "caption": 0.5},
+    "image": {"look": 1.0, "image": 0.5},
+    "item": {"look": 1.0, "image": 0.5},
+}
+"""Targets by kind of term, where the question names none: words find what is shown, a picture finds look-alikes."""
+
+Stored = Mapping[uuid.UUID, Mapping[str, Embeddings]]
+Targets = Mapping[str, float]
+
+
+def encode_terms(
+    terms: Sequence[Term], encoder: Encoder, library: EncoderIdentity, stored: Stored
+) -> list[Mapping[str, Embeddings]]:
+    """The vectors of each term by target, (dim,); `stored` holds those of the items. Raises QueryError for a vector
+    that `library` cannot be searched with."""
+    texts = [term.text for term in terms if term.text is not None]
+    images = [term.image for term in terms if term.image is not None]
+    text_rows = iter(encoder.encode_texts(texts)) if texts else iter(())
+    image_rows = encoder.encode_images(images) if images else {}
+    image_order = iter(range(len(images)))
+    encoded: list[Mapping[str, Embeddings]] = []
+    for term in terms:
+        if term.text is not None:
+            row = next(text_rows)
+            vectors: Mapping[str, Embeddings] = {"image": row, "caption": row}
+        elif term.item is not None:
+            vectors = stored[term.item]
+        else:
+            index = next(image_order)
+            row = image_rows["image"][index]
+            vectors = {"image": row, "caption": row, "look": image_rows["look"][index]}
+        for name, vector in vectors.items():
+            [fault] = faults(vector[None], library.dims[name])
+            if fault:
+                raise QueryError(
+                    f"The question's vector for {name!r} cannot be searched with: {fault}. The library holds vectors "
+                    f"of {library.id!r}, the question was encoded by {encoder.identity.id!r}."
+                )
+        encoded.append(vectors)
+    return encoded
+
+
+def weigh(query: Query, encoded: Sequence[Mapping[str, Embeddings]], learned: Targets | None = None) -> list[Asked]:
+    """Each term with the targets that it can be compared with; their weights sum to 1. `learned` stands for AUTO."""
+    return [
+        Asked(term.weight, term.example, vectors, _targets(term, vectors, query, learned))
+        for term, vectors in zip(query.terms, encoded, strict=True)
+    ]
+
+
+def _targets(term: Term, vectors: Mapping[str, Embeddings], query: Query, learned: Targets | None) -> Targets:
+    given = query.targets
+    chosen = learned if given == AUTO and term.example else None
+    wanted = given if isinstance(given, Mapping) else chosen or DEFAULT_TARGETS["item" if term.example else "text"]
+    usable = {name: weight for name, weight in wanted.items() if weight > 0 and name in vectors}
+    if not usable:
+        raise QueryError(
+            f"Words cannot be compared with {', '.join(name for name, weight in wanted.items() if weight > 0)}, "
+            "which holds how a picture looks. Give image or caption a weight too."
+        )
+    whole = sum(usable.values())
+    return {name: weight / whole for name, weight in usable.items()}

@@ -1,0 +1,206 @@
+"""Pictures that were found as files to take away: a table (CSV), JSON, a zip of the originals.
+
+Knows no page, no database, and not which files may be read: where an original lies is asked of a function that is
+handed in.
+"""
+
+import csv
+import io
+import json
+import os
+import time
+import zipfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from schema.record import ImageRecord
+from search.errors import SearchError
+from search.filters import joined
+from search.results import Hit
+
+MAX_PICTURES = 1000
+"""Originals in one zip."""
+MAX_BYTES = 2_000_000_000
+"""Of all originals in one zip."""
+MISSING, WORDS = "MISSING.txt", "metadata.jsonl"
+CHUNK = 1 << 20
+EARLIEST, LATEST = 315_700_000, 4_354_000_000
+"""Seconds of the epoch that a zip's date can say: 1980 to 2107."""
+FORMULA = "=+-@\uff1d\uff0b\uff0d\uff20"
+"""What a spreadsheet takes for the beginning of a formula; the last four are their full-width forms.
+https://owasp.org/www-community/attacks/CSV_Injection"""
+Locate = Callable[[ImageRecord], Path | None]
+"""The file of a picture that may be read, and is a picture; None where there is none."""
+
+
+class ExportError(SearchError):
+    """What was selected cannot be exported; the message says why, with the numbers, and what to do."""
+
+
+def to_dicts(found: Sequence[Hit | ImageRecord]) -> list[dict[str, Any]]:
+    """`Hit.to_json` without its shares; of a record without what only a question gives."""
+    return [_of_hit(one) if isinstance(one, Hit) else _of_record(one) for one in found]
+
+
+def to_json(found: Sequence[Hit | ImageRecord]) -> str:
+    return json.dumps(to_dicts(found), ensure_ascii=False, indent=1) + "\n"
+
+
+def to_csv(found: Sequence[Hit | ImageRecord]) -> str:
+    """A table with a column for each key of `to_dicts`; lists are written as in filters: `cat,"Paris, France"`.
+
+    A text that a spreadsheet would calculate (it begins with = + - @, perhaps after blanks) or cut off (a tab or a line
+    end in front) gets a ' before it: a caption comes from a file, and files come from anybody. Numbers keep their sign.
+    """
+    rows = to_dicts(found)
+    names = list(dict.fromkeys(name for row in rows for name in row)) or list(_of_record(NOTHING))
+    output = io.StringIO()
+    table = csv.writer(output)
+    table.writerow(names)
+    table.writerows([_cell(row.get(name)) for name in names] for row in rows)
+    return output.getvalue()
+
+
+def _of_hit(hit: Hit) -> dict[str, Any]:
+    return {name: value for name, value in hit.to_json().items() if name != "shares"}
+
+
+def _of_record(record: ImageRecord) -> dict[str, Any]:
+    asked = ("similarity", "score", "relevance", "unlikely", "copies")
+    return {name: value for name, value in _of_hit(Hit(record.uuid, record, 0.0)).items() if name not in asked}
+
+
+NOTHING = ImageRecord(sha256="", places=(), width=0, height=0, bytes=0, format="")
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list):
+        value = joined([str(one) for one in value])
+    if isinstance(value, dict):
+        value = json.dumps(value, ensure_ascii=False)
+    if isinstance(value, str) and (value.lstrip()[:1] in tuple(FORMULA) or value[:1] in ("\t", "\r", "\n")):
+        return f"'{value}"
+    return value
+
+
+@dataclass(frozen=True)
+class Zipped:
+    """What a zip holds, and what it does not."""
+
+    pictures: int
+    bytes: int
+    missing: tuple[tuple[str, str], ...]
+    """(path as it was ingested, why it is not there), in the order of the selection."""
+
+
+def check_size(records: Sequence[ImageRecord], max_pictures: int = MAX_PICTURES, max_bytes: int = MAX_BYTES) -> None:
+    """Raises ExportError for more than one zip may hold, before anything is read."""
+    if not records:
+        raise ExportError("No picture is selected, so there is nothing to export.")
+    if len(records) > max_pictures:
+        raise ExportError(
+            f"{len(records):,} pictures are selected, and a zip of originals holds at most {max_pictures:,}. "
+            "Select fewer; the table and JSON have no such limit."
+        )
+    if (size := sum(record.bytes for record in records)) > max_bytes:
+        raise ExportError(
+            f"The selected originals take {_megabytes(size)}, and a zip holds at most {_megabytes(max_bytes)}. "
+            "Select fewer."
+        )
+
+
+def write_zip(
+    records: Sequence[ImageRecord],
+    locate: Locate,
+    output: IO[bytes],
+    *,
+    max_pictures: int = MAX_PICTURES,
+    max_bytes: int = MAX_BYTES,
+) -> Zipped:
+    """The originals, as they are (pictures do not shrink), in one folder under names of their own.
+
+    Read and written in pieces. `metadata.jsonl` beside them holds captions and tags as `python -m ingest` reads them; a
+    file that is away or cannot be read is named in `MISSING.txt` and in the report. Raises ExportError for a selection
+    that is too large, and where `output` cannot be written.
+    """
+    check_size(records, max_pictures, max_bytes)
+    taken = {name.casefold() for name in (MISSING, WORDS, "metadata.csv")}
+    words: list[str] = []
+    missing: list[tuple[str, str]] = []
+    pictures = size = 0
+    try:
+        with zipfile.ZipFile(output, "w", zipfile.ZIP_STORED, strict_timestamps=False) as archive:
+            for record in records:
+                path = locate(record)
+                name = _unique(path.name if path else "", taken)
+                try:
+                    size += _add(archive, path, name, max_bytes - size)
+                except _NotReadable as error:
+                    missing.append((_path_of(record), str(error)))
+                    continue
+                words.append(json.dumps({"file_name": name, "text": record.caption, "tags": list(record.tags)}))
+                pictures += 1
+            archive.writestr(WORDS, "".join(f"{line}\n" for line in words))
+            if missing:
+                archive.writestr(MISSING, "".join(f"{_one_line(path)}: {why}\n" for path, why in missing))
+    except OSError as error:
+        raise ExportError(
+            f"The zip could not be written: {error.strerror or error}. Free some space, or select fewer."
+        ) from error
+    return Zipped(pictures, size, tuple(missing))
+
+
+class _NotReadable(Exception):
+    """One original cannot be had; the message says why."""
+
+
+def _add(archive: zipfile.ZipFile, path: Path | None, name: str, left: int) -> int:
+    """Bytes written. Raises _NotReadable; a disk that fails in the middle leaves the beginning in the zip."""
+    if path is None or not path.is_file():
+        raise _NotReadable("its file is away (moved, or its disk is not mounted), or may not be read")
+    try:
+        source = path.open("rb")
+    except OSError as error:
+        raise _NotReadable(f"its file could not be opened ({error.strerror})") from None
+    with source:
+        found = os.fstat(source.fileno())
+        if found.st_size > left:
+            raise _NotReadable("the zip is full, because files have grown since they were ingested")
+        info = zipfile.ZipInfo(name, time.localtime(min(max(found.st_mtime, EARLIEST), LATEST))[:6])
+        info.file_size, info.external_attr = found.st_size, 0o644 << 16
+        with archive.open(info, "w") as target:
+            for start in range(0, found.st_size, CHUNK):
+                try:
+                    piece = source.read(min(CHUNK, found.st_size - start))
+                except OSError as error:
+                    raise _NotReadable(f"only its first {start:,} bytes could be read ({error.strerror})") from None
+                target.write(piece)
+    return found.st_size
+
+
+def _unique(name: str, taken: set[str]) -> str:
+    """A file name that every system takes, and that no other in `taken` has whatever its case: `cat (2).jpg`."""
+    text = name.encode("utf-8", "replace").decode()
+    clean = "".join("_" if c in '<>:"/\\|?*' or ord(c) < 32 else c for c in text) or "picture"
+    path, number, unique = Path(clean), 1, clean
+    while unique.casefold() in taken:
+        number += 1
+        unique = f"{path.stem} ({number}){path.suffix}"
+    taken.add(unique.casefold())
+    return unique
+
+
+def _path_of(record: ImageRecord) -> str:
+    return record.places[0].path if record.places else record.sha256
+
+
+def _one_line(path: str) -> str:
+    return path if path.isprintable() else repr(path)
+
+
+def _megabytes(count: int) -> str:
+    return f"{count / 1e6:,.0f} MB" if count >= 1_000_000 else f"{count / 1e3:,.0f} kB"

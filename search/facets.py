@@ -1,0 +1,47 @@
+"""Counts of pictures by what is known of them: folder, tag, year ... Knows no database."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+FACETS = ("folder", "tag", "year", "month", "camera", "format", "orientation", "captioned", "colour")
+PROPERTIES = ("folders", "tags", "year", "camera", "format", "orientation", "captioned", "colours", "month")
+"""What `values` reads."""
+TEXT_PROPERTIES = {
+    "folder": "folders",
+    "tag": "tags",
+    "camera": "camera",
+    "format": "format",
+    "orientation": "orientation",
+    "colour": "colours",
+    "month": "month",
+}
+"""Facet -> the text property that holds its values."""
+MAX_VALUES = 500
+
+Counts = tuple[tuple[str, int], ...]
+
+
+def count(pictures: Iterable[Mapping[str, Any]]) -> dict[str, Counts]:
+    """Of stored properties: each facet's values, most frequent first."""
+    counters: dict[str, Counter[str]] = {name: Counter() for name in FACETS}
+    for properties in pictures:
+        for name, values in _values(properties).items():
+            counters[name].update(values)
+    return {name: by_frequency(counter) for name, counter in counters.items()}
+
+
+def by_frequency(counts: Mapping[str, int]) -> Counts:
+    ordered = sorted(((value, n) for value, n in counts.items() if value and n), key=lambda pair: (-pair[1], pair[0]))
+    return tuple(ordered[:MAX_VALUES])
+
+
+def _values(properties: Mapping[str, Any]) -> dict[str, Sequence[str]]:
+    found: dict[str, Sequence[str]] = {}
+    for name, stored in TEXT_PROPERTIES.items():
+        value = properties.get(stored)
+        found[name] = value if isinstance(value, list) else [value] if value else []
+    if (year := properties.get("year")) is not None:
+        found["year"] = [str(int(year))]
+    found["captioned"] = ["yes" if properties.get("captioned") else "no"]
+    return found

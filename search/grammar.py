@@ -1,0 +1,235 @@
+"""The question as it is typed in one line -> terms and conditions, and back. Knows no encoder, no database and no file.
+
+    question  = { [sign] [weight] piece }             pieces stand apart by white space
+    sign      = "+" | "-"                             only at a word's start: `t-shirt` and `C++` are words
+    weight    = number ":"                            `2:beach`, `0.5:sunset`; 0 < number <= 1000
+    piece     = words | picture | filter
+    words     = word { word }                         `red bicycle` is one term
+              | "text:" value                         these words as they stand: `text:"rock + roll"`
+    picture   = "like:" ( uuid | path )               a picture of the library; `like:"a path in quotes"`
+    filter    = '"' exact words '"'                   stand so in caption, tags or file name
+              | "tag:" value                          same as `tags:`; `tag:cat,dog` is either of them
+              | ["!"] field operator value            `folder:/photos`, `taken>=2020`, `width:>1000`, see `filters`
+    operator  = ":" | "=" | ">=" | "<=" | ">" | "<" | "~"
+    value     = no white space, or in double quotes; a double quote inside is written twice
+
+A sign or a weight begins a new term of words, which goes on to the next sign or weight: `beach - old people` is beach,
+without "old people". Pictures and filters stand beside the words and take only the sign right before them: `red -tag:cat
+bicycle` asks for "red bicycle" without the tag cat. A filter has no weight; a minus turns it round. Terms with a minus
+alone are a question too: what is least like them comes first.
+
+Words stay words where nothing could be meant but words: `16:9`, `12:30`, ` -- `, `star wars: a new hope`, `6" print`.
+What could be meant as more and cannot be read is refused, never taken for words.
+"""
+
+import re
+import unicodedata
+import uuid
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Never
+
+from search.errors import QueryError
+from search.filters import COMPARISONS, FIELDS, TAGS, Condition, joined
+from search.query import MAX_WEIGHT, Term
+
+PHRASE = "words"
+"""The filter field that exact words in quotes are a condition on."""
+CONTAINING = ("path", PHRASE)
+"""Fields whose colon means "contains"."""
+WINDOW = 60
+"""So many characters of the question go into `GrammarError.pointer`."""
+
+_SIGN = re.compile(r"[+\-\u2212]")  # hyphen-minus and the minus sign
+_DASH = re.compile(r"-{2,}(?!\S)")
+_RATIO = re.compile(r"[0-9.]+(:[0-9.]+)+([ap]m)?(?![^\s,;!?)])", re.IGNORECASE)
+_NUMBER = r"(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[+-]?[0-9]+)?|nan|inf|infinity"
+_WEIGHT = re.compile(rf"({_NUMBER}):", re.IGNORECASE)
+_FIELD = re.compile(r"(!?)([^\W\d_][\w.]*)(:?(?:>=|<=|=|>|<|~)|:)")
+_QUOTED = re.compile(r'"((?:[^"]|"")*)"|[“„]([^“”]*)[“”]')
+_VALUE = re.compile(r'(?:[^\s"]|"(?:[^"]|"")*")+')
+_WORD = re.compile(r"\S+")
+
+
+class GrammarError(QueryError):
+    """The question cannot be read; `position` is the first character of what is wrong, from 0."""
+
+    def __init__(self, message: str, text: str, position: int) -> None:
+        super().__init__(message)
+        self.text = text
+        self.position = position
+
+    @property
+    def pointer(self) -> str:
+        """Two lines: the question around the place, and a caret below it."""
+        start = max(0, self.position - WINDOW // 2)
+        before, after = "…" if start else "", "…" if start + WINDOW < len(self.text) else ""
+        line = before + printable(self.text[start : start + WINDOW]) + after
+        place = len(before) + self.position - start
+        return f"{line}\n{' ' * sum(_columns(c) for c in line[:place])}^"
+
+
+@dataclass
+class _Words:
+    """A term of words that may go on."""
+
+    weight: float
+    position: int
+    words: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class _Lead:
+    """The sign and weight in front of a piece, and where they begin."""
+
+    position: int
+    sign: int = 0
+    weight: float | None = None
+
+    @property
+    def signed_weight(self) -> float:
+        return (self.sign or 1) * (1.0 if self.weight is None else self.weight)
+
+
+def parse(text: str) -> tuple[tuple[Term, ...], tuple[Condition, ...]]:
+    """Raises GrammarError, which points at the character."""
+    return _Reader(text).read()
+
+
+def show(terms: Sequence[Term], conditions: Sequence[Condition] = ()) -> str:
+    """The line that `parse` reads as these; pictures that were uploaded have none and are left out."""
+    shown: list[str] = []
+    words = False
+    for term in terms:
+        if term.image is not None:
+            continue
+        sign = "-" if term.weight < 0 else ""
+        weight = "" if abs(term.weight) == 1 else f"{_number(abs(term.weight))}:"
+        if term.text is None:
+            shown.append(f"{sign}{weight}like:{_place(term)}")
+            continue
+        piece = weight + term.text
+        if not _reads_as(piece, Term(text=term.text, weight=abs(term.weight))):
+            piece = f"{weight}text:{_quoted(term.text)}"
+        shown.append(f"{sign or '+'} {piece}" if words else f"{sign}{piece}")
+        words = True
+    return " ".join([*shown, *(_shown(condition) for condition in conditions)])
+
+
+def example(text: str, sign: int = 1) -> Term:
+    """`uuid`, `path` or `weight:` and one of them, as an option or an address names a liked picture.
+
+    Raises QueryError. A path has a `/`, a backslash or a dot: a uuid that was cut short is no path.
+    """
+    match = _WEIGHT.match(text)
+    weight, place = (float(match[1]), text[match.end() :]) if match else (1.0, text)
+    return _example(place, sign * weight)
+
+
+def printable(text: str) -> str:
+    """What a person may be shown: without line breaks, half characters and what would steer a terminal."""
+    return "".join(c if c.isprintable() else "?" for c in text)
+
+
+class _Reader:
+    """One pass over the line, a piece at a time."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.at = 0
+        self.terms: list[Term | _Words] = []
+        self.conditions: list[Condition] = []
+        self.run: _Words | None = None
+
+    def read(self) -> tuple[tuple[Term, ...], tuple[Condition, ...]]:
+        self._check_characters()
+        while self._skip():
+            self._piece(self._lead())
+        return tuple(self._finished()), tuple(self.conditions)
+
+    def _piece(self, lead: _Lead) -> None:
+        if self.text[self.at] in '"“„' or self.text.startswith('!"', self.at):
+            self._phrase(lead)
+        elif (match := _FIELD.match(self.text, self.at)) and not self._is_word(match):
+            self._field(lead, match)
+        else:
+            self._word(lead)
+
+    def _lead(self) -> _Lead:
+        """The sign and the weight, if any."""
+        begin, sign, weight = self.at, 0, None
+        if _DASH.match(self.text, self.at):
+            return _Lead(begin)
+        if match := _SIGN.match(self.text, self.at):
+            sign = 1 if match[0] == "+" else -1
+            self.at = match.end()
+            if not self._skip():
+                self._fail(
+                    f"nothing follows the sign {match[0]!r} at character {begin + 1}; write a word behind it", begin
+                )
+            if _SIGN.match(self.text, self.at):
+                self._fail(f"two signs in a row at character {begin + 1}; write one of them", begin)
+        if (match := _WEIGHT.match(self.text, self.at)) and not _RATIO.match(self.text, self.at):
+            start = self.at
+            weight = float(match[1])
+            where = f"the weight {match[1][:20]!r} at character {start + 1}"
+            if not 0 < weight <= MAX_WEIGHT:  # NaN too
+                self._fail(f"{where} must be above 0 and at most {MAX_WEIGHT}; a minus goes in front of it", start)
+            self.at = match.end()
+            if not _WORD.match(self.text, self.at):
+                self._fail(f"nothing follows {where}; write for example {match[1][:20]}:beach", start)
+            if _WEIGHT.match(self.text, self.at) or _SIGN.match(self.text, self.at):
+                self._fail(f"{where} is followed by another weight or sign; write for example -2:beach", start)
+        return _Lead(begin, sign, weight)
+
+    def _word(self, lead: _Lead) -> None:
+        match = _WORD.match(self.text, self.at)
+        assert match is not None
+        if self.run is None or lead.sign or lead.weight is not None:
+            self.run = _Words(lead.signed_weight, lead.position)
+            self.terms.append(self.run)
+        self.run.words.append(match[0])
+        self.at = match.end()
+
+    def _phrase(self, lead: _Lead) -> None:
+        begin = self.at
+        negated = self.text[begin] == "!"
+        phrase = self._quote(begin + negated)
+        self._condition(lead, begin, PHRASE, "~", phrase, negated=negated)
+
+    def _is_word(self, match: re.Match[str]) -> bool:
+        """`wars:` before a space: a name that is none of ours, and nothing behind it."""
+        name = match[2].lower()
+        return name not in ("like", "text", "tag", *FIELDS) and not _WORD.match(self.text, match.end())
+
+    def _field(self, lead: _Lead, match: re.Match[str]) -> None:
+        begin = self.at
+        negated, name, operator = match[1] == "!", match[2].lower(), match[3].removeprefix(":") or ":"
+        if name not in ("like", "text", "tag", *FIELDS):
+            self._fail(
+                f"{printable(match[2][:40])!r} at character {begin + 1} is neither a weight nor a filter; filters are "
+                f'tag, {", ".join(FIELDS)}. If it belongs to the words, write text:"..."',
+                begin,
+            )
+        self.at = match.end()
+        if not _WORD.match(self.text, self.at):
+            self._fail(
+                f"nothing follows {match[0]!r} at character {begin + 1}; write it without a space, such as "
+                f'{_EXAMPLES.get(name, f"{name}{operator}...")}, or text:"..." if it belongs to the words',
+                begin,
+            )
+        if name in ("like", "text") and (operator != ":" or negated):
+            self._fail(f"{match[0]!r} at character {begin + 1} must be {name}: or -{name}:", begin)
+        if name in TAGS or name == "tag":
+            name = "tags" if name == "tag" else name
+            self._condition(lead, begin, name, "=" if operator == ":" else operator, self._raw(), negated=negated)
+            return
+        quoted = self.text[self.at] in '"“„'
+        value = self._quote(self.at) if quoted else self._raw()
+        if name == "text":
+            self._term(lead, lambda: Term(text=value, weight=lead.signed_weight))
+        elif name == "like":
+            self._term(lead, lambda: _example(value, lead.signed_weight, is_path=quoted))
+        else:
+            default = "~" if name in CONTAINING else "="
+            self._condition(lead, begin, name, default if operator == ":" else operator, value, negated=negated)

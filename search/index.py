@@ -1,0 +1,198 @@
+"""Asks Weaviate: nearest vectors, words, objects, counts. Knows no term, no encoder and no ranking of its own.
+
+The only module that queries for `Searcher` (invariant I6). Every call raises Unreachable when Weaviate is away,
+NoLibrary when the collection was removed, SearchError for what it refuses.
+"""
+
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from weaviate.classes.aggregate import GroupByAggregate, Metrics
+from weaviate.classes.query import Filter, HybridFusion, MetadataQuery, TargetVectors
+
+from encoder.protocol import Embeddings, first_line
+from schema.client import CLIENT_ERRORS
+from schema.collection import Pictures
+from schema.errors import NoLibrary, Unreachable
+from search.errors import SearchError
+
+WORD_PROPERTIES = ["caption^2", "tag_words", "file_name"]
+HYBRID_ALPHA = 0.5
+
+
+@dataclass(frozen=True)
+class Probe:
+    """One unit vector to search one target with. A weighted sum of cosines to several vectors is the product with
+    their weighted sum, so a question has one probe for each target, whatever the number of its terms."""
+
+    target: str
+    vector: Embeddings  # (dim,)
+    weight: float
+
+
+@dataclass(frozen=True)
+class Found:
+    """An object as far as it was asked for. `value`: the weighted sum of the probes' cosines, or a fused score."""
+
+    uuid: uuid.UUID
+    value: float = 0.0
+    vectors: Mapping[str, Embeddings] = field(default_factory=dict)
+    properties: Mapping[str, Any] = field(default_factory=dict)
+
+
+class PictureIndex:
+    def __init__(self, pictures: Pictures, remedy: str) -> None:
+        self.pictures = pictures
+        self._collection = pictures.collection
+        self._remedy = remedy
+
+    def near(
+        self,
+        probes: Sequence[Probe],
+        condition: Any,
+        limit: int,
+        *,
+        vectors: Sequence[str] = (),
+        properties: Sequence[str] = (),
+    ) -> list[Found]:
+        """The `limit` best of what is among some probe's own nearest `limit`."""
+        vector, target = _near(probes)
+        with self._answering():
+            answer = self._collection.query.near_vector(
+                near_vector=vector,
+                target_vector=target,
+                filters=condition,
+                limit=limit,
+                include_vector=list(vectors) or False,
+                return_properties=list(properties),
+                return_metadata=MetadataQuery(distance=True),
+            )
+        weight = sum(probe.weight for probe in probes)
+        scale = weight if len(probes) == 1 else 1.0  # the distance of several probes is weighted already
+        return [_found(o, weight - scale * float(o.metadata.distance or 0)) for o in answer.objects]
+
+    def near_any(
+        self,
+        target: str,
+        rows: Sequence[Embeddings],
+        condition: Any,
+        limit: int,
+        *,
+        vectors: Sequence[str] = (),
+        properties: Sequence[str] = (),
+    ) -> list[Found]:
+        """The `limit` with the smallest distance to any of the rows; `value` is that cosine."""
+        with self._answering():
+            answer = self._collection.query.near_vector(
+                near_vector={target: [row.tolist() for row in rows]},
+                target_vector=TargetVectors.minimum([target]),
+                filters=condition,
+                limit=limit,
+                include_vector=list(vectors) or False,
+                return_properties=list(properties),
+                return_metadata=MetadataQuery(distance=True),
+            )
+        return [_found(o, 1 - float(o.metadata.distance or 0)) for o in answer.objects]
+
+    def near_or_worded(
+        self,
+        words: str,
+        probes: Sequence[Probe],
+        condition: Any,
+        limit: int,
+        *,
+        vectors: Sequence[str] = (),
+        properties: Sequence[str] = (),
+    ) -> list[Found]:
+        """Hybrid: vectors and BM25 over captions, tags and file names, fused; `value` is the fused score, 0 to 1."""
+        vector, target = _near(probes)
+        with self._answering():
+            answer = self._collection.query.hybrid(
+                query=words,
+                alpha=HYBRID_ALPHA,
+                vector=vector,
+                target_vector=target,
+                query_properties=WORD_PROPERTIES,
+                fusion_type=HybridFusion.RELATIVE_SCORE,
+                filters=condition,
+                limit=limit,
+                include_vector=list(vectors) or False,
+                return_properties=list(properties),
+                return_metadata=MetadataQuery(score=True),
+            )
+        return [_found(o, float(o.metadata.score or 0)) for o in answer.objects]
+
+    def fetch(self, uuids: Sequence[uuid.UUID], *, vectors: bool = False) -> dict[uuid.UUID, Found]:
+        """Those that are there, with all their properties."""
+        if not uuids:
+            return {}
+        with self._answering():
+            answer = self._collection.query.fetch_objects_by_ids(list(uuids), limit=len(uuids), include_vector=vectors)
+        return {o.uuid: _found(o) for o in answer.objects}
+
+    def uuids_at(self, path: str) -> list[uuid.UUID]:
+        """The pictures that lie at this path, or whose path ends with it."""
+        found = Filter.by_property("paths").equal(path)
+        if not any(sign in path for sign in "*?"):
+            found = Filter.any_of([found, Filter.by_property("paths").like(f"*/{path.lstrip('/')}")])
+        with self._answering():
+            answer = self._collection.query.fetch_objects(filters=found, limit=2, return_properties=[])
+        return [o.uuid for o in answer.objects]
+
+    def count(self, condition: Any) -> int:
+        with self._answering():
+            return self._collection.aggregate.over_all(filters=condition, total_count=True).total_count or 0
+
+    def occurrences(self, properties: Sequence[str], condition: Any, limit: int) -> dict[str, dict[str, int]]:
+        """How often each value of some text properties occurs; one question, several times as fast as a group_by."""
+        metrics = [
+            Metrics(name).text(top_occurrences_count=True, top_occurrences_value=True, limit=limit)
+            for name in properties
+        ]
+        with self._answering():
+            answer: Mapping[str, Any] = self._collection.aggregate.over_all(
+                return_metrics=metrics, filters=condition
+            ).properties
+        return {name: {top.value: top.count for top in answer[name].top_occurrences} for name in properties}
+
+    def groups(self, name: str, condition: Any, limit: int) -> dict[Any, int]:
+        """How often each value of a property that is no text occurs."""
+        with self._answering():
+            groups = self._collection.aggregate.over_all(
+                group_by=GroupByAggregate(prop=name, limit=limit), filters=condition, total_count=True
+            ).groups
+        return {group.grouped_by.value: group.total_count or 0 for group in groups}
+
+    def check_there(self) -> None:
+        """The client repeats a question to a server that is away for a minute; this says so at once."""
+        try:
+            there = self._collection.exists()
+        except CLIENT_ERRORS as error:
+            raise Unreachable(f"Weaviate did not answer the question. {self._remedy}.") from error
+        if not there:
+            raise NoLibrary(f"The library {self.pictures.name} was removed. Open the search again.")
+
+    @contextmanager
+    def _answering(self) -> Iterator[None]:
+        try:
+            yield
+        except CLIENT_ERRORS as error:
+            self.check_there()
+            raise SearchError(f"Weaviate refused the question: {first_line(error)}.") from error
+
+
+def _near(probes: Sequence[Probe]) -> tuple[Any, Any]:
+    """The client's near_vector and target_vector of some probes."""
+    if len(probes) == 1:
+        return probes[0].vector.tolist(), probes[0].target
+    weights = TargetVectors.manual_weights({probe.target: probe.weight for probe in probes})
+    return {probe.target: probe.vector.tolist() for probe in probes}, weights
+
+
+def _found(found: Any, value: float = 0.0) -> Found:
+    vectors = {name: np.asarray(vector, dtype=np.float32) for name, vector in found.vector.items()}
+    return Found(found.uuid, value, vectors, found.properties)

@@ -1,0 +1,279 @@
+"""What a person likes: pictures liked and disliked, words, what counts. Plain frozen data that becomes a `Query`, and
+the targets learned from the likes. Knows no database.
+
+An edit gives back a new profile, which remembers the ones before (`undone`).
+"""
+
+import uuid
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from encoder.protocol import Embeddings
+from search.calibration import FEWEST, LibrarySpace
+from search.errors import QueryError
+from search.filters import Condition
+from search.query import AUTO, MAX_HIDDEN, MAX_TERMS, MAX_WEIGHT, STRATEGIES, Query, Term, check_targets, parse_uuid
+
+MOST_UNDONE = 50
+NAMED = 3
+"""Pictures named one by one in a sentence."""
+KEYS = ("encoder", "likes", "dislikes", "seen", "words", "targets", "strategy", "diversity")
+
+Weights = Mapping[uuid.UUID, float]
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Weights of likes and dislikes are above 0. `words` are in the grammar of the text box; their terms and conditions
+    become part of the question. `seen` is in the order of seeing. Raises QueryError for what cannot be asked."""
+
+    encoder: str
+    """The encoder's id (`EncoderIdentity.id`) of the library that the likes were given in."""
+    likes: Weights = field(default_factory=dict)
+    dislikes: Weights = field(default_factory=dict)
+    seen: tuple[uuid.UUID, ...] = ()
+    words: str = ""
+    targets: Mapping[str, float] | str | None = AUTO
+    strategy: str | None = None
+    diversity: float = 0.0
+    history: tuple[Self, ...] = field(default=(), compare=False, repr=False)
+    """The profiles before, newest last, without histories of their own."""
+
+    def __post_init__(self) -> None:
+        for kind, weights in (("liked", self.likes), ("disliked", self.dislikes)):
+            for one, weight in weights.items():
+                if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 < weight <= MAX_WEIGHT:
+                    raise QueryError(
+                        f"The {kind} picture {one} needs a weight above 0, up to {MAX_WEIGHT}, got {weight!r}."
+                    )
+        if both := set(self.likes) & set(self.dislikes):
+            raise QueryError(f"{_named(both)} cannot be liked and disliked at once; choose one.")
+        if isinstance(self.targets, Mapping):
+            check_targets(self.targets)
+        elif self.targets not in (AUTO, None):
+            raise QueryError(f"targets are 'auto' or an object such as {{\"image\": 1}}, got {self.targets!r}")
+        if self.strategy is not None and self.strategy not in STRATEGIES:
+            raise QueryError(f"strategy is one of {', '.join(STRATEGIES)}, got {self.strategy!r}")
+        if not 0 <= self.diversity <= 1:  # false for NaN too
+            raise QueryError(f"diversity must be 0 to 1, got {self.diversity!r}")
+
+    @property
+    def empty(self) -> bool:
+        """Nothing to ask with yet: show a spread of the library."""
+        return not (self.likes or self.dislikes or self.words.strip())
+
+    @property
+    def items(self) -> tuple[uuid.UUID, ...]:
+        return (*self.likes, *self.dislikes)
+
+    def liking(self, one: uuid.UUID, weight: float = 1.0) -> Self:
+        return self._edited(likes={**self.likes, one: weight}, dislikes=_but(self.dislikes, one))
+
+    def disliking(self, one: uuid.UUID, weight: float = 1.0) -> Self:
+        return self._edited(dislikes={**self.dislikes, one: weight}, likes=_but(self.likes, one))
+
+    def forgetting(self, one: uuid.UUID) -> Self:
+        """Neither liked nor disliked."""
+        return self._edited(likes=_but(self.likes, one), dislikes=_but(self.dislikes, one))
+
+    def seeing(self, shown: Iterable[uuid.UUID]) -> Self:
+        """Those will not come back. Not an edit of its own: `undone` goes back before the last decision."""
+        return replace(self, seen=tuple(dict.fromkeys((*self.seen, *shown))))
+
+    def saying(self, words: str) -> Self:
+        return self._edited(words=words)
+
+    def weighing(self, targets: Mapping[str, float] | str | None) -> Self:
+        return self._edited(targets=targets)
+
+    def joined_by(self, strategy: str | None) -> Self:
+        return self._edited(strategy=strategy)
+
+    def as_diverse(self, diversity: float) -> Self:
+        return self._edited(diversity=diversity)
+
+    def reset(self) -> Self:
+        """No likes, dislikes, words, nothing seen; targets, strategy and diversity stay."""
+        return self._edited(likes={}, dislikes={}, seen=(), words="")
+
+    @property
+    def can_undo(self) -> bool:
+        return bool(self.history)
+
+    def undone(self) -> Self:
+        """As it was before the last edit, with what was seen then; itself when there is none."""
+        return replace(self.history[-1], history=self.history[:-1]) if self.history else self
+
+    def present(self, there: Collection[uuid.UUID]) -> tuple[Self, str]:
+        """Without the pictures that are no longer in the library, and a sentence that names them ("" for none)."""
+        gone = [one for one in self.items if one not in there]
+        if not gone:
+            return self, ""
+        liked, disliked = sum(one in self.likes for one in gone), sum(one in self.dislikes for one in gone)
+        kinds = [f"{count} {kind}" for count, kind in ((liked, "liked"), (disliked, "disliked")) if count]
+        kept = replace(self, likes=_but(self.likes, *gone), dislikes=_but(self.dislikes, *gone))
+        one = len(gone) == 1
+        return kept, (
+            f"{' and '.join(kinds)} picture{'' if one else 's'} {'is' if one else 'are'} no longer in the library "
+            f"and {'does' if one else 'do'} not count: {_named(gone)}."
+        )
+
+    def query(
+        self,
+        limit: int = 24,
+        offset: int = 0,
+        filters: Sequence[Condition] = (),
+        *,
+        collapse: bool = True,
+        facets: bool = False,
+    ) -> Query:
+        """The question that this profile asks. Raises QueryError for an empty one."""
+        if self.empty:
+            raise QueryError("Nothing is liked or disliked yet, and there are no words: like a picture first.")
+        terms, conditions = self._words()
+        room = MAX_TERMS - len(terms)
+        counted = list((*((one, w) for one, w in self.likes.items()), *((one, -w) for one, w in self.dislikes.items())))
+        items = tuple(Term(item=one, weight=weight) for one, weight in counted[:room])
+        hidden = tuple(dict.fromkeys((*self.dislikes, *self.likes, *reversed(self.seen))))[:MAX_HIDDEN]
+        return Query(
+            terms=(*terms, *items),
+            targets=self.targets,
+            filters=(*conditions, *filters),
+            limit=limit,
+            offset=offset,
+            facets=facets,
+            strategy=self.strategy,
+            diversity=self.diversity,
+            hidden=hidden,
+            collapse=collapse,
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "encoder": self.encoder,
+            "likes": {str(one): weight for one, weight in self.likes.items()},
+            "dislikes": {str(one): weight for one, weight in self.dislikes.items()},
+            "seen": [str(one) for one in self.seen],
+            "words": self.words,
+            "targets": dict(self.targets) if isinstance(self.targets, Mapping) else self.targets,
+            "strategy": self.strategy,
+            "diversity": self.diversity,
+        }
+
+    @classmethod
+    def from_json(cls, data: Any, encoder: str | None = None) -> Self:
+        """The inverse of `to_json`, without history. `encoder`: the id of the library that it will ask."""
+        if not isinstance(data, Mapping):
+            raise QueryError(f"a profile is a JSON object, got {type(data).__name__}")
+        if unknown := sorted(map(str, set(data) - set(KEYS))):
+            raise QueryError(f"unknown key {unknown[0][:80]!r} in a profile; known are {', '.join(KEYS)}")
+        of = data.get("encoder")
+        if not isinstance(of, str) or not of:
+            raise QueryError("the profile does not say which encoder its library had ('encoder'), so it cannot be used")
+        if encoder is not None and of != encoder:
+            raise QueryError(f"the profile was made with encoder {of!r}, this library is of {encoder!r}")
+        profile = cls(
+            encoder=of,
+            likes=_weights(data, "likes"),
+            dislikes=_weights(data, "dislikes"),
+            seen=tuple(parse_uuid(one) for one in _list(data, "seen")),
+            words=_text(data, "words"),
+            targets=data.get("targets"),
+            strategy=data.get("strategy"),
+            diversity=_number(data.get("diversity", 0.0), "diversity"),
+        )
+        return profile
+
+    def _words(self) -> tuple[tuple[Term, ...], tuple[Condition, ...]]:
+        if not self.words.strip():
+            return (), ()
+        from search.grammar import parse
+
+        return parse(self.words)
+
+    def _edited(self, **changes: Any) -> Self:
+        return replace(self, **changes, history=(*self.history, replace(self, history=()))[-MOST_UNDONE:])
+
+
+def learn_targets(likes: Mapping[str, Embeddings], space: LibrarySpace | None) -> dict[str, float]:
+    """Weights of the targets, which sum to 1, from the liked pictures' vectors, target -> (n, d).
+
+    A target counts as much as the liked ones lie closer together on it than as many random pictures of the library, in
+    standard deviations of what those would give. {} where nothing can be learned: fewer than two likes, or a library
+    too small to tell.
+    """
+    if space is None or not likes or min(len(rows) for rows in likes.values()) < 2:
+        return {}
+    strengths = {
+        name: max(closeness(rows, space.sample[name]), 0.0)
+        for name, rows in likes.items()
+        if name in space.sample and len(space.sample[name]) >= FEWEST
+    }
+    whole = sum(strengths.values())
+    return {name: value / whole for name, value in strengths.items() if value > 0} if whole > 0 else {}
+
+
+def closeness(rows: Embeddings, sample: Embeddings) -> float:
+    """How far the mean cosine among (n, d) rows lies above that of n random rows of the sample (m, d), in standard
+    deviations. The deviation is that of a U-statistic of order 2 (Hoeffding, A Class of Statistics with Asymptotically
+    Normal Distribution, 1948)."""
+    n, mean, first, second = len(rows), *_moments(sample)
+    variance = 2 / (n * (n - 1)) * (2 * (n - 2) * first + second)
+    return float((_mean_cosine(rows) - mean) / np.sqrt(max(variance, 1e-12)))
+
+
+def _moments(sample: Embeddings) -> tuple[float, float, float]:
+    """Mean cosine of two random rows, variance of a row's mean cosine to all, variance of a cosine."""
+    cosines: NDArray[np.float64] = (sample @ sample.T).astype(np.float64)
+    n = len(cosines)
+    np.fill_diagonal(cosines, 0)
+    rows = cosines.sum(axis=1) / (n - 1)
+    mean = float(rows.mean())
+    squares = float((cosines**2).sum()) / (n * (n - 1))
+    return mean, float(rows.var()), max(squares - mean**2, 0.0)
+
+
+def _mean_cosine(rows: Embeddings) -> float:
+    n, whole = len(rows), rows.astype(np.float64).sum(axis=0)
+    return float((whole @ whole - n) / (n * (n - 1)))
+
+
+def _but(weights: Weights, *ones: uuid.UUID) -> dict[uuid.UUID, float]:
+    return {one: weight for one, weight in weights.items() if one not in ones}
+
+
+def _named(ones: Collection[uuid.UUID]) -> str:
+    names = [str(one) for one in ones]
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return ", ".join(names[:NAMED]) + more
+
+
+def _weights(data: Mapping[str, Any], key: str) -> dict[uuid.UUID, float]:
+    given = data.get(key, {})
+    if not isinstance(given, Mapping):
+        raise QueryError(f"{key!r} must be an object of uuids and weights, got {type(given).__name__}")
+    return {parse_uuid(one): _number(weight, key) for one, weight in given.items()}
+
+
+def _list(data: Mapping[str, Any], key: str) -> list[Any]:
+    given = data.get(key, [])
+    if not isinstance(given, list):
+        raise QueryError(f"{key!r} must be a list of uuids, got {type(given).__name__}")
+    return given
+
+
+def _text(data: Mapping[str, Any], key: str) -> str:
+    given = data.get(key, "")
+    if not isinstance(given, str):
+        raise QueryError(f"{key!r} must be a string, got {type(given).__name__}")
+    return given
+
+
+def _number(value: Any, key: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise QueryError(f"{key!r} needs a number, got {repr(value)[:80]}")
+    return float(value)

@@ -1,0 +1,147 @@
+"""The order of the hits: candidates judged, the line drawn, near-duplicates put behind one, difference mixed in. Pure;
+knows no database.
+
+A wider window lets pictures in that a narrower one did not see, and they may rank high. So that pages neither repeat
+nor skip a picture, windows are fixed (`WINDOWS`), and what a narrower one ranked keeps its place.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+from numpy.typing import NDArray
+
+from encoder.protocol import Embeddings
+from search.diversity import mmr
+from search.duplicates import collapse
+from search.index import Found
+from search.query import MAX_WINDOW, Query
+from search.results import Share
+from search.scoring import Scores
+
+WINDOWS = (240, 2000, MAX_WINDOW)
+EXACT = 2000
+"""Windows up to this one are read with their vectors and judged exactly; beyond it Weaviate's order stands."""
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """A picture at its place. What is None was not judged yet: it lies beyond the windows that are judged exactly."""
+
+    uuid: UUID
+    relevance: float | None = None
+    similarity: float | None = None
+    score: float | None = None
+    shares: tuple[Share, ...] = ()
+    unlikely: bool = False
+    copies: tuple[UUID, ...] = ()
+    found: Found | None = None
+
+
+@dataclass
+class Ranking:
+    """Grows window by window."""
+
+    line: float | None
+    places: dict[UUID, Ranked] = field(default_factory=dict)
+    behind: set[UUID] = field(default_factory=set)
+    """Near-duplicates that stand behind another."""
+
+    def add(self, ranked: Iterable[Ranked]) -> None:
+        for one in ranked:
+            if one.uuid not in self.behind:
+                self.places.setdefault(one.uuid, one)
+                self.behind.update(one.copies)
+
+    def page(self, offset: int, limit: int) -> list[Ranked]:
+        return list(self.places.values())[offset : offset + limit]
+
+    @property
+    def likely(self) -> int:
+        """Above the line; without a line nobody can say, and all count."""
+        return sum(not one.unlikely for one in self.places.values())
+
+    @property
+    def counted(self) -> list[Mapping[str, Any]]:
+        """The stored properties of the likely ones of the first window."""
+        return [one.found.properties for one in self.places.values() if one.found is not None and not one.unlikely]
+
+
+def matrices(found: Sequence[Found], names: Sequence[str], dims: Mapping[str, int]) -> dict[str, Embeddings]:
+    """By target, (n, dim); zeros for an object that another program stored without the vector: it is like nothing."""
+    return {
+        name: np.stack([one.vectors.get(name, np.zeros(dims[name], np.float32)) for one in found])
+        if found
+        else np.zeros((0, dims[name]), np.float32)
+        for name in names
+    }
+
+
+def captioned(found: Sequence[Found]) -> NDArray[np.bool_]:
+    return np.array([bool(one.properties.get("captioned")) for one in found], dtype=bool)
+
+
+def judged(found: Sequence[Found], scores: Scores, line: float | None) -> list[Ranked]:
+    """In the order of `found`."""
+    return [
+        Ranked(
+            one.uuid,
+            float(scores.relevance[i]),
+            float(scores.similarity[i]),
+            shares=shares_of(scores, i),
+            unlikely=line is not None and float(scores.relevance[i]) < line,
+            found=one,
+        )
+        for i, one in enumerate(found)
+    ]
+
+
+def shares_of(scores: Scores, row: int) -> tuple[Share, ...]:
+    """What each term brought on each target; terms that had no say (best_score) have amount 0 and are left out."""
+    terms, targets = np.nonzero(scores.amounts[row])
+    return tuple(
+        Share(int(t), scores.targets[m], float(scores.similarities[row, t, m]), float(scores.amounts[row, t, m]))
+        for t, m in zip(terms, targets, strict=True)
+    )
+
+
+def by_relevance(ranked: Iterable[Ranked]) -> list[Ranked]:
+    return sorted(ranked, key=lambda one: (-(one.relevance or 0.0), one.uuid))
+
+
+def fused(ranked: Iterable[Ranked], words: Sequence[str]) -> list[Ranked]:
+    """In the order of Weaviate's fused score; a picture that has one of the words is not unlikely."""
+    asked = {word for text in words for word in text.casefold().split()}
+    scored = [
+        replace(one, score=one.found.value, unlikely=one.unlikely and not asked & _words(one.found.properties))
+        for one in ranked
+        if one.found is not None
+    ]
+    return sorted(scored, key=lambda one: (-(one.score or 0.0), one.uuid))
+
+
+def _words(properties: Mapping[str, Any]) -> set[str]:
+    text = " ".join(str(properties.get(name) or "") for name in ("caption", "tag_words", "file_name"))
+    return set("".join(c if c.isalnum() else " " for c in text.casefold()).split())
+
+
+def arranged(ranked: Sequence[Ranked], query: Query, vectors: Mapping[UUID, Embeddings]) -> list[Ranked]:
+    """Near-duplicates behind the best of them, then difference mixed into the likely ones. `vectors`: of `image`."""
+    ordered = list(ranked)
+    if query.collapse and ordered:
+        ordered = _collapsed(ordered, vectors)
+    likely = [one for one in ordered if not one.unlikely]
+    if query.diversity and len(likely) > 1:
+        relevance = np.array([one.relevance or 0.0 for one in likely])
+        rows = np.stack([vectors[one.uuid] for one in likely])
+        order = mmr(relevance, rows, query.diversity, len(likely))
+        ordered = [*(likely[i] for i in order), *(one for one in ordered if one.unlikely)]
+    return ordered
+
+
+def _collapsed(ranked: Sequence[Ranked], vectors: Mapping[UUID, Embeddings]) -> list[Ranked]:
+    rows = np.stack([vectors[one.uuid] for one in ranked])
+    hashes = [str(one.found.properties.get("phash") or "") if one.found else "" for one in ranked]
+    return [replace(ranked[i], copies=tuple(ranked[j].uuid for j in copies)) for i, copies in collapse(rows, hashes)]
