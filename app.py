@@ -10,7 +10,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 import assembly
-from app_pages import api, files, map_points
+from app_pages import api, files, map_points, selection_files
 from app_pages.connection import Connection
 from app_pages.headers import SecurityHeaders
 from app_pages.ingestion import Ingestion
@@ -59,7 +59,7 @@ except SettingsError as error:
 install(parts)
 app = st.App(
     PROJECT / "app_pages" / "main.py",
-    routes=[*api.routes(parts), *files.routes(parts), *map_points.routes(parts)],
+    routes=[*api.routes(parts), *files.routes(parts), *map_points.routes(parts), *selection_files.routes(parts)],
     middleware=[
         Middleware(SecurityHeaders),
         Middleware(TrustedHostMiddleware, allowed_hosts=st.get_option("server.allowedHosts") or ["*"]),

@@ -4,6 +4,7 @@ Every widget writes the address and nothing else; the page then reads it and ask
 """
 
 from collections.abc import Mapping
+from html import escape
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -11,13 +12,14 @@ from streamlit.delta_generator import DeltaGenerator
 from app_pages import address, gallery
 from app_pages.address import AskingPicture
 from app_pages.parts import Parts
-from app_pages.plain import plain
+from app_pages.plain import plain, sentence
 from app_pages.question import Question
 from pictures.open import EXTENSIONS, PictureError, open_image
 from schema.record import ImageRecord
+from search.asking import DEFAULT_TARGETS
 from search.command import QUERY_SIDE, parse_targets
 from search.errors import QueryError
-from search.asking import DEFAULT_TARGETS
+from search.grammar import GrammarError
 
 COUNTS = {"image": "What it shows", "look": "How it looks", "caption": "What it says"}
 PRESETS: Mapping[str, Mapping[str, float] | None] = {
@@ -59,6 +61,12 @@ def box(question: Question, parts: Parts) -> None:
         st.html(FOCUS, unsafe_allow_javascript=True)
     if error := st.session_state.pop("picture_error", ""):
         st.error(plain(error), icon=":material/broken_image:")
+
+
+def point_at(error: GrammarError) -> None:
+    """A question that cannot be read: the place in it, and why."""
+    st.html(f'<pre class="loupe-pointer" role="alert">{escape(error.pointer)}</pre>')
+    st.warning(sentence(error), icon=":material/edit:")
 
 
 def _ask() -> None:

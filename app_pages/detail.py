@@ -1,14 +1,15 @@
 """One picture of the library, large: its neighbours, its data, why it was found."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from html import escape
 
 import streamlit as st
 
-from app_pages import address, ask, gallery
+from app_pages import address, ask, discover_why, gallery, scale, thumbs
 from app_pages.files import find_original
 from app_pages.parts import Parts
 from app_pages.plain import plain, sentence
@@ -21,14 +22,31 @@ from search.searcher import Searcher
 NEIGHBOURS = 12
 
 
-def show(text: str, results: Results | None, searcher: Searcher, parts: Parts) -> None:
+@dataclass(frozen=True)
+class Answer:
+    """A question as it was asked and what it found."""
+
+    query: Query
+    results: Results
+
+    def place_of(self, key: uuid.UUID) -> tuple[int, Hit] | None:
+        """From 1, where the picture is among the hits on the page."""
+        for place, hit in enumerate(self.results.hits, self.results.offset + 1):
+            if hit.uuid == key:
+                return place, hit
+        return None
+
+
+def show(text: str, answer: Answer | None, searcher: Searcher, parts: Parts) -> None:
     """The details of the picture `text` (a uuid) over the page; closing them takes it out of the address."""
     problem: Exception | None = None
     record: ImageRecord | None = None
     neighbours: Sequence[Hit] = ()
+    records: Mapping[uuid.UUID, ImageRecord] = {}
     try:
         key = parse_uuid(text)
-        if (record := searcher.records([key]).get(key)) is not None:
+        records = searcher.records([key, *_others(key, answer)])
+        if (record := records.get(key)) is not None:
             neighbours = searcher.search(Query((Term(item=key),), limit=NEIGHBOURS)).hits
     except SearchError as error:
         problem = error
@@ -37,46 +55,61 @@ def show(text: str, results: Results | None, searcher: Searcher, parts: Parts) -
     if record is None:
         dialog(st.warning)(sentence(problem) if problem else f"There is no picture {text} in the library (any more).")
     else:
-        dialog(partial(_draw, record, neighbours, results, parts))()
+        dialog(partial(_draw, record, neighbours, answer, records, parts))()
 
 
-def _draw(record: ImageRecord, neighbours: Sequence[Hit], results: Results | None, parts: Parts) -> None:
+def _others(key: uuid.UUID, answer: Answer | None) -> list[uuid.UUID]:
+    """The pictures that say why it was found, and those that stand behind it."""
+    found = answer.place_of(key) if answer else None
+    if answer is None or found is None:
+        return []
+    return [term.item for term in answer.query.terms if term.item is not None] + list(found[1].copies)
+
+
+def _draw(
+    record: ImageRecord,
+    neighbours: Sequence[Hit],
+    answer: Answer | None,
+    records: Mapping[uuid.UUID, ImageRecord],
+    parts: Parts,
+) -> None:
     reachable = find_original(record, parts) is not None
     gallery.large(record, reachable=reachable)
     if not reachable:
         st.caption("The file is out of reach from here (moved, or its disk is not mounted): this is its thumbnail.")
-    _actions(record, reachable, _why(record.uuid, results))
+    _actions(record, reachable)
+    if answer is not None and (found := answer.place_of(record.uuid)):
+        _found(*found, answer, records)
     st.markdown("##### Nearest pictures")
     gallery.strip(neighbours, address.open_item)
     st.markdown("##### Data")
     st.html(_table(record))
 
 
-def _actions(record: ImageRecord, reachable: bool, why: str) -> None:
+def _found(place: int, hit: Hit, answer: Answer, records: Mapping[uuid.UUID, ImageRecord]) -> None:
+    """Its near-duplicates, and why it is among the hits."""
+    if copies := [records[key] for key in hit.copies if key in records]:
+        st.markdown("##### Near-duplicates")
+        gallery.copies(copies, address.open_item)
+    st.markdown("##### Why it was found")
+    st.caption(_place(place, hit, answer.results))
+    st.html(discover_why.bars(hit, answer.query.terms, records))
+
+
+def _actions(record: ImageRecord, reachable: bool) -> None:
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
+        thumbs.alone(record, "detail-")
         st.button(
             "More like this", key="detail-like", type="primary", icon=":material/image_search:", on_click=ask.more_like,
             args=(str(record.uuid),),
         )  # fmt: skip
         if reachable:
             st.link_button("Open the picture", f"/originals/{record.uuid}", icon=":material/open_in_new:")
-        if why:
-            st.caption(why)
 
 
-def _why(key: uuid.UUID, results: Results | None) -> str:
-    """One sentence, where the picture is among the hits on the page."""
-    if results is None:
-        return ""
-    for place, hit in enumerate(results.hits, results.offset + 1):
-        if hit.uuid == key:
-            return _why_hit(place, hit, results)
-    return ""
-
-
-def _why_hit(place: int, hit: Hit, results: Results) -> str:
+def _place(place: int, hit: Hit, results: Results) -> str:
     words = f", words and meaning together {hit.score:.3f}" if hit.score is not None else ""
-    return f"Number {place} of {results.total:,} for your question: similarity {hit.similarity:.3f}{words}."
+    return f"Number {place} of {results.total:,} for your question{words}. {scale.words(hit, results.line)}"
 
 
 def _table(record: ImageRecord) -> str:

@@ -13,6 +13,7 @@ from app_pages import address, date_bars, folder_tree, near_map
 from app_pages.near_map import Place
 from app_pages.plain import plain
 from app_pages.question import Question
+from pictures.colours import COLOURS
 from search.filters import Condition, joined
 
 Counts = Sequence[tuple[str, int]]
@@ -21,7 +22,6 @@ CountsOf = Callable[[Question], Mapping[str, Counts]]
 TAGS = {"tags.any": "With any of these tags", "tags.all": "With all of these", "tags.none": "With none of these"}
 SIZES = {"1": "1 megapixel or more", "4": "4 or more", "12": "12 or more", "24": "24 or more"}
 SHAPES = ("landscape", "portrait", "square")
-COLOURS_MOST = 16
 
 
 def draw(question: Question, counts_of: CountsOf, note: str, places: Sequence[Place]) -> None:
@@ -138,25 +138,26 @@ def _set_range(since: str = "", until: str = "") -> None:
 
 
 def _colours(question: Question, counts: Counts) -> None:
+    """A swatch for each colour; those that are chosen count together: one of them is enough."""
     current = _current(question, ("colour",), "=", negated=False)
-    chosen = current.value if current else ""
-    known = dict(counts[:COLOURS_MOST])
-    if chosen:
-        known.setdefault(chosen, 0)
-    if not known:
+    chosen = current.colours if current else ()
+    known = dict(counts)
+    if not known and not chosen:
         return
     _heading("Colour")
     with st.container(horizontal=True, gap="xsmall", key="colours"):
-        for name, count in known.items():
-            st.button(
-                name, key=f"colour-{name}", type="primary" if name == chosen else "secondary",
-                on_click=_set, args=(("colour",), "=", None if name == chosen else f"colour={name}"),
-                help=f"{plain(name)}: {count:,}",
-            )  # fmt: skip
+        for name in COLOURS:
+            if name in known or name in chosen:
+                others = [one for one in COLOURS if (one in chosen) != (one == name)]
+                st.button(
+                    name, key=f"colour-{name}", type="primary" if name in chosen else "secondary", on_click=_set,
+                    args=(("colour",), "=", f"colour={','.join(others)}" if others else None),
+                    help=f"{name}: {known.get(name, 0):,}",
+                )  # fmt: skip
 
 
 def _near(question: Question, places: Sequence[Place]) -> None:
-    near = _parsed(_current(question, ("near",), "=", negated=False))
+    near = _circle(question)
     _heading("Near a place")
     near_map.draw(places, near, f"places-{hash((tuple(places), near))}", _set_near)
     if near is None:
@@ -169,16 +170,13 @@ def _near(question: Question, places: Sequence[Place]) -> None:
     )
 
 
-def _parsed(condition: Condition | None) -> tuple[float, float, float] | None:
-    try:
-        latitude, longitude, km = map(float, condition.value.split(",")) if condition else ()
-    except ValueError:
-        return None
-    return latitude, longitude, km
+def _circle(question: Question) -> tuple[float, float, float] | None:
+    current = _current(question, ("near",), "=", negated=False)
+    return current.circle if current else None
 
 
 def _set_near(latitude: float, longitude: float) -> None:
-    near = _parsed(_current(address.read(), ("near",), "=", negated=False))
+    near = _circle(address.read())
     km = near[2] if near else near_map.RADIUS_KM
     _set(("near",), "=", f"near={latitude:.5f},{longitude:.5f},{km:g}")
 
@@ -203,8 +201,8 @@ def _sizes(question: Question) -> None:
     options = [*SIZES, *([current.value] if current and current.value not in SIZES else [])]
     st.session_state["filter-megapixels>="] = current.value if current else None
     st.selectbox(
-        "Size", options, key="filter-megapixels>=", index=None, placeholder="Any",
-        format_func=lambda value: SIZES.get(value, f"{value} or more"), on_change=_set_chosen, args=("megapixels", ">="),
+        "Size", options, key="filter-megapixels>=", index=None, placeholder="Any", on_change=_set_chosen,
+        format_func=lambda value: SIZES.get(value, f"{value} or more"), args=("megapixels", ">="),
     )  # fmt: skip
 
 

@@ -28,6 +28,8 @@ Click = Callable[[str], None]
 
 Under = Callable[[Hit], None]
 """Draws further buttons under a tile, in the row of the others and before them."""
+Note = Callable[[Hit], str]
+"""HTML below a tile's number."""
 
 
 def thumbnail_url(record: ImageRecord) -> str:
@@ -45,6 +47,7 @@ def grid(
     on_open: Click,
     *,
     under: Under | None = None,
+    note: Note | None = None,
     line: float | None = None,
     name: str = "gallery",
 ) -> None:
@@ -54,26 +57,34 @@ def grid(
         for hit in hits:
             key = str(hit.uuid)
             with st.container(key=f"tile-{key}", gap=None):
-                st.html(_tile(hit, line))
+                st.html(_tile(hit, line, note(hit) if note else ""))
                 if hit.copies:
                     st.button(
                         f"+{len(hit.copies)}", key=f"copies-{key}", on_click=on_open, args=(key,),
                         help="Near-duplicates of this picture stand behind it. Click to see them.",
                     )  # fmt: skip
-                with st.container(horizontal=True, gap=None, key=f"under-{key}"):
+                with st.container(horizontal=True, wrap=False, gap=None, key=f"under-{key}"):
                     if under is not None:
                         under(hit)
                     _buttons(key, on_like, on_open)
 
 
-def unranked(records: Sequence[ImageRecord], on_like: Click, on_open: Click) -> None:
+def unranked(
+    records: Sequence[ImageRecord],
+    on_like: Click,
+    on_open: Click,
+    *,
+    under: Callable[[ImageRecord], None] | None = None,
+) -> None:
     """The same for pictures that no question found."""
     with st.container(key="gallery"), st.grid(COLUMNS, min_column_width=TILE_PX, gap="small"):
         for record in records:
             key = str(record.uuid)
             with st.container(key=f"tile-{key}", gap=None):
                 st.html(f"{FIGURE}{_picture(record)}</figure>")
-                with st.container(horizontal=True, gap=None, key=f"under-{key}"):
+                with st.container(horizontal=True, wrap=False, gap=None, key=f"under-{key}"):
+                    if under is not None:
+                        under(record)
                     _buttons(key, on_like, on_open)
 
 
@@ -134,13 +145,13 @@ def small(source: str, alt: str) -> None:
     st.html(f'<img class="loupe-small" src="{escape(source)}" alt="{escape(alt)}">', width="content")
 
 
-def _tile(hit: Hit, line: float | None) -> str:
+def _tile(hit: Hit, line: float | None, note: str) -> str:
     marked = line is not None and hit.relevance is not None
     return (
         f"{FAINT if hit.unlikely else FIGURE}{_picture(hit.record)}"
         f'<div class="loupe-bar{" loupe-marked" if marked else ""}" title="{escape(scale.words(hit, line))}">'
         f'<i style="width: {scale.share(hit, line):.1%}"></i></div>'
-        f'<span class="loupe-number">{hit.similarity:.2f}</span></figure>'
+        f'<span class="loupe-number">{hit.similarity:.2f}</span>{note}</figure>'
     )
 
 

@@ -1,12 +1,13 @@
 """What app.py puts together, once in a process, for pages and routes. Knows how none of it is made."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from app_pages.connection import Connection
 from app_pages.ingestion import Ingestion
 from app_pages.map_work import MapWork
+from app_pages.selection_store import Selections
 from pictures.open import Limits
 from pictures.thumbnails import ThumbnailStore
 
@@ -26,6 +27,7 @@ class Parts:
     maps: MapWork
     training_runs: Path
     """The folder in which every training run has one of its own."""
+    selections: Selections = field(default_factory=Selections)
 
     @property
     def upload_limits(self) -> Limits:

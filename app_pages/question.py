@@ -6,17 +6,34 @@ Knows no widget, no encoder and no database. A picture that was uploaded is no p
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Self
+from uuid import UUID
 
 from PIL import Image
 
-from search.command import parse_targets
+from search.command import read_targets
 from search.errors import FilterError, QueryError
 from search.filters import Condition
-from search.query import MAX_WINDOW, Query, Term, parse_uuid
+from search.grammar import example, parse, show
+from search.query import AUTO, MAX_WINDOW, Query, Term, parse_uuid
 
 PAGE_SIZES = (24, 48, 60)
-LISTS = {"q": "words", "like": "likes", "target": "targets", "filter": "filters"}
-SINGLES = {"limit": "limit", "offset": "offset", "words": "words_too", "facets": "facets"}
+LISTS = {
+    "q": "words",
+    "like": "likes",
+    "dislike": "dislikes",
+    "target": "targets",
+    "filter": "filters",
+    "hide": "hidden",
+}
+SINGLES = {
+    "strategy": "strategy",
+    "diversity": "diversity",
+    "collapse": "collapse",
+    "limit": "limit",
+    "offset": "offset",
+    "words": "words_too",
+    "facets": "facets",
+}
 PARAMETERS = (*LISTS, *SINGLES)
 
 
@@ -25,9 +42,16 @@ class Question:
     """What is asked. Every edit gives a new one, and starts at the first page again."""
 
     words: tuple[str, ...] = ()
+    """Lines as they are typed, see `search.grammar`: words, weights, filters and pictures."""
     likes: tuple[str, ...] = ()
+    """A uuid or a path, a weight and a colon in front of it where it is not 1; `dislikes` too."""
+    dislikes: tuple[str, ...] = ()
     targets: tuple[str, ...] = ()
     filters: tuple[str, ...] = ()
+    hidden: tuple[str, ...] = ()
+    strategy: str = ""
+    diversity: str = ""
+    collapse: str = ""
     limit: str = ""
     offset: str = ""
     words_too: str = ""
@@ -47,23 +71,67 @@ class Question:
         return {name: values for name, values in (lists | singles).items() if values}
 
     def query(self, images: Sequence[Image.Image] = ()) -> Query:
-        """Checked. Raises QueryError, with the value that is wrong."""
-        terms = [Term(text=text) for text in self.words]
+        """Checked. Raises QueryError, with the value that is wrong; GrammarError for a line of `words`.
+
+        The terms stand in the order of the lines, pictures, likes, dislikes."""
+        lines = [parse(line) for line in self.words]
+        terms = [term for read, _ in lines for term in read]
         terms += [Term(image=image) for image in images]
-        terms += [Term(item=parse_uuid(text)) for text in self.likes]
+        terms += [example(text) for text in self.likes]
+        terms += [example(text, -1) for text in self.dislikes]
+        filters = [condition for _, read in lines for condition in read]
+        filters += [Condition.parse(text) for text in self.filters]
         return Query(
             terms=tuple(terms),
-            targets=parse_targets(list(self.targets)),
-            filters=tuple(Condition.parse(text) for text in self.filters),
+            targets=read_targets(self.targets),
+            filters=tuple(filters),
             limit=_whole("limit", self.limit, PAGE_SIZES[0]),
             offset=_whole("offset", self.offset, 0),
             words=_flag("words", self.words_too),
             facets=_flag("facets", self.facets),
+            strategy=self.strategy or None,
+            diversity=_decimal("diversity", self.diversity),
+            hidden=tuple(parse_uuid(text) for text in self.hidden),
+            collapse=_flag("collapse", self.collapse),
+        )
+
+    @classmethod
+    def of(cls, query: Query) -> Self:
+        """The question that asks this; uploaded pictures are left out, as they are of `Query.to_json`."""
+        examples = [(term, _example(term)) for term in query.terms if term.example and term.image is None]
+        line = show([term for term in query.terms if not term.example])
+        targets = query.targets
+        return cls(
+            words=(line,) if line else (),
+            likes=tuple(text for term, text in examples if term.weight > 0),
+            dislikes=tuple(text for term, text in examples if term.weight < 0),
+            targets=(targets,) if isinstance(targets, str) else _targets(targets),
+            filters=tuple(map(str, query.filters)),
+            hidden=tuple(map(str, query.hidden)),
+            strategy=query.strategy or "",
+            diversity=f"{query.diversity:g}" if query.diversity else "",
+            collapse="1" if query.collapse else "",
+            limit="" if query.limit == PAGE_SIZES[0] else str(query.limit),
+            offset=str(query.offset) if query.offset else "",
+            words_too="1" if query.words else "",
+            facets="1" if query.facets else "",
         )
 
     def conditions(self) -> tuple[Condition, ...]:
-        """Those filters that can be read."""
-        return tuple(condition for text in self.filters if (condition := parse_or_none(text)))
+        """Those filters that can be read, of the lines too."""
+        return (*self.typed()[1], *(condition for text in self.filters if (condition := parse_or_none(text))))
+
+    def typed(self) -> tuple[tuple[Term, ...], tuple[Condition, ...]]:
+        """Terms and conditions of those lines that can be read."""
+        terms: tuple[Term, ...] = ()
+        conditions: tuple[Condition, ...] = ()
+        for line in self.words:
+            try:
+                more_terms, more_conditions = parse(line)
+            except QueryError:
+                continue
+            terms, conditions = (*terms, *more_terms), (*conditions, *more_conditions)
+        return terms, conditions
 
     @property
     def box(self) -> str:
@@ -85,8 +153,48 @@ class Question:
         return replace(self, words=words, offset="", words_too=self.words_too if words else "")
 
     def more_like(self, item: str) -> Self:
-        """That picture instead of what was asked; filters and weights stay."""
-        return replace(self, words=(), likes=(item,), offset="", words_too="")
+        """That picture instead of what was asked; filters and weights stay, also those typed among the words."""
+        line = show((), self.typed()[1])
+        words = (line,) if line else ()
+        return replace(self, words=words, likes=(item,), dislikes=(), hidden=(), offset="", words_too="")
+
+    def liking(self, item: str, weight: float = 1.0) -> Self:
+        """That picture of the library too; a dislike of it is taken back."""
+        return replace(self._indifferent(item), likes=(*_but(self.likes, item), _weighted(item, weight)))
+
+    def disliking(self, item: str, weight: float = 1.0) -> Self:
+        """Away from that picture too; a like of it is taken back."""
+        return replace(self._indifferent(item), dislikes=(*_but(self.dislikes, item), _weighted(item, weight)))
+
+    def indifferent(self, item: str) -> Self:
+        """Neither liked nor disliked."""
+        return self._indifferent(item)
+
+    def opinion(self, item: str) -> float:
+        """Its weight among the likes, below 0 among the dislikes; 0 where it is in neither."""
+        for texts, sign in ((self.likes, 1), (self.dislikes, -1)):
+            for text in texts:
+                if _item(text) == item:
+                    return sign * abs(_example_or_none(text) or 1.0)
+        return 0.0
+
+    def hiding(self, items: Sequence[str]) -> Self:
+        """Those pictures never come back."""
+        return replace(self, hidden=tuple(dict.fromkeys([*self.hidden, *items])), offset="")
+
+    def joining(self, strategy: str) -> Self:
+        """How the liked and disliked pictures count together, one of STRATEGIES; "" is the default."""
+        return replace(self, strategy=strategy, offset="")
+
+    def diverse(self, diversity: float) -> Self:
+        return replace(self, diversity=f"{diversity:g}" if diversity else "", offset="")
+
+    def collapsing(self, on: bool) -> Self:
+        """Near-duplicates shown once."""
+        return replace(self, collapse="1" if on else "", offset="")
+
+    def _indifferent(self, item: str) -> Self:
+        return replace(self, likes=_but(self.likes, item), dislikes=_but(self.dislikes, item), offset="")
 
     def without(self, name: str, value: str) -> Self:
         """`name`: words, likes or filters."""

@@ -2,20 +2,26 @@
 
 import math
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import streamlit as st
 
-from app_pages import adding, address, ask, detail, filter_column, gallery, trouble
+from app_pages import adding, address, ask, detail, filter_column, gallery, keyboard, scale, thumbs, trouble
+from app_pages.address import AskingPicture
+from app_pages.detail import Answer
 from app_pages.filter_column import Counts
+from app_pages.near_map import Place
 from app_pages.parts import Parts
 from app_pages.plain import sentence
 from app_pages.question import PAGE_SIZES, Question
 from encoder.protocol import EncoderError
 from schema.errors import NoLibrary, SchemaError
 from schema.record import ImageRecord
-from search.errors import QueryError, SearchError
+from search.errors import FilterError, QueryError, SearchError
+from search.grammar import GrammarError
 from search.query import MAX_WINDOW, Query, Term, parse_uuid
+from search.ranking import WINDOWS
 from search.results import Hit, Results
 from search.searcher import Searcher
 
@@ -30,7 +36,13 @@ EXAMPLES = (
 """They work on the samples; in another library each shows what it finds there."""
 SKELETON_PX = 560
 EXAMPLES_PX = 300
+NEAREST = 3
+"""Pictures that are shown where none is a good match."""
+JUMP_FROM, JUMP_PX = 7, 130
+"""More pages than the row of numbers shows get a field to jump."""
 FACETS_TTL_S = 15
+PLACES_TTL_S = 60
+PLACES_MOST = 2000
 EXAMPLES_TTL_S = 600
 TO_THE_TOP = "<script>/* {offset} */ document.querySelector('.st-key-ask')?.scrollIntoView({{block: 'end'}})</script>"
 
@@ -50,14 +62,14 @@ def search_page(parts: Parts) -> None:
 def _draw(question: Question, searcher: Searcher, parts: Parts) -> None:
     asking = address.picture()
     if question.words or question.likes or question.filters or asking:
-        results = _answer(question, searcher, parts)
+        answer = _answer(question, searcher, parts)
     elif count := searcher.count():
         _landing(question, count, searcher, parts)
-        results = None
+        answer = None
     else:
         raise NoLibrary("The library is empty.")
     if item := address.item():
-        detail.show(item, results, searcher, parts)
+        detail.show(item, answer, searcher, parts)
 
 
 def _landing(question: Question, count: int, searcher: Searcher, parts: Parts) -> None:
@@ -70,30 +82,61 @@ def _landing(question: Question, count: int, searcher: Searcher, parts: Parts) -
         gallery.examples(examples, ask.ask_example)
 
 
-def _answer(question: Question, searcher: Searcher, parts: Parts) -> Results | None:
+def _answer(question: Question, searcher: Searcher, parts: Parts) -> Answer | None:
     asking = address.picture()
     ask.box(question, parts)
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute", key="bar"):
         ask.chips(question, asking, _liked(question, searcher))
         ask.tools(question)
-    place = st.container()
-    if st.session_state["filters_open"]:
+    side, place = None, st.container()
+    filtering = bool(st.session_state["filters_open"])
+    if filtering:
         side, place = st.columns([1, 3.2], gap="medium")
-        with side:
-            filter_column.draw(question, lambda other, facet: _counts(searcher, other)[facet])
     with place:
-        try:
-            with st.skeleton(height=SKELETON_PX):
-                query = question.cut().query([asking.image] if asking else [])
-                results = searcher.search(query)
-        except QueryError as error:
-            st.warning(sentence(error), icon=":material/edit:")
-            return None
-        except SearchError as error:
-            st.error(sentence(error), icon=":material/error:")
-            return None
-        _hits(question, results)
-    return results
+        answer = _found(question, searcher, facets=filtering)
+        if answer is not None:
+            _hits(question, answer.results)
+    if side is not None:
+        with side:
+            _filters(question, answer.results if answer else None, searcher)
+    return answer
+
+
+def _found(question: Question, searcher: Searcher, *, facets: bool) -> Answer | None:
+    """None after saying why there are none."""
+    asking = address.picture()
+    try:
+        with st.skeleton(height=SKELETON_PX):
+            query = question.cut().query([asking.image] if asking else [])
+            query = replace(query, facets=query.facets or facets)
+            return Answer(query, searcher.search(query))
+    except GrammarError as error:
+        ask.point_at(error)
+    except QueryError as error:
+        st.warning(sentence(error), icon=":material/edit:")
+    except SearchError as error:
+        st.error(sentence(error), icon=":material/error:")
+    return None
+
+
+def _filters(question: Question, results: Results | None, searcher: Searcher) -> None:
+    asking = address.picture()
+
+    def counts_of(other: Question) -> Mapping[str, Counts]:
+        if results is not None and other.filters == question.filters:
+            return results.facets
+        return _cached_counts(searcher, searcher.pictures.name, replace(other, offset="", limit="1"), asking)
+
+    filter_column.draw(question, counts_of, _note(results), _places(searcher, searcher.pictures.name))
+
+
+def _note(results: Results | None) -> str:
+    """What the counts of the facets count."""
+    if results is None or not results.counted:
+        return "Counts of all that pass the filters."
+    if results.counted >= WINDOWS[0]:
+        return f"Counts of the {results.counted:,} best."
+    return f"Counts of the {results.counted:,} likely {_pictures(results.counted)}."
 
 
 def _hits(question: Question, results: Results) -> None:
@@ -105,11 +148,43 @@ def _hits(question: Question, results: Results) -> None:
             st.info("No picture passes these filters. Take one away above.", icon=":material/filter_alt_off:")
         return
     with st.container(key="count"):
-        st.caption(f"{results.total:,} {_pictures(results.total)} · {results.timing.took_ms:.0f} ms")
-    gallery.grid(results.hits, ask.more_like, address.open_item)
+        st.caption(summary(results))
+    likely = [hit for hit in results.hits if not hit.unlikely]
+    unlikely = [hit for hit in results.hits if hit.unlikely]
+    if likely:
+        _grid(likely, results, "gallery")
+        _folded(unlikely, results)
+    elif results.offset:
+        st.caption("From here on every picture lies below the line.")
+        _grid(unlikely, results, "gallery")
+    else:
+        with st.container(key="no-match"):
+            st.markdown("**No good match.** These come nearest, but lie where unrelated questions find pictures too.")
+        _grid(unlikely[:NEAREST], results, "gallery-nearest")
+        _folded(unlikely[NEAREST:], results)
     if results.offset:
         st.html(TO_THE_TOP.format(offset=results.offset), unsafe_allow_javascript=True)
     _paging(question, results)
+    keyboard.listen()
+
+
+def _folded(hits: Sequence[Hit], results: Results) -> None:
+    """Below the line: drawn only while it is open."""
+    if hits and st.toggle(f"{len(hits)} more, unlikely", key="unlikely-open", help=scale.MEANING):
+        _grid(hits, results, "gallery-unlikely")
+
+
+def _grid(hits: Sequence[Hit], results: Results, name: str) -> None:
+    gallery.grid(hits, ask.more_like, address.open_item, under=thumbs.under, line=results.line, name=name)
+
+
+def summary(results: Results) -> str:
+    """How many there are: of the likely ones only those of the window that was read are known."""
+    likely = ""
+    if results.line is not None:
+        at_least = "at least " if results.likely >= WINDOWS[0] else ""
+        likely = f"{at_least}{results.likely:,} likely of "
+    return f"{likely}{results.total:,} {_pictures(results.total)} · {results.timing.took_ms:.0f} ms"
 
 
 def _paging(question: Question, results: Results) -> None:
@@ -120,13 +195,20 @@ def _paging(question: Question, results: Results) -> None:
         key = f"page-{page}-of-{pages}-by-{size}"  # its first page is a default, which no assignment may meet
         st.pagination(pages, default=page, key=key, on_change=_turn, args=(key,))
         st.session_state["size"] = size
+        if pages > JUMP_FROM:
+            jump = f"jump-from-{page}-of-{pages}"
+            st.number_input(
+                "Go to page", 1, pages, value=None, key=jump, placeholder=f"Page 1 to {pages}", width=JUMP_PX,
+                label_visibility="collapsed", on_change=_turn, args=(jump,),
+            )  # fmt: skip
         st.segmented_control(
             "Pictures on a page", PAGE_SIZES, key="size", required=True, label_visibility="collapsed", on_change=_resize
         )
 
 
 def _turn(key: str) -> None:
-    _turn_to(st.session_state[key])
+    if st.session_state[key]:
+        _turn_to(int(st.session_state[key]))
 
 
 def _turn_to(page: int) -> None:
@@ -149,10 +231,6 @@ def _liked(question: Question, searcher: Searcher) -> Mapping[str, ImageRecord]:
     return {text: records[key] for text, key in keys.items() if key in records}
 
 
-def _counts(searcher: Searcher, question: Question) -> Mapping[str, Counts]:
-    return _cached_counts(searcher, searcher.pictures.name, tuple(map(str, question.conditions())))
-
-
 def _pictures(count: int) -> str:
     return "picture" if count == 1 else "pictures"
 
@@ -168,6 +246,32 @@ def _examples(_searcher: Searcher, collection: str, count: int) -> list[tuple[st
     return list(found.values())
 
 
-@st.cache_data(ttl=FACETS_TTL_S, max_entries=100, show_spinner=False)
-def _cached_counts(_searcher: Searcher, collection: str, filters: tuple[str, ...]) -> Mapping[str, Counts]:
-    return _searcher.facets(Question(filters=filters).conditions())
+@st.cache_data(
+    ttl=FACETS_TTL_S,
+    max_entries=100,
+    show_spinner=False,
+    hash_funcs={Question: lambda question: repr(question), AskingPicture: lambda asking: asking.chip},
+)
+def _cached_counts(
+    _searcher: Searcher, collection: str, question: Question, asking: AskingPicture | None
+) -> Mapping[str, Counts]:
+    """Of the same question with one filter less; of all that pass its filters where it cannot be asked."""
+    try:
+        query = question.query([asking.image] if asking else [])
+        return _searcher.search(replace(query, facets=True)).facets
+    except SearchError:  # the question's own trouble is said where the hits would be
+        pass
+    try:
+        return _searcher.facets(question.conditions())
+    except SearchError:
+        return {}
+
+
+@st.cache_data(ttl=PLACES_TTL_S, max_entries=4, show_spinner=False)
+def _places(_searcher: Searcher, collection: str) -> list[Place]:
+    """The most frequent ones first, as many as a drawing can show."""
+    try:
+        found = sorted(_searcher.places().items(), key=lambda place: (-place[1], place[0]))
+    except FilterError:  # a library of an older version, which knows no places
+        return []
+    return [(latitude, longitude, count) for (latitude, longitude), count in found[:PLACES_MOST]]

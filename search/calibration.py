@@ -6,6 +6,7 @@ a good match of words has a cosine of .3 where look-alikes have .8. A similarity
 library's mean for that very vector, in standard deviations.
 """
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
@@ -39,7 +40,7 @@ class Spread:
     def level(self, vector: Embeddings) -> tuple[float, float]:
         """Mean and standard deviation of the cosines of the sample to a unit vector (d,)."""
         row = vector.astype(np.float64)
-        return float(self.mean @ row), max(float(np.sqrt(max(row @ self.covariance @ row, 0.0))), LEAST_SPREAD)
+        return float(self.mean @ row), max(math.sqrt(max(float(row @ self.covariance @ row), 0.0)), LEAST_SPREAD)
 
 
 @dataclass(frozen=True)

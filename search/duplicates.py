@@ -46,6 +46,15 @@ def collapse(
     return found
 
 
+def resembling(phashes: Sequence[str], sameness: Sameness | None = None) -> set[int]:
+    """Indices of the pictures whose perceptual hash is close to that of another: only these can be near-duplicates."""
+    rule = sameness or Sameness()
+    hashes, known = _bits_of(phashes)
+    close = (np.bitwise_count(hashes[:, None] ^ hashes[None]) <= rule.bits) & known & known[:, None]
+    np.fill_diagonal(close, False)
+    return set(np.flatnonzero(close.any(axis=1)).tolist())
+
+
 def _bits_of(phashes: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
     values = np.zeros(len(phashes), dtype=np.uint64)
     known = np.zeros(len(phashes), dtype=bool)

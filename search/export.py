@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
+from uuid import UUID
 
 from schema.record import ImageRecord
 from search.errors import SearchError
@@ -35,20 +36,31 @@ Locate = Callable[[ImageRecord], Path | None]
 """The file of a picture that may be read, and is a picture; None where there is none."""
 
 
+@dataclass(frozen=True)
+class Gone:
+    """A picture that was selected and has left the library since."""
+
+    uuid: UUID
+
+
+Found = Hit | ImageRecord | Gone
+GONE = "it is not in the library any more"
+
+
 class ExportError(SearchError):
     """What was selected cannot be exported; the message says why, with the numbers, and what to do."""
 
 
-def to_dicts(found: Sequence[Hit | ImageRecord]) -> list[dict[str, Any]]:
-    """`Hit.to_json` without its shares; of a record without what only a question gives."""
-    return [_of_hit(one) if isinstance(one, Hit) else _of_record(one) for one in found]
+def to_dicts(found: Sequence[Found]) -> list[dict[str, Any]]:
+    """`Hit.to_json` without its shares; of a record without what only a question gives; of what is gone that it is."""
+    return [_to_dict(one) for one in found]
 
 
-def to_json(found: Sequence[Hit | ImageRecord]) -> str:
+def to_json(found: Sequence[Found]) -> str:
     return json.dumps(to_dicts(found), ensure_ascii=False, indent=1) + "\n"
 
 
-def to_csv(found: Sequence[Hit | ImageRecord]) -> str:
+def to_csv(found: Sequence[Found]) -> str:
     """A table with a column for each key of `to_dicts`; lists are written as in filters: `cat,"Paris, France"`.
 
     A text that a spreadsheet would calculate (it begins with = + - @, perhaps after blanks) or cut off (a tab or a line
@@ -61,6 +73,12 @@ def to_csv(found: Sequence[Hit | ImageRecord]) -> str:
     table.writerow(names)
     table.writerows([_cell(row.get(name)) for name in names] for row in rows)
     return output.getvalue()
+
+
+def _to_dict(one: Found) -> dict[str, Any]:
+    if isinstance(one, Gone):
+        return {"uuid": str(one.uuid), "missing": GONE}
+    return _of_hit(one) if isinstance(one, Hit) else _of_record(one)
 
 
 def _of_hit(hit: Hit) -> dict[str, Any]:
@@ -94,7 +112,7 @@ class Zipped:
     pictures: int
     bytes: int
     missing: tuple[tuple[str, str], ...]
-    """(path as it was ingested, why it is not there), in the order of the selection."""
+    """(path as it was ingested, or uuid; why it is not there)."""
 
 
 def check_size(records: Sequence[ImageRecord], max_pictures: int = MAX_PICTURES, max_bytes: int = MAX_BYTES) -> None:
@@ -118,6 +136,7 @@ def write_zip(
     locate: Locate,
     output: IO[bytes],
     *,
+    gone: Sequence[Gone] = (),
     max_pictures: int = MAX_PICTURES,
     max_bytes: int = MAX_BYTES,
 ) -> Zipped:
@@ -130,7 +149,7 @@ def write_zip(
     check_size(records, max_pictures, max_bytes)
     taken = {name.casefold() for name in (MISSING, WORDS, "metadata.csv")}
     words: list[str] = []
-    missing: list[tuple[str, str]] = []
+    missing = [(str(one.uuid), GONE) for one in gone]
     pictures = size = 0
     try:
         with zipfile.ZipFile(output, "w", zipfile.ZIP_STORED, strict_timestamps=False) as archive:

@@ -11,12 +11,13 @@
               | "tag:" value                          same as `tags:`; `tag:cat,dog` is either of them
               | ["!"] field operator value            `folder:/photos`, `taken>=2020`, `width:>1000`, see `filters`
     operator  = ":" | "=" | ">=" | "<=" | ">" | "<" | "~"
+                                                      white space around all of them but ":" does not count
     value     = no white space, or in double quotes; a double quote inside is written twice
 
 A sign or a weight begins a new term of words, which goes on to the next sign or weight: `beach - old people` is beach,
-without "old people". Pictures and filters stand beside the words and take only the sign right before them: `red -tag:cat
-bicycle` asks for "red bicycle" without the tag cat. A filter has no weight; a minus turns it round. Terms with a minus
-alone are a question too: what is least like them comes first.
+without "old people". Pictures and filters stand beside the words and take only the sign right before them:
+`red -tag:cat bicycle` asks for "red bicycle" without the tag cat. A filter has no weight; a minus turns it round. Terms
+with a minus alone are a question too: what is least like them comes first.
 
 Words stay words where nothing could be meant but words: `16:9`, `12:30`, ` -- `, `star wars: a new hope`, `6" print`.
 What could be meant as more and cannot be read is refused, never taken for words.
@@ -25,29 +26,32 @@ What could be meant as more and cannot be read is refused, never taken for words
 import re
 import unicodedata
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Never
 
 from search.errors import QueryError
-from search.filters import COMPARISONS, FIELDS, TAGS, Condition, joined
+from search.filters import ALIASES, FIELDS, TAGS, Condition, joined
 from search.query import MAX_WEIGHT, Term
 
 PHRASE = "words"
 """The filter field that exact words in quotes are a condition on."""
 CONTAINING = ("path", PHRASE)
 """Fields whose colon means "contains"."""
+LISTS = (*TAGS, "colour")
+"""Fields whose value is a list with quotes of its own, see `Condition.values`."""
+NAMES = ("like", "text", "tag", *ALIASES, *FIELDS)
 WINDOW = 60
 """So many characters of the question go into `GrammarError.pointer`."""
 
 _SIGN = re.compile(r"[+\-\u2212]")  # hyphen-minus and the minus sign
 _DASH = re.compile(r"-{2,}(?!\S)")
 _RATIO = re.compile(r"[0-9.]+(:[0-9.]+)+([ap]m)?(?![^\s,;!?)])", re.IGNORECASE)
-_NUMBER = r"(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[+-]?[0-9]+)?|nan|inf|infinity"
+_NUMBER = r"(?=[.,]*[0-9])[0-9.,]+(?:e[+-]?[0-9]+)?|nan|inf|infinity"
 _WEIGHT = re.compile(rf"({_NUMBER}):", re.IGNORECASE)
-_FIELD = re.compile(r"(!?)([^\W\d_][\w.]*)(:?(?:>=|<=|=|>|<|~)|:)")
+_FIELD = re.compile(r"(!?)([^\W\d_][\w.]*)(\s*:?(?:>=|<=|=|>|<|~)\s*|:)")
 _QUOTED = re.compile(r'"((?:[^"]|"")*)"|[“„]([^“”]*)[“”]')
-_VALUE = re.compile(r'(?:[^\s"]|"(?:[^"]|"")*")+')
+_VALUE = re.compile(r'(?:[^\s"“„]|"(?:[^"]|"")*"|[“„][^“”]*[“”])+')
 _WORD = re.compile(r"\S+")
 
 
@@ -122,7 +126,7 @@ def example(text: str, sign: int = 1) -> Term:
     Raises QueryError. A path has a `/`, a backslash or a dot: a uuid that was cut short is no path.
     """
     match = _WEIGHT.match(text)
-    weight, place = (float(match[1]), text[match.end() :]) if match else (1.0, text)
+    weight, place = (_float(match[1]), text[match.end() :]) if match else (1.0, text)
     return _example(place, sign * weight)
 
 
@@ -171,10 +175,14 @@ class _Reader:
                 self._fail(f"two signs in a row at character {begin + 1}; write one of them", begin)
         if (match := _WEIGHT.match(self.text, self.at)) and not _RATIO.match(self.text, self.at):
             start = self.at
-            weight = float(match[1])
+            weight = _float(match[1])
             where = f"the weight {match[1][:20]!r} at character {start + 1}"
             if not 0 < weight <= MAX_WEIGHT:  # NaN too
-                self._fail(f"{where} must be above 0 and at most {MAX_WEIGHT}; a minus goes in front of it", start)
+                self._fail(
+                    f"{where} must be a number such as 2 or 0.5, above 0 and at most {MAX_WEIGHT}; a minus goes in "
+                    "front of it",
+                    start,
+                )
             self.at = match.end()
             if not _WORD.match(self.text, self.at):
                 self._fail(f"nothing follows {where}; write for example {match[1][:20]}:beach", start)
@@ -183,13 +191,12 @@ class _Reader:
         return _Lead(begin, sign, weight)
 
     def _word(self, lead: _Lead) -> None:
-        match = _WORD.match(self.text, self.at)
-        assert match is not None
+        begin = self.at
+        self.at = match.end() if (match := _WORD.match(self.text, begin)) else len(self.text)
         if self.run is None or lead.sign or lead.weight is not None:
             self.run = _Words(lead.signed_weight, lead.position)
             self.terms.append(self.run)
-        self.run.words.append(match[0])
-        self.at = match.end()
+        self.run.words.append(self.text[begin : self.at])
 
     def _phrase(self, lead: _Lead) -> None:
         begin = self.at
@@ -198,14 +205,15 @@ class _Reader:
         self._condition(lead, begin, PHRASE, "~", phrase, negated=negated)
 
     def _is_word(self, match: re.Match[str]) -> bool:
-        """`wars:` before a space: a name that is none of ours, and nothing behind it."""
-        name = match[2].lower()
-        return name not in ("like", "text", "tag", *FIELDS) and not _WORD.match(self.text, match.end())
+        """`wars: a`, `a = b`: a name that is none of ours, and white space."""
+        after = match.end() == len(self.text) or self.text[match.end()].isspace()
+        return match[2].lower() not in NAMES and (after or match[3] != match[3].strip())
 
     def _field(self, lead: _Lead, match: re.Match[str]) -> None:
         begin = self.at
-        negated, name, operator = match[1] == "!", match[2].lower(), match[3].removeprefix(":") or ":"
-        if name not in ("like", "text", "tag", *FIELDS):
+        negated, name, operator = match[1] == "!", match[2].lower(), match[3].strip()
+        operator = operator.removeprefix(":") or ":"
+        if name not in NAMES:
             self._fail(
                 f"{printable(match[2][:40])!r} at character {begin + 1} is neither a weight nor a filter; filters are "
                 f'tag, {", ".join(FIELDS)}. If it belongs to the words, write text:"..."',
@@ -214,18 +222,18 @@ class _Reader:
         self.at = match.end()
         if not _WORD.match(self.text, self.at):
             self._fail(
-                f"nothing follows {match[0]!r} at character {begin + 1}; write it without a space, such as "
+                f"nothing follows {match[0].strip()!r} at character {begin + 1}; write it without a space, such as "
                 f'{_EXAMPLES.get(name, f"{name}{operator}...")}, or text:"..." if it belongs to the words',
                 begin,
             )
         if name in ("like", "text") and (operator != ":" or negated):
             self._fail(f"{match[0]!r} at character {begin + 1} must be {name}: or -{name}:", begin)
-        if name in TAGS or name == "tag":
-            name = "tags" if name == "tag" else name
-            self._condition(lead, begin, name, "=" if operator == ":" else operator, self._raw(), negated=negated)
+        name = "tags" if name == "tag" else ALIASES.get(name, name)
+        if name in LISTS:
+            self._condition(lead, begin, name, "=" if operator == ":" else operator, self._list(), negated=negated)
             return
         quoted = self.text[self.at] in '"“„'
-        value = self._quote(self.at) if quoted else self._raw()
+        value = self._quote(self.at) if quoted else self._bare()
         if name == "text":
             self._term(lead, lambda: Term(text=value, weight=lead.signed_weight))
         elif name == "like":
@@ -233,3 +241,157 @@ class _Reader:
         else:
             default = "~" if name in CONTAINING else "="
             self._condition(lead, begin, name, default if operator == ":" else operator, value, negated=negated)
+
+    def _term(self, lead: _Lead, make: Callable[[], Term]) -> None:
+        try:
+            self.terms.append(make())
+        except QueryError as error:
+            self._fail(f"{error} (at character {lead.position + 1})", lead.position)
+
+    def _condition(self, lead: _Lead, begin: int, name: str, operator: str, value: str, *, negated: bool) -> None:
+        if lead.weight is not None:
+            self._fail(
+                f"the filter at character {begin + 1} has a weight, but a picture passes it or does not; "
+                "take the weight away",
+                lead.position,
+            )
+        if lead.sign < 0 and negated:
+            self._fail(f"both - and ! turn the filter at character {begin + 1} round; write one of them", lead.position)
+        try:
+            value = joined(Condition(name, operator, value.strip()).values) if name in LISTS else value.strip()
+            self.conditions.append(Condition(name, operator, value, negated or lead.sign < 0))
+        except QueryError as error:
+            self._fail(f"{error} (at character {begin + 1})", begin)
+
+    def _quote(self, begin: int) -> str:
+        """What stands in the quotes that open at `begin`; they must close before white space or the end."""
+        match = _QUOTED.match(self.text, begin)
+        if match is None:
+            self._fail(f"the quotes at character {begin + 1} do not close; write another quote or none", begin)
+        self._end(match.end(), "the quotes")
+        self.at = match.end()
+        return match[2] if match[1] is None else match[1].replace('""', '"')
+
+    def _list(self) -> str:
+        """A value as it stands, with quotes around its parts."""
+        match = _VALUE.match(self.text, self.at)
+        end = match.end() if match else self.at
+        if end < len(self.text) and not self.text[end].isspace():
+            self._fail(f"the quotes at character {end + 1} do not close; write another quote or none", end)
+        value = self.text[self.at : end]
+        self.at = end
+        return re.sub("[“„”]", '"', value)
+
+    def _bare(self) -> str:
+        """A value without quotes."""
+        begin = self.at
+        self.at = match.end() if (match := _WORD.match(self.text, begin)) else begin
+        if (quote := self.text.find('"', begin, self.at)) >= 0:
+            self._fail(f"the quotes at character {quote + 1} begin inside a value; write them around all of it", quote)
+        return self.text[begin : self.at]
+
+    def _end(self, at: int, what: str) -> None:
+        if _WORD.match(self.text, at):
+            self._fail(f"{what} end before character {at + 1} and something follows; write a space there", at)
+
+    def _skip(self) -> bool:
+        """Past white space; whether anything is left."""
+        match = _WORD.search(self.text, self.at)
+        self.at = match.start() if match else len(self.text)
+        return match is not None
+
+    def _finished(self) -> Iterator[Term]:
+        for term in self.terms:
+            if isinstance(term, Term):
+                yield term
+                continue
+            try:
+                yield Term(text=" ".join(term.words), weight=term.weight)
+            except QueryError as error:
+                self._fail(f"{error} (at character {term.position + 1})", term.position)
+
+    def _check_characters(self) -> None:
+        for position, character in enumerate(self.text):
+            kind = unicodedata.category(character)
+            if kind == "Cs" or (kind == "Cc" and not character.isspace()):
+                what = "half a character (a lone surrogate)" if kind == "Cs" else "a control character"
+                self._fail(
+                    f"character {position + 1} of the question is {what}, U+{ord(character):04X}; take it away",
+                    position,
+                )
+
+    def _fail(self, message: str, position: int) -> Never:
+        raise GrammarError(message, self.text, position) from None
+
+
+_EXAMPLES = {
+    "like": "like:<uuid> or like:/photos/cat.jpg",
+    "tag": "tag:cat",
+    "text": 'text:"rock + roll"',
+    "folder": "folder:/photos",
+    "taken": "taken>=2020",
+    "near": "near:48.85,2.35,10",
+}
+
+
+def _example(place: str, weight: float, *, is_path: bool = False) -> Term:
+    if is_path:
+        return Term(path=place, weight=weight)
+    try:
+        return Term(item=uuid.UUID(place), weight=weight)
+    except ValueError:
+        if not re.search(r"[/\\.]", place):
+            raise QueryError(
+                f"{printable(place[:80])!r} is not the uuid of a picture, nor a path; copy it from a hit"
+            ) from None
+    return Term(path=place, weight=weight)
+
+
+def _place(term: Term) -> str:
+    """Behind `like:`."""
+    if term.path is None:
+        return str(term.item)
+    bare = f"like:{term.path}"
+    return term.path if _reads_as(bare, Term(path=term.path)) else _quoted(term.path)
+
+
+def _shown(condition: Condition) -> str:
+    sign, name, operator, value = "-" * condition.negated, condition.field, condition.operator, condition.value
+    if name == PHRASE:
+        return f"{sign}{_quoted(value)}"
+    if name in LISTS:
+        name = "tag" if name == "tags" else name
+        value = ",".join(_quoted(part) if re.search(r'[\s",“„”]|^[=<>~:]', part) else part for part in condition.values)
+    elif re.search(r'[\s"“„]|^[=<>~:]', value):
+        value = _quoted(value)
+    return f"{sign}{name}{':' if operator == '=' else operator}{value}"
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace('"', '""') + '"'
+
+
+def _number(weight: float) -> str:
+    """The shortest that is read as the same number."""
+    return repr(float(weight)).removesuffix(".0")
+
+
+def _reads_as(text: str, term: Term) -> bool:
+    try:
+        return parse(text) == ((term,), ())
+    except QueryError:
+        return False
+
+
+def _float(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return float("nan")
+
+
+def _columns(character: str) -> int:
+    """How wide it is in a terminal."""
+    if unicodedata.combining(character):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1

@@ -167,6 +167,20 @@ class PictureIndex:
             ).groups
         return {group.grouped_by.value: group.total_count or 0 for group in groups}
 
+    def positions(self, condition: Any, limit: int) -> list[tuple[float, float]]:
+        """Latitude and longitude, in degrees, of at most so many pictures that pass."""
+        with self._answering():
+            answer = self._collection.query.fetch_objects(
+                filters=condition, limit=limit, return_properties=["latitude", "longitude"]
+            )
+        found = [(o.properties.get("latitude"), o.properties.get("longitude")) for o in answer.objects]
+        return [(float(lat), float(lon)) for lat, lon in found if lat is not None and lon is not None]
+
+    def properties(self) -> frozenset[str]:
+        """What the collection has now; an ingest adds what an older Loupe left out."""
+        with self._answering():
+            return frozenset(one.name for one in self._collection.config.get(simple=True).properties)
+
     def check_there(self) -> None:
         """The client repeats a question to a server that is away for a minute; this says so at once."""
         try:

@@ -5,7 +5,7 @@ A wider window lets pictures in that a narrower one did not see, and they may ra
 nor skip a picture, windows are fixed (`WINDOWS`), and what a narrower one ranked keeps its place.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
@@ -15,15 +15,15 @@ from numpy.typing import NDArray
 
 from encoder.protocol import Embeddings
 from search.diversity import mmr
-from search.duplicates import collapse
+from search.duplicates import collapse, resembling
 from search.index import Found
 from search.query import MAX_WINDOW, Query
 from search.results import Share
 from search.scoring import Scores
 
 WINDOWS = (240, 2000, MAX_WINDOW)
-EXACT = 2000
-"""Windows up to this one are read with their vectors and judged exactly; beyond it Weaviate's order stands."""
+VectorsOf = Callable[[Sequence[UUID]], Mapping[UUID, Embeddings]]
+"""The `image` vectors of some pictures, (dim,), of those that have one."""
 
 
 @dataclass(frozen=True)
@@ -127,21 +127,34 @@ def _words(properties: Mapping[str, Any]) -> set[str]:
     return set("".join(c if c.isalnum() else " " for c in text.casefold()).split())
 
 
-def arranged(ranked: Sequence[Ranked], query: Query, vectors: Mapping[UUID, Embeddings]) -> list[Ranked]:
-    """Near-duplicates behind the best of them, then difference mixed into the likely ones. `vectors`: of `image`."""
-    ordered = list(ranked)
-    if query.collapse and ordered:
-        ordered = _collapsed(ordered, vectors)
+def arranged(ranked: Sequence[Ranked], query: Query, vectors_of: VectorsOf) -> list[Ranked]:
+    """Near-duplicates behind the best of them, then difference mixed into the likely ones."""
+    ordered = _collapsed(ranked, vectors_of) if query.collapse else list(ranked)
     likely = [one for one in ordered if not one.unlikely]
-    if query.diversity and len(likely) > 1:
-        relevance = np.array([one.relevance or 0.0 for one in likely])
-        rows = np.stack([vectors[one.uuid] for one in likely])
-        order = mmr(relevance, rows, query.diversity, len(likely))
-        ordered = [*(likely[i] for i in order), *(one for one in ordered if one.unlikely)]
-    return ordered
+    if not query.diversity or len(likely) < 2:
+        return ordered
+    rows = vectors_of([one.uuid for one in likely])
+    mixed = [one for one in likely if one.uuid in rows]
+    relevance = np.array([one.relevance or 0.0 for one in mixed])
+    order = mmr(relevance, np.stack([rows[one.uuid] for one in mixed]), query.diversity, len(mixed))
+    first = [mixed[i] for i in order]
+    placed = {one.uuid for one in first}
+    return [*first, *(one for one in ordered if one.uuid not in placed)]
 
 
-def _collapsed(ranked: Sequence[Ranked], vectors: Mapping[UUID, Embeddings]) -> list[Ranked]:
-    rows = np.stack([vectors[one.uuid] for one in ranked])
+def _collapsed(ranked: Sequence[Ranked], vectors_of: VectorsOf) -> list[Ranked]:
+    """Vectors are asked for of those pictures only whose perceptual hashes are close."""
     hashes = [str(one.found.properties.get("phash") or "") if one.found else "" for one in ranked]
-    return [replace(ranked[i], copies=tuple(ranked[j].uuid for j in copies)) for i, copies in collapse(rows, hashes)]
+    near = sorted(resembling(hashes))
+    rows = vectors_of([ranked[i].uuid for i in near]) if near else {}
+    known = [i for i in near if ranked[i].uuid in rows]
+    if not known:
+        return list(ranked)
+    groups = collapse(np.stack([rows[ranked[i].uuid] for i in known]), [hashes[i] for i in known])
+    copies = {known[head]: [known[i] for i in behind] for head, behind in groups}
+    hidden = {i for behind in copies.values() for i in behind}
+    return [
+        replace(one, copies=tuple(ranked[j].uuid for j in copies.get(i, ())))
+        for i, one in enumerate(ranked)
+        if i not in hidden
+    ]

@@ -3,6 +3,7 @@ finds, `ranking` orders it."""
 
 import time
 import uuid
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -18,18 +19,21 @@ from search.asking import encode_terms, weigh
 from search.calibration import LibrarySpace
 from search.conditions import among, to_weaviate, without
 from search.diversity import spread_out
-from search.errors import QueryError
+from search.errors import FilterError, QueryError
 from search.filters import Condition
 from search.index import Found, PictureIndex, Probe
 from search.preference import learn_targets
-from search.query import AUTO, Query, Term
-from search.ranking import EXACT, WINDOWS, Ranked, Ranking, arranged, by_relevance, captioned, fused, judged, matrices
+from search.query import AUTO, MAX_WINDOW, Query, Term
+from search.ranking import WINDOWS, Ranked, Ranking, arranged, by_relevance, captioned, fused, judged, matrices
 from search.results import Hit, Results, Timing
 from search.scoring import Asked, linear, score, targets_of
+from search.shortcut import applies
+from search.shortcut import relevance as shortcut_relevance
 from search.space import Keeper, read_space
 
-MOST_NEAR = 6
+MOST_NEAR = 4
 """Likes that are asked for their own nearest pictures, where the strategy goes by the best of them."""
+NEAR_LIKES = 120
 
 
 class Searcher:
@@ -54,15 +58,15 @@ class Searcher:
         started = time.perf_counter()
         if not query.terms:
             raise QueryError("The question is empty: type some words, or give a picture.")
-        condition = to_weaviate(query.filters)
         self.index.check_there()
+        condition = self._condition(query.filters)
         query = self._resolved(query)
         asked = self._asked(query)
         encoded = time.perf_counter()
         own = {term.item for term in query.terms if term.item is not None} | set(query.hidden)
         counting = self._threads.submit(self._count_others, own, condition)
         ranking = self._ranking(query, asked, without(own, condition))
-        hits = self._hits(ranking.page(query.offset, query.limit), asked, query)
+        hits = self._hits(ranking.page(query.offset, query.limit), asked, query, ranking.line)
         counted = ranking.counted if query.facets else []
         total = counting.result()
         done = time.perf_counter()
@@ -90,8 +94,8 @@ class Searcher:
 
     def facets(self, filters: Sequence[Condition] = ()) -> dict[str, facets.Counts]:
         """Counts of what passes the filters; a folder counts what lies below it too."""
-        condition = to_weaviate(filters)
         self.index.check_there()
+        condition = self._condition(filters)
         texts = {name: prop for name, prop in facets.TEXT_PROPERTIES.items() if prop in self.pictures.properties}
         counts = self.index.occurrences(list(texts.values()), condition, facets.MAX_VALUES)
         years = self.index.groups("year", condition, facets.MAX_VALUES)
@@ -104,8 +108,8 @@ class Searcher:
 
     def count(self, filters: Sequence[Condition] = ()) -> int:
         """Pictures that pass the filters."""
-        condition = to_weaviate(filters)
         self.index.check_there()
+        condition = self._condition(filters)
         return self.index.count(condition)
 
     def spread(self, k: int, but: Collection[uuid.UUID] = ()) -> tuple[ImageRecord, ...]:
@@ -122,6 +126,22 @@ class Searcher:
     def space(self) -> LibrarySpace:
         """What is known of the library's vectors, from a sample."""
         return self._space.get()
+
+    def places(self, filters: Sequence[Condition] = ()) -> dict[tuple[float, float], int]:
+        """Where pictures were taken: (latitude, longitude) rounded to a tenth of a kilometre -> how many; of at most
+        `MAX_WINDOW` pictures."""
+        located = Condition("location", "=", "yes")
+        self.index.check_there()
+        found = self.index.positions(self._condition([*filters, located]), MAX_WINDOW)
+        return dict(Counter((round(latitude, 3), round(longitude, 3)) for latitude, longitude in found))
+
+    def _condition(self, filters: Sequence[Condition]) -> Any:
+        """Raises FilterError for a property that the library lacks; an ingest may have added it since it was opened."""
+        try:
+            return to_weaviate(filters, self.pictures.properties)
+        except FilterError:
+            self.pictures = replace(self.pictures, properties=self.index.properties())
+            return to_weaviate(filters, self.pictures.properties)
 
     def _resolved(self, query: Query) -> Query:
         """Paths become pictures of the library. Raises QueryError where none lies there, or more than one."""
@@ -166,90 +186,104 @@ class Searcher:
         return probes
 
     def _ranking(self, query: Query, asked: Sequence[Asked], condition: Any) -> Ranking:
-        """Long enough for the page."""
+        """Long enough for the page. The first window is judged exactly; beyond it Weaviate's order stands."""
         probes = self._probes(asked)
         ranking = Ranking(self._line(asked))
+        first = WINDOWS[0]
+        nearest = self._first(query, asked, probes, condition, ranking)
         needed = query.offset + query.limit
-        for window in WINDOWS:
-            found = self._candidates(query, asked, probes, condition, window)
-            if window <= EXACT:
-                ranking.add(self._ordered(query, asked, found, ranking.line, first=window == WINDOWS[0]))
-            else:
-                beyond = sorted(found, key=lambda one: (-one.value, one.uuid))
-                ranking.add(Ranked(one.uuid, score=one.value if query.words else None) for one in beyond)
-            if len(ranking.places) >= needed or len(found) < window:
+        for window in WINDOWS[1:]:
+            if len(ranking.places) >= needed or nearest < first:
                 break
+            found = self._near(query, probes, condition, window)
+            beyond = sorted(found, key=lambda one: (-one.value, one.uuid))
+            ranking.add(Ranked(one.uuid, score=one.value if query.words else None) for one in beyond)
+            nearest, first = len(found), window
         return ranking
 
     def _line(self, asked: Sequence[Asked]) -> float | None:
         return None
 
-    def _candidates(
-        self, query: Query, asked: Sequence[Asked], probes: Sequence[Probe], condition: Any, window: int
-    ) -> list[Found]:
-        """At least `window` where there are so many."""
-        exact = window <= EXACT
-        first = window == WINDOWS[0]
-        vectors = sorted({"image", *targets_of(asked)}) if exact else []
-        wanted = {"captioned"} if exact else set()
-        if first:
-            wanted |= set(facets.PROPERTIES) if query.facets else set()
-            wanted |= {"phash"} if query.collapse else set()
-        if exact and query.words:
-            wanted |= {"caption", "tag_words", "file_name"}
+    def _first(
+        self, query: Query, asked: Sequence[Asked], probes: Sequence[Probe], condition: Any, ranking: Ranking
+    ) -> int:
+        """Rank the first window; how many Weaviate found in it."""
+        wanted = {"captioned"}
+        wanted |= set(facets.PROPERTIES) if query.facets else set()
+        wanted |= {"phash"} if query.collapse else set()
+        wanted |= {"caption", "tag_words", "file_name"} if query.words else set()
         properties = sorted(wanted & self.pictures.properties)
-        if query.words:
-            return self.index.near_or_worded(
-                " ".join(query.texts), probes, condition, window, vectors=vectors, properties=properties
+        if applies(asked) and not (query.words or query.diversity):
+            found = self._near(query, probes, condition, WINDOWS[0], properties=properties)
+            values = np.array([one.value for one in found])
+            relevance = shortcut_relevance(asked[0], probes, values, captioned(found), self.space())
+            ranked = by_relevance(
+                Ranked(one.uuid, float(value), found=one, unlikely=ranking.line is not None and value < ranking.line)
+                for one, value in zip(found, relevance, strict=True)
             )
-        nearest = self.index.near(probes, condition, window, vectors=vectors, properties=properties)
+            ranking.add(arranged(ranked, query, self._image_vectors))
+            return len(found)
+        names = sorted({"image", *targets_of(asked)})
+        more = self._threads.submit(self._near_likes, query, asked, condition, names, properties)
+        nearest = self._near(query, probes, condition, WINDOWS[0], vectors=names, properties=properties)
+        known = {one.uuid for one in nearest}
+        found = [*nearest, *(one for one in more.result() if one.uuid not in known)]
+        ranked = self._judged(query, asked, found, ranking.line)
+        ordered = fused(ranked, query.texts) if query.words else by_relevance(ranked)
+        rows = {one.uuid: one.vectors["image"] for one in found if "image" in one.vectors}
+        ranking.add(arranged(ordered, query, lambda keys: {key: rows[key] for key in keys if key in rows}))
+        return len(nearest)
+
+    def _near(
+        self, query: Query, probes: Sequence[Probe], condition: Any, window: int, **wanted: Sequence[str]
+    ) -> list[Found]:
+        if query.words:
+            return self.index.near_or_worded(" ".join(query.texts), probes, condition, window, **wanted)
+        return self.index.near(probes, condition, window, **wanted)
+
+    def _near_likes(
+        self, query: Query, asked: Sequence[Asked], condition: Any, vectors: Sequence[str], properties: Sequence[str]
+    ) -> list[Found]:
+        """Where the best of the likes decides, what is near to one of them need not be near to their sum."""
         likes = [term for term in asked if term.example and term.weight > 0]
-        if not first or len(likes) < 2 or query.strategy != "best_score":
-            return nearest
+        if len(likes) < 2 or query.strategy != "best_score" or query.words:
+            return []
         target = max(likes[0].targets, key=likes[0].targets.__getitem__)
         rows = np.stack([term.vectors[target] for term in likes])
         some = [rows[i] for i in spread_out(rows, min(MOST_NEAR, len(rows)))]
-        more = self.index.near_any(target, some, condition, window, vectors=vectors, properties=properties)
-        known = {one.uuid for one in nearest}
-        return [*nearest, *(one for one in more if one.uuid not in known)]
+        return self.index.near_any(target, some, condition, NEAR_LIKES, vectors=vectors, properties=properties)
 
-    def _ordered(
-        self, query: Query, asked: Sequence[Asked], found: Sequence[Found], line: float | None, *, first: bool
-    ) -> list[Ranked]:
-        names = targets_of(asked)
-        vectors = matrices(found, sorted({"image", *names}), self.pictures.identity.dims)
-        scores = score(asked, vectors, captioned(found), self.space(), query.strategy)
-        ranked = judged(found, scores, line)
-        ranked = fused(ranked, query.texts) if query.words else by_relevance(ranked)
-        if not first:
-            return ranked
-        return arranged(ranked, query, {one.uuid: row for one, row in zip(found, vectors["image"], strict=True)})
+    def _image_vectors(self, keys: Sequence[uuid.UUID]) -> dict[uuid.UUID, Embeddings]:
+        found = self.index.fetch(keys, vectors=True)
+        return {key: one.vectors["image"] for key, one in found.items() if "image" in one.vectors}
 
-    def _hits(self, page: Sequence[Ranked], asked: Sequence[Asked], query: Query) -> tuple[Hit, ...]:
-        """With their records; what was not judged yet is. A picture that was removed since it was ranked is left
-        out."""
-        late = [one.uuid for one in page if one.relevance is None]
+    def _judged(self, query: Query, asked: Sequence[Asked], found: Sequence[Found], line: float | None) -> list[Ranked]:
+        vectors = matrices(found, targets_of(asked), self.pictures.identity.dims)
+        return judged(found, score(asked, vectors, captioned(found), self.space(), query.strategy), line)
+
+    def _hits(
+        self, page: Sequence[Ranked], asked: Sequence[Asked], query: Query, line: float | None
+    ) -> tuple[Hit, ...]:
+        """With their records; what was not judged to the end is now. A picture that was removed since it was ranked is
+        left out."""
+        late = [one.uuid for one in page if one.similarity is None]
         objects = self.index.fetch([one.uuid for one in page], vectors=bool(late))
-        judged_late: dict[uuid.UUID, Ranked] = {}
-        if late:
-            found = [objects[key] for key in late if key in objects]
-            scored = self._ordered(replace(query, words=False), asked, found, self._line(asked), first=False)
-            judged_late = {one.uuid: one for one in scored}
+        found = [objects[key] for key in late if key in objects]
+        known = {one.uuid: one for one in self._judged(query, asked, found, line)} if found else {}
         hits = []
         for one in page:
             if one.uuid not in objects:
                 continue
-            known = judged_late.get(one.uuid, one)
-            record = from_properties(objects[one.uuid].properties)
+            full = known.get(one.uuid, one)
             hits.append(
                 Hit(
                     one.uuid,
-                    record,
-                    known.similarity or 0.0,
+                    from_properties(objects[one.uuid].properties),
+                    full.similarity or 0.0,
                     one.score,
-                    known.relevance,
-                    known.unlikely,
-                    known.shares,
+                    full.relevance,
+                    full.unlikely,
+                    full.shares,
                     one.copies,
                 )
             )

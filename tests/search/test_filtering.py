@@ -13,6 +13,7 @@ import weaviate
 from ingest.ledger import Ledger
 from schema.collection import StorageOptions, ensure_pictures
 from schema.record import ImageRecord, Place
+from search.facets import FACETS
 from search.filters import Condition
 from search.query import Query, Term
 from search.searcher import Searcher
@@ -211,7 +212,7 @@ def test_a_star_and_a_question_mark_in_a_path_stand_for_anything(
 
 def by_hand(records: Iterable[ImageRecord]) -> dict[str, tuple[tuple[str, int], ...]]:
     """A folder counts what lies below it; most frequent first, then by name; nothing for no camera and no date."""
-    counts: dict[str, Counter[str]] = {name: Counter() for name in ("folder", "tag", "year", "camera", "format")}
+    counts: dict[str, Counter[str]] = {name: Counter() for name in FACETS}
     for one in records:
         folders = set()
         for place in one.places:
@@ -219,6 +220,10 @@ def by_hand(records: Iterable[ImageRecord]) -> dict[str, tuple[tuple[str, int], 
         counts["folder"].update(folders)
         counts["tag"].update(one.tags)
         counts["year"].update([str(one.taken_at.year)] if one.taken_at else [])
+        counts["month"].update([f"{one.taken_at:%Y-%m}"] if one.taken_at else [])
+        counts["orientation"].update([one.orientation])
+        counts["captioned"].update(["yes" if one.captioned else "no"])
+        counts["colour"].update(one.colours)
         counts["camera"].update([one.camera] if one.camera else [])
         counts["format"].update([one.format])
     return {name: tuple(sorted(count.items(), key=lambda p: (-p[1], p[0]))) for name, count in counts.items()}

@@ -25,7 +25,7 @@ def test_pages_through_three_windows_neither_repeat_nor_skip(empty: weaviate.Wea
     records = []
     for index in range(COUNT):
         place = Place(f"/photos/{index:05}.png", 1, 0, "/photos")
-        records.append(ImageRecord(sha256_of(str(index).encode()), (place,), 4, 4, 1, "PNG"))
+        records.append(ImageRecord(sha256_of(str(index).encode()), (place,), 4, 4, 1, "PNG", caption="a picture"))
     ledger = Ledger(pictures, wait_s=10)
     for start in range(0, COUNT, 500):
         rows = [
@@ -47,7 +47,11 @@ def test_pages_through_three_windows_neither_repeat_nor_skip(empty: weaviate.Wea
     truth = (images @ row + 0.5 * (captions @ row)) / 1.5
     by_key = {record.uuid: value for record, value in zip(records, truth, strict=True)}
     np.testing.assert_allclose(similarities, [by_key[key] for key in seen], atol=1e-5)
-    best = [records[i].uuid for i in np.argsort(-truth)]
+    relevance = np.zeros(COUNT)
+    for share, name, rows in ((2 / 3, "image", images), (1 / 3, "caption", captions)):
+        mean, spread = searcher.space().spreads[name].level(row)
+        relevance += share * (rows @ row - mean) / spread
+    best = [records[i].uuid for i in np.argsort(-relevance)]
     assert seen[:24] == best[:24]
     assert [hit.uuid for hit in searcher.search(Query(red, limit=60, offset=220)).hits] == seen[220:280]
     assert [hit.uuid for hit in searcher.search(Query(red, limit=60, offset=1980)).hits] == seen[1980:2040]

@@ -145,7 +145,6 @@ def test_pages_neither_repeat_nor_skip_a_picture(
     """Whatever window a page ends in, with several probes: page after page is every picture once, and page by page the
     same as one long page."""
     monkeypatch.setattr(search.searcher, "WINDOWS", windows)
-    monkeypatch.setattr(search.searcher, "EXACT", windows[1])
     terms = with_items(library, (RED, Term(image=picture(0, 200, 90)), Term(item=ITEM)))
     seen = []
     for offset in range(0, 60, 5):
@@ -215,7 +214,10 @@ def test_rows_46_and_52_a_vector_of_another_encoder_or_of_none_is_refused_before
     encoder = ColourEncoder(revision="2")
     encoder.encode_texts = lambda texts: np.array([row] * len(texts), dtype=np.float32)  # type: ignore[method-assign]
     untouchable = SimpleNamespace(
-        name=library.pictures.name, identity=library.pictures.identity, collection=SimpleNamespace(exists=lambda: True)
+        name=library.pictures.name,
+        identity=library.pictures.identity,
+        properties=library.pictures.properties,
+        collection=SimpleNamespace(exists=lambda: True),
     )
     with pytest.raises(QueryError) as caught:
         Searcher(untouchable, encoder).search(Query((RED,)))  # type: ignore[arg-type]

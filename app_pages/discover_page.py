@@ -1,0 +1,274 @@
+"""The page Discover: what to look at next, from what is liked and disliked. Fetch, shape, draw.
+
+A thumb redraws one fragment: the session edited, one question asked, plain data drawn.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
+from uuid import UUID
+
+import streamlit as st
+
+from app_pages import (
+    adding,
+    address,
+    ask,
+    detail,
+    discover_controls,
+    discover_judged,
+    discover_link,
+    discover_profiles,
+    discover_session,
+    discover_why,
+    filter_column,
+    gallery,
+    keyboard,
+    thumbs,
+    trouble,
+)
+from app_pages.discover_session import Session
+from app_pages.filter_column import Counts
+from app_pages.parts import Parts
+from app_pages.plain import plain, sentence
+from app_pages.question import Question
+from encoder.protocol import EncoderError
+from schema.errors import NoLibrary, SchemaError
+from schema.record import ImageRecord
+from search.errors import QueryError, SearchError
+from search.filters import Condition
+from search.grammar import GrammarError
+from search.preference import Profile
+from search.query import MAX_TERMS, Query
+from search.results import Results
+from search.searcher import Searcher
+
+SUGGESTIONS = 24
+SKELETON_PX = 560
+_WRITTEN, _CUT = "discover-address", "discover-filters"
+
+
+@dataclass(frozen=True)
+class Found:
+    """What is drawn."""
+
+    records: Mapping[UUID, ImageRecord] = field(default_factory=dict)
+    """Of the judged pictures that are in the library."""
+    query: Query | None = None
+    results: Results | None = None
+    spread: tuple[ImageRecord, ...] = ()
+    """To begin with, where nothing is known yet."""
+    notes: tuple[str, ...] = ()
+    problem: Exception | None = None
+
+    @property
+    def shown(self) -> list[UUID]:
+        return [hit.uuid for hit in self.results.hits] if self.results else [record.uuid for record in self.spread]
+
+
+def discover_page(parts: Parts, to_search: Callable[[], None]) -> None:
+    """`to_search` opens the search page."""
+    address.leave()
+    try:
+        searcher = trouble.wait_for_searcher(parts)
+        if not searcher.count():
+            raise NoLibrary("The library is empty.")
+        discover_session.kept_by(partial(discover_profiles.keep, parts))
+        _session(parts, to_search)
+        keyboard.listen()
+    except NoLibrary:
+        adding.first_pictures(parts)
+    except (SchemaError, EncoderError) as error:
+        trouble.show(error, parts)
+
+
+@st.fragment(key="discover")
+def _session(parts: Parts, to_search: Callable[[], None]) -> None:
+    try:
+        searcher = parts.connection.searcher()
+        discover_session.of_encoder(searcher.pictures.identity.id)
+        unread = _follow_address(searcher.pictures.identity.id)
+        session = discover_session.read()
+        question = address.read()
+        filtering = bool(st.session_state.get("filters_open"))
+        found = _fetch(session.profile, question.conditions(), searcher, facets=filtering)
+        _draw(session, question, found, parts, searcher, to_search, unread)
+        if item := address.item():
+            detail.show(item, found.results, searcher, parts)
+    except NoLibrary:
+        st.rerun()
+    except (SchemaError, EncoderError, SearchError) as error:
+        trouble.show(error, parts)
+
+
+def _follow_address(encoder: str) -> str:
+    """The address and the session agree afterwards: where the address was changed from outside (a link, the way back)
+    it counts, else the session. Gives back what is wrong with the address."""
+    given = {name: st.query_params.get_all(name) for name in discover_link.NAMES if name in st.query_params}
+    problem = ""
+    if given and given != st.session_state.get(_WRITTEN):
+        try:
+            profile = discover_link.profile_of(given, encoder)
+            if profile != discover_link.profile_of(_written(), encoder):
+                discover_session.begin(profile)
+        except QueryError as error:
+            problem = f"The address cannot be followed: {error}"
+    params = discover_link.params_of(discover_session.read().profile)
+    if given != params:
+        others = {name: st.query_params.get_all(name) for name in st.query_params if name not in discover_link.NAMES}
+        if not given and "filter" not in others and (filters := st.session_state.get(_CUT)):
+            others["filter"] = filters  # back from another page
+        st.query_params.from_dict({**others, **params})
+    st.session_state[_WRITTEN] = params
+    st.session_state[_CUT] = st.query_params.get_all("filter")
+    return problem
+
+
+def _written() -> Mapping[str, list[str]]:
+    found = st.session_state.get(_WRITTEN)
+    return found if isinstance(found, Mapping) else {}
+
+
+def _fetch(profile: Profile, filters: tuple[Condition, ...], searcher: Searcher, *, facets: bool) -> Found:
+    records = searcher.records(profile.items) if profile.items else {}
+    profile, gone = profile.present(records)
+    notes = [_named(gone)] if gone else []
+    try:
+        if profile.empty:
+            if filters:
+                notes.append("Filters count from the first like on.")
+            return Found(records, spread=searcher.spread(SUGGESTIONS, profile.seen), notes=tuple(notes))
+        asking = discover_link.within(profile, discover_link.room(profile))
+        if len(asking.items) < len(profile.items):
+            notes.append(
+                f"{len(profile.items)} pictures are judged, one question takes {MAX_TERMS} terms: the strongest and the "
+                f"latest {len(asking.items)} count."
+            )
+        query = _hiding(asking, profile).query(SUGGESTIONS, filters=filters, facets=facets)
+        return Found(records, query, searcher.search(query), notes=tuple(notes))
+    except QueryError as error:
+        return Found(records, notes=tuple(notes), problem=error)
+
+
+def _hiding(asking: Profile, profile: Profile) -> Profile:
+    """Judged pictures that do not count any more do not come back either."""
+    left = [one for one in profile.items if one not in asking.likes and one not in asking.dislikes]
+    return replace(asking, seen=(*left, *asking.seen))
+
+
+def _named(gone: str) -> str:
+    """With titles in the place of uuids, where they are known."""
+    for one, title in discover_session.read().titles.items():
+        gone = gone.replace(str(one), f"“{title}”")
+    return gone
+
+
+def _draw(
+    session: Session,
+    question: Question,
+    found: Found,
+    parts: Parts,
+    searcher: Searcher,
+    to_search: Callable[[], None],
+    unread: str,
+) -> None:
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="discover-bar"):
+        discover_controls.words(session.profile)
+        discover_controls.targets(session.profile, found.results.targets if found.results else {})
+        discover_controls.joining(session.profile)
+        count = len(question.filters)
+        st.session_state.setdefault("filters_open", False)
+        st.toggle(f"Filters ({count})" if count else "Filters", key="filters_open", persist_state="session")
+        st.button(
+            "Undo", key="discover-undo", type="tertiary", icon=":material/undo:", on_click=discover_session.undo,
+            disabled=not session.can_undo,
+        )  # fmt: skip
+        st.button(
+            "Start over", key="discover-reset", type="tertiary", icon=":material/restart_alt:",
+            on_click=discover_session.start_over, disabled=session.profile.empty and not session.profile.seen,
+            help="Nothing liked, disliked or seen. Undo brings it back."
+            + (f" The profile “{plain(session.name)}” stays as it is." if session.name else ""),
+        )  # fmt: skip
+        discover_profiles.draw(parts, session)
+    discover_profiles.foreign()
+    for text in (unread, session.trouble):
+        if text:
+            st.warning(plain(text), icon=":material/error:")
+    for note in found.notes:
+        st.caption(plain(note))
+    discover_judged.draw(session.profile, found.records, address.open_item)
+    side, place = None, st.container()
+    if st.session_state["filters_open"]:
+        side, place = st.columns([1, 3.2], gap="medium")
+    with place:
+        _suggestions(found, partial(_more_like, to_search))
+    if side is not None:
+        with side:
+            _filters(question, found, searcher)
+
+
+def _suggestions(found: Found, on_like: gallery.Click) -> None:
+    if isinstance(found.problem, GrammarError):
+        ask.point_at(found.problem)
+    elif found.problem is not None:
+        st.warning(sentence(found.problem), icon=":material/edit:")
+    elif found.results is not None and found.query is not None:
+        _found(found.results, found.query, found.records, on_like)
+    elif found.spread:
+        with st.container(key="count"):
+            st.caption("A spread of your library, as different as it gets. Like what you would see more of.")
+        gallery.unranked(found.spread, on_like, address.open_item, under=thumbs.draw)
+        _more("Show others", found.shown)
+    else:
+        st.info("You have seen a spread of the whole library. Start over to see it again.", icon=":material/done_all:")
+
+
+def _found(results: Results, query: Query, records: Mapping[UUID, ImageRecord], on_like: gallery.Click) -> None:
+    if not results.hits:
+        st.info(
+            "Nothing is left to suggest: everything that passes the filters is judged or was seen. Take a filter away "
+            "or start over.",
+            icon=":material/done_all:",
+        )
+        return
+    with st.container(key="count"):
+        st.caption(f"{results.total:,} left to suggest · {results.timing.took_ms:.0f} ms")
+    gallery.grid(
+        results.hits,
+        on_like,
+        address.open_item,
+        under=lambda hit: thumbs.draw(hit.record),
+        line=results.line,
+        note=lambda hit: discover_why.details(hit, query.terms, records),
+    )
+    _more("Others, please", [hit.uuid for hit in results.hits])
+
+
+def _more(label: str, shown: list[UUID]) -> None:
+    with st.container(horizontal=True, horizontal_alignment="center", key="discover-more"):
+        st.button(
+            label, key="discover-others", icon=":material/skip_next:", on_click=_see, args=(shown,),
+            help="These count as seen: they do not come back, and say nothing about what you like.",
+        )  # fmt: skip
+
+
+def _see(shown: list[UUID]) -> None:
+    discover_session.change(lambda profile: profile.seeing(shown))
+
+
+def _filters(question: Question, found: Found, searcher: Searcher) -> None:
+    def counts_of(other: Question) -> Mapping[str, Counts]:
+        if found.query is None or found.results is None:
+            return searcher.facets(other.conditions())
+        if other.filters == question.filters:
+            return found.results.facets
+        own = found.query.filters[: len(found.query.filters) - len(question.conditions())]
+        asked = replace(found.query, filters=(*own, *other.conditions()), limit=1, facets=True)
+        return searcher.search(asked).facets
+
+    filter_column.draw(question, counts_of, "Counts of the best of your suggestions.", ())
+
+
+def _more_like(to_search: Callable[[], None], one: str) -> None:
+    address.go_on_with(Question(likes=(one,)))
+    to_search()
