@@ -10,7 +10,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 import assembly
-from app_pages import api, files, map_points, selection_files
+from app_pages import albums_api, api, files, map_points, selection_files
 from app_pages.connection import Connection
 from app_pages.headers import SecurityHeaders
 from app_pages.ingestion import Ingestion
@@ -22,10 +22,15 @@ from settings import PROJECT, Settings, SettingsError, read_settings
 
 def connection(settings: Settings) -> Connection:
     if settings.weaviate_url:
-        return Connection(lambda: assembly.own_address(settings), lambda: assembly.encoder(settings))
+        return Connection(
+            lambda: assembly.own_address(settings), lambda: assembly.encoder(settings), cut=assembly.cut(settings)
+        )
     server = assembly.local_server(settings)
     return Connection(
-        lambda: assembly.local_address(server, server.join()), lambda: assembly.encoder(settings), server.leave
+        lambda: assembly.local_address(server, server.join()),
+        lambda: assembly.encoder(settings),
+        server.leave,
+        assembly.cut(settings),
     )
 
 
@@ -59,7 +64,9 @@ except SettingsError as error:
 install(parts)
 app = st.App(
     PROJECT / "app_pages" / "main.py",
-    routes=[*api.routes(parts), *files.routes(parts), *map_points.routes(parts), *selection_files.routes(parts)],
+    routes=[
+        route for module in (api, albums_api, files, map_points, selection_files) for route in module.routes(parts)
+    ],
     middleware=[
         Middleware(SecurityHeaders),
         Middleware(TrustedHostMiddleware, allowed_hosts=st.get_option("server.allowedHosts") or ["*"]),

@@ -14,6 +14,7 @@ from schema.client import Address, connect
 from schema.collection import StorageOptions
 from schema.errors import Unreachable
 from schema.local_server import HOST, LocalServer, Running, ServerPlan
+from search.bank_store import Cut
 from settings import Settings
 
 START = "Start it with: python -m schema start"
@@ -96,6 +97,10 @@ def encoder(settings: Settings) -> Encoder:
 
 def storage_options(settings: Settings) -> StorageOptions:
     return StorageOptions(settings.loupe_shards, settings.loupe_replication, settings.loupe_quantization)
+
+
+def cut(settings: Settings) -> Cut:
+    return Cut(settings.loupe_false_alarm, settings.loupe_cache / "banks")
 
 
 def limits(settings: Settings, max_megapixels: float | None = None) -> Limits:

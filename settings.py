@@ -32,6 +32,8 @@ class Settings(BaseSettings):
     loupe_threads: Annotated[int, Field(ge=0, le=256)] = 0
     loupe_batch_size: Annotated[int, Field(ge=1, le=1024)] = 32
 
+    loupe_false_alarm: Annotated[float, Field(gt=0, lt=1)] = 0.01
+
     loupe_max_megapixels: Annotated[float, Field(gt=0, le=1000)] = 150
     loupe_max_file_mb: Annotated[float, Field(gt=0, le=4096)] = 512
     loupe_max_upload_mb: Annotated[float, Field(gt=0, le=1024)] = 20

@@ -19,8 +19,10 @@ from app_pages.question import PARAMETERS, Question
 from encoder.protocol import EncoderError
 from pictures.open import PictureError, open_image
 from schema.errors import SchemaError
+from search.answer import to_json
 from search.command import QUERY_SIDE
 from search.errors import QueryError, SearchError
+from search.grammar import GrammarError, parse
 from search.query import Query
 
 MAX_JSON_BYTES = 1_000_000
@@ -31,24 +33,43 @@ _health_threads = CapacityLimiter(2)  # of their own: checks of a server that ha
 ABOUT = """\
 Loupe's HTTP API
 
-GET /api/search?q=red+bicycle
-    q         words; may be repeated
-    like      uuid of a picture of the library; may be repeated
-    target    what counts: image=1 (what it shows), look=1 (how it looks), caption=.5 (what it says); may be repeated
-    filter    folder=/photos, tags.any=cat,dog, taken>=2020-05, !camera=X, path~holiday, width>1000; may be repeated
+GET /api/search?q=beach+%2B+sunset+-+people     a + in an address is a blank; write %2B for a plus sign
+    q         a question as the page's box takes it, see below; may be repeated
+    like      [weight:]uuid or path of a picture of the library; may be repeated
+    dislike   the same: what the pictures should not be like; may be repeated
+    target    what counts: image=1 (what it shows), look=1 (how it looks), caption=.5 (what it says); may be repeated;
+              or auto: learned from the likes
+    strategy  how likes and dislikes are joined: average, best_score, sum_scores
+    diversity 0 to 1: difference among the hits
+    hide      uuid of a picture that must not come back; may be repeated
+    collapse  1: near-duplicates are one hit
+    filter    folder=/photos, tags.any=cat,dog, taken>=2020-05, !camera=X, path~holiday, width>1000, colour=red,
+              near=48.85,2.35,10 (latitude, longitude, km), words~exact words; may be repeated
     limit     1 to 1000 (24)          offset    0 or more; offset + limit at most 10000
     words     1: match the words themselves as well (BM25)
     facets    1: count folders, tags, years, cameras and formats
 
+The question in q
+    red bicycle                 one term          beach + sunset - people       three terms, without the last
+    2:beach + 0.5:sunset        weights           "red car"                     these words in caption, tags or name
+    tag:cat  -tag:screenshot    tags              like:<uuid>  -like:"a b.jpg"  pictures of the library
+    folder:/photos taken>=2020  any filter        text:"rock + roll"            words as they stand
+
 POST /api/search, application/json
-    {"terms": [{"text": "red bicycle"}, {"item": "<uuid>", "weight": 0.5}], "targets": {"image": 1, "caption": 0.5},
-     "filters": ["year=2024"], "limit": 24, "offset": 0, "words": false, "facets": false}
+    {"q": "beach - people", "terms": [{"text": "red bicycle"}, {"item": "<uuid>", "weight": -0.5}, {"path": "a/b.jpg"}],
+     "targets": {"image": 1, "caption": 0.5}, "filters": ["year=2024"], "strategy": "average", "diversity": 0.3,
+     "hidden": ["<uuid>"], "collapse": false, "limit": 24, "offset": 0, "words": false, "facets": false}
 
 POST /api/search, multipart/form-data
-    the names of GET, and a file named image:   curl -F image=@cat.jpg -F limit=5 http://127.0.0.1:8501/api/search
+    the names of GET, and a file named image:   curl -F image=@cat.jpg -F q='but red' http://127.0.0.1:8501/api/search
 
-Answer: {"hits": [{"uuid", "path", "similarity", "caption", "tags", "thumbnail", ...}], "total", "took_ms", ...}
-    400 {"error": a sentence}   what was asked cannot be answered as it stands
+Answer: {"hits": [{"uuid", "path", "similarity", "relevance", "unlikely", "shares", "caption", "tags", ...}],
+         "total", "line", "likely", "note", "asked", "took_ms", ...}
+    unlikely  true: no nearer than pictures are to questions about nothing in the library
+    note      a sentence: no good match, no picture passes the filters; or ""
+    asked     the question as it was read, in the form that is posted
+    400 {"error": a sentence, "position": of the character in q, from 0, where there is one}
+                                what was asked cannot be answered as it stands
     413, 415, 403               too large, another content type, another site's page asked
     503 {"error": a sentence}   Weaviate or the encoder is away; ask again
 
@@ -114,11 +135,12 @@ async def search(parts: Parts, request: Request) -> Response:
 
 
 def _answer(parts: Parts, query: Query) -> dict[str, Any]:
-    return parts.connection.searcher().search(query).to_json()
+    return to_json(query, parts.connection.searcher().search(query))
 
 
 def _error(error: Exception, status: HTTPStatus) -> Response:
-    return JSONResponse({"error": str(error)}, status_code=status)
+    place = {"position": error.position} if isinstance(error, GrammarError) else {}
+    return JSONResponse({"error": str(error), **place}, status_code=status)
 
 
 def _refuse_foreign(request: Request) -> None:
@@ -133,7 +155,7 @@ async def _posted(request: Request, parts: Parts) -> Query:
     if kind == "application/json":
         body = b"".join([chunk async for chunk in _bounded(request, MAX_JSON_BYTES)])
         try:
-            return Query.from_json(json.loads(body))
+            return _asked(json.loads(body))
         except (ValueError, RecursionError) as error:
             if isinstance(error, QueryError):
                 raise
@@ -152,6 +174,21 @@ async def _posted(request: Request, parts: Parts) -> Query:
         HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
         f"POST application/json or multipart/form-data, got {kind[:100] or 'no content type'!r}; see /api",
     )
+
+
+def _asked(data: Any) -> Query:
+    """`Query.from_json`, and "q": a line whose terms and filters come first."""
+    if not isinstance(data, dict) or "q" not in data:
+        return Query.from_json(data)
+    rest = {key: value for key, value in data.items() if key != "q"}
+    if not isinstance(data["q"], str):
+        raise QueryError(f"'q' must be a string, got {type(data['q']).__name__}")
+    terms, conditions = parse(data["q"])
+    typed = Query(terms, filters=conditions).to_json()
+    for name in ("terms", "filters"):
+        if isinstance(more := rest.get(name, []), list):  # else from_json says what is wrong
+            rest[name] = [*typed.get(name, []), *more]
+    return Query.from_json(rest)
 
 
 async def _form_query(form: FormData, parts: Parts) -> Query:

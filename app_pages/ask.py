@@ -4,21 +4,22 @@ Every widget writes the address and nothing else; the page then reads it and ask
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from html import escape
+from uuid import UUID
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from app_pages import address, gallery
+from app_pages import address, gallery, keyboard
 from app_pages.address import AskingPicture
+from app_pages.chips import Chip, chips_of, without
 from app_pages.parts import Parts
 from app_pages.plain import plain, sentence
 from app_pages.question import Question
 from pictures.open import EXTENSIONS, PictureError, open_image
 from schema.record import ImageRecord
-from search.asking import DEFAULT_TARGETS
-from search.command import QUERY_SIDE, parse_targets
-from search.errors import QueryError
+from search.command import QUERY_SIDE
 from search.grammar import GrammarError
 
 COUNTS = {"image": "What it shows", "look": "How it looks", "caption": "What it says"}
@@ -28,6 +29,22 @@ PRESETS: Mapping[str, Mapping[str, float] | None] = {
     "How it looks": {"look": 1.0},
     "What it says": {"caption": 1.0},
     "All the same": {"image": 1.0, "look": 1.0, "caption": 1.0},
+}
+PLACEHOLDER = "What does the picture show?"
+BESIDE_PICTURE = "Like this picture, but ..."
+HOW = (
+    ("water + 2:boat - people", "Plus and minus; 2: counts twice."),
+    ('"tower bridge"', "These words, exactly so, in caption, tags or file name."),
+    ("animal -tag:drawing", "Without a tag; tag:a,b is either of them."),
+    ("night taken>=2005 orientation:landscape", "Any filter: folder, year, camera, colour, near ..."),
+    ("like:eiffel-tower.jpg + sunset", "A picture of the library by its path or its id."),
+)
+TIPS = {
+    "term": "Take this away from the question",
+    "line": "This cannot be read. Take it away",
+    "likes": "Take this picture away",
+    "dislikes": "Take this picture away",
+    "hidden": "Show them again",
 }
 FOCUS = """<script>
 (function look(tries) {  // the box may be drawn after this runs, or again; who went elsewhere is left alone
@@ -49,7 +66,7 @@ def box(question: Question, parts: Parts) -> None:
                 "Words",
                 key="words",
                 label_visibility="collapsed",
-                placeholder="What does the picture show?",
+                placeholder=PLACEHOLDER if address.picture() is None else BESIDE_PICTURE,
                 autocomplete="off",
                 icon=":material/search:",
             )
@@ -57,10 +74,28 @@ def box(question: Question, parts: Parts) -> None:
         turn = st.session_state.setdefault("picture_turn", 0)
         with st.popover("Picture", icon=":material/add_photo_alternate:", key=f"picture-popover-{turn}"):
             _picture(parts, turn)
+        with st.popover("How to ask", icon=":material/help:", type="tertiary", key="how-to-ask"):
+            _how()
     if not question.words:
         st.html(FOCUS, unsafe_allow_javascript=True)
     if error := st.session_state.pop("picture_error", ""):
         st.error(plain(error), icon=":material/broken_image:")
+
+
+def _how() -> None:
+    """The grammar by examples, and the keys."""
+    st.caption("Type what the pictures show. Each of these is a question; click one to ask it.")
+    for number, (text, meaning) in enumerate(HOW):
+        with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"how-{number}"):
+            st.button(plain(text), key=f"ask-how-{number}", on_click=ask_example, args=(text,))
+            st.caption(meaning)
+    st.caption("**This, but red**: give a picture with the button Picture, then type what should differ.")
+    rows = "".join(f"<tr><td>{_kbd(keys)}</td><td>{escape(does)}</td></tr>" for keys, does in keyboard.KEYS)
+    st.html(f'<table class="loupe-keys">{rows}</table>')
+
+
+def _kbd(keys: str) -> str:
+    return " ".join(f"<kbd>{escape(key)}</kbd>" for key in keys.split())
 
 
 def point_at(error: GrammarError) -> None:
@@ -110,62 +145,9 @@ def _take(key: str, parts: Parts) -> None:
     address.write(address.read().on_page(1, address.read().page_size))
 
 
-def tools(question: Question) -> None:
-    """What counts, words too, filters: one row."""
-    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="tools", width="content"):
-        count = len(question.filters)
-        st.session_state.setdefault("filters_open", False)
-        st.toggle("Filters" if not count else f"Filters ({count})", key="filters_open", persist_state="session")
-        _weights(question)
-        st.session_state["words-too"] = question.words_too != ""
-        st.toggle(
-            "Words too",
-            key="words-too",
-            disabled=not question.words,
-            on_change=_match_words,
-            help="Also match the words themselves in captions, tags and file names: good for names and numbers.",
-        )
-
-
-def _weights(question: Question) -> None:
-    chosen = _chosen(question)
-    name = next((name for name, weights in PRESETS.items() if weights == chosen), "Your own")
-    with st.popover(f"What counts: {name.lower()}", icon=":material/tune:", key="weights"):
-        st.session_state["preset"] = name if name in PRESETS else None
-        st.pills("What counts", list(PRESETS), key="preset", on_change=_choose_preset, label_visibility="collapsed")
-        shown = chosen or DEFAULT_TARGETS["text" if question.words else "item"]
-        for target, label in COUNTS.items():
-            st.session_state[f"weight-{target}"] = float(min(max(shown.get(target, 0.0), 0.0), 1.0))
-            st.slider(label, 0.0, 1.0, step=0.1, key=f"weight-{target}", on_change=_choose_weights)
-        st.caption(
-            "Automatic: words ask what a picture shows and says, a picture asks how others look and what they show."
-        )
-
-
-def _chosen(question: Question) -> dict[str, float] | None:
-    try:
-        return parse_targets(list(question.targets))
-    except QueryError:
-        return None
-
-
-def _choose_preset() -> None:
-    address.write(address.read().weighing(PRESETS.get(st.session_state["preset"] or "Automatic")))
-
-
-def _choose_weights() -> None:
-    address.write(address.read().weighing({target: st.session_state[f"weight-{target}"] for target in COUNTS}))
-
-
-def _match_words() -> None:
-    address.write(address.read().matching_words(st.session_state["words-too"]))
-
-
-def chips(question: Question, asking: AskingPicture | None, liked: Mapping[str, ImageRecord]) -> None:
-    """Every part of the question, each with a click to take it away."""
+def chips(question: Question, asking: AskingPicture | None, records: Mapping[UUID, ImageRecord]) -> None:
+    """Every part of the question, each with a click to take it away. `records`: of the pictures in it."""
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", key="chips", width="content"):
-        for words in question.words:
-            _chip(words, "words", words, "Take these words away")
         if asking is not None:
             with _pair("chip-pair-picture"):
                 gallery.small(asking.chip, asking.name)
@@ -174,14 +156,8 @@ def chips(question: Question, asking: AskingPicture | None, liked: Mapping[str, 
                     on_click=_drop_picture,
                     help="Take this picture away. It is not part of the address: a shared link asks without it.",
                 )  # fmt: skip
-        for text in question.likes:
-            record = liked.get(text)
-            with _pair(f"chip-pair-{text}"):
-                if record is not None:
-                    gallery.small(gallery.thumbnail_url(record), gallery.title_of(record))
-                _chip(f"Like {gallery.title_of(record) if record else text}", "likes", text, "Take this picture away")
-        for text in question.filters:
-            _chip(text, "filters", text, "Take this filter away")
+        for number, chip in enumerate(chips_of(question)):
+            _chip(number, chip, records.get(chip.item) if chip.item else None)
         st.button("Start over", key="start-over", type="tertiary", on_click=start_over)
 
 
@@ -189,16 +165,21 @@ def _pair(key: str) -> DeltaGenerator:
     return st.container(horizontal=True, vertical_alignment="center", gap="xsmall", width="content", key=key)
 
 
-def _chip(label: str, name: str, value: str, tip: str) -> None:
-    shown = label if len(label) <= 60 else f"{label[:59]}…"
-    st.button(
-        plain(shown), key=f"chip-{name}-{value}", icon=":material/close:", icon_position="right", help=tip,
-        on_click=_drop, args=(name, value),
-    )  # fmt: skip
+def _chip(number: int, chip: Chip, record: ImageRecord | None) -> None:
+    named = replace(chip, text=gallery.title_of(record)) if record else chip
+    label = named.label if len(named.label) <= 60 else f"{named.label[:59]}…"
+    sign = "minus" if chip.weight < 0 else "plus"
+    with _pair(f"chip-pair-{number}"):
+        if record is not None:
+            gallery.small(gallery.thumbnail_url(record), gallery.title_of(record))
+        st.button(
+            plain(label), key=f"chip-{sign}-{number}-{chip.kind}", icon=":material/close:", icon_position="right",
+            help=TIPS.get(chip.kind, "Take this away"), on_click=_drop, args=(chip,),
+        )  # fmt: skip
 
 
-def _drop(name: str, value: str) -> None:
-    address.write(address.read().without(name, value))
+def _drop(chip: Chip) -> None:
+    address.write(without(address.read(), chip))
 
 
 def _drop_picture() -> None:

@@ -4,6 +4,7 @@ Knows no page, and not where the server is: how to get its address, and how to l
 happens to the server, the next question finds it again.
 """
 
+import gc
 import logging
 import threading
 import time
@@ -16,6 +17,7 @@ from schema.client import Address, connect
 from schema.collection import ALIAS, open_pictures
 from schema.errors import NoLibrary, SchemaError, ServerError, Unreachable
 from schema.named import Kind, NamedStore
+from search.bank_store import Cut
 from search.searcher import Searcher
 
 RETRY_S = 1.0
@@ -34,10 +36,12 @@ class Connection:
         find_address: Callable[[], Address],
         load_encoder: Callable[[], Encoder],
         let_go: Callable[[], None] = lambda: None,
+        cut: Cut | None = None,
     ) -> None:
         self._find_address = find_address
         self._load_encoder = load_encoder
         self._let_go = let_go
+        self._cut = cut
         self._encoder: Encoder | None = None
         self._encoder_failure: tuple[float, EncoderError] | None = None
         self._loading = threading.Lock()
@@ -86,7 +90,7 @@ class Connection:
         with self._lock:
             if self._searcher is None or self._searcher.pictures.name != live or self._client is None:
                 pictures = self._asked(lambda: open_pictures(self._connected(), encoder.identity))
-                self._searcher = Searcher(pictures, encoder, self._remedy)
+                self._searcher = Searcher(pictures, encoder, self._remedy, self._cut)
             return self._searcher
 
     def named(self, kind: Kind) -> NamedStore:
@@ -110,6 +114,9 @@ class Connection:
     def _load(self) -> None:
         with suppress(EncoderError):
             self.encoder()
+            # Streamlit collects garbage after every redraw, and would look through the encoder's libraries each time.
+            gc.collect()
+            gc.freeze()
 
     def _loaded(self) -> Encoder:
         try:

@@ -37,8 +37,11 @@ class Answer:
         return None
 
 
-def show(text: str, answer: Answer | None, searcher: Searcher, parts: Parts) -> None:
-    """The details of the picture `text` (a uuid) over the page; closing them takes it out of the address."""
+def show(
+    text: str, answer: Answer | None, searcher: Searcher, parts: Parts, on_like: gallery.Click = ask.more_like
+) -> None:
+    """The details of the picture `text` (a uuid) over the page; closing them takes it out of the address. `on_like`:
+    what "More like this" does."""
     problem: Exception | None = None
     record: ImageRecord | None = None
     neighbours: Sequence[Hit] = ()
@@ -55,7 +58,7 @@ def show(text: str, answer: Answer | None, searcher: Searcher, parts: Parts) -> 
     if record is None:
         dialog(st.warning)(sentence(problem) if problem else f"There is no picture {text} in the library (any more).")
     else:
-        dialog(partial(_draw, record, neighbours, answer, records, parts))()
+        dialog(partial(_draw, record, neighbours, answer, records, parts, on_like))()
 
 
 def _others(key: uuid.UUID, answer: Answer | None) -> list[uuid.UUID]:
@@ -72,12 +75,13 @@ def _draw(
     answer: Answer | None,
     records: Mapping[uuid.UUID, ImageRecord],
     parts: Parts,
+    on_like: gallery.Click,
 ) -> None:
     reachable = find_original(record, parts) is not None
     gallery.large(record, reachable=reachable)
     if not reachable:
         st.caption("The file is out of reach from here (moved, or its disk is not mounted): this is its thumbnail.")
-    _actions(record, reachable)
+    _actions(record, reachable, on_like)
     if answer is not None and (found := answer.place_of(record.uuid)):
         _found(*found, answer, records)
     st.markdown("##### Nearest pictures")
@@ -96,11 +100,11 @@ def _found(place: int, hit: Hit, answer: Answer, records: Mapping[uuid.UUID, Ima
     st.html(discover_why.bars(hit, answer.query.terms, records))
 
 
-def _actions(record: ImageRecord, reachable: bool) -> None:
+def _actions(record: ImageRecord, reachable: bool, on_like: gallery.Click) -> None:
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
         thumbs.alone(record, "detail-")
         st.button(
-            "More like this", key="detail-like", type="primary", icon=":material/image_search:", on_click=ask.more_like,
+            "More like this", key="detail-like", type="primary", icon=":material/image_search:", on_click=on_like,
             args=(str(record.uuid),),
         )  # fmt: skip
         if reachable:

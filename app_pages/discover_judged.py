@@ -38,12 +38,12 @@ def draw(profile: Profile, records: Mapping[UUID, ImageRecord], on_open: Click) 
 def _judged(record: ImageRecord, weight: float, name: str, on_open: Click) -> None:
     key = str(record.uuid)
     title = gallery.title_of(record)
-    with st.container(key=f"judged-{key}", gap=None, width=WIDTH_PX):
+    with st.container(key=f"one-judged-{key}", gap=None, width=WIDTH_PX):
         st.html(
             f'<img class="loupe-judged loupe-{name}" src="{gallery.thumbnail_url(record)}" alt="{escape(title)}" '
             f'title="{escape(title)}" style="{gallery.SHAPE}" loading="lazy">'
         )
-        with st.container(horizontal=True, gap=None, key=f"counts-{key}"):
+        with st.container(horizontal=True, wrap=False, gap=None, key=f"counts-{key}"):
             options = list(WEIGHTS) if weight in WEIGHTS else [*WEIGHTS, weight]
             widget = f"weight-of-{key}"
             st.session_state[widget] = weight

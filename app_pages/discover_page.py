@@ -39,8 +39,7 @@ from search.errors import QueryError, SearchError
 from search.filters import Condition
 from search.grammar import GrammarError
 from search.preference import Profile
-from search.query import MAX_TERMS, Query
-from search.results import Results
+from search.query import MAX_TERMS
 from search.searcher import Searcher
 
 SUGGESTIONS = 24
@@ -54,16 +53,11 @@ class Found:
 
     records: Mapping[UUID, ImageRecord] = field(default_factory=dict)
     """Of the judged pictures that are in the library."""
-    query: Query | None = None
-    results: Results | None = None
+    answer: detail.Answer | None = None
     spread: tuple[ImageRecord, ...] = ()
     """To begin with, where nothing is known yet."""
     notes: tuple[str, ...] = ()
     problem: Exception | None = None
-
-    @property
-    def shown(self) -> list[UUID]:
-        return [hit.uuid for hit in self.results.hits] if self.results else [record.uuid for record in self.spread]
 
 
 def discover_page(parts: Parts, to_search: Callable[[], None]) -> None:
@@ -94,7 +88,7 @@ def _session(parts: Parts, to_search: Callable[[], None]) -> None:
         found = _fetch(session.profile, question.conditions(), searcher, facets=filtering)
         _draw(session, question, found, parts, searcher, to_search, unread)
         if item := address.item():
-            detail.show(item, found.results, searcher, parts)
+            detail.show(item, found.answer, searcher, parts, partial(_more_like, to_search))
     except NoLibrary:
         st.rerun()
     except (SchemaError, EncoderError, SearchError) as error:
@@ -141,11 +135,11 @@ def _fetch(profile: Profile, filters: tuple[Condition, ...], searcher: Searcher,
         asking = discover_link.within(profile, discover_link.room(profile))
         if len(asking.items) < len(profile.items):
             notes.append(
-                f"{len(profile.items)} pictures are judged, one question takes {MAX_TERMS} terms: the strongest and the "
-                f"latest {len(asking.items)} count."
+                f"{len(profile.items)} pictures are judged, one question takes {MAX_TERMS} terms: the strongest "
+                f"and the latest {len(asking.items)} count."
             )
         query = _hiding(asking, profile).query(SUGGESTIONS, filters=filters, facets=facets)
-        return Found(records, query, searcher.search(query), notes=tuple(notes))
+        return Found(records, detail.Answer(query, searcher.search(query)), notes=tuple(notes))
     except QueryError as error:
         return Found(records, notes=tuple(notes), problem=error)
 
@@ -174,7 +168,7 @@ def _draw(
 ) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="discover-bar"):
         discover_controls.words(session.profile)
-        discover_controls.targets(session.profile, found.results.targets if found.results else {})
+        discover_controls.targets(session.profile, found.answer.results.targets if found.answer else {})
         discover_controls.joining(session.profile)
         count = len(question.filters)
         st.session_state.setdefault("filters_open", False)
@@ -212,18 +206,19 @@ def _suggestions(found: Found, on_like: gallery.Click) -> None:
         ask.point_at(found.problem)
     elif found.problem is not None:
         st.warning(sentence(found.problem), icon=":material/edit:")
-    elif found.results is not None and found.query is not None:
-        _found(found.results, found.query, found.records, on_like)
+    elif found.answer is not None:
+        _found(found.answer, found.records, on_like)
     elif found.spread:
         with st.container(key="count"):
             st.caption("A spread of your library, as different as it gets. Like what you would see more of.")
         gallery.unranked(found.spread, on_like, address.open_item, under=thumbs.draw)
-        _more("Show others", found.shown)
+        _more("Show others", [record.uuid for record in found.spread])
     else:
         st.info("You have seen a spread of the whole library. Start over to see it again.", icon=":material/done_all:")
 
 
-def _found(results: Results, query: Query, records: Mapping[UUID, ImageRecord], on_like: gallery.Click) -> None:
+def _found(answer: detail.Answer, records: Mapping[UUID, ImageRecord], on_like: gallery.Click) -> None:
+    results = answer.results
     if not results.hits:
         st.info(
             "Nothing is left to suggest: everything that passes the filters is judged or was seen. Take a filter away "
@@ -239,7 +234,7 @@ def _found(results: Results, query: Query, records: Mapping[UUID, ImageRecord], 
         address.open_item,
         under=lambda hit: thumbs.draw(hit.record),
         line=results.line,
-        note=lambda hit: discover_why.details(hit, query.terms, records),
+        note=lambda hit: discover_why.details(hit, answer.query.terms, records),
     )
     _more("Others, please", [hit.uuid for hit in results.hits])
 
@@ -258,12 +253,13 @@ def _see(shown: list[UUID]) -> None:
 
 def _filters(question: Question, found: Found, searcher: Searcher) -> None:
     def counts_of(other: Question) -> Mapping[str, Counts]:
-        if found.query is None or found.results is None:
+        if found.answer is None:
             return searcher.facets(other.conditions())
         if other.filters == question.filters:
-            return found.results.facets
-        own = found.query.filters[: len(found.query.filters) - len(question.conditions())]
-        asked = replace(found.query, filters=(*own, *other.conditions()), limit=1, facets=True)
+            return found.answer.results.facets
+        query = found.answer.query
+        own = query.filters[: len(query.filters) - len(question.conditions())]
+        asked = replace(query, filters=(*own, *other.conditions()), limit=1, facets=True)
         return searcher.search(asked).facets
 
     filter_column.draw(question, counts_of, "Counts of the best of your suggestions.", ())

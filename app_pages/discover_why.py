@@ -6,6 +6,7 @@ stands in one bar of its own, so that the bars add up too.
 
 from collections.abc import Mapping, Sequence
 from html import escape
+from pathlib import PurePath
 from uuid import UUID
 
 from app_pages import gallery
@@ -25,12 +26,13 @@ def brought_by(hit: Hit) -> Share | None:
 
 
 def sentence(hit: Hit, terms: Sequence[Term], records: Records) -> str:
-    """One line of plain text: "Like Fox in the snow, by what it shows"."""
+    """One line of plain text: What it shows: like “Fox in the snow”. The target stands first, where no long name cuts it
+    off."""
     share = brought_by(hit)
     if share is None:
         return "No example speaks for it; it is only less unlike them than others"
     term = terms[share.term]
-    return f"{_side(term)} {_name(term, records)}, by {_target(share)}"
+    return f"{_target(share)}: {_side(term)} {_name(term, records)}"
 
 
 def details(hit: Hit, terms: Sequence[Term], records: Records) -> str:
@@ -51,9 +53,8 @@ def bars(hit: Hit, terms: Sequence[Term], records: Records) -> str:
     shown, rest = ordered[:BARS], ordered[BARS:]
     rows = [
         (
-            f"{_small(terms[share.term], records)}<span>{escape(_side(terms[share.term]))} "
-            f"{escape(_name(terms[share.term], records))}<br><em>{escape(_target(share))}, "
-            f"similarity {share.similarity:.2f}</em></span>",
+            f"{_small(terms[share.term], records)}<span>{escape(_target(share))}: {_side(terms[share.term])} "
+            f"{escape(_name(terms[share.term], records))}<br><em>similarity {share.similarity:.2f}</em></span>",
             share.amount,
         )
         for share in shown
@@ -80,20 +81,19 @@ def _bar(part: float) -> str:
 
 
 def _side(term: Term) -> str:
-    return "Like" if term.weight > 0 else "Unlike"
+    return "like" if term.weight > 0 else "unlike"
 
 
 def _target(share: Share) -> str:
-    label = COUNTS.get(share.target, share.target)
-    return label[0].lower() + label[1:]
+    return COUNTS.get(share.target, share.target)
 
 
 def _name(term: Term, records: Records) -> str:
     if term.text is not None:
         return f"“{term.text}”"
     if term.item is not None:
-        return gallery.title_of(records[term.item]) if term.item in records else f"the picture {term.item}"
-    return term.path or "your picture"
+        return f"“{gallery.title_of(records[term.item])}”" if term.item in records else f"the picture {term.item}"
+    return f"“{PurePath(term.path).name}”" if term.path else "your picture"
 
 
 def _small(term: Term, records: Records) -> str:

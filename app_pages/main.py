@@ -5,6 +5,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from app_pages.discover_page import discover_page
 from app_pages.library_page import library_page
 from app_pages.map_page import map_page
 from app_pages.parts import installed
@@ -15,6 +16,7 @@ HERE = Path(__file__).parent
 st.set_page_config(page_title="Loupe", page_icon=str(HERE / "icon.svg"), layout="wide")
 st.logo(str(HERE / "icon.svg"))
 st.html(HERE / "style.css")
+st.html(HERE / "discover.css")
 search = st.Page(
     partial(search_page, installed()),
     title="Search",
@@ -26,6 +28,13 @@ search = st.Page(
 page = st.navigation(
     [
         search,
+        st.Page(
+            partial(discover_page, installed(), partial(st.switch_page, search)),
+            title="Discover",
+            icon=":material/explore:",
+            url_path="discover",
+            help="What to look at next, from the pictures you like and dislike.",
+        ),
         st.Page(
             partial(library_page, installed()),
             title="Library",

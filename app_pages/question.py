@@ -3,18 +3,17 @@
 Knows no widget, no encoder and no database. A picture that was uploaded is no part of it: it lives in the session.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Self
-from uuid import UUID
 
 from PIL import Image
 
 from search.command import read_targets
 from search.errors import FilterError, QueryError
 from search.filters import Condition
-from search.grammar import example, parse, show
-from search.query import AUTO, MAX_WINDOW, Query, Term, parse_uuid
+from search.grammar import example, parse, show, show_example, split_weight
+from search.query import MAX_WINDOW, Query, Term, parse_uuid
 
 PAGE_SIZES = (24, 48, 60)
 LISTS = {
@@ -98,7 +97,7 @@ class Question:
     @classmethod
     def of(cls, query: Query) -> Self:
         """The question that asks this; uploaded pictures are left out, as they are of `Query.to_json`."""
-        examples = [(term, _example(term)) for term in query.terms if term.example and term.image is None]
+        examples = [(term, show_example(term)) for term in query.terms if term.example and term.image is None]
         line = show([term for term in query.terms if not term.example])
         targets = query.targets
         return cls(
@@ -150,7 +149,7 @@ class Question:
     def asking(self, text: str) -> Self:
         """Other words in the box; what else was asked stays."""
         words = (text.strip(), *self.words[1:]) if text.strip() else self.words[1:]
-        return replace(self, words=words, offset="", words_too=self.words_too if words else "")
+        return replace(self, words=words, offset="")._settled()
 
     def more_like(self, item: str) -> Self:
         """That picture instead of what was asked; filters and weights stay, also those typed among the words."""
@@ -160,22 +159,23 @@ class Question:
 
     def liking(self, item: str, weight: float = 1.0) -> Self:
         """That picture of the library too; a dislike of it is taken back."""
-        return replace(self._indifferent(item), likes=(*_but(self.likes, item), _weighted(item, weight)))
+        return replace(self.indifferent(item), likes=(*_but(self.likes, item), _weighted(item, weight)))
 
     def disliking(self, item: str, weight: float = 1.0) -> Self:
         """Away from that picture too; a like of it is taken back."""
-        return replace(self._indifferent(item), dislikes=(*_but(self.dislikes, item), _weighted(item, weight)))
+        return replace(self.indifferent(item), dislikes=(*_but(self.dislikes, item), _weighted(item, weight)))
 
     def indifferent(self, item: str) -> Self:
         """Neither liked nor disliked."""
-        return self._indifferent(item)
+        return replace(self, likes=_but(self.likes, item), dislikes=_but(self.dislikes, item), offset="")
 
     def opinion(self, item: str) -> float:
         """Its weight among the likes, below 0 among the dislikes; 0 where it is in neither."""
         for texts, sign in ((self.likes, 1), (self.dislikes, -1)):
             for text in texts:
-                if _item(text) == item:
-                    return sign * abs(_example_or_none(text) or 1.0)
+                weight, place = split_weight(text)
+                if place == item:
+                    return sign * weight
         return 0.0
 
     def hiding(self, items: Sequence[str]) -> Self:
@@ -193,31 +193,42 @@ class Question:
         """Near-duplicates shown once."""
         return replace(self, collapse="1" if on else "", offset="")
 
-    def _indifferent(self, item: str) -> Self:
-        return replace(self, likes=_but(self.likes, item), dislikes=_but(self.dislikes, item), offset="")
-
     def without(self, name: str, value: str) -> Self:
-        """`name`: words, likes or filters."""
+        """`name`: words, likes, dislikes, filters or hidden."""
         left = tuple(other for other in getattr(self, name) if other != value)
-        edited = replace(self, **{name: left}, offset="")  # type: ignore[arg-type]
-        return edited if edited.words else replace(edited, words_too="")
+        return replace(self, **{name: left}, offset="")._settled()  # type: ignore[arg-type]
 
-    def weighing(self, weights: Mapping[str, float] | None) -> Self:
-        """None: chosen by what is asked."""
-        targets = tuple(f"{name}={weight:g}" for name, weight in (weights or {}).items() if weight > 0)
+    def weighing(self, weights: Mapping[str, float] | str | None) -> Self:
+        """None: chosen by what is asked; AUTO: learned from the likes."""
+        targets = (weights,) if isinstance(weights, str) else _targets(weights)
         return replace(self, targets=targets, offset="")
 
     def matching_words(self, on: bool) -> Self:
         return replace(self, words_too="1" if on else "", offset="")
 
     def with_filter(self, fields: Sequence[str], operator: str, condition: str | None) -> Self:
-        """`condition` in the place of every one on these fields with this operator; None takes them away."""
-        kept = [text for text in self.filters if not _is_on(text, fields, operator)]
-        return replace(self, filters=tuple([*kept, condition] if condition else kept), offset="")
+        """`condition` in the place of every one on these fields with this operator, of those typed among the words too;
+        None takes them away."""
+
+        def is_on(other: Condition | None) -> bool:
+            return other is not None and other.field in fields and other.operator == operator
+
+        words = tuple(line for text in self.words if (line := _retyped(text, is_on)))
+        kept = [text for text in self.filters if not is_on(parse_or_none(text))]
+        filters = tuple([*kept, condition] if condition else kept)
+        return replace(self, words=words, filters=filters, offset="")
 
     def on_page(self, page: int, size: int) -> Self:
         offset = (page - 1) * size
         return replace(self, limit="" if size == PAGE_SIZES[0] else str(size), offset=str(offset) if offset else "")
+
+    def _settled(self) -> Self:
+        """Words are matched too only where some are wanted."""
+        try:
+            wanted = any(term.text is not None and term.weight > 0 for line in self.words for term in parse(line)[0])
+        except QueryError:  # to be said, not mended
+            return self
+        return self if wanted else replace(self, words_too="")
 
     def cut(self) -> Self:
         """The last page ends where paging ends (MAX_WINDOW)."""
@@ -234,9 +245,33 @@ def parse_or_none(text: str) -> Condition | None:
         return None
 
 
-def _is_on(text: str, fields: Sequence[str], operator: str) -> bool:
-    condition = parse_or_none(text)
-    return condition is not None and condition.field in fields and condition.operator == operator
+def _retyped(line: str, unwanted: Callable[[Condition], bool]) -> str:
+    """The line without some of its conditions; as it was where it has none of them or cannot be read."""
+    try:
+        terms, conditions = parse(line)
+    except QueryError:
+        return line
+    kept = [condition for condition in conditions if not unwanted(condition)]
+    return line if len(kept) == len(conditions) else show(terms, kept)
+
+
+def _targets(weights: Mapping[str, float] | None) -> tuple[str, ...]:
+    return tuple(f"{name}={weight:g}" for name, weight in (weights or {}).items() if weight > 0)
+
+
+def _weighted(item: str, weight: float) -> str:
+    return item if weight == 1 else f"{weight:g}:{item}"
+
+
+def _but(texts: Sequence[str], item: str) -> tuple[str, ...]:
+    return tuple(text for text in texts if split_weight(text)[1] != item)
+
+
+def _decimal(name: str, text: str) -> float:
+    try:
+        return float(text) if text else 0.0
+    except ValueError:
+        raise QueryError(f"{name!r} must be a number, got {text[:40]!r}") from None
 
 
 def _whole(name: str, text: str, default: int) -> int:

@@ -7,8 +7,9 @@ from dataclasses import replace
 
 import streamlit as st
 
-from app_pages import adding, address, ask, detail, filter_column, gallery, keyboard, scale, thumbs, trouble
+from app_pages import adding, address, ask, detail, filter_column, gallery, keyboard, scale, thumbs, trouble, weighing
 from app_pages.address import AskingPicture
+from app_pages.chips import chips_of
 from app_pages.detail import Answer
 from app_pages.filter_column import Counts
 from app_pages.near_map import Place
@@ -20,7 +21,7 @@ from schema.errors import NoLibrary, SchemaError
 from schema.record import ImageRecord
 from search.errors import FilterError, QueryError, SearchError
 from search.grammar import GrammarError
-from search.query import MAX_WINDOW, Query, Term, parse_uuid
+from search.query import MAX_WINDOW, Query, Term
 from search.ranking import WINDOWS
 from search.results import Hit, Results
 from search.searcher import Searcher
@@ -86,8 +87,8 @@ def _answer(question: Question, searcher: Searcher, parts: Parts) -> Answer | No
     asking = address.picture()
     ask.box(question, parts)
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute", key="bar"):
-        ask.chips(question, asking, _liked(question, searcher))
-        ask.tools(question)
+        ask.chips(question, asking, _pictures_of(question, searcher))
+        weighing.tools(question)
     side, place = None, st.container()
     filtering = bool(st.session_state["filters_open"])
     if filtering:
@@ -220,15 +221,9 @@ def _resize() -> None:
     address.write(address.read().on_page(1, int(st.session_state["size"])))
 
 
-def _liked(question: Question, searcher: Searcher) -> Mapping[str, ImageRecord]:
-    keys = {}
-    for text in question.likes:
-        try:
-            keys[text] = parse_uuid(text)
-        except QueryError:  # said where the hits would be
-            continue
-    records = searcher.records(list(keys.values()))
-    return {text: records[key] for text, key in keys.items() if key in records}
+def _pictures_of(question: Question, searcher: Searcher) -> Mapping[uuid.UUID, ImageRecord]:
+    """The pictures of the library that ask."""
+    return searcher.records([chip.item for chip in chips_of(question) if chip.item])
 
 
 def _pictures(count: int) -> str:

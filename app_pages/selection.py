@@ -208,7 +208,9 @@ def _more_like() -> None:
         return
     address.set_picture(None)
     question = address.read().more_like(ones[0])
-    address.write(replace(question, likes=tuple(ones)))
+    for one in ones[1:]:
+        question = question.liking(one)
+    address.write(question)
 
 
 @st.cache_data(ttl=TAGS_TTL_S, max_entries=4, show_spinner=False)

@@ -16,7 +16,8 @@ SIGNS = {
     UP: ("up", "Like", ":material/thumb_up:"),
     DOWN: ("down", "Dislike", ":material/thumb_down:"),
 }
-HINT = "hint-of-thumbs"
+HINT, SAID = "hint-of-thumbs", "said"
+"""What the first thumb of a session leads to is said once."""
 
 
 def under(hit: Hit) -> None:
@@ -28,6 +29,9 @@ def under(hit: Hit) -> None:
 def alone(record: ImageRecord, place: str = "") -> None:
     """`place` tells apart the pairs of one picture: on its tile, in its details."""
     draw(record, place)
+    if st.session_state.get(HINT) == record.uuid:
+        st.session_state[HINT] = SAID
+        st.toast("Noted. The page Discover suggests what to look at next.", icon=":material/explore:")
 
 
 def draw(record: ImageRecord, place: str = "") -> None:
@@ -54,6 +58,4 @@ def _effect(value: int) -> str:
 
 def _judge(one: uuid.UUID, title: str, opinion: int) -> None:
     discover_session.judge(one, title, opinion)
-    if not st.session_state.get(HINT):
-        st.session_state[HINT] = True
-        st.toast("Noted. The page Discover suggests what to look at next.", icon=":material/explore:")
+    st.session_state.setdefault(HINT, one)

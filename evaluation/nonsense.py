@@ -1,4 +1,5 @@
-"""Questions that no picture answers, generated: strings, numbers, code, words strung together, talk of what has no look.
+"""Questions that no picture answers, generated: strings, numbers, code, words strung together, talk of what has no
+look.
 
 Their recipes and words are others than those of `search/unrelated.tsv`, from which the line is drawn.
 """
@@ -85,7 +86,9 @@ def _marks(r: random.Random) -> str:
 
 
 def _code(r: random.Random) -> str:
-    return r.choice(SNIPPETS).format(r.choice("kmnpquvw"), r.choice(("buf", "arg", "ret", "len", "cfg")), r.randint(1, 7))
+    return r.choice(SNIPPETS).format(
+        r.choice("kmnpquvw"), r.choice(("buf", "arg", "ret", "len", "cfg")), r.randint(1, 7)
+    )
 
 
 def _salad(r: random.Random) -> str:
@@ -117,7 +120,7 @@ KINDS: dict[str, Callable[[random.Random], str]] = {
 
 def nonsense(count: int, seed: int) -> list[tuple[str, str]]:
     """`count` different (kind, question), the kinds in turn."""
-    r = random.Random(seed)
+    r = random.Random(seed)  # noqa: S311 - no secret
     found: dict[str, str] = {}
     while len(found) < count:
         kind = list(KINDS)[len(found) % len(KINDS)]

@@ -1,11 +1,14 @@
 """What Weaviate knows of the pictures, and every change to it (invariant I4: it is the ledger). Knows no file and no
 encoder.
 
-Each call waits for a Weaviate that is away, with bounded retries, and then raises Unreachable.
+Each call waits for a Weaviate that is away, with bounded retries, and then raises Unreachable. Weaviate knows no
+transaction: what is read, changed and written again (words, tags) happens under `lock`, see `tagging`.
 """
 
 import logging
+import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import Any, TypeVar
 
@@ -25,8 +28,10 @@ from schema.errors import Unreachable
 from schema.record import (
     ImageRecord,
     Place,
+    description_properties,
     from_properties,
     place_properties,
+    tag_properties,
     to_places,
     to_properties,
     uuid_of,
@@ -43,12 +48,17 @@ log = logging.getLogger(__name__)
 
 class Ledger:
     def __init__(
-        self, pictures: Pictures, wait_s: float, remedy: str = "Start it with: python -m schema start"
+        self,
+        pictures: Pictures,
+        wait_s: float,
+        remedy: str = "Start it with: python -m schema start",
+        lock: Callable[[], AbstractContextManager[Any]] = nullcontext,
     ) -> None:
         """`wait_s`: how long a Weaviate that is away is waited for, in seconds."""
         self._collection = pictures.collection
         self._wait_s = wait_s
         self._remedy = remedy
+        self.lock = lock
 
     def by_paths(self, paths: Sequence[str]) -> dict[str, list[ImageRecord]]:
         """For each path the records that say their bytes lie there: one, or two after a run that was cut off."""
@@ -64,6 +74,10 @@ class Ledger:
         """The records of those SHA-256 sums that the library holds."""
         found = self._find(Filter.by_id(), [uuid_of(one) for one in hashes], len(hashes))
         return {record.sha256: record for record in found}
+
+    def by_uuids(self, uuids: Sequence[uuid.UUID]) -> dict[uuid.UUID, ImageRecord]:
+        """The records of those pictures that the library holds."""
+        return {record.uuid: record for record in self._find(Filter.by_id(), list(uuids), len(uuids))}
 
     def image_vector(self, record: ImageRecord) -> Embeddings:
         found = self._ask(lambda: self._collection.query.fetch_object_by_id(record.uuid, include_vector=["image"]))
@@ -127,12 +141,40 @@ class Ledger:
         self._ask(lambda: self._collection.data.update(record.uuid, properties=place_properties(record.places)))
 
     def set_words(self, record: ImageRecord, caption_vector: Embeddings) -> None:
-        """Store the record's words, with the one vector that depends on them."""
-        self._ask(
-            lambda: self._collection.data.update(
-                record.uuid, properties=word_properties(record), vector={"caption": caption_vector.tolist()}
+        """Store the record's words, with the one vector that depends on them. Tags that were given in Loupe stay as
+        they are by now."""
+        with self.lock():
+            current = self._with_own_tags_of_now(record)
+            self._ask(
+                lambda: self._collection.data.update(
+                    record.uuid, properties=word_properties(current), vector={"caption": caption_vector.tolist()}
+                )
             )
-        )
+
+    def set_tags(self, record: ImageRecord) -> bool:
+        """Store the record's tags; its vectors stay. False when it is not in the library any more. Under `lock`."""
+        try:
+            self._ask(lambda: self._collection.data.update(record.uuid, properties=tag_properties(record)))
+        except UnexpectedStatusCodeError as error:
+            if error.status_code == 404:
+                return False
+            raise
+        return True
+
+    def set_descriptions(self, described: Sequence[ImageRecord]) -> None:
+        """Store what was computed anew of pictures of an older library. Words, tags, places and vectors stay as they
+        are by now, and are stored in today's form."""
+        with self.lock():
+            current = self.by_uuids([record.uuid for record in described])
+            for record in described:
+                if (stored := current.get(record.uuid)) is None:
+                    continue
+                properties = description_properties(record) | tag_properties(stored) | place_properties(stored.places)
+                self._ask(partial(self._collection.data.update, record.uuid, properties=properties))
+
+    def _with_own_tags_of_now(self, record: ImageRecord) -> ImageRecord:
+        current = self.by_uuids([record.uuid]).get(record.uuid)
+        return record if current is None else record.with_own_tags(current.own_tags)
 
     def remove(self, record: ImageRecord) -> None:
         self._ask(lambda: self._collection.data.delete_by_id(record.uuid))
@@ -187,6 +229,9 @@ class EmptyLedger(Ledger):
         return {path: [] for path in paths}
 
     def by_hash(self, hashes: Sequence[str]) -> dict[str, ImageRecord]:
+        return {}
+
+    def by_uuids(self, uuids: Sequence[uuid.UUID]) -> dict[uuid.UUID, ImageRecord]:
         return {}
 
     def all_places(self) -> Iterator[tuple[str, tuple[Place, ...]]]:

@@ -6,35 +6,34 @@ batch in flight and the next run goes on (invariant I4).
 """
 
 import hashlib
-import itertools
 import os
 import time
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from encoder.protocol import Embeddings, Encoder, faults
 from ingest.captions import FolderWords, Words
+from ingest.description import description, own_tags_of
 from ingest.files import Census, Found, Skipped, find_images
 from ingest.ledger import Ledger
 from ingest.places import Availability
 from ingest.prune import drop_places
 from ingest.report import Failure, IngestReport
+from ingest.streams import ahead, batched
 from ingest.words import changed_words, first_words
 from pictures.open import Facts, Limits, Opened, PictureError, open_image
 from pictures.thumbnails import ThumbnailStore
-from schema.record import ImageRecord, Place, now
+from schema.record import DESCRIBED, ImageRecord, Place, now
 
 CHUNK = 256
 LOOKAHEAD = 2
 EXPECTED_SKIPS = ("symlink", "special_file")
 Item = TypeVar("Item")
-Output = TypeVar("Output")
 
 
 @dataclass(frozen=True)
@@ -61,6 +60,7 @@ class Hashed:
 class Decoded:
     hashed: Hashed
     opened: Opened
+    description: dict[str, Any]
 
 
 class Ingest:
@@ -76,8 +76,10 @@ class Ingest:
         dry_run: bool = False,
         on_progress: Callable[[Progress], None] = lambda progress: None,
         stopped: Callable[[], bool] = lambda: False,
+        earlier: Ledger | None = None,
     ) -> None:
-        """`stopped` is asked between batches and ends the run in order."""
+        """`stopped` is asked between batches and ends the run in order. `earlier`: another encoder's library, whose
+        pictures were tagged by hand."""
         self._ledger = ledger
         self._encoder = encoder
         self._thumbnails = thumbnails
@@ -87,6 +89,7 @@ class Ingest:
         self._writes = not dry_run
         self._on_progress = on_progress
         self._stopped = stopped
+        self._earlier = earlier
         self._report = IngestReport(dry_run=dry_run)
         self.would_drop: set[str] = set()
         """After a dry run: places that a real one would have dropped, because their bytes were found elsewhere."""
@@ -103,7 +106,8 @@ class Ingest:
         """(hash, path): bytes that lie at a path no longer; settled at the end, when all have found their places."""
         words = FolderWords(root)
         with ThreadPoolExecutor(self._workers) as pool:
-            hashed = _ahead(pool, self._hash, self._changed_files(root, words), self._batch_size)
+            self._pool = pool
+            hashed = ahead(pool, self._hash, self._changed_files(root, words), self._batch_size)
             self._store_all(pool, self._unknown(self._named(hashed)))
             while self._twins and not self._stopped():
                 # Files whose bytes were in flight when they were met: by now those are stored, or failed.
@@ -119,7 +123,7 @@ class Ingest:
     def _changed_files(self, root: Path, words: FolderWords) -> Iterator[tuple[Found, Words, tuple[ImageRecord, ...]]]:
         """The files whose bytes have to be looked at; unchanged ones cost a stat and end here."""
         census = Census()
-        for chunk in _batched(find_images(root, census), CHUNK):
+        for chunk in batched(find_images(root, census), CHUNK):
             if self._stopped():
                 return
             files = []
@@ -130,6 +134,7 @@ class Ingest:
                 else:
                     files.append((entry, words.of(entry)))
             known = self._ledger.by_paths([str(found.path) for found, _ in files])
+            outdated: dict[str, tuple[ImageRecord, Found]] = {}
             for found, told in files:
                 records = known[str(found.path)]
                 current = next((record for record in records if _place(found, record) in record.places), None)
@@ -141,6 +146,9 @@ class Ingest:
                 self._leaving += [(record.sha256, str(found.path)) for record in stale]
                 self._mend_thumbnail(current, found)
                 self._count_unchanged(self._update_words(current, found, told))
+                if current.described < DESCRIBED:
+                    outdated[current.sha256] = (current, found)
+            self._describe_again(list(outdated.values()))
         self._report.left_out = str(census)
 
     def _hash(self, job: tuple[Found, Words, tuple[ImageRecord, ...]]) -> Hashed | Failure:
@@ -155,7 +163,7 @@ class Ingest:
 
     def _unknown(self, files: Iterator[Hashed]) -> Iterator[Hashed]:
         """Those whose bytes the library does not hold; for the others only their place is stored."""
-        for batch in _batched(files, self._batch_size):
+        for batch in batched(files, self._batch_size):
             known = self._ledger.by_hash(sorted({item.sha256 for item in batch}))
             for item in batch:
                 if (record := known.get(item.sha256)) is not None:
@@ -171,8 +179,8 @@ class Ingest:
                     self._step()
 
     def _store_all(self, pool: ThreadPoolExecutor, files: Iterator[Hashed]) -> None:
-        decoded = self._named(_ahead(pool, self._decode, files, LOOKAHEAD * self._batch_size))
-        for batch in _batched(decoded, self._batch_size):
+        decoded = self._named(ahead(pool, self._decode, files, LOOKAHEAD * self._batch_size))
+        for batch in batched(decoded, self._batch_size):
             if self._stopped():
                 return
             self._store(batch)
@@ -184,7 +192,7 @@ class Ingest:
                 raise PictureError("changed", "the file changed while it was read; run the same command again")
             if self._writes:
                 self._thumbnails.write(opened.sha256, opened.image)
-            return Decoded(item, opened)
+            return Decoded(item, opened, description(opened.image))
         except (PictureError, OSError) as error:
             self._in_flight.discard(item.sha256)
             return _failure(item.found, error)
@@ -199,7 +207,8 @@ class Ingest:
                 yield result
 
     def _store(self, batch: Sequence[Decoded]) -> None:
-        records = [_record(item, self._root) for item in batch]
+        own_tags = own_tags_of([(item.opened.sha256, item.hashed.stale) for item in batch], self._earlier)
+        records = [_record(item, self._root).with_own_tags(own) for item, own in zip(batch, own_tags, strict=True)]
         if self._writes:
             vectors, reasons = self._encode(batch, records)
             refused = dict(self._ledger_add(records, vectors, reasons))
@@ -260,6 +269,9 @@ class Ingest:
         else:
             self.would_drop |= {old.path for old in gone}
         self._mend_thumbnail(record, item.found)
+        if record.described < DESCRIBED:
+            self._describe_again([(changed, item.found)])
+            changed = replace(changed, described=DESCRIBED)
         words_changed = self._update_words(changed, item.found, item.words)
         if known_here:
             self._count_unchanged(words_changed)
@@ -281,6 +293,33 @@ class Ingest:
             opened = open_image(found.path, self._limits, self._encoder.image_side)
             if opened.sha256 == record.sha256:
                 self._thumbnails.write(record.sha256, opened.image)
+
+    def _describe_again(self, outdated: Sequence[tuple[ImageRecord, Found]]) -> None:
+        """Colours and the like of pictures that an older Loupe stored. Decoded anew, but not encoded."""
+        for start in range(0, len(outdated), self._batch_size):
+            if self._stopped():
+                return
+            batch = outdated[start : start + self._batch_size]
+            results = list(self._pool.map(self._description, batch))
+            described = [result for result in results if not isinstance(result, Failure)]
+            if self._writes:
+                self._ledger.set_descriptions(described)
+            self._report.described += len(described)
+            self._report.warnings += [
+                f"{failure.path} could not be described again, so its colours stay unknown ({failure.reason})."
+                for failure in results
+                if isinstance(failure, Failure)
+            ]
+
+    def _description(self, job: tuple[ImageRecord, Found]) -> ImageRecord | Failure:
+        record, found = job
+        try:
+            opened = open_image(found.path, self._limits, self._encoder.image_side)
+            if opened.sha256 != record.sha256:
+                raise PictureError("changed", "its bytes changed, but not its size and time; touch it and run again")
+            return replace(record, **description(opened.image))
+        except (PictureError, OSError) as error:
+            return _failure(found, error)
 
     def _update_words(self, record: ImageRecord, found: Found, told: Words) -> bool:
         """Store caption and tags where what stands beside the file has changed; True when it had."""
@@ -339,6 +378,7 @@ def _record(item: Decoded, root: Path) -> ImageRecord:
         added_at=now(),
         n_frames=facts.n_frames,
         truncated=facts.truncated,
+        **item.description,
         **first_words(str(found.path), item.hashed.words, facts),
     )
 
@@ -351,25 +391,3 @@ def _failure(found: Found, error: PictureError | OSError) -> Failure:
     else:
         reason, message = "unreadable", f"{error.strerror or error}; check the file's permissions and the disk"
     return Failure(str(found.path), f"{reason}: {message}")
-
-
-def _ahead(
-    pool: ThreadPoolExecutor, work: Callable[[Item], Output], items: Iterator[Item], count: int
-) -> Iterator[Output]:
-    """`work` on every item, in order, with at most `count` of them begun and not yet taken."""
-    waiting: deque[Future[Output]] = deque()
-    try:
-        for item in items:
-            waiting.append(pool.submit(work, item))
-            if len(waiting) >= count:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
-    finally:
-        for future in waiting:
-            future.cancel()
-
-
-def _batched(items: Iterator[Item], size: int) -> Iterator[list[Item]]:
-    while batch := list(itertools.islice(items, size)):
-        yield batch

@@ -13,7 +13,7 @@ class Failure:
 
 @dataclass
 class IngestReport:
-    """Counts are of files, but for `encoded`. A file is in exactly one of the first eight."""
+    """Counts are of files, but for `encoded` and `described`. A file is in exactly one of the first eight."""
 
     added: int = 0
     updated: int = 0
@@ -33,6 +33,8 @@ class IngestReport:
     offline: int = 0
     """In the library, not found, but their folder is empty or cannot be read: never removed."""
     encoded: int = 0
+    described: int = 0
+    """Pictures that an older Loupe had stored, opened again for their colours and the like; none was encoded for it."""
     left_out: str = ""
     """Files that are no pictures, in words."""
     warnings: list[str] = field(default_factory=list)
@@ -72,4 +74,5 @@ class IngestReport:
         shown = ", ".join(f"{count} {name}" for name, count in counts.items() if count or name in always)
         speed = f", {self.images_per_second:.1f} pictures/s" if self.encoded else ""
         start = "Interrupted; what was done stays done: " if self.interrupted else ""
-        return f"{start}{shown}; {self.encoded} encoded in {self.seconds:.1f} s{speed}"
+        again = f", {self.described} described again" if self.described else ""
+        return f"{start}{shown}; {self.encoded} encoded{again} in {self.seconds:.1f} s{speed}"

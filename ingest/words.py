@@ -15,7 +15,12 @@ from schema.record import ImageRecord
 
 def first_words(path: str, told: Words, facts: Facts | None) -> dict[str, Any]:
     """The word fields of a record: what stands beside the file, else what the file says itself."""
-    return _caption(path, told, facts) | _tags(path, told, facts)
+    tags = _told_tags(path, told, facts)
+    return _caption(path, told, facts) | {
+        "tags": tags["tags"],
+        "tags_source": tags["source"],
+        "tags_place": tags["place"],
+    }
 
 
 def changed_words(
@@ -33,7 +38,7 @@ def changed_words(
     if lost_caption or (told.caption and (record.caption_place == path or record.caption_place not in places)):
         changed = replace(changed, **_caption(path, told, facts))
     if lost_tags or (told.tags and (record.tags_place == path or record.tags_place not in places)):
-        changed = replace(changed, **_tags(path, told, facts))
+        changed = changed.with_told_tags(**_told_tags(path, told, facts))
     return None if changed == record else changed
 
 
@@ -45,9 +50,9 @@ def _caption(path: str, told: Words, facts: Facts | None) -> dict[str, Any]:
     return {"caption": "", "caption_source": "", "caption_place": ""}
 
 
-def _tags(path: str, told: Words, facts: Facts | None) -> dict[str, Any]:
+def _told_tags(path: str, told: Words, facts: Facts | None) -> dict[str, Any]:
     if told.tags:
-        return {"tags": told.tags, "tags_source": told.tags_source, "tags_place": path}
+        return {"tags": told.tags, "source": told.tags_source, "place": path}
     if facts is not None and facts.tags:
-        return {"tags": facts.tags, "tags_source": facts.tags_source, "tags_place": ""}
-    return {"tags": (), "tags_source": "", "tags_place": ""}
+        return {"tags": facts.tags, "source": facts.tags_source, "place": ""}
+    return {"tags": (), "source": "", "place": ""}

@@ -93,10 +93,9 @@ def palette(image: Image.Image) -> Palette:
 
 def _picked(image: Image.Image) -> NDArray[np.uint8]:
     """At most 96 x 96 of the picture's pixels, evenly spread."""
-    width, height = image.size
-    columns = np.unique(np.linspace(0, width - 1, SIDE).round().astype(int))
-    rows = np.unique(np.linspace(0, height - 1, SIDE).round().astype(int))
-    pixels: NDArray[np.uint8] = np.asarray(image.convert("RGB"))[np.ix_(rows, columns)]
+    size = (min(SIDE, image.width), min(SIDE, image.height))
+    few = image.convert("RGB") if size == image.size else image.resize(size, Image.Resampling.NEAREST).convert("RGB")
+    pixels: NDArray[np.uint8] = np.asarray(few)
     return pixels.reshape(-1, 3)
 
 

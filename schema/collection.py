@@ -262,7 +262,7 @@ PROPERTIES = [
     _text("colours", many=True),
     _text("swatches", many=True, filterable=False),
     _text("phash", filterable=False),
-    Property(name="location", data_type=DataType.GEO_COORDINATES),
+    _text("cells", many=True),
     _number("taken_at", data_type=DataType.DATE),
     _number("modified_at", data_type=DataType.DATE),
     _number("added_at", data_type=DataType.DATE),

@@ -8,9 +8,8 @@ from datetime import UTC, datetime
 from pathlib import PurePath
 from typing import Any
 
-from weaviate.classes.data import GeoCoordinate
-
-from schema.phrases import phrase_of
+from schema.globe import cells_of
+from schema.phrases import runs_of
 
 NAMESPACE = uuid.UUID("6f1d3a52-9a0e-5c5e-8c1e-3c8f0d1e7a42")
 
@@ -184,7 +183,7 @@ def description_properties(record: ImageRecord) -> dict[str, Any]:
     if record.taken_at is not None:
         properties["month"] = f"{record.taken_at:%Y-%m}"
     if record.latitude is not None and record.longitude is not None:
-        properties["location"] = GeoCoordinate(latitude=record.latitude, longitude=record.longitude)
+        properties["cells"] = cells_of(record.latitude, record.longitude)
     return properties
 
 
@@ -200,7 +199,6 @@ def word_properties(record: ImageRecord) -> dict[str, Any]:
 
 def tag_properties(record: ImageRecord) -> dict[str, Any]:
     """The properties that hold tags; the only ones that tagging changes."""
-    phrases = (phrase_of(text) for text in (record.caption, *record.tags))
     return {
         "tags": list(record.tags),
         "tags_source": record.tags_source,
@@ -208,7 +206,7 @@ def tag_properties(record: ImageRecord) -> dict[str, Any]:
         "own_tags": list(record.own_tags),
         "file_tags": list(record.told_tags),
         "tag_words": " ".join(record.tags),
-        "phrases": [phrase for phrase in phrases if phrase],
+        "phrases": runs_of((record.caption, *record.tags)),
     }
 
 
@@ -221,7 +219,7 @@ def place_properties(places: tuple[Place, ...]) -> dict[str, Any]:
         "folders": sorted({folder for p in places for folder in p.folders}),
         "roots": sorted({p.root for p in places}),
         "file_name": PurePath(places[0].path).name if places else "",
-        "name_phrases": sorted({phrase for p in places if (phrase := phrase_of(PurePath(p.path).name))}),
+        "name_phrases": runs_of(PurePath(p.path).name for p in places),
     }
 
 

@@ -1,4 +1,4 @@
-"""python -m search "red bicycle": ask the library from the shell."""
+"""python -m search "beach + sunset - people": ask the library from the shell."""
 
 import argparse
 import json
@@ -6,20 +6,29 @@ import json
 import assembly
 import exits
 from schema.collection import open_pictures
-from search.command import parse_arguments, query_of, text_of
+from search.answer import text_of, to_json
+from search.command import open_files, parse_arguments, query_of, uuids_of, with_files
 from search.searcher import Searcher
 from settings import read_settings
 
 
 def main(arguments: argparse.Namespace) -> int:
     settings = read_settings()
-    query = query_of(arguments, assembly.limits(settings))
+    limits = assembly.limits(settings)
+    query = query_of(arguments, limits)
+    files = open_files(query, limits)
     with assembly.connected(settings) as client:
         open_pictures(client)  # says at once, before any model is loaded, that there is no library
         encoder = assembly.encoder(settings)
-        searcher = Searcher(open_pictures(client, encoder.identity), encoder, assembly.remedy(settings))
+        searcher = Searcher(
+            open_pictures(client, encoder.identity), encoder, assembly.remedy(settings), assembly.cut(settings)
+        )
+        query = with_files(query, files, searcher.records(uuids_of(files))) if files else query
         results = searcher.search(query)
-    print(json.dumps(results.to_json(), ensure_ascii=False) if arguments.json else text_of(results))
+    if arguments.json:
+        print(json.dumps(to_json(query, results), ensure_ascii=False))
+    else:
+        print(text_of(query, results, unlikely=arguments.unlikely, why=arguments.why))
     return exits.Exit.DONE
 
 

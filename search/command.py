@@ -1,53 +1,135 @@
-"""The search command's arguments -> a question, and its results -> text. Knows no database."""
+"""The search command's arguments -> a question. Knows no database: what it holds of a picture is handed in."""
 
 import argparse
+import sys
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from uuid import UUID
 
-from pictures.open import Limits, open_image
+from pictures.open import Limits, Opened, open_image
+from schema.record import uuid_of
 from search.errors import QueryError
 from search.filters import Condition
-from search.query import TARGETS, Query, Term, parse_uuid
-from search.results import Results
+from search.grammar import GrammarError, example, parse
+from search.query import AUTO, STRATEGIES, TARGETS, Query, Term, parse_uuid
 
 QUERY_SIDE = 512
 """A picture that asks is decoded for a model side of at most this many pixels."""
+EPILOG = """\
+one line, or an argument a term:
+  'beach + sunset - people'      words that count, and words that do not
+  '2:beach + 0.5:sunset'         weights
+  'cat "red car" -tag:raw'       exact words, and not this tag
+  'like:a/cat.jpg but red'       a picture of the library by its path or uuid, or a file, and words
+  'bridge taken>=2020 year:2024 folder:/photos near:48.85,2.35,10'    filters
+"""
 
 
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        "python -m search", description="Find pictures of the library by words or by pictures."
+        "python -m search",
+        description="Find pictures of the library by words or by pictures.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
     )
-    parser.add_argument("words", nargs="*", metavar="WORDS", help="each argument is one term: quote a phrase")
+    parser.add_argument("words", nargs="*", metavar="QUESTION", help="what is looked for, see below")
     parser.add_argument("--image", type=Path, action="append", default=[], metavar="FILE", help="a picture that asks")
-    parser.add_argument("--like", action="append", default=[], metavar="UUID", help="a picture of the library asks")
+    of_library = "[WEIGHT:]UUID, a path of the library, or a file"
+    parser.add_argument("--like", action="append", default=[], metavar="PICTURE", help=of_library)
+    parser.add_argument("--dislike", action="append", default=[], metavar="PICTURE", help="the same, but not like it")
+    parser.add_argument("--hide", action="append", default=[], metavar="UUID", help="does not come back")
+    parser.add_argument("--strategy", metavar="NAME", help=f"how likes are joined: {', '.join(STRATEGIES)}")
+    parser.add_argument("--diversity", type=float, default=0.0, metavar="0..1", help="difference among the hits")
+    parser.add_argument("--collapse", action="store_true", help="show near-duplicates once")
     parser.add_argument("--limit", type=int, default=24, metavar="N")
     parser.add_argument("--offset", type=int, default=0, metavar="N")
     parser.add_argument(
         "--target", action="append", default=[], metavar="NAME=WEIGHT", help=f"what counts: {', '.join(TARGETS)}"
     )
+    parser.add_argument("--auto", action="store_true", help="what counts is learned from the likes")
     parser.add_argument(
         "--filter", action="append", default=[], metavar="CONDITION", help="tags=cat, taken>=2020, !folder=/raw, ..."
     )
     parser.add_argument("--words-too", action="store_true", help="match the words themselves as well (BM25)")
     parser.add_argument("--facets", action="store_true", help="count folders, tags, years, cameras and formats")
+    parser.add_argument("--unlikely", action="store_true", help="print the unlikely hits too")
+    parser.add_argument("--why", action="store_true", help="print what each term brought")
     parser.add_argument("--json", action="store_true", help="print the results as one JSON object")
-    return parser.parse_args()
+    # Every option of ours but -h begins with two dashes, so `-people` and `-tag:raw` are words.
+    return parser.parse_args([f" {text}" if _is_words(text) else text for text in sys.argv[1:]])
+
+
+def _is_words(argument: str) -> bool:
+    return len(argument) > 1 and argument[0] == "-" != argument[1] and argument != "-h"
+
+
+def line_of(arguments: Sequence[str]) -> str:
+    """An argument is a term: `beach "red bicycle"` is `beach + red bicycle`, and `beach + sunset` what it says."""
+    line = ""
+    for argument in (text.strip() for text in arguments):
+        signed = argument[:1] in ("+", "-") or line.endswith((" +", " -")) or line in ("+", "-")
+        line += argument if not line else f" {argument}" if signed else f" + {argument}"
+    return line
 
 
 def query_of(arguments: argparse.Namespace, limits: Limits) -> Query:
-    """Raises QueryError, and PictureError for a file that is no picture."""
-    terms = [Term(text=text) for text in arguments.words]
-    terms += [Term(image=open_image(path, limits, QUERY_SIDE).image) for path in arguments.image]
-    terms += [Term(item=parse_uuid(text)) for text in arguments.like]
+    """Raises QueryError, which points at the character, and PictureError for a file that is no picture."""
+    try:
+        typed, conditions = parse(line_of(arguments.words))
+    except GrammarError as error:
+        raise QueryError(f"{error}\n{error.pointer}") from None
+    terms = [
+        *typed,
+        *(Term(image=open_image(path, limits, QUERY_SIDE).image) for path in arguments.image),
+        *(example(text) for text in arguments.like),
+        *(example(text, -1) for text in arguments.dislike),
+    ]
     return Query(
         terms=tuple(terms),
-        targets=parse_targets(arguments.target),
-        filters=tuple(Condition.parse(text) for text in arguments.filter),
+        targets=read_targets([*arguments.target, *([AUTO] if arguments.auto else [])]),
+        filters=(*conditions, *(Condition.parse(text) for text in arguments.filter)),
         limit=arguments.limit,
         offset=arguments.offset,
         words=arguments.words_too,
         facets=arguments.facets,
+        strategy=arguments.strategy,
+        diversity=arguments.diversity,
+        hidden=tuple(parse_uuid(text) for text in arguments.hide),
+        collapse=arguments.collapse,
     )
+
+
+def open_files(query: Query, limits: Limits) -> dict[str, Opened]:
+    """Those of its paths that are files of this machine, opened. For commands only: who asks over the network names no
+    files."""
+    paths = {term.path for term in query.terms if term.path is not None}
+    return {path: open_image(Path(path), limits, QUERY_SIDE) for path in sorted(paths) if _is_file(path)}
+
+
+def uuids_of(files: Mapping[str, Opened]) -> list[UUID]:
+    return [uuid_of(opened.sha256) for opened in files.values()]
+
+
+def with_files(query: Query, files: Mapping[str, Opened], known: Collection[UUID]) -> Query:
+    """Files in the place of their paths: as pictures of the library where it holds their bytes, else as pictures."""
+
+    def settled(term: Term) -> Term:
+        if term.path is None or (opened := files.get(term.path)) is None:
+            return term
+        if (key := uuid_of(opened.sha256)) in known:
+            return Term(item=key, weight=term.weight)
+        return Term(image=opened.image, weight=term.weight)
+
+    return replace(query, terms=tuple(settled(term) for term in query.terms))
+
+
+def _is_file(path: str) -> bool:
+    try:
+        return Path(path).is_file()
+    except (OSError, ValueError):  # too long a name, or one that no file can have
+        return False
 
 
 def parse_targets(texts: list[str]) -> dict[str, float] | None:
@@ -62,19 +144,10 @@ def parse_targets(texts: list[str]) -> dict[str, float] | None:
     return targets or None
 
 
-def text_of(results: Results) -> str:
-    """A line a hit: similarity, path, caption."""
-    lines = [
-        f"{hit.similarity:6.3f}  {printable(hit.record.places[0].path) if hit.record.places else hit.uuid}"
-        + (f"  {printable(hit.record.caption)}" if hit.record.caption else "")
-        for hit in results.hits
-    ]
-    for name, counts in results.facets.items():
-        lines.append(f"{name}: " + ", ".join(f"{printable(value)} ({count})" for value, count in counts[:12]))
-    lines.append(f"{len(results.hits)} of {results.total} pictures · {results.timing.took_ms:.0f} ms")
-    return "\n".join(lines)
-
-
-def printable(text: str) -> str:
-    """A file name or a caption may hold line breaks, and what would steer the terminal."""
-    return "".join(c if c.isprintable() else "?" for c in text)
+def read_targets(texts: Sequence[str]) -> dict[str, float] | str | None:
+    """`parse_targets`, and `["auto"]` -> AUTO."""
+    if AUTO not in texts:
+        return parse_targets(list(texts))
+    if len(texts) > 1:
+        raise QueryError("the target 'auto' is learned from the likes; give it alone, or weights instead of it")
+    return AUTO

@@ -4,9 +4,10 @@ import uuid
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
-from weaviate.classes.query import Filter, GeoCoordinate
+from weaviate.classes.query import Filter
 
-from schema.phrases import phrase_of
+from schema.globe import cover
+from schema.phrases import END, starts_of
 from schema.record import DESCRIBED
 from search.errors import FilterError
 from search.filters import NUMBERS, Condition, date_range
@@ -19,7 +20,7 @@ NUMBER_TESTS: Mapping[str, Callable[[Any, float], Any]] = {
     "<": lambda prop, value: prop.less_than(value),
 }
 DATE_PROPERTIES = {"taken": "taken_at", "added": "added_at"}
-NEWER = {"colour": "colours", "near": "location", "words": "phrases", "megapixels": "megapixels"}
+NEWER = {"colour": "colours", "near": "cells", "words": "phrases", "megapixels": "megapixels"}
 """Fields whose property a library lacks that an older Loupe made, until its next ingest."""
 
 
@@ -78,14 +79,11 @@ def _positive(condition: Condition) -> Any:
     if name in ("tags", "tags.any"):
         return Filter.by_property("tags").contains_any(list(condition.values))
     if name == "words":
-        phrase = f"*{phrase_of(value)}*"
-        return Filter.any_of([Filter.by_property(prop).like(phrase) for prop in ("phrases", "name_phrases")])
+        return Filter.any_of([_phrase(prop, starts_of(value)) for prop in ("phrases", "name_phrases")])
     if name == "colour":
         return Filter.by_property("colours").contains_any(list(condition.colours))
     if name == "near":
-        latitude, longitude, km = condition.circle
-        here = GeoCoordinate(latitude=latitude, longitude=longitude)
-        return Filter.by_property("location").within_geo_range(here, distance=1000 * km)
+        return Filter.by_property("cells").contains_any(list(cover(*condition.circle)))
     if name == "location":
         known = Filter.by_property("latitude").greater_or_equal(-90)
         return known if value == "yes" else Filter.not_(known)
@@ -108,6 +106,12 @@ def _folder(folder: str) -> Any:
     if "*" in folder or "?" in folder:  # `like` knows no way to say them literally
         return inside
     return Filter.any_of([inside, Filter.by_property("roots").like(folder.rstrip("/") + "/*")])
+
+
+def _phrase(name: str, starts: Sequence[str]) -> Any:
+    prop = Filter.by_property(name)
+    tests = [prop.like(f"{start}*") if start.endswith(END) else prop.contains_any([start]) for start in starts]
+    return tests[0] if len(tests) == 1 else Filter.all_of(tests)
 
 
 def _date(prop: Any, operator: str, value: str) -> Any:

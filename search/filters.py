@@ -18,7 +18,8 @@ Grammar of one condition (a question's conditions all have to hold):
     megapixels > 8                      with a fraction where wanted; `=`: rounded to what is written
     bytes > 5MB                         a number, or one of kB (1,000), MB, GB
     colour = red,blue                   one of its dominant colours is any of these
-    near = 48.85,2.35,10                latitude, longitude (degrees) and at most so many kilometres from there
+    near = 48.85,2.35,10                latitude, longitude (degrees) and kilometres: everything that is not farther
+                                        from there, and nothing that is farther than 1.1 times that
     location = yes                      or no: whether it says where it was taken
     words ~ red car                     these words in this order in the caption, in a tag or in a file's name
 """
@@ -32,7 +33,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Self
 
 from pictures.colours import COLOURS
-from schema.phrases import phrase_of
+from schema.phrases import words_of
 from search.errors import FilterError
 
 NUMBERS = ("width", "height", "bytes", "megapixels", "year")
@@ -95,7 +96,7 @@ class Condition:
             self.colours  # noqa: B018
         if self.field == "near":
             self.circle  # noqa: B018
-        if self.field == "words" and not phrase_of(self.value):
+        if self.field == "words" and not words_of(self.value):
             raise FilterError(f"the filter {str(self)[:80]!r} holds no word; write for example words~red car")
 
     @classmethod

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from weaviate.classes.aggregate import GroupByAggregate, Metrics
+from weaviate.classes.aggregate import Metrics
 from weaviate.classes.query import Filter, HybridFusion, MetadataQuery, TargetVectors
 
 from encoder.protocol import Embeddings, first_line
@@ -159,13 +159,13 @@ class PictureIndex:
             ).properties
         return {name: {top.value: top.count for top in answer[name].top_occurrences} for name in properties}
 
-    def groups(self, name: str, condition: Any, limit: int) -> dict[Any, int]:
-        """How often each value of a property that is no text occurs."""
+    def truths(self, name: str, condition: Any) -> tuple[int, int]:
+        """How often a property is true, and how many objects there are."""
         with self._answering():
-            groups = self._collection.aggregate.over_all(
-                group_by=GroupByAggregate(prop=name, limit=limit), filters=condition, total_count=True
-            ).groups
-        return {group.grouped_by.value: group.total_count or 0 for group in groups}
+            answer = self._collection.aggregate.over_all(
+                return_metrics=Metrics(name).boolean(total_true=True), filters=condition, total_count=True
+            )
+        return int(getattr(answer.properties[name], "total_true", None) or 0), answer.total_count or 0
 
     def positions(self, condition: Any, limit: int) -> list[tuple[float, float]]:
         """Latitude and longitude, in degrees, of at most so many pictures that pass."""

@@ -65,8 +65,9 @@ class Ranking:
 
     @property
     def counted(self) -> list[Mapping[str, Any]]:
-        """The stored properties of the likely ones of the first window."""
-        return [one.found.properties for one in self.places.values() if one.found is not None and not one.unlikely]
+        """The stored properties of the likely ones of the first window; of all of it where none is likely."""
+        first = [one for one in self.places.values() if one.found is not None]
+        return [one.found.properties for one in first if one.found and not (one.unlikely and self.likely)]
 
 
 def matrices(found: Sequence[Found], names: Sequence[str], dims: Mapping[str, int]) -> dict[str, Embeddings]:

@@ -1,5 +1,5 @@
-"""Where to stop: the relevance below which hits are unlikely, from how questions that have nothing to do with the library
-fare in it. Knows no database and no model.
+"""Where to stop: the relevance below which hits are unlikely, from how questions that have nothing to do with the
+library fare in it. Knows no database and no model.
 
 For words two things are weighed. The best similarity in the library, as a cosine less half of the library's mean
 cosine to the question, tells how well it is answered. The question's own place among others, nearer to questions that
@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from encoder.protocol import Embeddings, Encoder
-from search.calibration import FEWEST, LibrarySpace
+from search.calibration import FEWEST, LEAST_SPREAD, LibrarySpace
 from search.scoring import Asked
 
 UNRELATED = Path(__file__).with_name("unrelated.tsv")
@@ -32,6 +32,7 @@ TAIL = 20
 """A question's highest similarities in the sample, from which the highest in the library is estimated."""
 ASKERS, OTHERS = 300, 1000
 Array = NDArray[np.float64]
+Weights = tuple[tuple[str, float], ...]
 
 
 @dataclass(frozen=True)
@@ -60,48 +61,147 @@ class Bank:
 
 
 class Background:
-    """How questions that have nothing to do with it fare in one library."""
+    """How unrelated questions fare in one library. Thread-safe: what is worked out is only ever added."""
 
     def __init__(self, space: LibrarySpace, bank: Bank) -> None:
         self._space, self._bank = space, bank
         unrelated, sensible = bank.own
-        spread = np.sqrt((unrelated.var() + sensible.var()) / 2)
-        self._separation = max(float(sensible.mean() - unrelated.mean()) / float(spread), 0.0) / float(spread)
+        spread = float(np.sqrt((unrelated.var() + sensible.var()) / 2))
+        self._slope = max(float(sensible.mean() - unrelated.mean()), 0.0) / spread**2 if spread else 0.0
         self._lowest, self._highest = float(np.quantile(unrelated, 0.05)), float(np.median(sensible))
-        self._words: dict[tuple[tuple[str, float], ...], tuple[Array, float]] = {}
-        self._pictures: dict[tuple[tuple[str, float], ...], Array] = {}
+        self._words: dict[Weights, tuple[Array, float]] = {}
+        self._pictures: dict[Weights, Array] = {}
 
     def line(self, asked: Sequence[Asked], false_alarm: float, strategy: str | None = None) -> float | None:
-        """On the scale of `scoring.score`. `false_alarm`: the share of unrelated questions, and for pictures the share
-        of unrelated pictures, that may pass. None where the library is too small to tell (FEWEST pictures) or where
-        nothing is wanted, only unwanted."""
+        """On the scale of `scoring.score`. `false_alarm`, 0 to 1: the share of unrelated questions in words that may
+        find something, and for pictures the share of unrelated pictures that may pass.
+
+        Terms are taken as unrelated to each other, so that their lines add up as spreads do. None where the library is
+        too small to tell (FEWEST pictures) and where nothing is wanted, only unwanted.
+        """
         wanted = [term for term in asked if term.weight > 0]
         if self._space.count < FEWEST or "image" not in self._space.spreads or not wanted:
             return None
-        words = [term for term in wanted if not term.example]
+        heights = [(term.weight, self._words_line(term, false_alarm)) for term in wanted if not term.example]
         examples = [term for term in wanted if term.example]
-        heights = [(term.weight, self._line_of_words(term, false_alarm)) for term in words]
         if examples:
             share = float(np.mean([term.weight for term in examples]))
-            heights.append((share, self._line_of_examples(examples, false_alarm, strategy)))
-        whole = sum(weight for weight, _ in heights)
-        return float(np.sqrt(sum((weight / whole * height) ** 2 for weight, height in heights)))
+            heights.append((share, self._examples_line(examples, false_alarm, strategy)))
+        return _added(heights)
 
-    def _line_of_words(self, term: Asked, false_alarm: float) -> float:
+    def _words_line(self, term: Asked, false_alarm: float) -> float:
+        """The similarity that is needed at this question's sense, on the scale of relevance."""
         reached, worth = self._reached(term.targets)
-        row = next(iter(term.vectors.values()))
-        sense = float(np.clip(self._bank.nearness(row[None])[0], self._lowest, self._highest))
-        mean, spread = self._level(term.vectors, term.targets)
         needed = float(np.quantile(reached, 1 - false_alarm, method="higher"))
-        return (needed - worth * sense - MEAN_KEPT * mean) / spread
+        row = next(term.vectors[name] for name in term.targets)
+        sense = float(np.clip(self._bank.nearness(row[None])[0], self._lowest, self._highest))
+        return self._in_relevance(needed - worth * sense, term)
+
+    def _examples_line(self, examples: Sequence[Asked], false_alarm: float, strategy: str | None) -> float:
+        if strategy == "best_score":  # each of them has its chance
+            return max(self._picture_line(term, false_alarm / len(examples)) for term in examples)
+        return _added([(term.weight, self._picture_line(term, false_alarm)) for term in examples])
+
+    def _picture_line(self, term: Asked, false_alarm: float) -> float:
+        pairs = self._pairs(term.targets)
+        place = min(int(len(pairs) * (1 - false_alarm)), len(pairs) - 1)
+        return self._in_relevance(float(pairs[place]), term)
+
+    def _in_relevance(self, similarity: float, term: Asked) -> float:
+        mean, spread = self._level({name: term.vectors[name][None] for name in term.targets}, term.targets)
+        return (similarity - MEAN_KEPT * float(mean[0])) / float(spread[0])
 
     def _reached(self, targets: Mapping[str, float]) -> tuple[Array, float]:
-        """What the best picture and the sense of each unrelated question come to together, and what sense is worth."""
+        """What the best picture and the sense of each unrelated question come to together (n,), and what sense is
+        worth beside similarity: as in a linear discriminant of the two (Fisher, 1936)."""
         key = tuple(sorted(targets.items()))
         if key not in self._words:
-            rows = self._bank.unrelated
-            best = np.array([self._best(dict.fromkeys(targets, row), targets) for row in rows])
-            worth = self._separation * float(best.std()) / BEST_SEPARATION
-            sense = np.clip(self._bank.own[0], self._lowest, self._highest)
-            self._words[key] = best + worth * sense, worth
+            found = self._similarities(dict.fromkeys(targets, self._bank.unrelated), targets, slice(None))
+            best = highest(found, self._space.count)
+            worth = self._slope * float(best.std()) / BEST_SEPARATION
+            self._words[key] = best + worth * np.clip(self._bank.own[0], self._lowest, self._highest), worth
         return self._words[key]
+
+    def _pairs(self, targets: Mapping[str, float]) -> Array:
+        """How similar the library's pictures are to each other, pair by pair, the least first."""
+        key = tuple(sorted(targets.items()))
+        if key not in self._pictures:
+            n = len(self._space.captioned)
+            askers = {name: self._space.sample[name][:ASKERS] for name in targets}
+            found = self._similarities(askers, targets, slice(0, OTHERS))
+            others = np.eye(*found.shape, dtype=np.bool_) == 0
+            self._pictures[key] = np.sort(found[others]) if n > 1 else np.zeros(1)
+        return self._pictures[key]
+
+    def _similarities(self, rows: Mapping[str, Embeddings], targets: Mapping[str, float], among: slice) -> Array:
+        """Of q questions (`rows`: target -> (q, d)) with the pictures of the sample, (q, n): relevance as `score` has
+        it, scaled back to cosines."""
+        captioned = self._space.captioned[among]
+        relevance: Array = np.zeros((len(next(iter(rows.values()))), len(captioned)))
+        for name, weight in targets.items():
+            cosines = rows[name].astype(np.float64) @ self._space.sample[name][among].astype(np.float64).T
+            mean, spread = self._levels(rows[name], name)
+            z = (cosines - mean[:, None]) / spread[:, None]
+            if name == "caption" and not captioned.all():
+                mean, spread = self._levels(rows[name], "image")
+                z = np.where(captioned, z, (cosines - mean[:, None]) / spread[:, None])
+            relevance += weight * z
+        mean, spread = self._level(rows, targets)
+        return relevance * spread[:, None] + MEAN_KEPT * mean[:, None]
+
+    def _level(self, rows: Mapping[str, Embeddings], targets: Mapping[str, float]) -> tuple[Array, Array]:
+        """Mean and spread of q questions, (q,) each, over their targets."""
+        whole_mean: Array = np.zeros(len(next(iter(rows.values()))))
+        whole_spread = whole_mean.copy()
+        for name, weight in targets.items():
+            mean, spread = self._levels(rows[name], name)
+            whole_mean += weight * mean
+            whole_spread += weight * spread
+        return whole_mean, whole_spread
+
+    def _levels(self, rows: Embeddings, name: str) -> tuple[Array, Array]:
+        """`Spread.level` of q rows at once; where it has none, similarities count as they are."""
+        if name not in self._space.spreads:
+            return np.zeros(len(rows)), np.ones(len(rows))
+        spread, exact = self._space.spreads[name], rows.astype(np.float64)
+        variance = np.einsum("qd,qd->q", exact @ spread.covariance, exact)
+        return exact @ spread.mean, np.maximum(np.sqrt(np.maximum(variance, 0)), LEAST_SPREAD)
+
+
+def highest(found: Array, count: int) -> Array:
+    """(q, n) similarities with a sample of n of `count` pictures -> (q,): the highest that is to be expected among all.
+
+    Beyond the sample's own highest the tail falls exponentially, by the mean excess of the TAIL highest (Pickands,
+    1975, with shape 0): each e-fold of pictures adds one mean excess, that of all q questions.
+    """
+    n = found.shape[1]
+    best: Array = found.max(axis=1)
+    if count <= n or n <= TAIL:
+        return best
+    tail = np.partition(found, n - TAIL - 1, axis=1)[:, n - TAIL - 1 :]
+    return best + float((tail[:, 1:].mean(axis=1) - tail[:, 0]).mean()) * np.log(count / n)
+
+
+def unrelated_texts() -> list[str]:
+    """Gibberish, numbers, code, words strung together, sentences on what has no look."""
+    return [line.split("\t", 1)[1] for line in UNRELATED.read_text(encoding="utf-8").splitlines()]
+
+
+def sensible_texts() -> list[str]:
+    """What people ask pictures for."""
+    return SENSIBLE.read_text(encoding="utf-8").splitlines()
+
+
+def _added(heights: Sequence[tuple[float, float]]) -> float:
+    """(weight, line) of terms that are unrelated to each other -> the line of their weighted mean."""
+    whole = sum(weight for weight, _ in heights)
+    total = sum((weight / whole) ** 2 * height * abs(height) for weight, height in heights)
+    return float(np.sign(total) * np.sqrt(abs(total)))
+
+
+def _nearest(cosines: Embeddings) -> Array:
+    """(q, n) -> (q,): the mean of the NEIGHBOURS highest."""
+    count = cosines.shape[1]
+    k = min(NEIGHBOURS, count)
+    means: Array = np.partition(cosines.astype(np.float64), count - k, axis=1)[:, count - k :].mean(axis=1)
+    return means

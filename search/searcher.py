@@ -16,6 +16,7 @@ from schema.collection import Pictures
 from schema.record import ImageRecord, from_properties
 from search import facets
 from search.asking import encode_terms, weigh
+from search.bank_store import Cut, keep_bank
 from search.calibration import LibrarySpace
 from search.conditions import among, to_weaviate, without
 from search.diversity import spread_out
@@ -25,11 +26,13 @@ from search.index import Found, PictureIndex, Probe
 from search.preference import learn_targets
 from search.query import AUTO, MAX_WINDOW, Query, Term
 from search.ranking import WINDOWS, Ranked, Ranking, arranged, by_relevance, captioned, fused, judged, matrices
+from search.relevance import Background, Bank
 from search.results import Hit, Results, Timing
 from search.scoring import Asked, linear, score, targets_of
 from search.shortcut import applies
 from search.shortcut import relevance as shortcut_relevance
 from search.space import Keeper, read_space
+from search.vectors import LibraryVersion
 
 MOST_NEAR = 4
 """Likes that are asked for their own nearest pictures, where the strategy goes by the best of them."""
@@ -42,15 +45,15 @@ class Searcher:
         pictures: Pictures,
         encoder: Encoder,
         remedy: str = "Start it with: python -m schema start",
-        false_alarm: float = 0.01,
+        cut: Cut | None = None,
     ) -> None:
-        """`pictures` and `encoder` must belong together: `open_pictures(client, encoder.identity)` sees to it.
-        `false_alarm`: the share of unrelated questions that may find something likely."""
+        """`pictures` and `encoder` must belong together: `open_pictures(client, encoder.identity)` sees to it."""
         self.pictures = pictures
         self.index = PictureIndex(pictures, remedy)
         self._encoder = encoder
-        self._false_alarm = false_alarm
-        self._space = Keeper(pictures, lambda version: read_space(pictures, version.count))
+        self._cut = cut or Cut()
+        self._bank: Bank | None = None
+        self._known = Keeper(pictures, self._learn)
         self._threads = ThreadPoolExecutor(2, "asks Weaviate")
 
     def search(self, query: Query) -> Results:
@@ -98,12 +101,15 @@ class Searcher:
         condition = self._condition(filters)
         texts = {name: prop for name, prop in facets.TEXT_PROPERTIES.items() if prop in self.pictures.properties}
         counts = self.index.occurrences(list(texts.values()), condition, facets.MAX_VALUES)
-        years = self.index.groups("year", condition, facets.MAX_VALUES)
-        named = self.index.groups("captioned", condition, 2)
+        captioned, whole = self.index.truths("captioned", condition)
+        months = counts.get("month", {})
+        years: Counter[str] = Counter()
+        for month, n in months.items():
+            years[month[:4]] += n
         return {
             **{name: facets.by_frequency(counts[prop]) for name, prop in texts.items()},
-            "year": facets.by_frequency({str(int(year)): n for year, n in years.items()}),
-            "captioned": facets.by_frequency({"yes" if value else "no": n for value, n in named.items()}),
+            "year": facets.by_frequency(years),
+            "captioned": facets.by_frequency({"yes": captioned, "no": whole - captioned}),
         }
 
     def count(self, filters: Sequence[Condition] = ()) -> int:
@@ -125,7 +131,13 @@ class Searcher:
 
     def space(self) -> LibrarySpace:
         """What is known of the library's vectors, from a sample."""
-        return self._space.get()
+        return self._known.get()[0]
+
+    def _learn(self, version: LibraryVersion) -> tuple[LibrarySpace, Background]:
+        if self._bank is None:
+            self._bank = keep_bank(self._encoder, self._cut.folder)
+        space = read_space(self.pictures, version.count)
+        return space, Background(space, self._bank)
 
     def places(self, filters: Sequence[Condition] = ()) -> dict[tuple[float, float], int]:
         """Where pictures were taken: (latitude, longitude) rounded to a tenth of a kilometre -> how many; of at most
@@ -188,7 +200,7 @@ class Searcher:
     def _ranking(self, query: Query, asked: Sequence[Asked], condition: Any) -> Ranking:
         """Long enough for the page. The first window is judged exactly; beyond it Weaviate's order stands."""
         probes = self._probes(asked)
-        ranking = Ranking(self._line(asked))
+        ranking = Ranking(self._known.get()[1].line(asked, self._cut.false_alarm, query.strategy))
         first = WINDOWS[0]
         nearest = self._first(query, asked, probes, condition, ranking)
         needed = query.offset + query.limit
@@ -200,9 +212,6 @@ class Searcher:
             ranking.add(Ranked(one.uuid, score=one.value if query.words else None) for one in beyond)
             nearest, first = len(found), window
         return ranking
-
-    def _line(self, asked: Sequence[Asked]) -> float | None:
-        return None
 
     def _first(
         self, query: Query, asked: Sequence[Asked], probes: Sequence[Probe], condition: Any, ranking: Ranking

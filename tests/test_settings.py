@@ -24,6 +24,7 @@ WRONG = {
     "LOUPE_DEVICE": "tpu",
     "LOUPE_DTYPE": "int8",
     "LOUPE_THREADS": "-1",
+    "LOUPE_FALSE_ALARM": "1",
     "LOUPE_BATCH_SIZE": "0",
     "LOUPE_MAX_MEGAPIXELS": "nan",
     "LOUPE_MAX_FILE_MB": "1e9",

@@ -18,7 +18,7 @@ from starlette.middleware import Middleware
 from starlette.testclient import TestClient
 from streamlit.testing.v1 import AppTest
 
-from app_pages import api, files, map_points, selection_files
+from app_pages import albums_api, api, files, map_points, selection_files
 from app_pages.connection import Connection
 from app_pages.headers import SecurityHeaders
 from app_pages.ingestion import Ingestion
@@ -74,7 +74,8 @@ def parts(samples: Pictures, home: Path, connection: Connection, thumbnails: Thu
 
 
 def http_of(parts: Parts) -> TestClient:
-    routes = [*api.routes(parts), *files.routes(parts), *map_points.routes(parts), *selection_files.routes(parts)]
+    modules = (api, albums_api, files, map_points, selection_files)
+    routes = [route for module in modules for route in module.routes(parts)]
     app = Starlette(routes=routes, middleware=[Middleware(SecurityHeaders)])
     return TestClient(app, base_url="http://127.0.0.1:8501")
 

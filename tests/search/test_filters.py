@@ -37,7 +37,7 @@ EXAMPLES = [
     "colour=red",
     "colour=Red, GRAY,red",
     "near=48.85,2.35,10",
-    "near= -90 , +180.0,20038",
+    "near=-90 , +180.0,20038",
     "location=no",
     'words~"a red, red car"',
     "words~两张照片",

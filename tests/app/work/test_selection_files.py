@@ -18,31 +18,31 @@ import app_pages.selection_files
 import search.export
 from app_pages.parts import Parts
 from app_pages.selection_store import Selections
-from ingest.ledger import Ledger
-from ingest.pipeline import Ingest
-from ingest.roots import Roots
-from pictures.open import Limits
-from schema.collection import StorageOptions, ensure_pictures, open_pictures
+from schema.collection import open_pictures
 from schema.errors import Unreachable
 from schema.record import ImageRecord, Place
 from search.query import Query, Term
 from search.results import Hit
-from tests.app.conftest import http_of, parts_of
-from tests.conftest import SAMPLES
+from tests.app.conftest import http_of
 
 
 @pytest.fixture
-def hits(parts: Parts) -> list[Hit]:
-    return list(parts.connection.searcher().search(Query((Term(text="a bridge"),), limit=5)).hits)
+def hits(coloured: Parts) -> list[Hit]:
+    return list(coloured.connection.searcher().search(Query((Term(text="red"),), limit=5)).hits)
+
+
+@pytest.fixture
+def http(coloured: Parts) -> TestClient:
+    return http_of(coloured)
 
 
 def slim(hit: Hit) -> Hit:
     return replace(hit, record=replace(hit.record, places=(), caption="", tags=()))
 
 
-def test_a_table_holds_every_selected_picture_as_it_is_now(parts: Parts, http: TestClient, hits: list[Hit]) -> None:
+def test_a_table_holds_every_selected_picture_as_it_is_now(coloured: Parts, http: TestClient, hits: list[Hit]) -> None:
     """The session keeps next to nothing of a picture; what is exported comes from the library."""
-    address_of = parts.selections.hand_in([slim(hit) for hit in hits])
+    address_of = coloured.selections.hand_in([slim(hit) for hit in hits])
     answer = http.get(address_of("csv"))
     assert answer.headers["content-type"] == "text/csv; charset=utf-8"
     assert answer.headers["content-disposition"] == 'attachment; filename="loupe.csv"'
@@ -52,13 +52,13 @@ def test_a_table_holds_every_selected_picture_as_it_is_now(parts: Parts, http: T
     assert [float(row["similarity"]) for row in rows] == [round(hit.similarity, 6) for hit in hits]
 
 
-def test_json_is_what_the_api_gives_but_for_the_shares(parts: Parts, http: TestClient, hits: list[Hit]) -> None:
-    answer = http.get(parts.selections.hand_in(hits)("json"))
+def test_json_is_what_the_api_gives_but_for_the_shares(coloured: Parts, http: TestClient, hits: list[Hit]) -> None:
+    answer = http.get(coloured.selections.hand_in(hits)("json"))
     assert answer.json() == [{name: v for name, v in hit.to_json().items() if name != "shares"} for hit in hits]
 
 
-def test_the_zip_holds_the_originals(parts: Parts, http: TestClient, hits: list[Hit]) -> None:
-    answer = http.get(parts.selections.hand_in([slim(hit) for hit in hits])("zip"))
+def test_the_zip_holds_the_originals(coloured: Parts, http: TestClient, hits: list[Hit]) -> None:
+    answer = http.get(coloured.selections.hand_in([slim(hit) for hit in hits])("zip"))
     assert (answer.headers["x-loupe-pictures"], answer.headers["x-loupe-missing"]) == ("5", "0")
     assert int(answer.headers["content-length"]) == len(answer.content)
     archive = zipfile.ZipFile(io.BytesIO(answer.content))
@@ -69,15 +69,17 @@ def test_the_zip_holds_the_originals(parts: Parts, http: TestClient, hits: list[
     }
 
 
-def test_the_folder_of_the_library_is_left_as_it_was(parts: Parts, http: TestClient, hits: list[Hit]) -> None:
-    before = sorted(path.name for path in parts.home.iterdir())
-    http.get(parts.selections.hand_in(hits)("zip"))
-    assert sorted(path.name for path in parts.home.iterdir()) == before
+def test_the_folder_of_the_library_is_left_as_it_was(coloured: Parts, http: TestClient, hits: list[Hit]) -> None:
+    before = sorted(path.name for path in coloured.home.iterdir())
+    http.get(coloured.selections.hand_in(hits)("zip"))
+    assert sorted(path.name for path in coloured.home.iterdir()) == before
 
 
-def test_a_picture_that_left_the_library_is_named_everywhere(parts: Parts, http: TestClient, hits: list[Hit]) -> None:
+def test_a_picture_that_left_the_library_is_named_everywhere(
+    coloured: Parts, http: TestClient, hits: list[Hit]
+) -> None:
     gone = replace(slim(hits[0]), uuid=uuid.UUID(int=5))
-    address_of = parts.selections.hand_in([gone, hits[1]])
+    address_of = coloured.selections.hand_in([gone, hits[1]])
     first, second = http.get(address_of("json")).json()
     assert first == {"uuid": str(gone.uuid), "missing": "it is not in the library any more"}
     assert second["uuid"] == str(hits[1].uuid)
@@ -93,90 +95,55 @@ def test_an_unknown_selection_is_said(http: TestClient, path: str) -> None:
     assert answer.status_code == 404
 
 
-def test_an_unknown_kind_is_said(parts: Parts, http: TestClient, hits: list[Hit]) -> None:
-    address = parts.selections.hand_in(hits)("exe")
+def test_an_unknown_kind_is_said(coloured: Parts, http: TestClient, hits: list[Hit]) -> None:
+    address = coloured.selections.hand_in(hits)("exe")
     assert http.get(address).status_code == 404
     assert "Select the pictures again" in http.get(address).text
 
 
 def test_more_than_a_zip_may_hold_is_a_sentence(
-    parts: Parts, http: TestClient, hits: list[Hit], monkeypatch: pytest.MonkeyPatch
+    coloured: Parts, http: TestClient, hits: list[Hit], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(search.export.check_size, "__defaults__", (4, 10**9))
     monkeypatch.setattr(search.export.write_zip, "__kwdefaults__", {"gone": (), "max_pictures": 4, "max_bytes": 10**9})
-    answer = http.get(parts.selections.hand_in(hits)("zip"))
+    answer = http.get(coloured.selections.hand_in(hits)("zip"))
     assert answer.status_code == 409
     assert answer.text.startswith("5 pictures are selected, and a zip of originals holds at most 4.")
     assert "content-disposition" not in answer.headers
 
 
 def test_a_weaviate_that_is_away_is_a_sentence(
-    parts: Parts, http: TestClient, hits: list[Hit], monkeypatch: pytest.MonkeyPatch
+    coloured: Parts, http: TestClient, hits: list[Hit], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def away(*_: object) -> Any:
         raise Unreachable("Weaviate did not answer. Start it with: python -m schema start.")
 
-    monkeypatch.setattr(parts.connection, "searcher", away)
+    monkeypatch.setattr(coloured.connection, "searcher", away)
     for kind in ("csv", "json", "zip"):
-        answer = http.get(parts.selections.hand_in(hits)(kind))
+        answer = http.get(coloured.selections.hand_in(hits)(kind))
         assert (answer.status_code, answer.text) == (
             503,
             "Weaviate did not answer. Start it with: python -m schema start.",
         )
 
 
-@pytest.fixture
-def own(empty: weaviate.WeaviateClient, specialists: Any, parts_home: Path, connection: Any) -> tuple[Parts, Path]:
-    """A library of three pictures whose files may be changed."""
-    folder = parts_home / "pictures"
-    folder.mkdir()
-    for file in sorted((SAMPLES / "photos").glob("*.jpg"))[:3]:
-        shutil.copy(file, folder)
-    parts = parts_of(parts_home, connection)
-    ledger = Ledger(ensure_pictures(empty, specialists.identity, StorageOptions()), wait_s=10)
-    report = Ingest(ledger, specialists, parts.thumbnails, limits=Limits()).run(folder)
-    assert report.added == 3
-    Roots(parts_home).add(folder)
-    return parts, folder
-
-
-@pytest.fixture
-def parts_home(tmp_path: Path) -> Path:
-    home = tmp_path / "home"
-    home.mkdir()
-    return home
-
-
-def all_hits(parts: Parts) -> list[Hit]:
-    return list(parts.connection.searcher().search(Query((Term(text="a picture"),), limit=10)).hits)
-
-
-def test_what_is_no_file_of_an_ingested_folder_never_leaves(own: tuple[Parts, Path], tmp_path: Path) -> None:
+def test_what_is_no_file_of_an_ingested_folder_never_leaves(
+    coloured: Parts, http: TestClient, hits: list[Hit], client: weaviate.WeaviateClient, tmp_path: Path
+) -> None:
     """Row 24: the database is changed by somebody else, one file became a text, one is gone."""
-    parts, folder = own
-    http = http_of(parts)
-    hits = all_hits(parts)
-    secret = tmp_path / "secret.jpg"
-    shutil.copy(SAMPLES / "photos" / "README.md" if False else next((SAMPLES / "photos").glob("*.jpg")), secret)
-    outside, text, gone = hits
-    pictures = open_pictures(empty_client(parts))
-    pictures.collection.data.update(
+    outside, text, gone = hits[:3]
+    secret = tmp_path / "secret.png"
+    shutil.copy(outside.record.places[0].path, secret)
+    open_pictures(client).collection.data.update(
         outside.uuid, properties={"places": [{"path": str(secret), "size": 1, "mtime_us": 1, "root": str(tmp_path)}]}
     )
     Path(text.record.places[0].path).write_text("root:x:0:0")
     Path(gone.record.places[0].path).unlink()
-    archive = zipfile.ZipFile(io.BytesIO(http.get(parts.selections.hand_in(hits)("zip")).content))
+    archive = zipfile.ZipFile(io.BytesIO(http.get(coloured.selections.hand_in(hits[:3])("zip")).content))
     assert archive.namelist() == ["metadata.jsonl", "MISSING.txt"]
     missing = archive.read("MISSING.txt").decode().splitlines()
-    assert [line.partition(": ")[0] for line in missing] == [
-        str(secret),
-        text.record.places[0].path,
-        gone.record.places[0].path,
-    ]
-
-
-def empty_client(parts: Parts) -> weaviate.WeaviateClient:
-    return parts.connection._connected()  # type: ignore[no-any-return]
+    paths = [str(secret), text.record.places[0].path, gone.record.places[0].path]
+    assert [line.partition(": ")[0] for line in missing] == paths
 
 
 def hit(number: int) -> Hit:
@@ -208,8 +175,8 @@ def test_the_same_selection_has_the_same_address() -> None:
 
 
 def test_large_selections_are_asked_for_in_parts(
-    parts: Parts, http: TestClient, hits: list[Hit], monkeypatch: pytest.MonkeyPatch
+    coloured: Parts, http: TestClient, hits: list[Hit], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(app_pages.selection_files, "FETCHED", 2)
-    answer = http.get(parts.selections.hand_in(hits)("json"))
+    answer = http.get(coloured.selections.hand_in(hits)("json"))
     assert [one["uuid"] for one in json.loads(answer.content)] == [str(one.uuid) for one in hits]

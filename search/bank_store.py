@@ -1,0 +1,53 @@
+"""The bank's embeddings, kept in a file for the next process: encoding it takes seconds. Knows no database.
+
+A file belongs to one encoder and one bank of texts. One that cannot be read or written costs the seconds, nothing else.
+"""
+
+import hashlib
+import logging
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from zipfile import BadZipFile
+
+import numpy as np
+
+from encoder.protocol import Encoder
+from search.relevance import Bank, sensible_texts, unrelated_texts
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Cut:
+    """How the line under likely hits is drawn."""
+
+    false_alarm: float = 0.01
+    """The share of unrelated questions that may find something likely."""
+    folder: Path | None = None
+    """Where the bank's embeddings are kept; None: nowhere."""
+
+
+def keep_bank(encoder: Encoder, folder: Path | None) -> Bank:
+    """From the file, or encoded and written there."""
+    if folder is None:
+        return Bank.encode(encoder)
+    texts = hashlib.sha256("\n".join([*unrelated_texts(), "", *sensible_texts()]).encode()).hexdigest()
+    path = folder / f"{encoder.identity.id}-{texts[:8]}.npz"
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            return Bank(arrays["unrelated"], arrays["sensible"])
+    except FileNotFoundError:
+        pass
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
+        log.info("%s cannot be read (%s); the bank is encoded again", path, error)
+    bank = Bank.encode(encoder)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with temporary.open("wb") as file:
+            np.savez(file, allow_pickle=False, unrelated=bank.unrelated, sensible=bank.sensible)
+        temporary.replace(path)
+    except OSError as error:
+        log.info("%s cannot be written (%s); the bank is encoded again next time", path, error)
+    return bank
