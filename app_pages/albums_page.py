@@ -46,10 +46,14 @@ def albums_page(parts: Parts, to_search: Callable[[], None]) -> None:
     address.leave()
     try:
         searcher = _searcher(parts)
-        entries = parts.connection.named("Albums").list()
-        cards, pages = _fetch(entries, searcher, parts)
-    except (SchemaError, EncoderError, SearchError) as error:
+    except (SchemaError, EncoderError) as error:
         trouble.show(error, parts)
+        return
+    try:
+        cards, pages = _fetch(parts.connection.named("Albums").list(), searcher, parts)
+    except SchemaError as error:  # the library answers, so looking again by itself would never end
+        st.error(sentence(error), icon=":material/error:")
+        st.button("Look again", key="albums-again")
         return
     _draw(cards, pages, searcher, parts, to_search)
 

@@ -162,7 +162,9 @@ def chips(question: Question, asking: AskingPicture | None, records: Mapping[UUI
 
 
 def _pair(key: str) -> DeltaGenerator:
-    return st.container(horizontal=True, vertical_alignment="center", gap="xsmall", width="content", key=key)
+    return st.container(
+        horizontal=True, wrap=False, vertical_alignment="center", gap="xsmall", width="content", key=key
+    )
 
 
 def _chip(number: int, chip: Chip, record: ImageRecord | None) -> None:

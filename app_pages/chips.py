@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import PurePath
 from uuid import UUID
 
-from app_pages.question import Question
+from app_pages.question import Question, parse_or_none
 from search.errors import QueryError
 from search.filters import Condition
 from search.grammar import example, parse, show
@@ -42,7 +42,7 @@ def chips_of(question: Question) -> list[Chip]:
     """In the order of the question's terms, then its filters."""
     found = [chip for number, line in enumerate(question.words) for chip in _of_line(number, line)]
     found += [_example(kind, text) for kind in PARAMETERS for text in getattr(question, kind)]
-    found += [Chip("filters", text, value=text) for text in question.filters]
+    found += [Chip("filters", _shown(text), value=text) for text in question.filters]
     if question.hidden:
         found.append(Chip(HIDDEN, f"{len(question.hidden)} hidden"))
     return sorted(found, key=lambda chip: chip.kind in (CONDITION, "filters", HIDDEN))
@@ -70,7 +70,7 @@ def _of_line(number: int, line: str) -> Iterator[Chip]:
     for place, term in enumerate(terms):
         yield Chip(TERM, _name(term), term.weight, term.item, number, place)
     for place, condition in enumerate(conditions):
-        yield Chip(CONDITION, str(condition), line=number, place=place)
+        yield Chip(CONDITION, show((), (condition,)), line=number, place=place)
 
 
 def _example(kind: str, text: str) -> Chip:
@@ -85,6 +85,12 @@ def _name(term: Term) -> str:
     if term.path is not None:
         return PurePath(term.path).name or term.path
     return term.text if term.text is not None else str(term.item)
+
+
+def _shown(text: str) -> str:
+    """A filter as it is typed in the box."""
+    condition = parse_or_none(text)
+    return show((), (condition,)) if condition else text
 
 
 def _shortened(line: str, chip: Chip) -> str:

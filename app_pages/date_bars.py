@@ -90,7 +90,7 @@ def whens(points: Sequence[Mapping[str, Any]], shown: Histogram) -> list[str]:
 
 def spec(shown: Histogram) -> dict[str, Any]:
     """Vega-Lite."""
-    label = "substring(datum.value, 5)" if shown.year else "datum.value"
+    label = f"{list(MONTHS)}[toNumber(substring(datum.value, 5)) - 1]" if shown.year else "datum.value"
     values = [{"when": bar.when, "pictures": bar.count, "chosen": bar.chosen} for bar in shown.bars]
     return {
         "data": {"values": values},

@@ -13,8 +13,10 @@ from search.asking import DEFAULT_TARGETS
 from search.preference import Profile
 from search.query import AUTO, STRATEGIES
 
-AUTOMATIC = "Automatic"
-"""The preset that has no weights of its own."""
+LEARNED = "From the likes"
+CHOICES: Mapping[str, Mapping[str, float] | str] = {LEARNED: AUTO} | {
+    name: weights for name, weights in PRESETS.items() if weights
+}
 JOINED = {
     "average": ("Average", "Near the middle of what you like, away from the middle of what you dislike: one taste."),
     "best_score": ("Best score", "Near any one of your likes, unless a dislike is nearer: several tastes at once."),
@@ -54,11 +56,11 @@ def _say() -> None:
 def targets(profile: Profile, counted: Mapping[str, float]) -> None:
     """`counted`: what the last answer went by (`Results.targets`)."""
     chosen = profile.targets if isinstance(profile.targets, Mapping) else None
-    name = next((name for name, weights in PRESETS.items() if weights == chosen), "Your own")
+    name = next((name for name, weights in CHOICES.items() if weights == (chosen or AUTO)), "Your own")
     with st.popover(f"What counts: {name.lower()}", icon=":material/tune:", key="discover-targets"):
-        st.session_state["discover-preset"] = name if name in PRESETS else None
+        st.session_state["discover-preset"] = name if name in CHOICES else None
         st.pills(
-            "What counts", list(PRESETS), key="discover-preset", on_change=_choose_preset, label_visibility="collapsed"
+            "What counts", list(CHOICES), key="discover-preset", on_change=_choose_preset, label_visibility="collapsed"
         )
         shown = chosen or counted or DEFAULT_TARGETS["item"]
         for target, label in COUNTS.items():
@@ -68,12 +70,22 @@ def targets(profile: Profile, counted: Mapping[str, float]) -> None:
         st.caption(_learned(profile, counted) if chosen is None else "As you set them.", help=MULTIVECTOR)
 
 
-def _learned(profile: Profile, counted: Mapping[str, float]) -> str:
-    shares = ", ".join(
+def shares_of(counted: Mapping[str, float]) -> str:
+    """As: how it looks 60%, what it shows 40%."""
+    return ", ".join(
         f"{COUNTS[name].lower()} {share:.0%}"
         for name, share in sorted(counted.items(), key=lambda pair: -pair[1])
         if name in COUNTS and share >= 0.005
     )
+
+
+def has_learned(profile: Profile) -> bool:
+    """Whether what counts follows from the likes."""
+    return profile.targets == AUTO and len(profile.likes) >= FEWEST_LIKES
+
+
+def _learned(profile: Profile, counted: Mapping[str, float]) -> str:
+    shares = shares_of(counted)
     if len(profile.likes) < FEWEST_LIKES:
         usual = f" Until then: {shares}." if shares and (profile.likes or profile.dislikes) else ""
         return f"Learned from your likes, from the second on.{usual}"
@@ -85,8 +97,8 @@ def _learned(profile: Profile, counted: Mapping[str, float]) -> str:
 
 
 def _choose_preset() -> None:
-    weights = PRESETS.get(st.session_state["discover-preset"] or AUTOMATIC)
-    discover_session.change(lambda profile: profile.weighing(dict(weights) if weights else AUTO))
+    weights = CHOICES.get(st.session_state["discover-preset"], AUTO)
+    discover_session.change(lambda profile: profile.weighing(weights))
 
 
 def _choose_weights() -> None:

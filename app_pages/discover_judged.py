@@ -16,23 +16,27 @@ from schema.record import ImageRecord
 from search.preference import Profile
 
 WEIGHTS = {0.5: "½", 1.0: "1", 2.0: "2"}
-WIDTH_PX = 112
+WIDTH_PX = 100
 MOST = 100
 """Pictures drawn of each kind; the latest."""
 
 
 def draw(profile: Profile, records: Mapping[UUID, ImageRecord], on_open: Click) -> None:
     """`records` of those that are in the library."""
-    for name, kind, weights in (("liked", "Liked", profile.likes), ("disliked", "Disliked", profile.dislikes)):
-        there = [one for one in reversed(list(weights)) if one in records]
-        if not there:
-            continue
-        with st.container(key=f"judged-{name}", gap=None):
-            more = f", the latest {MOST} shown" if len(there) > MOST else ""
-            st.html(f'<p class="loupe-heading">{kind} ({len(there):,}{more})</p>')
-            with st.container(horizontal=True, wrap=False, gap="small", key=f"strip-{name}"):
-                for one in there[:MOST]:
-                    _judged(records[one], weights[one], name, on_open)
+    kinds = (("liked", "Liked", profile.likes), ("disliked", "Disliked", profile.dislikes))
+    if not records:
+        return
+    with st.container(horizontal=True, gap="medium", key="judged"):
+        for name, kind, weights in kinds:
+            there = [one for one in reversed(list(weights)) if one in records]
+            if not there:
+                continue
+            with st.container(key=f"judged-{name}", gap=None, width="content"):
+                more = f", the latest {MOST} shown" if len(there) > MOST else ""
+                st.html(f'<p class="loupe-heading">{kind} ({len(there):,}{more})</p>')
+                with st.container(horizontal=True, wrap=False, gap="small", key=f"strip-{name}"):
+                    for one in there[:MOST]:
+                        _judged(records[one], weights[one], name, on_open)
 
 
 def _judged(record: ImageRecord, weight: float, name: str, on_open: Click) -> None:

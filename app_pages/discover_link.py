@@ -1,4 +1,4 @@
-"""A session as an address holds it, and back: what is liked and disliked, the words, the settings. Plain strings.
+"""A session as an address holds it, and back: what is liked and disliked, the words, the settings.
 
 Not part of it: what was seen already, the name it is kept under, and more pictures than one question takes (MAX_TERMS).
 Knows no widget and no database.
@@ -8,52 +8,48 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from search.command import parse_targets
-from search.errors import QueryError
-from search.grammar import example, parse, show
+from app_pages.question import Question
+from search.grammar import parse, show, show_example
 from search.preference import Profile
-from search.query import AUTO, MAX_TERMS
+from search.query import AUTO, MAX_TERMS, Term
 
-NAMES = ("q", "like", "dislike", "target", "strategy", "diversity")
-Params = Mapping[str, Sequence[str]]
+PARTS = ("words", "likes", "dislikes", "targets", "strategy", "diversity")
+"""Of a `Question`."""
 
 
-def params_of(profile: Profile) -> dict[str, list[str]]:
-    """Only what differs from an empty session."""
+def part_of(question: Question) -> Question:
+    """What of an address is the session's."""
+    return Question(**{name: getattr(question, name) for name in PARTS})
+
+
+def question_of(profile: Profile) -> Question:
+    """Empty for an empty session."""
     linked = within(profile, MAX_TERMS)
-    params = {
-        "q": [linked.words.strip()] if linked.words.strip() else [],
-        "like": [_weighed(one, weight) for one, weight in linked.likes.items()],
-        "dislike": [_weighed(one, weight) for one, weight in linked.dislikes.items()],
-        "target": [f"{name}={weight:g}" for name, weight in linked.targets.items() if weight]
-        if isinstance(linked.targets, Mapping)
-        else [],
-        "strategy": [linked.strategy] if linked.strategy else [],
-        "diversity": [f"{linked.diversity:g}"] if linked.diversity else [],
-    }
-    return {name: values for name, values in params.items() if values}
+    words = linked.words.strip()
+    question = Question(
+        words=(words,) if words else (),
+        likes=tuple(show_example(Term(item=one, weight=weight)) for one, weight in linked.likes.items()),
+        dislikes=tuple(show_example(Term(item=one, weight=-weight)) for one, weight in linked.dislikes.items()),
+        strategy=linked.strategy or "",
+        diversity=f"{linked.diversity:g}" if linked.diversity else "",
+    )
+    return question.weighing(linked.targets) if isinstance(linked.targets, Mapping) else question
 
 
-def profile_of(params: Params, encoder: str) -> Profile:
+def profile_of(question: Question, encoder: str) -> Profile:
     """Raises QueryError, with the value that is wrong. A picture that is named by its path becomes words."""
-    words = list(params.get("q", ()))
-    weights: dict[str, dict[uuid.UUID, float]] = {"like": {}, "dislike": {}}
-    for name, judged in weights.items():
-        for text in params.get(name, ()):
-            term = example(text, 1 if name == "like" else -1)
-            if term.item is None:
-                words.append(show((term,)))
-            else:
-                judged[term.item] = abs(term.weight)
-    targets = list(params.get("target", ()))
+    query = part_of(question).query()
+    typed = len(part_of(question).typed()[0])
+    examples = query.terms[typed:]
+    named = [term for term in examples if term.item is None]
     return Profile(
         encoder=encoder,
-        likes=weights["like"],
-        dislikes=weights["dislike"],
-        words=_one_line(words),
-        targets=AUTO if not targets or targets == [AUTO] else parse_targets(targets),
-        strategy=_last(params, "strategy") or None,
-        diversity=_number(_last(params, "diversity")),
+        likes={term.item: term.weight for term in examples if term.item is not None and term.weight > 0},
+        dislikes={term.item: -term.weight for term in examples if term.item is not None and term.weight < 0},
+        words=_one_line([*question.words, *(show((term,)) for term in named)]),
+        targets=AUTO if query.targets is None else query.targets,
+        strategy=query.strategy,
+        diversity=query.diversity,
     )
 
 
@@ -78,24 +74,9 @@ def _strongest(weights: Mapping[uuid.UUID, float], most: int) -> dict[uuid.UUID,
     return {one: weight for one, weight in weights.items() if one in kept}
 
 
-def _weighed(one: uuid.UUID, weight: float) -> str:
-    return str(one) if weight == 1 else f"{weight:g}:{one}"
-
-
-def _one_line(words: Sequence[str]) -> str:
-    """Several boxes of an address as one."""
-    if len(words) < 2:
-        return words[0] if words else ""
-    read = [parse(text) for text in words]
+def _one_line(lines: Sequence[str]) -> str:
+    """Several lines of an address as one."""
+    if len(lines) < 2:
+        return lines[0] if lines else ""
+    read = [parse(line) for line in lines]
     return show([term for terms, _ in read for term in terms], [one for _, conditions in read for one in conditions])
-
-
-def _last(params: Params, name: str) -> str:
-    return next(reversed(params.get(name, ("",))), "")
-
-
-def _number(text: str) -> float:
-    try:
-        return float(text) if text else 0.0
-    except ValueError:
-        raise QueryError(f"diversity must be 0 to 1, got {text[:40]!r}") from None

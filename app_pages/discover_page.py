@@ -40,11 +40,12 @@ from search.filters import Condition
 from search.grammar import GrammarError
 from search.preference import Profile
 from search.query import MAX_TERMS
+from search.results import Results
 from search.searcher import Searcher
 
 SUGGESTIONS = 24
 SKELETON_PX = 560
-_WRITTEN, _CUT = "discover-address", "discover-filters"
+_WRITTEN, _FILTERS = "discover-address", "discover-filters"
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,7 @@ def discover_page(parts: Parts, to_search: Callable[[], None]) -> None:
         searcher = trouble.wait_for_searcher(parts)
         if not searcher.count():
             raise NoLibrary("The library is empty.")
+        thumbs.hint_no_more()
         discover_session.kept_by(partial(discover_profiles.keep, parts))
         _session(parts, to_search)
         keyboard.listen()
@@ -83,9 +85,9 @@ def _session(parts: Parts, to_search: Callable[[], None]) -> None:
         discover_session.of_encoder(searcher.pictures.identity.id)
         unread = _follow_address(searcher.pictures.identity.id)
         session = discover_session.read()
-        question = address.read()
+        question = replace(address.read(), words=())  # the words are the session's, and so are filters among them
         filtering = bool(st.session_state.get("filters_open"))
-        found = _fetch(session.profile, question.conditions(), searcher, facets=filtering)
+        found = _fetch(session.profile, question, searcher, facets=filtering)
         _draw(session, question, found, parts, searcher, to_search, unread)
         if item := address.item():
             detail.show(item, found.answer, searcher, parts, partial(_more_like, to_search))
@@ -98,36 +100,40 @@ def _session(parts: Parts, to_search: Callable[[], None]) -> None:
 def _follow_address(encoder: str) -> str:
     """The address and the session agree afterwards: where the address was changed from outside (a link, the way back)
     it counts, else the session. Gives back what is wrong with the address."""
-    given = {name: st.query_params.get_all(name) for name in discover_link.NAMES if name in st.query_params}
+    address_now = address.read()
+    given, written = discover_link.part_of(address_now), _written()
     problem = ""
-    if given and given != st.session_state.get(_WRITTEN):
+    if given not in (Question(), written):
         try:
             profile = discover_link.profile_of(given, encoder)
-            if profile != discover_link.profile_of(_written(), encoder):
+            if profile != discover_link.profile_of(written, encoder):
                 discover_session.begin(profile)
         except QueryError as error:
             problem = f"The address cannot be followed: {error}"
-    params = discover_link.params_of(discover_session.read().profile)
-    if given != params:
-        others = {name: st.query_params.get_all(name) for name in st.query_params if name not in discover_link.NAMES}
-        if not given and "filter" not in others and (filters := st.session_state.get(_CUT)):
-            others["filter"] = filters  # back from another page
-        st.query_params.from_dict({**others, **params})
-    st.session_state[_WRITTEN] = params
-    st.session_state[_CUT] = st.query_params.get_all("filter")
+    session = discover_link.question_of(discover_session.read().profile)
+    filters = address_now.filters
+    if given == Question() and not filters:  # back from another page
+        filters = st.session_state.get(_FILTERS, ())
+    if session != given or filters != address_now.filters:
+        item = address.item()
+        address.write(replace(session, filters=filters))
+        if item:
+            address.open_item(item)
+    st.session_state[_WRITTEN], st.session_state[_FILTERS] = session, filters
     return problem
 
 
-def _written() -> Mapping[str, list[str]]:
+def _written() -> Question:
     found = st.session_state.get(_WRITTEN)
-    return found if isinstance(found, Mapping) else {}
+    return found if isinstance(found, Question) else Question()
 
 
-def _fetch(profile: Profile, filters: tuple[Condition, ...], searcher: Searcher, *, facets: bool) -> Found:
+def _fetch(profile: Profile, question: Question, searcher: Searcher, *, facets: bool) -> Found:
     records = searcher.records(profile.items) if profile.items else {}
     profile, gone = profile.present(records)
     notes = [_named(gone)] if gone else []
     try:
+        filters = [Condition.parse(text) for text in question.filters]
         if profile.empty:
             if filters:
                 notes.append("Filters count from the first like on.")
@@ -195,19 +201,19 @@ def _draw(
     if st.session_state["filters_open"]:
         side, place = st.columns([1, 3.2], gap="medium")
     with place:
-        _suggestions(found, partial(_more_like, to_search))
+        _suggestions(session, found, partial(_more_like, to_search))
     if side is not None:
         with side:
             _filters(question, found, searcher)
 
 
-def _suggestions(found: Found, on_like: gallery.Click) -> None:
+def _suggestions(session: Session, found: Found, on_like: gallery.Click) -> None:
     if isinstance(found.problem, GrammarError):
         ask.point_at(found.problem)
     elif found.problem is not None:
         st.warning(sentence(found.problem), icon=":material/edit:")
     elif found.answer is not None:
-        _found(found.answer, found.records, on_like)
+        _found(found.answer, session.profile, found.records, on_like)
     elif found.spread:
         with st.container(key="count"):
             st.caption("A spread of your library, as different as it gets. Like what you would see more of.")
@@ -217,7 +223,10 @@ def _suggestions(found: Found, on_like: gallery.Click) -> None:
         st.info("You have seen a spread of the whole library. Start over to see it again.", icon=":material/done_all:")
 
 
-def _found(answer: detail.Answer, records: Mapping[UUID, ImageRecord], on_like: gallery.Click) -> None:
+def _found(
+    answer: detail.Answer, profile: Profile, records: Mapping[UUID, ImageRecord], on_like: gallery.Click
+) -> None:
+    """Suggestions are the best of what is left: one below the line of unrelated questions is drawn like the others."""
     results = answer.results
     if not results.hits:
         st.info(
@@ -227,28 +236,34 @@ def _found(answer: detail.Answer, records: Mapping[UUID, ImageRecord], on_like: 
         )
         return
     with st.container(key="count"):
-        st.caption(f"{results.total:,} left to suggest · {results.timing.took_ms:.0f} ms")
+        st.caption(_summary(results, profile))
     gallery.grid(
-        results.hits,
+        [replace(hit, unlikely=False) for hit in results.hits],
         on_like,
         address.open_item,
-        under=lambda hit: thumbs.draw(hit.record),
-        line=results.line,
+        under=lambda hit: thumbs.draw(hit.record, copies=hit.copies),
         note=lambda hit: discover_why.details(hit, answer.query.terms, records),
     )
-    _more("Others, please", [hit.uuid for hit in results.hits])
+    _more("Others, please", [one for hit in results.hits for one in (hit.uuid, *hit.copies)])
+
+
+def _summary(results: Results, profile: Profile) -> str:
+    many = "a strong match" if results.likely == 1 else "strong matches"
+    strong = f", {results.likely:,} of them {many}" if results.line is not None else ""
+    learned = (
+        f" · what counts, learned from your likes: {discover_controls.shares_of(results.targets)}"
+        if discover_controls.has_learned(profile)
+        else ""
+    )
+    return f"{results.total:,} left to suggest{strong}{learned} · {results.timing.took_ms:.0f} ms"
 
 
 def _more(label: str, shown: list[UUID]) -> None:
     with st.container(horizontal=True, horizontal_alignment="center", key="discover-more"):
         st.button(
-            label, key="discover-others", icon=":material/skip_next:", on_click=_see, args=(shown,),
+            label, key="discover-others", icon=":material/skip_next:", on_click=discover_session.see, args=(shown,),
             help="These count as seen: they do not come back, and say nothing about what you like.",
         )  # fmt: skip
-
-
-def _see(shown: list[UUID]) -> None:
-    discover_session.change(lambda profile: profile.seeing(shown))
 
 
 def _filters(question: Question, found: Found, searcher: Searcher) -> None:

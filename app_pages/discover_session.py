@@ -6,14 +6,14 @@ keeps a named profile is handed in (`kept_by`), because a thumb on another page 
 
 import logging
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import streamlit as st
 
 from schema.errors import SchemaError
 from search.errors import QueryError
-from search.preference import Profile
+from search.preference import MOST_UNDONE, Profile
 from search.query import AUTO
 
 UP, DOWN = 1, -1
@@ -71,14 +71,14 @@ def change(edit: Callable[[Profile], Profile]) -> None:
         save(replace(session, profile=edited))
 
 
-def judge(one: uuid.UUID, title: str, opinion: int) -> None:
-    """`opinion` UP, DOWN, or 0 for neither."""
+def judge(one: uuid.UUID, title: str, opinion: int, copies: Sequence[uuid.UUID] = ()) -> None:
+    """`opinion` UP, DOWN, or 0 for neither. `copies`: near-duplicates that stood behind it; they do not come back."""
     session = read()
     write(replace(session, titles={**session.titles, one: title}))
     if opinion == UP:
-        change(lambda profile: profile.liking(one))
+        change(lambda profile: profile.liking(one).seeing(copies))
     elif opinion == DOWN:
-        change(lambda profile: profile.disliking(one))
+        change(lambda profile: profile.disliking(one).seeing(copies))
     else:
         change(lambda profile: profile.forgetting(one))
 
@@ -89,6 +89,16 @@ def weigh(one: uuid.UUID, weight: float) -> None:
         change(lambda profile: profile.disliking(one, weight))
     else:
         change(lambda profile: profile.liking(one, weight))
+
+
+def see(shown: Sequence[uuid.UUID]) -> None:
+    """Those do not come back, until that is undone."""
+
+    def edit(profile: Profile) -> Profile:
+        past: tuple[Profile, ...] = (*profile.history, replace(profile, history=()))
+        return replace(profile.seeing(shown), history=past[-MOST_UNDONE:])
+
+    change(edit)
 
 
 def undo() -> None:

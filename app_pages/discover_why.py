@@ -26,8 +26,7 @@ def brought_by(hit: Hit) -> Share | None:
 
 
 def sentence(hit: Hit, terms: Sequence[Term], records: Records) -> str:
-    """One line of plain text: What it shows: like “Fox in the snow”. The target stands first, where no long name cuts it
-    off."""
+    """One line of plain text, as: What it shows: like “Fox in the snow”."""
     share = brought_by(hit)
     if share is None:
         return "No example speaks for it; it is only less unlike them than others"
@@ -41,7 +40,7 @@ def details(hit: Hit, terms: Sequence[Term], records: Records) -> str:
     share = brought_by(hit)
     small = _small(terms[share.term], records) if share else ""
     return (
-        f'<details class="loupe-why"><summary title="{said}">{small}<span>{said}</span></summary>'
+        f'<details class="loupe-why" name="loupe-why"><summary title="{said}">{small}<span>{said}</span></summary>'
         f"{bars(hit, terms, records)}</details>"
     )
 
@@ -53,8 +52,9 @@ def bars(hit: Hit, terms: Sequence[Term], records: Records) -> str:
     shown, rest = ordered[:BARS], ordered[BARS:]
     rows = [
         (
-            f"{_small(terms[share.term], records)}<span>{escape(_target(share))}: {_side(terms[share.term])} "
-            f"{escape(_name(terms[share.term], records))}<br><em>similarity {share.similarity:.2f}</em></span>",
+            f"{_small(terms[share.term], records)}<span>{escape(_target(share))} "
+            f"<em>similarity {share.similarity:.2f}</em><br>{_side(terms[share.term])} "
+            f"{escape(_name(terms[share.term], records))}</span>",
             share.amount,
         )
         for share in shown
@@ -77,7 +77,7 @@ def _total(hit: Hit) -> float:
 def _bar(part: float) -> str:
     """`part` -1 to 1."""
     side = "against" if part < 0 else "for"
-    return f'<div class="loupe-part loupe-{side}"><i style="width: {abs(part) / 2:.1%}"></i></div>'
+    return f'<div class="loupe-part loupe-{side}"><i style="width: {abs(part):.1%}"></i></div>'
 
 
 def _side(term: Term) -> str:

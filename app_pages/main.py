@@ -5,6 +5,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from app_pages.albums_page import albums_page
 from app_pages.discover_page import discover_page
 from app_pages.library_page import library_page
 from app_pages.map_page import map_page
@@ -34,6 +35,13 @@ page = st.navigation(
             icon=":material/explore:",
             url_path="discover",
             help="What to look at next, from the pictures you like and dislike.",
+        ),
+        st.Page(
+            partial(albums_page, installed(), partial(st.switch_page, search)),
+            title="Albums",
+            icon=":material/bookmarks:",
+            url_path="albums",
+            help="Questions you kept, each with what it finds now.",
         ),
         st.Page(
             partial(library_page, installed()),

@@ -15,6 +15,8 @@ RADII_KM = (1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 2500)
 RADIUS_KM = 25
 HEIGHT_PX, WIDTH_PX = 240, 300
 SELECTION, ZOOM = "place", "view"
+LARGEST = 20
+"""Pictures at a place for the largest point, where no place has more."""
 CIRCLE_POINTS = 72
 Place = tuple[float, float, int]
 """Latitude, longitude, pictures."""
@@ -76,7 +78,7 @@ def window(places: Sequence[Place]) -> tuple[tuple[float, float], tuple[float, f
 def spec(places: Sequence[Place], near: tuple[float, float, float] | None) -> dict[str, Any]:
     """Vega-Lite: the points, sized by their pictures, zoomed with the wheel; the chosen circle over them."""
     longitudes, latitudes = window(places)
-    axis = {"format": "~g", "tickCount": 4, "title": None, "labelExpr": "datum.label + '°'"}
+    axis = {"format": "~f", "tickCount": 4, "title": None, "labelExpr": "datum.label + '°'"}
     x = {
         "field": "longitude",
         "type": "quantitative",
@@ -84,6 +86,7 @@ def spec(places: Sequence[Place], near: tuple[float, float, float] | None) -> di
         "axis": axis,
     }
     y = {"field": "latitude", "type": "quantitative", "scale": {"domain": list(latitudes), "nice": False}, "axis": axis}
+    most = max(LARGEST, *(count for _, _, count in places))
     points = {
         "data": {
             "values": [
@@ -100,7 +103,7 @@ def spec(places: Sequence[Place], near: tuple[float, float, float] | None) -> di
             "x": x, "y": y,
             "size": {
                 "field": "pictures", "type": "quantitative", "legend": None,
-                "scale": {"type": "sqrt", "range": [40, 500]},
+                "scale": {"type": "sqrt", "domain": [0, most], "range": [25, 400]},
             },
             "tooltip": [
                 {"field": "pictures", "type": "quantitative", "title": "Pictures", "format": ",d"},

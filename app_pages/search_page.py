@@ -7,7 +7,21 @@ from dataclasses import replace
 
 import streamlit as st
 
-from app_pages import adding, address, ask, detail, filter_column, gallery, keyboard, scale, thumbs, trouble, weighing
+from app_pages import (
+    adding,
+    address,
+    albums_saving,
+    ask,
+    detail,
+    filter_column,
+    gallery,
+    keyboard,
+    scale,
+    selection,
+    thumbs,
+    trouble,
+    weighing,
+)
 from app_pages.address import AskingPicture
 from app_pages.chips import chips_of
 from app_pages.detail import Answer
@@ -62,7 +76,7 @@ def search_page(parts: Parts) -> None:
 
 def _draw(question: Question, searcher: Searcher, parts: Parts) -> None:
     asking = address.picture()
-    if question.words or question.likes or question.filters or asking:
+    if asking or any((question.words, question.likes, question.dislikes, question.filters)):
         answer = _answer(question, searcher, parts)
     elif count := searcher.count():
         _landing(question, count, searcher, parts)
@@ -96,7 +110,7 @@ def _answer(question: Question, searcher: Searcher, parts: Parts) -> Answer | No
     with place:
         answer = _found(question, searcher, facets=filtering)
         if answer is not None:
-            _hits(question, answer.results)
+            _hits(question, answer, searcher, parts)
     if side is not None:
         with side:
             _filters(question, answer.results if answer else None, searcher)
@@ -137,19 +151,22 @@ def _note(results: Results | None) -> str:
         return "Counts of all that pass the filters."
     if results.counted >= WINDOWS[0]:
         return f"Counts of the {results.counted:,} best."
-    return f"Counts of the {results.counted:,} likely {_pictures(results.counted)}."
+    return f"Counts of {results.counted:,} likely {_pictures(results.counted)}."
 
 
-def _hits(question: Question, results: Results) -> None:
+def _hits(question: Question, answer: Answer, searcher: Searcher, parts: Parts) -> None:
+    results = answer.results
     if not results.hits:
         if results.offset and results.total:
-            st.info(f"There are {results.total:,} pictures, so nothing is at {results.offset:,}.")
+            st.info(_beyond(results))
             st.button("To the first page", on_click=_turn_to, args=(1,))
         else:
             st.info("No picture passes these filters. Take one away above.", icon=":material/filter_alt_off:")
         return
-    with st.container(key="count"):
-        st.caption(summary(results))
+    with st.container(horizontal=True, vertical_alignment="center", gap="medium", key="count"):
+        st.caption(summary(results), width="content")
+        albums_saving.button(answer.query, searcher, parts)
+        selection.bar(answer.query, results, searcher, parts)
     likely = [hit for hit in results.hits if not hit.unlikely]
     unlikely = [hit for hit in results.hits if hit.unlikely]
     if likely:
@@ -169,6 +186,12 @@ def _hits(question: Question, results: Results) -> None:
     keyboard.listen()
 
 
+def _beyond(results: Results) -> str:
+    if results.offset < results.total:
+        return f"Nothing is left at {results.offset:,}: near-duplicates stand behind the pictures before."
+    return f"There are {results.total:,} pictures, so nothing is at {results.offset:,}."
+
+
 def _folded(hits: Sequence[Hit], results: Results) -> None:
     """Below the line: drawn only while it is open."""
     if hits and st.toggle(f"{len(hits)} more, unlikely", key="unlikely-open", help=scale.MEANING):
@@ -176,7 +199,12 @@ def _folded(hits: Sequence[Hit], results: Results) -> None:
 
 
 def _grid(hits: Sequence[Hit], results: Results, name: str) -> None:
-    gallery.grid(hits, ask.more_like, address.open_item, under=thumbs.under, line=results.line, name=name)
+    gallery.grid(hits, ask.more_like, address.open_item, under=_under, line=results.line, name=name)
+
+
+def _under(hit: Hit) -> None:
+    selection.mark(hit)
+    thumbs.under(hit)
 
 
 def summary(results: Results) -> str:

@@ -14,11 +14,12 @@ from app_pages import address, discover_session, gallery
 from app_pages.parts import Parts
 from app_pages.plain import plain, sentence
 from encoder.protocol import EncoderError
+from ingest import tagging
 from schema.errors import SchemaError
 from schema.record import ImageRecord
 from search.errors import SearchError
 from search.export import ExportError, check_size
-from search.preference import Profile
+from search.preference import MOST_UNDONE, Profile
 from search.query import MAX_LIMIT, MAX_TERMS, MAX_WINDOW, Query
 from search.results import Hit, Results
 from search.searcher import Searcher
@@ -75,7 +76,8 @@ def bar(query: Query, results: Results, searcher: Searcher, parts: Parts) -> Non
 def _choices(query: Query, results: Results, searcher: Searcher) -> None:
     count, likely = len(selected()), _likely(results)
     st.markdown(f"**{count:,} selected**")
-    st.button("All on this page", key="select-page", type="tertiary", on_click=_select, args=(results.hits,))
+    shown = [hit for hit in results.hits if not hit.unlikely] or results.hits
+    st.button("All on this page", key="select-page", type="tertiary", on_click=_select, args=(shown,))
     st.button(
         f"All {likely}", key="select-likely", type="tertiary", on_click=_select_likely, args=(query, searcher),
         help=f"Of all pages; {MAX_SELECTED:,} at most. Near-duplicates that stand behind a picture are not selected.",
@@ -127,7 +129,7 @@ def _tags_form(searcher: Searcher, parts: Parts) -> None:
     with st.form("tags-form", clear_on_submit=True, border=False):
         for key, label in (("tags-add", "Add"), ("tags-remove", "Take away")):
             st.multiselect(label, known, key=key, accept_new_options=True, placeholder="Type or choose tags")
-        st.form_submit_button("Write the tags", type="primary", on_click=_tag, args=(searcher,))
+        st.form_submit_button("Write the tags", type="primary", on_click=_tag, args=(searcher, parts))
     st.caption("Kept in the library, found at once; the files stay as they are.")
 
 
@@ -172,17 +174,15 @@ def _clear() -> None:
     st.session_state[_SELECTED] = {}
 
 
-def _tag(searcher: Searcher) -> None:
+def _tag(searcher: Searcher, parts: Parts) -> None:
     add, remove = list(st.session_state["tags-add"]), list(st.session_state["tags-remove"])
-    from ingest import tagging
-
     try:
-        report = tagging.tag(searcher.pictures, list(selected()), add, remove)
-    except TROUBLES as error:
+        report = tagging.tag(searcher.pictures, list(selected()), add, remove, home=parts.home)
+    except (*TROUBLES, tagging.TagError) as error:
         _say("problem", sentence(error))
         return
     st.cache_data.clear()  # counts of tags
-    _say("done", plain(str(report)))
+    _say("done", f"Tags of {plain(str(report))}")
 
 
 def _judge(opinion: int) -> None:
@@ -198,7 +198,8 @@ def _judged(before: Profile, opinion: int) -> Profile:
     after = before
     for one in selected():
         after = after.liking(one) if opinion == discover_session.UP else after.disliking(one)
-    return replace(after, history=(*before.history, replace(before, history=())))
+    past = (*before.history, replace(before, history=()))
+    return replace(after, history=past[-MOST_UNDONE:])
 
 
 def _more_like() -> None:

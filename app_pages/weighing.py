@@ -7,14 +7,13 @@ import streamlit as st
 
 from app_pages import address
 from app_pages.ask import COUNTS, PRESETS
-from app_pages.discover_controls import JOINED
+from app_pages.discover_controls import JOINED, LEARNED
 from app_pages.question import Question
 from search.asking import DEFAULT_TARGETS
 from search.command import read_targets
 from search.errors import QueryError
 from search.query import AUTO, STRATEGIES
 
-LEARNED = "From the likes"
 CHOICES = {**PRESETS, LEARNED: AUTO}
 
 
@@ -38,7 +37,8 @@ def tools(question: Question) -> None:
 def _weights(question: Question) -> None:
     chosen = _chosen(question)
     name = next((name for name, weights in CHOICES.items() if weights == chosen), "Your own")
-    examples = bool(question.likes or question.dislikes or any(term.example for term in question.typed()[0]))
+    pictures = (question.likes, question.dislikes, address.picture())
+    examples = any(pictures) or any(term.example for term in question.typed()[0])
     with st.popover(f"What counts: {name.lower()}", icon=":material/tune:", key="weights"):
         offered = [choice for choice in CHOICES if examples or choice in (name, *PRESETS)]
         st.session_state["preset"] = name if name in CHOICES else None

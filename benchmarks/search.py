@@ -40,10 +40,12 @@ class RandomEncoder:
         self._centres = centres
 
     def encode_texts(self, texts: "list[str]") -> Embeddings:
-        rng = np.random.default_rng([int(text) for text in texts])
-        return unit(
-            self._centres[rng.integers(0, CENTRES, len(texts))] + rng.normal(0, 0.04, (len(texts), DIMS["image"]))
-        )
+        """Each a direction near some centre, from its letters."""
+        rows = []
+        for text in texts:
+            rng = np.random.default_rng(list(text.encode()))
+            rows.append(self._centres[rng.integers(CENTRES)] + rng.normal(0, 0.04, DIMS["image"]))
+        return unit(np.stack(rows))
 
     def encode_images(self, images: "list[Image.Image]") -> dict[str, Embeddings]:
         raise NotImplementedError("this benchmark asks with words only")

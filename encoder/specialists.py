@@ -65,6 +65,13 @@ class SpecialistsEncoder:
         features = np.concatenate([seen.features, seen.middle], axis=1)
         return {"image": self._projection.image(features, seen.logits), "look": self._projection.look(features)}
 
+    def encode_without(self, image: Image.Image, grid: int) -> Embeddings:
+        """See `encoder.where.SeesWithout`."""
+        with self._lock:
+            seen = self._vision.encode_without(square(image), grid)
+        features = np.concatenate([seen.features, seen.middle], axis=1)
+        return self._projection.image(features, seen.logits)
+
     def encode_texts(self, texts: Sequence[str]) -> Embeddings:
         with self._lock:
             sentences = self._sentences.encode(texts)

@@ -60,6 +60,24 @@ class VisionModel:
         parts = [self._encode(pixels[i : i + chunk]) for i in range(0, len(pixels), chunk)]
         return Seen(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
+    @torch.inference_mode()
+    def encode_without(self, pixels: Array, grid: int) -> Seen:
+        """(SIDE, SIDE, 3) -> what is left of each layer's statistics where one cell of grid x grid is taken out of its
+        map: grid² rows, line by line. One pass; nothing is painted over, so no edge is seen that is not there."""
+        inputs = torch.from_numpy(pixels[None]).permute(0, 3, 1, 2).to(device=self._device, dtype=self._dtype)
+        model, statistics = self._model, []
+        maps = model._swish(model._bn0(model._conv_stem((inputs - 127) / 128)))
+        for index, block in enumerate(model._blocks):
+            maps = block(maps)
+            if index in STAGE_ENDS:
+                mean = _means_without(maps[0].float(), grid)
+                square = _means_without(maps[0].float() ** 2, grid)
+                statistics += [mean, (square - mean**2).clamp(min=0).sqrt()]
+        last = model._swish(model._bn1(model._conv_head(maps)))
+        features = _means_without(last[0].float(), grid)
+        logits = model._fc(features.to(self._dtype))
+        return Seen(*(row.float().cpu().numpy() for row in (features, torch.cat(statistics, dim=1), logits)))
+
     def _encode(self, pixels: Array) -> tuple[Array, ...]:
         inputs = torch.from_numpy(pixels).permute(0, 3, 1, 2).to(device=self._device, dtype=self._dtype)
         model, statistics = self._model, []
@@ -72,6 +90,24 @@ class VisionModel:
         features = model._swish(model._bn1(model._conv_head(maps))).mean(dim=(2, 3))  # (n, 1280)
         rows = (features, torch.cat(statistics, dim=1), model._fc(features))
         return tuple(row.float().cpu().numpy() for row in rows)
+
+
+def _means_without(maps: torch.Tensor, grid: int) -> torch.Tensor:
+    """(channels, h, w) -> (grid², channels): the mean of all places but those of a cell. A cell's share of a place that
+    it covers in part is that part."""
+    channels, height, width = maps.shape
+    rows, columns = _shares(height, grid).to(maps), _shares(width, grid).to(maps)
+    inside = torch.einsum("ah,chw,bw->abc", rows, maps, columns).reshape(-1, channels)
+    weights = (rows.sum(dim=1)[:, None] * columns.sum(dim=1)[None]).reshape(-1, 1)
+    return (maps.sum(dim=(1, 2)) - inside) / (height * width - weights)
+
+
+def _shares(length: int, grid: int) -> torch.Tensor:
+    """(grid, length): how much of each place lies in each of `grid` equal stretches."""
+    edges = torch.linspace(0, length, grid + 1)
+    starts = torch.arange(length)
+    ends = torch.minimum(edges[1:, None], starts + 1.0)
+    return (ends - torch.maximum(edges[:-1, None], starts.float())).clamp(min=0)
 
 
 @torch.no_grad()

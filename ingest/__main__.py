@@ -4,6 +4,7 @@ import argparse
 import json
 import sys
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import weaviate
@@ -18,7 +19,8 @@ from ingest.pipeline import Ingest
 from ingest.prune import find_losses, prune
 from ingest.roots import Roots
 from ingest.status import StatusFile, only_one
-from schema.collection import ensure_pictures, find_pictures
+from ingest.tagging import tags_lock
+from schema.collection import ensure_pictures, find_pictures, live_pictures
 from settings import Settings, read_settings
 
 
@@ -43,6 +45,7 @@ def main(arguments: argparse.Namespace) -> int:
                 dry_run=arguments.dry_run,
                 on_progress=bar.show,
                 stopped=stop.is_set,
+                earlier=earlier_ledger(settings, client) if arguments.new_collection else None,
             )
             report = ingest.run(root)
             if not report.interrupted:
@@ -76,7 +79,14 @@ def open_ledger(
     pictures = ensure_pictures(client, identity, options, new_collection=arguments.new_collection)
     status = held.enter_context(only_one(assembly.make_home(settings), pictures.name, root))
     Roots(settings.loupe_home).add(root)  # before the first picture: what a cut-off run has stored is to be seen
-    return Ledger(pictures, wait_s, remedy), status
+    lock = partial(tags_lock, settings.loupe_home, pictures.name)
+    return Ledger(pictures, wait_s, remedy, lock), status
+
+
+def earlier_ledger(settings: Settings, client: weaviate.WeaviateClient) -> Ledger | None:
+    """The library in use: tags that were given in it go into the new one too."""
+    live = live_pictures(client)
+    return Ledger(live, settings.loupe_weaviate_wait_s, assembly.remedy(settings)) if live else None
 
 
 if __name__ == "__main__":

@@ -81,13 +81,18 @@ def find_pictures(
     return open_pictures(client, identity)
 
 
+def live_pictures(client: weaviate.WeaviateClient) -> Pictures | None:
+    """What the alias stands for, whichever encoder filled it; None while there is no library."""
+    current = client.alias.get(alias_name=ALIAS)
+    return None if current is None else _open(client, current.collection)
+
+
 def open_pictures(client: weaviate.WeaviateClient, identity: EncoderIdentity | None = None) -> Pictures:
     """The live collection. Raises NoLibrary, and EncoderMismatch when `identity` is given and another encoder filled
     it."""
-    current = client.alias.get(alias_name=ALIAS)
-    if current is None:
+    pictures = live_pictures(client)
+    if pictures is None:
         raise NoLibrary("There is no library yet. Make one with: python -m ingest FOLDER")
-    pictures = _open(client, current.collection)
     if identity is not None and pictures.identity != identity:
         updated = pictures.identity.name == identity.name
         back = (

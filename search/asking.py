@@ -10,7 +10,7 @@ from search.query import AUTO, Query, Term
 from search.scoring import Asked
 
 DEFAULT_TARGETS: Mapping[str, Mapping[str, float]] = {
-    "text": {"image": 1.0, "caption": 0.5},
+    "text": {"image": 1.0, "caption": 2.0},
     "image": {"look": 1.0, "image": 0.5},
     "item": {"look": 1.0, "image": 0.5},
 }

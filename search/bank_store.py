@@ -35,7 +35,7 @@ def keep_bank(encoder: Encoder, folder: Path | None) -> Bank:
     texts = hashlib.sha256("\n".join([*unrelated_texts(), "", *sensible_texts()]).encode()).hexdigest()
     path = folder / f"{encoder.identity.id}-{texts[:8]}.npz"
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             return Bank(arrays["unrelated"], arrays["sensible"])
     except FileNotFoundError:
         pass
@@ -45,8 +45,8 @@ def keep_bank(encoder: Encoder, folder: Path | None) -> Bank:
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with temporary.open("wb") as file:
-            np.savez(file, allow_pickle=False, unrelated=bank.unrelated, sensible=bank.sensible)
+        with temporary.open("wb") as output:
+            np.savez(output, allow_pickle=False, unrelated=bank.unrelated, sensible=bank.sensible)
         temporary.replace(path)
     except OSError as error:
         log.info("%s cannot be written (%s); the bank is encoded again next time", path, error)

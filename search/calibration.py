@@ -50,7 +50,8 @@ class LibrarySpace:
     sample: Mapping[str, Embeddings]
     captioned: NDArray[np.bool_]
     spreads: Mapping[str, Spread]
-    """By target; of `caption` over captioned pictures only. A target of fewer than FEWEST pictures is not there."""
+    """By target; of `caption` over captioned pictures only, and image's where those are fewer than FEWEST. In a library
+    of fewer than FEWEST pictures there is none."""
     count: int
     """Pictures in the library."""
     uuids: tuple[UUID, ...] = ()
@@ -63,6 +64,8 @@ class LibrarySpace:
         flags = np.fromiter(captioned, bool)
         rows = {name: vectors[flags] if name == "caption" else vectors for name, vectors in sample.items()}
         spreads = {name: Spread.of(vectors) for name, vectors in rows.items() if len(vectors) >= FEWEST}
+        if "image" in spreads and "caption" in sample:
+            spreads.setdefault("caption", spreads["image"])
         return cls(sample, flags, spreads, count, tuple(uuids))
 
     @property

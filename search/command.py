@@ -58,7 +58,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--why", action="store_true", help="print what each term brought")
     parser.add_argument("--json", action="store_true", help="print the results as one JSON object")
     # Every option of ours but -h begins with two dashes, so `-people` and `-tag:raw` are words.
-    return parser.parse_args([f" {text}" if _is_words(text) else text for text in sys.argv[1:]])
+    return parser.parse_intermixed_args([f" {text}" if _is_words(text) else text for text in sys.argv[1:]])
 
 
 def _is_words(argument: str) -> bool:

@@ -26,8 +26,8 @@ NEIGHBOURS = 5
 MEAN_KEPT = 0.5
 """How much of the library's mean cosine counts as similarity. With 0 a question can do without a picture that is more
 like it than others are; with 1 a library that shows one thing only has no answer to that thing."""
-BEST_SEPARATION = 1.5
-"""How far best similarities set answered questions apart from unrelated ones, in spreads: measured 1.3 to 2.8."""
+BEST_SEPARATION = 2.0
+"""How far best similarities set answered questions apart from unrelated ones, in spreads: measured 1.3 to 2.8 (docs/relevance.md)."""
 TAIL = 20
 """A question's highest similarities in the sample, from which the highest in the library is estimated."""
 ASKERS, OTHERS = 300, 1000

@@ -1,9 +1,15 @@
-"""How well candidates answer a question: calibrated similarities of its terms, joined. Pure; knows no database.
+"""How well candidates answer a question: the calibrated similarities of its terms, joined. Pure; knows no database.
 
-One term's similarity on one target counts as z = (cosine - mean) / spread over the library (`calibration`). A term's
-value is the mean of its z over its targets. Words that are wanted add their value; words that are not wanted take away
-what a picture has of them, and no picture gains by lacking them more than others. Examples are joined into one value
-by the strategy, and stand beside the words as one more term.
+A cosine counts as z, its distance from the library's usual one in spreads (`calibration`); a term's value is the mean
+of its z over its targets. With f(v) = v up to FULL and FULL + log(1 + v - FULL) beyond:
+
+    relevance = f⁻¹(Σ w·f(v) / W) - UNWANTED · Σ u·max(v, 0) / W
+
+The first sum goes over what is wanted with weights w, W = Σ w; the second over what is not, with weights u. A term that
+is met in full gains little by being met even better, so that a picture which answers both words goes before one that
+answers a single word perfectly: a quasi-arithmetic mean (Kolmogorov, 1930), which is the term's own value where there
+is but one. What a picture has of an unwanted word is taken away; none gains by lacking it more than others do. The
+examples together are one wanted term, their value by the strategy. What else was tried: `docs/composed.md`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,6 +22,12 @@ from encoder.protocol import Embeddings
 from search.calibration import LibrarySpace
 
 Array = NDArray[np.float64]
+FULL = 3.0
+"""The value, in spreads, from which a term is met in full."""
+UNWANTED = 0.75
+"""How much of its weight an unwanted word has."""
+SHORTEST = 1e-4
+"""Terms whose sum on a target is shorter than this share of their weights cancel out there."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +47,7 @@ class Scores:
     """Of n candidates; T terms, M targets in the order of `targets`."""
 
     relevance: Array  # (n,)
-    similarity: Array  # (n,)
+    similarity: Array  # (n,): the weighted mean of the cosines
     amounts: Array  # (n, T, M); they add up to relevance
     similarities: Array  # (n, T, M); NaN where a term has no such target
     targets: tuple[str, ...]
@@ -53,91 +65,180 @@ def score(
     strategy: str | None = None,
 ) -> Scores:
     """`candidates`: target -> (n, dim); `captioned` (n,): an uncaptioned picture's caption vector is its image vector,
-    and is judged by image's level."""
+    and is judged by image's level. Without `space` cosines count as they are."""
     names = targets_of(asked)
-    n = len(captioned)
-    cosines = np.full((n, len(asked), len(names)), np.nan)
+    cosines = np.full((len(captioned), len(asked), len(names)), np.nan)
     parts = np.zeros_like(cosines)
     for t, term in enumerate(asked):
         for m, name in enumerate(names):
             if name not in term.targets:
                 continue
             cosine = candidates[name].astype(np.float64) @ term.vectors[name].astype(np.float64)
-            mean, spread = _level(term, name, space)
+            mean, spread = _level(term, name, name, space)
             z = (cosine - mean) / spread
             if name == "caption":
-                mean, spread = _level(term, "image", space)
+                mean, spread = _level(term, name, "image", space)
                 z = np.where(captioned, z, (cosine - mean) / spread)
             cosines[:, t, m] = cosine
             parts[:, t, m] = term.targets[name] * z
-    amounts = _joined(asked, parts, strategy or "average")
+    amounts = parts * _factors(asked, parts.sum(axis=2), strategy or "average")[:, :, None]
     weights = np.array([term.weight for term in asked])
     shares = np.array([[term.targets.get(name, 0.0) for name in names] for term in asked])
     similarity = (np.nan_to_num(cosines) * shares).sum(axis=2) @ weights / np.abs(weights).sum()
     return Scores(amounts.sum(axis=(1, 2)), similarity, amounts, cosines, names)
 
 
-def _joined(asked: Sequence[Asked], parts: Array, strategy: str) -> Array:
+def linear(
+    asked: Sequence[Asked], space: LibrarySpace | None, strategy: str | None = None
+) -> dict[str, tuple[float, Embeddings]]:
+    """What Weaviate can search candidates with, near to `score`: target -> (weight, unit vector (dim,)).
+
+    A weighted sum of cosines is the product with the weighted sum of the vectors. It knows neither fullness nor where
+    an unwanted word begins to count; unwanted terms have half of their weight here. Targets on which the terms cancel
+    out are not there.
+    """
+    sums: dict[str, Array] = {}
+    reach: dict[str, float] = {}
+    for term, weight in zip(asked, _linear_weights(asked, strategy or "average"), strict=True):
+        for name, share in term.targets.items():
+            factor = weight * share / _level(term, name, name, space)[1]
+            sums[name] = sums.get(name, 0.0) + factor * term.vectors[name].astype(np.float64)
+            reach[name] = reach.get(name, 0.0) + abs(factor)
+    lengths = {name: float(np.linalg.norm(vector)) for name, vector in sums.items()}
+    longest = max(lengths.values(), default=0.0)
+    return {
+        name: (length / longest, (sums[name] / length).astype(np.float32))
+        for name, length in lengths.items()
+        if length > SHORTEST * reach[name] and length > SHORTEST * longest
+    }
+
+
+def full(values: Array) -> Array:
+    """The f of the module's formula.
+
+    >>> full(np.array([-1.0, 3.0, 4.0])).round(3).tolist()
+    [-1.0, 3.0, 3.693]
+    """
+    return np.where(values > FULL, FULL + np.log1p(np.maximum(values - FULL, 0)), values)
+
+
+def unfull(values: Array) -> Array:
+    """The inverse of `full`."""
+    return np.where(values > FULL, FULL + np.expm1(np.maximum(values - FULL, 0)), values)
+
+
+def _level(term: Asked, name: str, of: str, space: LibrarySpace | None) -> tuple[float, float]:
+    """Mean and spread of the library's vectors `of` that name around the term's vector `name`."""
+    if space is None or of not in space.spreads:
+        return 0.0, 1.0
+    return space.spreads[of].level(term.vectors[name])
+
+
+def _factors(asked: Sequence[Asked], values: Array, strategy: str) -> Array:
+    """What each term's value is multiplied by, (n, T), so that the products add up to relevance."""
     weights = np.array([term.weight for term in asked])
     example = np.array([term.example for term in asked])
-    values = parts.sum(axis=2)
-    factors = np.zeros_like(values)  # (n, T): what each term's parts are multiplied by
-    words = ~example
-    factors[:, words] = np.where((weights[words] < 0) & (values[:, words] < 0), 0.0, weights[words])
-    whole = weights[words & (weights > 0)].sum()
     liked, disliked = example & (weights > 0), example & (weights < 0)
-    if example.any():
-        share = weights[liked].mean() if liked.any() else np.abs(weights[disliked]).mean()
-        whole += share
-        if strategy == "best_score":
-            best = np.where(liked, values * weights, -np.inf).argmax(axis=1) if liked.any() else None
-            worst = np.where(disliked, values * np.abs(weights), -np.inf).argmax(axis=1) if disliked.any() else None
-            rows = np.arange(len(values))
-            good = values[rows, best] * weights[best] if best is not None else np.full(len(rows), -np.inf)
-            bad = values[rows, worst] * -weights[worst] if worst is not None else np.full(len(rows), -np.inf)
-            wins = good > bad
-            if best is not None:
-                factors[rows[wins], best[wins]] = weights[best[wins]]
-            if worst is not None:
-                factors[rows[~wins], worst[~wins]] = weights[worst[~wins]]
-        elif strategy == "sum_scores":
-            factors[:, example] = share * weights[example] / np.abs(weights[example]).sum()
-        else:
-            if liked.any():
-                factors[:, liked] = share * weights[liked] / weights[liked].sum()
-            if disliked.any():
-                factors[:, disliked] = share * weights[disliked] / np.abs(weights[disliked]).sum()
-    if not whole:
-        whole = np.abs(weights).sum()
-    shared: Array = parts * (factors / whole)[:, :, None]
-    return shared
+    wanted, unwanted = ~example & (weights > 0), ~example & (weights < 0)
+    factors = np.zeros_like(values)
+    if not (wanted | liked).any():
+        return _least(weights, values, disliked, strategy)
+    factors[:, wanted] = weights[wanted]
+    voices = [values[:, [t]] for t in np.flatnonzero(wanted)]  # each (n, 1)
+    shares = list(weights[wanted])
+    if liked.any():
+        share = float(weights[liked].mean())
+        among = _among_examples(weights, values, liked, disliked, strategy)
+        voices.append((among * values).sum(axis=1, keepdims=True))
+        shares.append(share)
+        factors[:, example] = share * among[:, example]
+    whole = sum(shares)
+    said = np.concatenate(voices, axis=1)  # (n, voices)
+    kept = full(said)
+    mean = kept @ np.array(shares) / whole
+    outer = _ratio(unfull(mean), mean) / whole  # (n,)
+    for place, t in enumerate(np.flatnonzero(wanted)):
+        factors[:, t] *= _ratio(kept[:, place], said[:, place]) * outer
+    if liked.any():
+        factors[:, example] *= (_ratio(kept[:, -1], said[:, -1]) * outer)[:, None]
+    factors[:, unwanted] = np.where(values[:, unwanted] > 0, UNWANTED * weights[unwanted] / whole, 0.0)
+    if disliked.any() and not liked.any():
+        least = _least(np.where(disliked, weights, 0.0), values, disliked, strategy)
+        bad = (least * values).sum(axis=1, keepdims=True) < 0
+        factors += np.where(bad, UNWANTED * float(np.abs(weights[disliked]).mean()) / whole * least, 0.0)
+    return factors
 
 
-def _level(term: Asked, name: str, space: LibrarySpace | None) -> tuple[float, float]:
-    if space is None or name not in space.spreads:
-        return 0.0, 1.0
-    return space.spreads[name].level(term.vectors[name])
+def _ratio(value: Array, of: Array) -> Array:
+    """Both are the same up to FULL, and above 0 beyond it."""
+    return np.where(of > FULL, value / np.where(of > FULL, of, 1.0), 1.0)
 
 
-def linear(asked: Sequence[Asked], space: LibrarySpace | None) -> dict[str, tuple[float, Embeddings]]:
-    """The weighted sum of the terms on each target that comes nearest to `score`: (weight, unit vector (dim,)), for the
-    search of candidates. Targets on which the terms cancel out are not there."""
-    sums: dict[str, Array] = {}
-    whole = 0.0
-    likes = sum(term.weight for term in asked if term.example and term.weight > 0)
-    dislikes = sum(-term.weight for term in asked if term.example and term.weight < 0)
+def _among_examples(
+    weights: Array, values: Array, liked: NDArray[np.bool_], disliked: NDArray[np.bool_], strategy: str
+) -> Array:
+    """The examples' factors, (n, T), on the scale of one liked picture of usual weight.
+
+    average: P - r·max(D - P, 0), P and D the weighted means over the liked and the disliked, r how much heavier the
+    disliked are. Rocchio's formula (Relevance Feedback in Information Retrieval, 1971) takes all of D away, and with it
+    what both kinds have in common; here only as far as a picture is nearer to the disliked.
+    best_score: the best weighted liked one, unless a disliked one comes before it, which then is taken away
+    (https://qdrant.tech/documentation/concepts/explore/#best-score-strategy).
+    sum_scores: all of them added, the disliked with minus (the same page).
+    """
+    factors = np.zeros_like(values)
+    scaled = weights / weights[liked].mean()
+    rows = np.arange(len(values))
+    if strategy == "sum_scores":
+        factors[:, liked | disliked] = scaled[liked | disliked] / scaled[liked].sum()
+        return factors
+    if strategy == "best_score":
+        best = np.where(liked, values * scaled, -np.inf).argmax(axis=1)
+        good = values[rows, best] * scaled[best]
+        factors[rows, best] = scaled[best]
+        if disliked.any():
+            worst = np.where(disliked, -values * scaled, -np.inf).argmax(axis=1)
+            bad = -values[rows, worst] * scaled[worst]
+            lost = rows[(bad >= good) & (-bad < good)]  # far from both is no better than far from the liked
+            factors[lost, best[lost]] = 0
+            factors[lost, worst[lost]] = scaled[worst[lost]]
+        return factors
+    mean = np.where(liked, weights, 0.0) / weights[liked].sum()
+    factors[:] = mean
+    if disliked.any():
+        unlike = np.where(disliked, -weights, 0.0) / -weights[disliked].sum()
+        nearer = (values @ unlike > values @ mean)[:, None]
+        factors += np.where(nearer, -scaled[disliked].mean() * (mean - unlike), 0.0)
+    return factors
+
+
+def _least(weights: Array, values: Array, disliked: NDArray[np.bool_], strategy: str) -> Array:
+    """Where nothing is wanted, what is least like the unwanted comes first: minus the mean, or with best_score minus
+    the nearest example. Weights sum to 1."""
+    factors = np.tile(weights / np.abs(weights).sum(), (len(values), 1))
+    if strategy == "best_score" and disliked.any():
+        rows = np.arange(len(values))
+        share = np.abs(weights[disliked]).sum() / np.abs(weights).sum()
+        scaled = -weights / np.abs(weights[disliked]).mean()
+        worst = np.where(disliked, values * scaled, -np.inf).argmax(axis=1)
+        factors[:, disliked] = 0
+        factors[rows, worst] = -share * scaled[worst]
+    return factors
+
+
+def _linear_weights(asked: Sequence[Asked], strategy: str) -> list[float]:
+    """Each term's weight in `linear`."""
+    likes = [term.weight for term in asked if term.example and term.weight > 0]
+    dislikes = [-term.weight for term in asked if term.example and term.weight < 0]
+    wanted = bool(likes) or any(term.weight > 0 for term in asked)
+    weights = []
     for term in asked:
         weight = term.weight
-        if term.example:
-            weight /= likes if term.weight > 0 else dislikes
-        whole += abs(weight)
-        for name, share in term.targets.items():
-            factor = weight * share / _level(term, name, space)[1]
-            sums[name] = sums.get(name, 0.0) + factor * term.vectors[name].astype(np.float64)
-    probes = {}
-    longest = max((float(np.linalg.norm(vector)) for vector in sums.values()), default=0.0)
-    for name, vector in sums.items():
-        length = float(np.linalg.norm(vector))
-        if length > 1e-4 * max(longest, whole):
-            probes[name] = (length / longest, (vector / length).astype(np.float32))
-    return probes
+        if term.example and strategy != "sum_scores":
+            weight /= len(likes if weight > 0 else dislikes)
+        elif term.example:
+            weight /= len(likes or dislikes)
+        if wanted and term.weight < 0 and not (term.example and strategy == "sum_scores"):
+            weight *= 0.5
+        weights.append(weight)
+    return weights

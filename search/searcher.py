@@ -10,8 +10,10 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
 from encoder.protocol import Embeddings, Encoder
+from encoder.where import embeddings_without
 from schema.collection import Pictures
 from schema.record import ImageRecord, from_properties
 from search import facets
@@ -21,6 +23,7 @@ from search.calibration import LibrarySpace
 from search.conditions import among, to_weaviate, without
 from search.diversity import spread_out
 from search.errors import FilterError, QueryError
+from search.explain import Explanation, Vocabulary, by_words, heat, seen
 from search.filters import Condition
 from search.index import Found, PictureIndex, Probe
 from search.preference import learn_targets
@@ -37,6 +40,8 @@ from search.vectors import LibraryVersion
 MOST_NEAR = 4
 """Likes that are asked for their own nearest pictures, where the strategy goes by the best of them."""
 NEAR_LIKES = 120
+TAGS = 300
+"""The most frequent tags of the library, as words for what is seen in a picture."""
 
 
 class Searcher:
@@ -53,6 +58,7 @@ class Searcher:
         self._encoder = encoder
         self._cut = cut or Cut()
         self._bank: Bank | None = None
+        self._vocabulary = Vocabulary(encoder)
         self._known = Keeper(pictures, self._learn)
         self._threads = ThreadPoolExecutor(2, "asks Weaviate")
 
@@ -138,6 +144,29 @@ class Searcher:
             self._bank = keep_bank(self._encoder, self._cut.folder)
         space = read_space(self.pictures, version.count)
         return space, Background(space, self._bank)
+
+    def explain(self, query: Query, key: uuid.UUID, image: Image.Image | None = None) -> Explanation:
+        """Why the picture `key` is a hit; `image`: the picture itself, where its file can be read. Raises what
+        `search` raises."""
+        self.index.check_there()
+        query = self._resolved(query)
+        asked = self._asked(query)
+        found = self.index.fetch([key], vectors=True)
+        if key not in found or "image" not in found[key].vectors:
+            raise QueryError(f"There is no picture {key} in the library (any more).")
+        vector = found[key].vectors["image"]
+        probe = next((probe for probe in self._probes(asked) if probe.target == "image"), None)
+        map_ = None
+        if image is not None and probe is not None:
+            _, without_cells = embeddings_without(self._encoder, image)
+            map_ = heat(probe.vector, vector, without_cells, image.size)
+        tags = self.index.occurrences(["tags"], None, TAGS)["tags"]
+        words, rows = self._vocabulary.with_tags(tags)
+        return Explanation(
+            tuple((text, by_words(text, self._encoder, vector)) for text in query.texts),
+            map_,
+            tuple(seen(vector, words, rows, self.space().spreads.get("image"))),
+        )
 
     def places(self, filters: Sequence[Condition] = ()) -> dict[tuple[float, float], int]:
         """Where pictures were taken: (latitude, longitude) rounded to a tenth of a kilometre -> how many; of at most

@@ -5,6 +5,7 @@ import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -12,8 +13,10 @@ from starlette.testclient import TestClient
 
 from app_pages.connection import Connection
 from app_pages.parts import Parts
+from app_pages.question import PARAMETERS
 from encoder.protocol import Encoder, EncoderError
 from schema.errors import Unreachable
+from search.grammar import parse
 from search.query import Query
 from tests.app.conftest import http_of, parts_of
 from tests.conftest import SAMPLES
@@ -36,6 +39,76 @@ def test_get_finds_what_post_finds(http: TestClient) -> None:
     assert [hit["uuid"] for hit in got["hits"]] == [hit["uuid"] for hit in posted["hits"]]
     assert (len(got["hits"]), got["total"], got["facets"]["tag"]["photo"]) == (5, 60, 60)
     assert "bridge" in got["hits"][0]["caption"].lower()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "beach + sunset - people",
+        "2:a bridge - 0.5:at night path:photos/ -tag:x",
+        "like:photos/eiffel-tower.jpg -like:drawings/owl.png tower",
+        "-like:drawings/owl.png",
+        "-people",
+    ],
+)
+def test_a_line_asks_the_same_by_address_by_json_and_by_form(http: TestClient, line: str) -> None:
+    """Hit by hit, and the question that the answer says was asked asks the same once more."""
+    more = {"limit": 7, "diversity": 0.3}
+    got = http.get("/api/search", params={"q": line, **more}).json()
+    assert len(got["hits"]) == 7
+    posted = http.post("/api/search", json={"q": line, **more}).json()
+    by_form = http.post("/api/search", data={"q": line, **more}, files={"x": b""})
+    assert by_form.status_code == 400  # an unknown file is not dropped in silence
+    again = http.post("/api/search", json=got["asked"]).json()
+    for other in (posted, again):
+        assert [hit["uuid"] for hit in other["hits"]] == [hit["uuid"] for hit in got["hits"]]
+    assert {hit["unlikely"] for hit in got["hits"]} <= {True, False}
+
+
+def test_likes_and_dislikes_ask_the_same_by_address_and_in_the_line(http: TestClient) -> None:
+    bridge, dog, cat = [
+        http.get("/api/search", params={"q": text, "limit": 1}).json()["hits"][0]["uuid"]
+        for text in ("a bridge", "a dog", "a cat")
+    ]
+    params = {"like": [bridge, f"2:{dog}"], "dislike": [f"0.5:{cat}"], "strategy": "best_score", "target": "auto"}
+    got = http.get("/api/search", params=params).json()
+    line = f"like:{bridge} 2:like:{dog} -0.5:like:{cat}"
+    typed = http.get("/api/search", params={"q": line, "strategy": "best_score", "target": "auto"}).json()
+    found = [hit["uuid"] for hit in got["hits"]]
+    assert found == [hit["uuid"] for hit in typed["hits"]]
+    assert not {bridge, dog, cat} & set(found)
+    assert sum(got["targets"].values()) == pytest.approx(1, abs=0.001)
+    hidden = http.get("/api/search", params=params | {"hide": found[:2]}).json()
+    assert not set(found[:2]) & {hit["uuid"] for hit in hidden["hits"]}
+
+
+def test_an_uploaded_picture_and_words_ask_together(http: TestClient) -> None:
+    """Each has its say in every hit; the words move the picture's neighbours."""
+    picture = (SAMPLES / "photos" / "eiffel-tower.jpg").read_bytes()
+
+    def ask(**fields: str) -> list[dict[str, Any]]:
+        answer = http.post("/api/search", files={"image": picture}, data={"limit": "12", **fields})
+        hits: list[dict[str, Any]] = answer.json()["hits"]
+        return hits
+
+    alone, joined = ask(), ask(q="2:a red drawing")
+    assert {share["term"] for hit in joined for share in hit["shares"]} == {0, 1}
+    assert [hit["uuid"] for hit in alone] != [hit["uuid"] for hit in joined]
+
+
+def test_an_answer_says_what_is_the_matter(http: TestClient) -> None:
+    """Unknown tags and filters that nothing can pass: no hits, and a sentence that names them."""
+    for line, filters in (("cat tag:zeppelin", "tags=zeppelin"), ("cat year:2020 year:2021", "year=2020, year=2021")):
+        answer = http.get("/api/search", params={"q": line})
+        assert (answer.status_code, answer.json()["hits"]) == (200, [])
+        assert answer.json()["note"].startswith(f"No picture of the library passes {filters}. ")
+
+
+def test_a_question_that_cannot_be_read_is_answered_with_the_place(http: TestClient) -> None:
+    answer = http.get("/api/search", params={"q": "beach x:sunset"})
+    assert (answer.status_code, answer.json()["position"]) == (400, 6)
+    assert answer.json()["error"].startswith("'x' at character 7 is neither a weight nor a filter")
+    assert "position" not in http.get("/api/search", params={"q": "cat", "limit": "0"}).json()
 
 
 def test_a_posted_picture_finds_itself(http: TestClient) -> None:
@@ -67,13 +140,25 @@ def test_pages_neither_repeat_nor_skip(http: TestClient) -> None:
         ({"q": "cat", "limit": "many"}, "whole number"),
         ({"q": "cat", "offset": "-1"}, "offset must be"),
         ({"q": "cat", "offset": "10000"}, "at most 10000"),
-        ({"q": "cat", "filter": "colour=red"}, "unknown filter 'colour'"),
+        ({"q": "cat", "filter": "colours=red"}, "unknown filter 'colours'"),
         ({"q": "cat", "filter": "year>=soon"}, "whole number"),
         ({"q": "cat", "target": "look=1"}, "Words cannot be compared"),
         ({"like": "nonsense"}, "not the uuid"),
         ({"like": "00000000-0000-0000-0000-000000000000"}, "no picture 00000000"),
         ({"words": "1", "like": "5dd2ae12-02e2-514c-a4fe-306192e392d5"}, "needs words"),
+        ({"words": "1", "q": "-people"}, "needs words"),
         ({"query": "cat"}, "unknown parameter 'query'"),
+        ({"q": "beach 2:"}, "nothing follows the weight '2' at character 7"),
+        ({"q": "NaN:beach"}, "the weight 'NaN' at character 1"),
+        ({"q": "a\x00b"}, "a control character"),
+        ({"q": "like:nowhere/at-all.jpg"}, "no picture at 'nowhere/at-all.jpg' in the library"),
+        ({"q": f"like:{SAMPLES.parent / 'README.md'}"}, "in the library"),
+        ({"dislike": "00000000-0000-0000-0000-000000000000"}, "no picture 00000000"),
+        ({"like": "nan:5dd2ae12-02e2-514c-a4fe-306192e392d5"}, "a number other than 0"),
+        ({"q": "cat", "strategy": "best"}, "strategy is one of average, best_score, sum_scores"),
+        ({"q": "cat", "diversity": "nan"}, "diversity must be 0 to 1"),
+        ({"q": "cat", "hide": "all"}, "'all' is not the uuid"),
+        ({"q": "cat - cat"}, "cancel each other out"),
     ],
 )
 def test_a_bad_question_is_400_and_a_sentence(http: TestClient, params: dict[str, str], words: str) -> None:
@@ -91,7 +176,15 @@ def test_a_bad_question_is_400_and_a_sentence(http: TestClient, params: dict[str
         (b"[" * 100_000, "not JSON"),
         (b'{"terms": "cat"}', "'terms' must be a list"),
         (b'{"terms": [{"text": 5}]}', "must be a string"),
-        (b'{"terms": [{"text": "cat", "weight": -1}]}', "weight"),
+        (b'{"terms": [{"text": "cat", "weight": 0}]}', "weight"),
+        (b'{"terms": [{"text": "cat", "weight": NaN}]}', "weight"),
+        (b'{"terms": [{"text": "cat", "weight": 1e9}]}', "weight"),
+        (b'{"terms": [{"text": "cat", "weight": 1' + b"0" * 400 + b"}]}", "weight"),
+        (b'{"terms": [{"text": "cat"}], "diversity": 1' + b"0" * 400 + b"}", "diversity"),
+        (b'{"q": ["cat"]}', "'q' must be a string, got list"),
+        (b'{"q": "\\ud800 cat"}', "half a character"),
+        (b'{"q": "cat x:y"}', "'x' at character 5"),
+        (b'{"q": "cat", "terms": 5}', "'terms' must be a list"),
         (b'{"terms": [{"text": "cat"}], "limits": 4}', "unknown key 'limits'"),
         (b'{"terms": [{"text": "cat"}], "targets": {"image": 1e999}}', "needs a weight"),
     ],
@@ -164,12 +257,15 @@ def test_every_answer_has_the_security_headers(http: TestClient) -> None:
 
 def test_the_api_describes_itself(http: TestClient) -> None:
     text = http.get("/api").text
-    for name in ("q ", "like", "target", "filter", "limit", "offset", "words", "facets", "/healthz"):
-        assert name in text
-    example = text[text.index('{"terms"') : text.index("POST /api/search, multipart")].replace(
-        '"<uuid>"', f'"{"0" * 32}"'
-    )
-    assert len(Query.from_json(json.loads(example)).terms) == 2
+    for name in (*PARAMETERS, "/healthz", "unlikely", "note", "asked"):
+        assert f" {name}" in text or f'"{name}"' in text or f"GET {name}" in text, name
+    example = text[text.index('{"q"') : text.index("POST /api/search, multipart")].replace('"<uuid>"', f'"{"0" * 32}"')
+    posted = json.loads(example)
+    assert len(parse(posted.pop("q"))[0]) == 2
+    assert len(Query.from_json(posted).terms) == 3
+    for line in ("beach + sunset - people", "2:beach + 0.5:sunset", '"red car"', "tag:cat  -tag:screenshot"):
+        assert line in text
+        parse(line)
 
 
 def test_health_is_ok_when_questions_can_be_answered(http: TestClient) -> None:

@@ -1,6 +1,5 @@
 """Selecting many pictures and what is done with them, on a page that asks for "red" among twelve pictures."""
 
-import uuid
 from pathlib import Path
 
 import pytest
@@ -8,6 +7,7 @@ from streamlit.testing.v1 import AppTest
 
 from app_pages import discover_session, selection
 from app_pages.parts import Parts
+from search.export import ExportError
 from search.filters import Condition
 from search.query import MAX_LIMIT, Query, Term
 from search.searcher import Searcher
@@ -169,13 +169,13 @@ def test_the_selection_can_be_taken_away(page: AppTest, coloured: Parts) -> None
     press(page, "select-page")
     answer = http_of(coloured).get(link(page, "json"))
     assert [one["uuid"] for one in answer.json()] == chosen(page)
-    assert [one["path"] for one in answer.json()] == [one.proto.url for one in []] or answer.json()[0]["path"]
+    assert all(Path(one["path"]).exists() for one in answer.json())
     assert http_of(coloured).get(link(page, "zip")).headers["x-loupe-pictures"] == "5"
 
 
 def test_too_much_for_a_zip_is_said_before_the_click(page: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
     def check(records: list[object]) -> None:
-        raise selection.ExportError(f"{len(records)} pictures are selected, and a zip of originals holds at most 3.")
+        raise ExportError(f"{len(records)} pictures are selected, and a zip of originals holds at most 3.")
 
     monkeypatch.setattr(selection, "check_size", check)
     press(page, "select-page")
@@ -236,14 +236,25 @@ def write(page: AppTest) -> None:
     assert not page.exception
 
 
-def test_tagging_without_a_tag_is_a_sentence(page: AppTest) -> None:
+def test_what_cannot_be_tagged_is_a_sentence(page: AppTest, coloured: Parts) -> None:
+    """Nothing typed; a tag both ways; a tag that a file gives and only the file can take away."""
     press(page, "select-page")
     write(page)
-    assert page.warning
+    assert [word.value for word in page.warning] == ["No tag was named. Type one to add or to remove."]
+    page.multiselect(key="tags-add").set_value(["x"])
+    page.multiselect(key="tags-remove").set_value(["X"])
+    write(page)
+    assert "is to be added and removed at once" in texts(page)
+    page.multiselect(key="tags-remove").set_value(["red"])
+    write(page)
+    assert "only tags that were given in Loupe are removed here" in page.success[0].value.replace("\\", "")
+    assert coloured.connection.searcher().count([Condition("tags", "=", "red")]) == 4
 
 
-def test_names_in_markdown_stay_names(coloured: Parts) -> None:
-    """A caption goes into a box's label."""
-    hit = coloured.connection.searcher().search(RED).hits[0]
-    assert uuid.UUID(str(hit.uuid)) == hit.uuid
-    assert Path(hit.record.places[0].path).exists()
+def test_a_caption_in_a_label_is_text_and_not_markdown(coloured: Parts) -> None:
+    searcher = coloured.connection.searcher()
+    for hit in searcher.search(RED).hits:
+        searcher.pictures.collection.data.update(hit.uuid, properties={"caption": "*a* :red[b]"})
+    page = open_page(select_script, coloured)
+    page.toggle(key="selecting").set_value(True).run()
+    assert {box.label for box in page.checkbox} == {r"Select \*a\* \:red\[b\]"}

@@ -1,0 +1,484 @@
+"""The page Discover, state by state, on the samples."""
+
+import uuid
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+import weaviate
+from streamlit.testing.v1 import AppTest
+
+from app_pages.connection import Connection
+from app_pages.discover_controls import JOINED
+from app_pages.parts import Parts
+from encoder.protocol import Encoder
+from schema.client import Address
+from schema.collection import StorageOptions, ensure_pictures
+from schema.errors import Unreachable
+from schema.named import COLLECTIONS
+from schema.record import sha256_of, uuid_of
+from search.preference import Profile
+from search.query import AUTO, Query, Term
+from search.searcher import Searcher
+from tests.app.conftest import open_page, parts_of, texts, tiles
+from tests.conftest import SAMPLES
+
+
+def script(parts):  # Streamlit copies its source: it may name nothing of this module
+    import streamlit as st
+
+    from app_pages.discover_page import discover_page
+    from app_pages.search_page import search_page
+
+    if st.session_state.get("elsewhere"):
+        search_page(parts)
+    else:
+        discover_page(parts, lambda: st.session_state.update(elsewhere=True))
+
+
+def sample(name: str) -> uuid.UUID:
+    return uuid_of(sha256_of((SAMPLES / name).read_bytes()))
+
+
+DOG, ELEPHANT, CAT, ROOSTER = (sample(f"drawings/{name}.png") for name in ("beagle", "elephant", "cat", "rooster"))
+
+
+@pytest.fixture
+def searcher(parts: Parts) -> Searcher:
+    return parts.connection.searcher()
+
+
+@pytest.fixture
+def no_profiles(client: weaviate.WeaviateClient) -> Iterator[None]:
+    client.collections.delete(COLLECTIONS["Profiles"])
+    yield
+    client.collections.delete(COLLECTIONS["Profiles"])
+
+
+def press(page: AppTest, key: str) -> AppTest:
+    page.button(key=key).click().run()
+    assert not page.exception
+    return page
+
+
+def like(page: AppTest, one: uuid.UUID | str) -> AppTest:
+    return press(page, f"thumb-up-{one}")
+
+
+def dislike(page: AppTest, one: uuid.UUID | str) -> AppTest:
+    return press(page, f"thumb-down-{one}")
+
+
+def found(searcher: Searcher, *terms: Term, **changes: object) -> list[str]:
+    asked = Query(terms, **({"targets": AUTO, "collapse": True} | changes))  # type: ignore[arg-type]
+    return [str(hit.uuid) for hit in searcher.search(asked).hits]
+
+
+def judged(page: AppTest) -> list[str]:
+    """The uuids in the strips, in order."""
+    return [b.key.removeprefix("forget-") for b in page.button if (b.key or "").startswith("forget-")]
+
+
+def profile_of(page: AppTest) -> Profile:
+    return page.session_state["discover-session"].profile
+
+
+def said(page: AppTest) -> str:
+    return texts(page).replace("\\", "")
+
+
+def test_the_start_is_a_spread_of_the_library_and_no_lottery(parts: Parts, searcher: Searcher) -> None:
+    page = open_page(script, parts)
+    assert not page.exception
+    assert tiles(page) == [str(record.uuid) for record in searcher.spread(24)]
+    assert len(set(tiles(page))) == 24
+    assert tiles(open_page(script, parts)) == tiles(page)
+    assert not judged(page) and page.button(key="discover-undo").disabled and page.button(key="discover-reset").disabled
+
+
+def test_a_like_changes_the_suggestions_and_stands_in_the_address(parts: Parts, searcher: Searcher) -> None:
+    page = open_page(script, parts)
+    first = tiles(page)[3]
+    like(page, first)
+    assert judged(page) == [first] and first not in tiles(page)
+    assert page.query_params["like"] == first
+    assert tiles(page) == found(searcher, Term(item=uuid.UUID(first)))
+    second = tiles(page)[0]
+    dislike(page, second)
+    assert judged(page) == [first, second] and page.query_params["dislike"] == second
+    assert tiles(page) == found(searcher, Term(item=uuid.UUID(first)), Term(item=uuid.UUID(second), weight=-1))
+
+
+def test_only_dislikes_work_too(parts: Parts) -> None:
+    page = open_page(script, parts)
+    first = tiles(page)[0]
+    dislike(page, first)
+    assert len(tiles(page)) == 24 and first not in tiles(page)
+
+
+def test_animals_but_no_birds(parts: Parts, searcher: Searcher) -> None:
+    """Three animals liked and a bird disliked: most of the first twelve are animals, and birds are rarer among them than
+    without the dislike."""
+    address = {"like": [str(DOG), str(ELEPHANT), str(CAT)]}
+    without = tags_of(searcher, tiles(open_page(script, parts, **address))[:12])
+    with_it = tags_of(searcher, tiles(open_page(script, parts, **address, dislike=str(ROOSTER)))[:12])
+    assert sum("animal" in tags for tags in with_it) >= 9
+    assert sum("bird" in tags for tags in with_it) <= sum("bird" in tags for tags in without)
+    assert sum("bird" in tags for tags in with_it) <= 1
+
+
+def tags_of(searcher: Searcher, keys: Sequence[str]) -> list[tuple[str, ...]]:
+    records = searcher.records([uuid.UUID(key) for key in keys])
+    return [records[uuid.UUID(key)].tags for key in keys]
+
+
+def test_undo_goes_back_step_by_step_and_start_over_can_be_undone(parts: Parts) -> None:
+    page = open_page(script, parts)
+    steps = [tiles(page)]
+    for place in (2, 0):
+        like(page, tiles(page)[place])
+        steps.append(tiles(page))
+    press(page, "discover-reset")
+    assert tiles(page) == steps[0] and not page.query_params
+    for expected in reversed(steps):
+        press(page, "discover-undo")
+        assert tiles(page) == expected
+    assert page.button(key="discover-undo").disabled
+
+
+def test_a_thumb_is_taken_back_in_the_strip(parts: Parts) -> None:
+    page = like(open_page(script, parts), DOG)
+    press(page, f"forget-{DOG}")
+    assert not judged(page) and str(DOG) in tiles(page)
+
+
+def test_what_was_seen_does_not_come_back(parts: Parts) -> None:
+    page = open_page(script, parts)
+    seen: list[str] = []
+    for _ in range(4):
+        assert not set(tiles(page)) & set(seen)
+        seen += tiles(page)
+        press(page, "discover-others")
+    assert len(seen) == 96 and len(tiles(page)) == 4
+    press(page, "discover-others")
+    assert "You have seen a spread of the whole library" in said(page)
+    press(page, "discover-undo")
+    assert len(tiles(page)) == 4
+    like(page, tiles(page)[0])
+    assert len(tiles(page)) == 3 and not set(tiles(page)) & set(seen)
+    press(page, "discover-others")
+    assert "Nothing is left to suggest" in said(page)
+
+
+@pytest.mark.parametrize("weight", [0.5, 2.0])
+def test_a_single_like_counts_more_or_less(parts: Parts, searcher: Searcher, weight: float) -> None:
+    page = open_page(script, parts, like=[str(DOG), str(ELEPHANT)])
+    page.segmented_control(key=f"weight-of-{ELEPHANT}").set_value(weight).run()
+    assert not page.exception
+    assert page.query_params["like"] == [str(DOG), f"{weight:g}:{ELEPHANT}"]
+    assert judged(page) == [str(ELEPHANT), str(DOG)]
+    assert tiles(page) == found(searcher, Term(item=DOG), Term(item=ELEPHANT, weight=weight))
+
+
+def test_a_weight_no_widget_offers_is_shown_and_none_of_it_breaks(parts: Parts) -> None:
+    page = open_page(script, parts, like=f"3.5:{DOG}")
+    assert not page.exception
+    assert page.segmented_control(key=f"weight-of-{DOG}").value == 3.5
+
+
+def test_words_are_part_of_it_with_their_grammar(parts: Parts, searcher: Searcher) -> None:
+    page = open_page(script, parts, like=str(DOG))
+    page.text_input(key="discover-words").set_value("snow - cartoon tag:animal").run()
+    assert not page.exception
+    assert page.query_params["q"] == "snow - cartoon tag:animal"
+    assert tiles(page) and all("animal" in tags for tags in tags_of(searcher, tiles(page)))
+    again = open_page(script, parts, **{name: page.query_params[name] for name in page.query_params})
+    assert tiles(again) == tiles(page)
+
+
+def test_words_that_cannot_be_read_are_pointed_at(parts: Parts) -> None:
+    page = open_page(script, parts, like=str(DOG))
+    page.text_input(key="discover-words").set_value('red "open').run()
+    assert not page.exception and not tiles(page)
+    assert "^" in said(page) and page.warning
+    assert judged(page) == [str(DOG)]
+    page.text_input(key="discover-words").set_value("red").run()
+    assert len(tiles(page)) == 24
+
+
+def test_what_counts_is_learned_shown_and_can_be_set(parts: Parts, searcher: Searcher) -> None:
+    page = open_page(script, parts, like=[str(DOG), str(ELEPHANT)])
+    learned = searcher.search(Query((Term(item=DOG), Term(item=ELEPHANT)), targets=AUTO)).targets
+    assert page.pills(key="discover-preset").value == "From the likes"
+    for name in ("image", "look", "caption"):
+        assert page.slider(key=f"discover-weight-{name}").value == pytest.approx(learned.get(name, 0), abs=0.006)
+    label = {"image": "what it shows", "look": "how it looks", "caption": "what it says"}
+    best = max(learned, key=lambda name: learned[name])
+    assert f"learned from your likes: {label[best]} {learned[best]:.0%}" in said(page)
+    page.pills(key="discover-preset").set_value("How it looks").run()
+    assert page.query_params["target"] == "look=1"
+    assert tiles(page) == found(searcher, Term(item=DOG), Term(item=ELEPHANT), targets={"look": 1.0})
+    page.slider(key="discover-weight-image").set_value(0.5).run()
+    assert sorted(page.query_params["target"]) == ["image=0.5", "look=1"]
+    page.pills(key="discover-preset").set_value("From the likes").run()
+    assert "target" not in page.query_params
+
+
+def test_all_weights_at_nothing_are_a_sentence(parts: Parts) -> None:
+    page = open_page(script, parts, like=str(DOG), target="look=1")
+    page.slider(key="discover-weight-look").set_value(0.0).run()
+    assert not page.exception
+    assert "every target has weight 0" in said(page)
+    assert page.query_params["target"] == "look=1"
+
+
+@pytest.mark.parametrize("strategy", ["best_score", "sum_scores"])
+def test_how_examples_are_joined(parts: Parts, searcher: Searcher, strategy: str) -> None:
+    page = open_page(script, parts, like=[str(DOG), str(ELEPHANT)], dislike=str(ROOSTER))
+    page.radio(key="discover-strategy").set_value(strategy).run()
+    assert page.query_params["strategy"] == strategy
+    terms = (Term(item=DOG), Term(item=ELEPHANT), Term(item=ROOSTER, weight=-1))
+    assert tiles(page) == found(searcher, *terms, strategy=strategy)
+
+
+def test_every_strategy_has_a_name_and_a_sentence() -> None:
+    assert list(JOINED) == ["average", "best_score", "sum_scores"]
+    assert all(name and means.endswith(".") for name, means in JOINED.values())
+
+
+def test_variety_reorders_the_suggestions(parts: Parts, searcher: Searcher) -> None:
+    page = open_page(script, parts, like=str(DOG))
+    page.slider(key="discover-diversity").set_value(0.7).run()
+    assert page.query_params["diversity"] == "0.7"
+    assert tiles(page) == found(searcher, Term(item=DOG), diversity=0.7) != found(searcher, Term(item=DOG))
+
+
+def test_filters_of_the_address_count(parts: Parts, searcher: Searcher) -> None:
+    page = open_page(script, parts, like=str(DOG), filter="tags.any=photo")
+    assert len(tiles(page)) == 24 and all("photo" in tags for tags in tags_of(searcher, tiles(page)))
+    like(page, tiles(page)[0])
+    assert page.query_params["filter"] == "tags.any=photo"
+    assert all("photo" in tags for tags in tags_of(searcher, tiles(page)))
+
+
+def test_the_column_of_filters_writes_into_the_session_s_address(parts: Parts) -> None:
+    page = open_page(script, parts, like=str(DOG), dislike=str(ROOSTER))
+    page.toggle(key="filters_open").set_value(True).run()
+    page.multiselect(key="filter-tags.any").set_value(["photo"]).run()
+    assert not page.exception
+    assert page.query_params["filter"] == "tags.any=photo"
+    assert judged(page) == [str(DOG), str(ROOSTER)]
+
+
+def test_each_suggestion_says_which_example_brought_it(parts: Parts, searcher: Searcher) -> None:
+    page = open_page(script, parts, like=[str(DOG), str(ELEPHANT)], dislike=str(ROOSTER))
+    why = [e.value for e in page.html if "loupe-why" in e.value]
+    assert len(why) == 24
+    names = ("“Drawing of a beagle dog", "“Drawing of a grey elephant", "“A rooster")
+    assert all(any(name in html for name in names) for html in why)
+    assert all("loupe-parts" in html and "Together" in html for html in why)
+
+
+def test_more_like_this_leaves_the_session_alone(parts: Parts) -> None:
+    page = open_page(script, parts, like=str(DOG), item=str(CAT))
+    press(page, "detail-like")
+    assert page.session_state["elsewhere"]
+    assert list(profile_of(page).likes) == [DOG]
+
+
+def test_a_thumb_in_the_details_counts(parts: Parts) -> None:
+    page = open_page(script, parts, like=str(DOG), item=str(CAT))
+    press(page, f"thumb-up-detail-{CAT}")
+    assert judged(page) == [str(CAT), str(DOG)]
+    press(page, f"thumb-up-detail-{CAT}")
+    assert judged(page) == [str(DOG)]
+
+
+def test_a_thumb_on_a_search_result_counts_on_discover(parts: Parts) -> None:
+    page = AppTest.from_function(script, args=(parts,), default_timeout=60)
+    page.session_state["elsewhere"] = True
+    page.query_params["q"] = "a castle"
+    page.run()
+    first = tiles(page)[0]
+    like(page, first)
+    assert first in tiles(page) and page.query_params["q"] == "a castle"
+    page.session_state["elsewhere"] = False
+    page.query_params.clear()
+    page.run()
+    assert judged(page) == [first] and page.query_params["like"] == first
+
+
+def test_an_address_from_outside_takes_the_place_of_the_session_and_undo_brings_it_back(parts: Parts) -> None:
+    page = open_page(script, parts, like=str(DOG))
+    page.query_params["like"] = str(CAT)
+    page.run()
+    assert judged(page) == [str(CAT)]
+    press(page, "discover-undo")
+    assert judged(page) == [str(DOG)] and page.query_params["like"] == str(DOG)
+
+
+@pytest.mark.parametrize(
+    ("params", "words"),
+    [
+        ({"like": "nonsense"}, "not the uuid of a picture"),
+        ({"like": str(DOG), "dislike": str(DOG)}, "liked and disliked at once"),
+        ({"like": f"1e9:{DOG}"}, "weight"),
+        ({"diversity": "nan"}, "diversity must be"),
+        ({"strategy": "best"}, "strategy is one of"),
+        ({"target": "colour=1"}, "unknown target"),
+        ({"like": str(DOG), "filter": "hue=red"}, "nknown filter"),
+        ({"like": str(DOG), "filter": "taken>=someday"}, "is not a date"),
+        ({"q": "x" * 2500}, "2500 characters"),
+    ],
+)
+def test_a_nonsense_address_is_a_sentence(parts: Parts, params: dict[str, str], words: str) -> None:
+    page = open_page(script, parts, **params)
+    assert not page.exception
+    assert words in said(page)
+
+
+def test_liked_pictures_that_left_the_library_are_named_and_the_others_count(parts: Parts, searcher: Searcher) -> None:
+    gone = uuid.UUID(int=7)
+    page = open_page(script, parts, like=[str(DOG), str(gone)])
+    assert f"1 liked picture is no longer in the library and does not count: {gone}." in said(page)
+    assert judged(page) == [str(DOG)]
+    assert tiles(page) == found(searcher, Term(item=DOG))
+
+
+def test_when_all_liked_pictures_are_gone_the_spread_is_shown(parts: Parts, searcher: Searcher) -> None:
+    page = open_page(script, parts, like=str(uuid.UUID(int=7)))
+    assert "is no longer in the library" in said(page)
+    assert tiles(page) == [str(record.uuid) for record in searcher.spread(24)]
+
+
+def test_beyond_what_one_question_takes_the_strongest_and_latest_count(parts: Parts, searcher: Searcher) -> None:
+    ones = [record.uuid for record in searcher.spread(70)]
+    page = open_page(script, parts)
+    for one in ones:
+        session = page.session_state["discover-session"]
+        page.session_state["discover-session"] = type(session)(session.profile.liking(one))
+    page.run()
+    assert not page.exception
+    assert "70 pictures are judged, one question takes 64 terms: the strongest and the latest 64 count" in said(page)
+    assert len(page.query_params["like"]) == 64 and str(ones[-1]) in page.query_params["like"]
+    assert len(judged(page)) == 70
+    assert not set(tiles(page)) & {str(one) for one in ones}
+
+
+def open_profiles(page: AppTest) -> AppTest:
+    page.session_state["profiles"] = True
+    return page.run()
+
+
+def save_as(page: AppTest, name: str) -> AppTest:
+    open_profiles(page)
+    page.text_input(key="profile-name").set_value(name)
+    return press(page, "save-profile")
+
+
+def load(page: AppTest, name: str) -> AppTest:
+    open_profiles(page)
+    page.selectbox(key="profile-choice").select(name)
+    return press(page, "open-profile")
+
+
+@pytest.mark.usefixtures("no_profiles")
+def test_a_profile_is_kept_changes_with_the_session_and_opens_in_another(parts: Parts) -> None:
+    page = save_as(open_page(script, parts, like=str(DOG), dislike=str(ROOSTER)), "  Animals,  but no birds ")
+    assert page.session_state["discover-session"].name == "Animals, but no birds"
+    like(page, tiles(page)[0])
+    press(page, "discover-others")
+    other = load(open_page(script, parts), "Animals, but no birds")
+    assert tiles(other) == tiles(page) and judged(other) == judged(page)
+    assert profile_of(other).seen == profile_of(page).seen != ()
+
+
+@pytest.mark.usefixtures("no_profiles")
+def test_profiles_are_renamed_left_and_deleted(parts: Parts) -> None:
+    page = save_as(open_page(script, parts, like=str(DOG)), "one")
+    open_profiles(page).text_input(key="profile-rename").set_value("two")
+    press(page, "rename-profile")
+    press(page, "discover-reset")
+    assert not judged(page) and page.session_state["discover-session"].name == ""
+    load(page, "two")
+    assert judged(page) == [str(DOG)]
+    press(open_profiles(page), "delete-profile")
+    assert judged(page) == [str(DOG)]
+    assert not parts.connection.named("Profiles").list()
+
+
+@pytest.mark.usefixtures("no_profiles")
+@pytest.mark.parametrize(
+    ("name", "words"), [("", "The name is empty"), ("taken", "There is a profile 'taken' already")]
+)
+def test_a_name_that_cannot_be_used_is_a_sentence(parts: Parts, name: str, words: str) -> None:
+    save_as(open_page(script, parts, like=str(CAT)), "taken")
+    page = save_as(open_page(script, parts, like=str(DOG)), name)
+    assert words in said(page)
+    assert page.session_state["discover-session"].name == ""
+
+
+@pytest.mark.usefixtures("no_profiles")
+def test_opening_a_profile_can_be_undone(parts: Parts) -> None:
+    save_as(open_page(script, parts, like=str(CAT)), "cats")
+    page = load(open_page(script, parts, like=str(DOG)), "cats")
+    assert judged(page) == [str(CAT)]
+    press(page, "discover-undo")
+    assert judged(page) == [str(DOG)] and page.session_state["discover-session"].name == ""
+
+
+@pytest.mark.usefixtures("no_profiles")
+def test_a_profile_of_another_encoder_offers_what_can_be_kept(parts: Parts) -> None:
+    theirs = Profile("clip-9", likes={DOG: 2.0, uuid.UUID(int=7): 1.0}, dislikes={ROOSTER: 1.0}, targets={"look": 1.0})
+    titles = {str(uuid.UUID(int=7)): "A unicorn"}
+    parts.connection.named("Profiles").save("old", {"profile": theirs.to_json(), "titles": titles}, "clip-9")
+    page = load(open_page(script, parts), "old")
+    assert not judged(page)
+    assert "was made in a library of clip-9" in said(page) and "2 liked and 1 disliked pictures" in said(page)
+    press(page, "take-over-profile")
+    assert judged(page) == [str(DOG), str(ROOSTER)]
+    assert page.query_params["like"][0] == f"2:{DOG}" and "target" not in page.query_params
+    assert "“A unicorn”" in said(page)
+    assert parts.connection.named("Profiles").load("old").encoder == "clip-9"
+    page = load(open_page(script, parts), "old")
+    press(page, "leave-foreign-profile")
+    assert not judged(page) and "clip-9" not in said(page)
+
+
+@pytest.mark.usefixtures("no_profiles")
+def test_a_profile_that_another_program_spoiled_is_a_sentence(parts: Parts) -> None:
+    parts.connection.named("Profiles").save("spoiled", {"profile": {"encoder": "e", "likes": 7}}, "e")
+    page = load(open_page(script, parts, like=str(DOG)), "spoiled")
+    assert "The profile “spoiled” cannot be read" in said(page)
+    assert judged(page) == [str(DOG)]
+
+
+@pytest.mark.usefixtures("no_profiles")
+def test_what_could_not_be_saved_is_said_and_saved_with_the_next_change(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = save_as(open_page(script, parts, like=str(DOG)), "mine")
+    with monkeypatch.context() as away:
+        away.setattr(Connection, "named", unreachable)
+        like(page, tiles(page)[0])
+        assert "The last change of the profile “mine” is not saved yet. Weaviate did not answer." in said(page)
+        assert len(judged(page)) == 2
+    like(page, tiles(page)[0])
+    assert "not saved" not in said(page)
+    document = parts.connection.named("Profiles").load("mine").document
+    assert len(document["profile"]["likes"]) == 3
+
+
+def unreachable(self: Connection, kind: str) -> None:
+    raise Unreachable("Weaviate did not answer. Start it.")
+
+
+def test_an_empty_library_offers_the_samples(
+    empty: weaviate.WeaviateClient, address: Address, specialists: Encoder, home: Path
+) -> None:
+    ensure_pictures(empty, specialists.identity, StorageOptions())
+    connection = Connection(lambda: address, lambda: specialists)
+    page = open_page(script, parts_of(home, connection))
+    connection.close()
+    assert not page.exception
+    assert not tiles(page) and any("sample" in (b.label or "").lower() for b in page.button)
