@@ -196,6 +196,8 @@ async def _form_query(form: FormData, parts: Parts) -> Query:
     data = await file.read() if isinstance(file, UploadFile) else None
     if data is None and "image" in form:
         raise QueryError("'image' must be a file, got text")
+    if strange := [name for name, value in form.multi_items() if name != "image" and isinstance(value, UploadFile)]:
+        raise QueryError(f"unknown file {strange[0][:40]!r}; the picture that asks is named image")
     fields = _lists([(name, value) for name, value in form.multi_items() if isinstance(value, str)])
     return await to_thread.run_sync(_query_of, fields, data, parts)
 

@@ -122,10 +122,8 @@ def _dates(question: Question, years: Counts, months: Counts) -> None:
     if shown.bars:
         # A new key whenever the bars change: the browser's own selection must not outlive the range it wrote.
         date_bars.draw(shown, f"bars-{hash((shown, first, last))}", _set_range)
-    left, right = st.columns(2)
-    with left:
+    with st.container(horizontal=True, wrap=False, gap="small", key="date-range"):
         _typed(question, "taken", ">=", "From", "2020-05")
-    with right:
         _typed(question, "taken", "<=", "until", "2021")
     if first or last:
         st.button("All dates", key="all-dates", type="tertiary", icon=":material/undo:", on_click=_set_range)
@@ -164,9 +162,9 @@ def _near(question: Question, places: Sequence[Place]) -> None:
         st.caption("Click a point; the wheel zooms.")
         return
     radii = sorted({*near_map.RADII_KM, near[2]})
-    st.session_state["near-km"] = near[2]
+    st.session_state["radius-km"] = near[2]
     st.select_slider(
-        "Within", radii, key="near-km", format_func=lambda km: f"{km:g} km", on_change=_set_radius, args=near[:2]
+        "Within", radii, key="radius-km", format_func=lambda km: f"{km:g} km", on_change=_set_radius, args=near[:2]
     )
 
 
@@ -182,7 +180,7 @@ def _set_near(latitude: float, longitude: float) -> None:
 
 
 def _set_radius(latitude: float, longitude: float) -> None:
-    _set(("near",), "=", f"near={latitude:.5f},{longitude:.5f},{st.session_state['near-km']:g}")
+    _set(("near",), "=", f"near={latitude:.5f},{longitude:.5f},{st.session_state['radius-km']:g}")
 
 
 def _pills(question: Question, field: str, label: str, values: Sequence[str], counts: Counts) -> None:

@@ -1,136 +1,185 @@
-"""A question's time at 20,000 synthetic pictures, beside exact search by numpy over the same vectors; and how much of
-the exact result it finds.
+"""A question's time from `Searcher.search` to Results, beside exact search by numpy over the same vectors; how much of
+the exact answer it finds; and the share of the time that Weaviate took.
 
-Vectors are random directions around 200 centres (seeded), of the specialists' dimensions.
+    python -m benchmarks.search [COUNT]      20,000 pictures where no number is given
+
+Words are encoded by the default encoder. The pictures are synthetic (seeded): `image` and `caption` lie around the
+embeddings of questions that people ask (search/sensible.txt), `look` around 200 random centres.
 """
 
 import json
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from uuid import UUID
 
 import numpy as np
-from PIL import Image
 
 import assembly
-from encoder.protocol import Embeddings, EncoderIdentity, unit
+from encoder.protocol import Embeddings, Encoder, unit
 from ingest.ledger import Ledger
 from schema.client import connect
 from schema.collection import StorageOptions, ensure_pictures
 from schema.local_server import LocalServer, ServerPlan
-from schema.record import ImageRecord, Place, now, sha256_of
+from schema.record import ImageRecord, Place, now, sha256_of, uuid_of
 from search.query import Query, Term
+from search.relevance import sensible_texts
+from search.results import Results
+from search.scoring import score
 from search.searcher import Searcher
 from settings import read_settings
 
-COUNT, QUESTIONS, CENTRES, LIMIT = 20_000, 100, 200, 24
-DIMS = {"image": 384, "caption": 384, "look": 512}
+COUNT, QUESTIONS, CENTRES, LIMIT, EXAMPLES = 20_000, 60, 200, 24, 20
+NOISE = {"image": 0.06, "caption": 0.03, "look": 0.04}
+COLOURS = ("red", "green", "blue", "white", "black")
 
 
-class RandomEncoder:
-    """A question's words are a seed."""
-
-    identity = EncoderIdentity("random", "1", "00", 1, DIMS)
-    image_side = 32
-
-    def __init__(self, centres: Embeddings) -> None:
-        self._centres = centres
-
-    def encode_texts(self, texts: "list[str]") -> Embeddings:
-        """Each a direction near some centre, from its letters."""
-        rows = []
-        for text in texts:
-            rng = np.random.default_rng(list(text.encode()))
-            rows.append(self._centres[rng.integers(CENTRES)] + rng.normal(0, 0.04, DIMS["image"]))
-        return unit(np.stack(rows))
-
-    def encode_images(self, images: "list[Image.Image]") -> dict[str, Embeddings]:
-        raise NotImplementedError("this benchmark asks with words only")
+def synthetic(encoder: Encoder, count: int) -> dict[str, Embeddings]:
+    rng = np.random.default_rng(1)
+    words = encoder.encode_texts(sensible_texts())
+    which = rng.integers(0, len(words), count)
+    looks = unit(rng.normal(size=(CENTRES, encoder.identity.dims["look"])))
+    centres = {"image": words[which], "caption": words[which], "look": looks[rng.integers(0, CENTRES, count)]}
+    return {
+        name: unit(rows + rng.normal(0, NOISE[name], rows.shape).astype(np.float32)) for name, rows in centres.items()
+    }
 
 
-def fill(ledger: Ledger, vectors: dict[str, Embeddings]) -> float:
-    started = time.monotonic()
-    for start in range(0, COUNT, 500):
-        batch = []
-        for index in range(start, min(start + 500, COUNT)):
-            folder = f"/photos/{index % 40}"
-            place = Place(f"{folder}/{index}.jpg", 1, 1, "/photos")
-            record = ImageRecord(
-                sha256_of(str(index).encode()),
-                (place,),
-                800,
-                600,
-                1,
-                "JPEG",
-                added_at=now(),
-                tags=(f"tag{index % 50}",),
-            )
-            batch.append((record, {name: rows[index] for name, rows in vectors.items()}))
-        assert not ledger.add(batch)
+def record(index: int) -> ImageRecord:
+    return ImageRecord(
+        sha256_of(str(index).encode()),
+        (Place(f"/photos/{index % 40}/{index}.jpg", 1, 1, "/photos"),),
+        800 + index % 7,
+        600,
+        1,
+        "JPEG",
+        caption=f"picture {index}",
+        tags=(f"tag{index % 50}",),
+        taken_at=datetime(2015, 1, 1, tzinfo=UTC) + timedelta(days=index % 3600),
+        camera=f"camera {index % 5}",
+        added_at=now(),
+        colours=(COLOURS[index % 5],),
+        phash=f"{index * 0x9E3779B97F4A7C15 % 2**64:016x}",
+    )
+
+
+def fill(ledger: Ledger, vectors: Mapping[str, Embeddings]) -> float:
+    started, count = time.monotonic(), len(vectors["image"])
+    for start in range(0, count, 500):
+        batch = [
+            (record(index), {name: rows[index] for name, rows in vectors.items()})
+            for index in range(start, min(start + 500, count))
+        ]
+        if ledger.add(batch):
+            raise SystemExit("Weaviate refused some of the synthetic pictures.")
     return time.monotonic() - started
 
 
-def percentiles(work: Callable[[int], object]) -> tuple[float, float]:
-    """Milliseconds: p50 and p95 over the questions, after five to warm up."""
-    times = []
+def timed(ask: Callable[[int], Results]) -> dict[str, float]:
+    """Milliseconds over the questions, after five to warm up, and Weaviate's share of them."""
+    times, waits = [], []
     for number in range(QUESTIONS + 5):
+        timing = ask(number).timing
+        times.append(timing.took_ms)
+        waits.append(timing.weaviate_ms)
+    times, waits = times[5:], waits[5:]
+    return {
+        "p50_ms": float(np.percentile(times, 50)),
+        "p95_ms": float(np.percentile(times, 95)),
+        "weaviate_share": float(np.sum(waits) / np.sum(times)),
+    }
+
+
+class Questions:
+    """The ways of asking that are timed, and their exact answers."""
+
+    def __init__(self, searcher: Searcher, vectors: Mapping[str, Embeddings]) -> None:
+        self.searcher, self.vectors = searcher, vectors
+        self.texts = sensible_texts()
+        self.keys = [uuid_of(sha256_of(str(index).encode())) for index in range(len(vectors["image"]))]
+
+    def word(self, number: int, offset: int = 0) -> Query:
+        return Query((Term(text=self.texts[number]),), limit=LIMIT, offset=offset, facets=True, collapse=True)
+
+    def composed(self, number: int) -> Query:
+        first, second, third = (Term(text=self.texts[(number + step) % len(self.texts)]) for step in (0, 90, 180))
+        without = Term(text=third.text, weight=-1)
+        return Query((first, second, without), limit=LIMIT, facets=True, collapse=True)
+
+    def liked(self, number: int, strategy: str = "average") -> Query:
+        """A fifth of the examples is disliked."""
+        rng = np.random.default_rng(number)
+        near = np.argsort(-(self.vectors["look"] @ self.vectors["look"][number]))[:400]
+        chosen = rng.choice(near, EXAMPLES, replace=False)
+        terms = tuple(Term(item=self.keys[i], weight=-1 if n % 5 == 4 else 1) for n, i in enumerate(chosen))
+        return Query(terms, targets="auto", limit=LIMIT, strategy=strategy, diversity=0.3, collapse=True)
+
+    def recall(self, query: Query) -> float:
+        """Share of the 24 best by `score` over every picture that is among the hits; no diversity."""
+        plain = Query(query.terms, query.targets, limit=LIMIT, strategy=query.strategy)
+        hits = {hit.uuid for hit in self.searcher.search(plain).hits}
+        asked = self.searcher._asked(plain)
+        everything = score(
+            asked, self.vectors, np.ones(len(self.keys), bool), self.searcher.space(), plain.strategy
+        ).relevance
+        own = {term.item for term in plain.terms}
+        best = [self.keys[i] for i in np.argsort(-everything) if self.keys[i] not in own][:LIMIT]
+        return len(hits & set[UUID](best)) / LIMIT
+
+
+def measure(searcher: Searcher, vectors: Mapping[str, Embeddings]) -> dict[str, object]:
+    ask, search = Questions(searcher, vectors), searcher.search
+    started = time.monotonic()
+    searcher.space()
+    prepared = time.monotonic() - started
+
+    def exact(number: int) -> object:
+        return np.argpartition(-(vectors["image"] @ vectors["image"][number]), LIMIT)[:LIMIT]
+
+    brute = []
+    for number in range(QUESTIONS):
         started = time.perf_counter()
-        work(number)
-        times.append(1000 * (time.perf_counter() - started))
-    return float(np.percentile(times[5:], 50)), float(np.percentile(times[5:], 95))
+        exact(number)
+        brute.append(1000 * (time.perf_counter() - started))
+    text = timed(lambda n: search(ask.word(n)))
+    return {
+        "prepare_s": prepared,
+        "text": text,
+        "text_page_20": timed(lambda n: search(ask.word(n, 456))),
+        "text_last_page": timed(lambda n: search(ask.word(n, 9976))),
+        "composed": timed(lambda n: search(ask.composed(n))),
+        **{f"recommend_{name}": timed(lambda n, s=name: search(ask.liked(n, s))) for name in ("average", "best_score")},
+        "recall_at_24": {
+            "text": float(np.mean([ask.recall(ask.word(n)) for n in range(QUESTIONS)])),
+            "composed": float(np.mean([ask.recall(ask.composed(n)) for n in range(QUESTIONS)])),
+            "average": float(np.mean([ask.recall(ask.liked(n)) for n in range(QUESTIONS)])),
+            "best_score": float(np.mean([ask.recall(ask.liked(n, "best_score")) for n in range(QUESTIONS)])),
+        },
+        "numpy_exact_p50_ms": float(np.median(brute)),
+        "ratio_to_numpy": text["p50_ms"] / float(np.median(brute)),
+    }
 
 
 def main() -> None:
     settings = read_settings()
-    rng = np.random.default_rng(1)
-    centres = {name: unit(rng.normal(size=(CENTRES, dim))) for name, dim in DIMS.items()}
-    which = rng.integers(0, CENTRES, COUNT)
-    vectors = {name: unit(centres[name][which] + rng.normal(0, 0.04, (COUNT, dim))) for name, dim in DIMS.items()}
-    encoder = RandomEncoder(centres["image"])
+    count = int(sys.argv[1]) if len(sys.argv) > 1 else COUNT
+    encoder = assembly.encoder(settings)
+    vectors = synthetic(encoder, count)
     with tempfile.TemporaryDirectory() as temporary:
         server = LocalServer(ServerPlan(Path(temporary), settings.loupe_cache, settings.loupe_weaviate_version, 0, 0))
         try:
             with closing(connect(assembly.local_address(server, server.start()))) as client:
                 pictures = ensure_pictures(client, encoder.identity, StorageOptions())
                 fill_s = fill(Ledger(pictures, 30), vectors)
-                searcher = Searcher(pictures, encoder)
-
-                def question(number: int, facets: bool = False, offset: int = 0, targets: str = "image") -> Query:
-                    weights = {name: 1.0 for name in targets.split("+")}
-                    return Query((Term(text=str(number)),), targets=weights, limit=LIMIT, facets=facets, offset=offset)
-
-                def exact(number: int) -> set[int]:
-                    scores = vectors["image"] @ encoder.encode_texts([str(number)])[0]
-                    return set(np.argpartition(-scores, LIMIT)[:LIMIT].tolist())
-
-                def found(number: int) -> set[int]:
-                    hits = searcher.search(question(number)).hits
-                    return {int(Path(hit.record.places[0].path).stem) for hit in hits}
-
-                recall = np.mean([len(found(n) & exact(n)) / LIMIT for n in range(QUESTIONS)])
-                one = percentiles(lambda n: searcher.search(question(n)))
-                two = percentiles(lambda n: searcher.search(question(n, targets="image+caption")))
-                full = percentiles(lambda n: searcher.search(question(n, facets=True, targets="image+caption")))
-                last = percentiles(lambda n: searcher.search(question(n, offset=9976)))
-                brute = percentiles(exact)
+                figures = measure(Searcher(pictures, encoder, cut=assembly.cut(settings)), vectors)
         finally:
             server.stop()
-    figures = {
-        "objects_stored_per_second": COUNT / fill_s,
-        "recall_at_24": float(recall),
-        "one_target_p50_ms": one[0],
-        "one_target_p95_ms": one[1],
-        "two_targets_p50_ms": two[0],
-        "two_targets_and_facets_p50_ms": full[0],
-        "two_targets_and_facets_p95_ms": full[1],
-        "last_page_p50_ms": last[0],
-        "numpy_exact_p50_ms": brute[0],
-        "ratio_to_numpy": one[0] / brute[0],
-    }
-    json.dump({name: round(value, 3) for name, value in figures.items()}, sys.stdout)
+    figures = {"pictures": count, "objects_stored_per_second": count / fill_s, **figures}
+    json.dump(json.loads(json.dumps(figures), parse_float=lambda text: round(float(text), 3)), sys.stdout)
 
 
 if __name__ == "__main__":

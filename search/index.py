@@ -4,6 +4,8 @@ The only module that queries for `Searcher` (invariant I6). Every call raises Un
 NoLibrary when the collection was removed, SearchError for what it refuses.
 """
 
+import threading
+import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -49,6 +51,11 @@ class PictureIndex:
         self.pictures = pictures
         self._collection = pictures.collection
         self._remedy = remedy
+        self._watch = threading.local()
+
+    def waited(self) -> float:
+        """Seconds that this thread has waited for Weaviate's answers so far."""
+        return getattr(self._watch, "seconds", 0.0)
 
     def near(
         self,
@@ -192,11 +199,14 @@ class PictureIndex:
 
     @contextmanager
     def _answering(self) -> Iterator[None]:
+        started = time.perf_counter()
         try:
             yield
         except CLIENT_ERRORS as error:
             self.check_there()
             raise SearchError(f"Weaviate refused the question: {first_line(error)}.") from error
+        finally:
+            self._watch.seconds = self.waited() + time.perf_counter() - started
 
 
 def _near(probes: Sequence[Probe]) -> tuple[Any, Any]:

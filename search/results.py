@@ -78,7 +78,8 @@ class Hit:
 
 @dataclass(frozen=True)
 class Timing:
-    """Milliseconds: encoding the question, waiting for Weaviate, all of it."""
+    """Milliseconds: making vectors of the question (stored ones are fetched), waiting for Weaviate's answers and reading
+    them, all of it."""
 
     encode_ms: float
     weaviate_ms: float

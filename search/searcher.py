@@ -64,27 +64,30 @@ class Searcher:
 
     def search(self, query: Query) -> Results:
         """Raises QueryError for a question that cannot be asked, Unreachable when Weaviate is away."""
-        started = time.perf_counter()
+        started, waited = time.perf_counter(), self.index.waited()
         if not query.terms:
             raise QueryError("The question is empty: type some words, or give a picture.")
         self.index.check_there()
         condition = self._condition(query.filters)
         query = self._resolved(query)
+        before = time.perf_counter()
         asked = self._asked(query)
-        encoded = time.perf_counter()
+        encoded = time.perf_counter() - before
         own = {term.item for term in query.terms if term.item is not None} | set(query.hidden)
         counting = self._threads.submit(self._count_others, own, condition)
         ranking = self._ranking(query, asked, without(own, condition))
         hits = self._hits(ranking.page(query.offset, query.limit), asked, query, ranking.line)
         counted = ranking.counted if query.facets else []
+        asking = time.perf_counter()
         total = counting.result()
         done = time.perf_counter()
+        waited = self.index.waited() - waited + done - asking
         return Results(
             hits,
             total,
             query.offset,
             query.limit,
-            Timing(1000 * (encoded - started), 1000 * (done - encoded), 1000 * (done - started)),
+            Timing(1000 * encoded, 1000 * waited, 1000 * (done - started)),
             facets.count(counted) if query.facets else {},
             len(counted),
             ranking.line,

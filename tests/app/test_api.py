@@ -57,10 +57,10 @@ def test_a_line_asks_the_same_by_address_by_json_and_by_form(http: TestClient, l
     got = http.get("/api/search", params={"q": line, **more}).json()
     assert len(got["hits"]) == 7
     posted = http.post("/api/search", json={"q": line, **more}).json()
-    by_form = http.post("/api/search", data={"q": line, **more}, files={"x": b""})
-    assert by_form.status_code == 400  # an unknown file is not dropped in silence
+    fields = {"q": line, **more}
+    by_form = http.post("/api/search", files={name: (None, str(value)) for name, value in fields.items()}).json()
     again = http.post("/api/search", json=got["asked"]).json()
-    for other in (posted, again):
+    for other in (posted, by_form, again):
         assert [hit["uuid"] for hit in other["hits"]] == [hit["uuid"] for hit in got["hits"]]
     assert {hit["unlikely"] for hit in got["hits"]} <= {True, False}
 
@@ -206,6 +206,8 @@ def test_a_corrupt_picture_is_400_and_a_sentence(http: TestClient, data: bytes, 
 
 
 def test_a_form_that_cannot_be_read_is_400(http: TestClient) -> None:
+    answer = http.post("/api/search", files={"picture": png()}, data={"q": "cat"})
+    assert (answer.status_code, answer.json()["error"][:22]) == (400, "unknown file 'picture'")
     for headers in ({"content-type": "multipart/form-data"}, {"content-type": "multipart/form-data; boundary=x"}):
         answer = http.post("/api/search", content=b"--y\r\nnonsense", headers=headers)
         assert answer.status_code == 400, answer.text

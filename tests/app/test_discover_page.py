@@ -40,7 +40,9 @@ def sample(name: str) -> uuid.UUID:
     return uuid_of(sha256_of((SAMPLES / name).read_bytes()))
 
 
-DOG, ELEPHANT, CAT, ROOSTER = (sample(f"drawings/{name}.png") for name in ("beagle", "elephant", "cat", "rooster"))
+DOG, ELEPHANT, CAT, ROOSTER = (
+    sample(f"drawings/{name}.png") for name in ("beagle", "grey-elephant", "grey-and-white-cat", "rooster")
+)
 
 
 @pytest.fixture
@@ -117,8 +119,8 @@ def test_only_dislikes_work_too(parts: Parts) -> None:
 
 
 def test_animals_but_no_birds(parts: Parts, searcher: Searcher) -> None:
-    """Three animals liked and a bird disliked: most of the first twelve are animals, and birds are rarer among them than
-    without the dislike."""
+    """Three animals liked and a bird disliked: most of the first twelve are animals, and birds are rarer among them
+    than without the dislike."""
     address = {"like": [str(DOG), str(ELEPHANT), str(CAT)]}
     without = tags_of(searcher, tiles(open_page(script, parts, **address))[:12])
     with_it = tags_of(searcher, tiles(open_page(script, parts, **address, dislike=str(ROOSTER)))[:12])
