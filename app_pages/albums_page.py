@@ -106,7 +106,7 @@ def _draw(
     encoder = searcher.pictures.identity.id if searcher else ""
     with st.grid(4, min_column_width=CARD_PX, gap="medium"):
         for card in cards:
-            with st.container(border=True, key=f"album-{card.name}"):
+            with st.container(border=True, gap="xsmall", key=f"album-{card.name}"):
                 _draw_card(card, encoder, parts, to_search)
     if pages > 1:
         st.pagination(pages, key=_PAGE)

@@ -12,12 +12,13 @@ from search.errors import SearchError
 from search.query import Query
 from search.searcher import Searcher
 
-_NAME, _REPLACE, _WORD = "album-name", "album-replace", "album-word"
+_NAME, _REPLACE, _PROBLEM, _TURN = "album-name", "album-replace", "album-problem", "album-turn"
 
 
 def button(query: Query, searcher: Searcher, parts: Parts) -> None:
     """`query`: what is asked now, with the uploaded picture where there is one."""
-    with st.popover("Save as album", icon=":material/bookmark_add:", key="save-album"):
+    turn = st.session_state.setdefault(_TURN, 0)  # a new key closes the popover after saving
+    with st.popover("Save as album", type="tertiary", icon=":material/bookmark_add:", key=f"save-album-{turn}"):
         try:
             albums.to_document(query)
         except SearchError as error:
@@ -28,9 +29,8 @@ def button(query: Query, searcher: Searcher, parts: Parts) -> None:
                 st.checkbox("Replace the album of that name", key=_REPLACE)
                 st.form_submit_button("Save", type="primary", on_click=_save, args=(query, searcher, parts))
             st.caption("The album is the question: it always shows what the library holds now.")
-        if word := st.session_state.pop(_WORD, None):
-            kind, text = word
-            (st.success if kind == "done" else st.warning)(text)
+        if problem := st.session_state.pop(_PROBLEM, ""):
+            st.warning(problem)
 
 
 def _save(query: Query, searcher: Searcher, parts: Parts) -> None:
@@ -39,14 +39,10 @@ def _save(query: Query, searcher: Searcher, parts: Parts) -> None:
         store = parts.connection.named("Albums")
         album = albums.keep(store, st.session_state[_NAME], query, searcher.pictures.identity.id, new=not replacing)
     except NameTaken as error:
-        _say("problem", f"{sentence(error)} Or tick “Replace”.")
+        st.session_state[_PROBLEM] = f"{sentence(error)} Or tick “Replace”."
     except (SchemaError, SearchError, EncoderError) as error:
-        _say("problem", sentence(error))
+        st.session_state[_PROBLEM] = sentence(error)
     else:
         st.session_state[_NAME], st.session_state[_REPLACE] = "", False
-        _say("done", f"Saved as “{plain(album.name)}”. It is on the page Albums.")
-
-
-def _say(kind: str, text: str) -> None:
-    st.session_state[_WORD] = (kind, text)
-    st.toast(text, icon=":material/bookmark_added:" if kind == "done" else ":material/error:")
+        st.session_state[_TURN] += 1
+        st.toast(f"Saved as “{plain(album.name)}”. It is on the page Albums.", icon=":material/bookmark_added:")

@@ -166,7 +166,8 @@ def _hits(question: Question, answer: Answer, searcher: Searcher, parts: Parts) 
     with st.container(horizontal=True, vertical_alignment="center", gap="medium", key="count"):
         st.caption(summary(results), width="content")
         albums_saving.button(answer.query, searcher, parts)
-        selection.bar(answer.query, results, searcher, parts)
+        selection.switch()
+    selection.bar(answer.query, results, searcher, parts)
     likely = [hit for hit in results.hits if not hit.unlikely]
     unlikely = [hit for hit in results.hits if hit.unlikely]
     if likely:

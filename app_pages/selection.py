@@ -1,7 +1,7 @@
 """Selecting many pictures on the grid, and what can be done with them: tags, likes, files. State of one browser tab.
 
-`mark` draws one tile's box, `bar` the row above the grid. What is selected stays so over pages and questions; of each
-picture the session keeps its uuid, its size and how well it fitted, nothing else.
+`switch` turns it on, `mark` draws one tile's box, `bar` the row above the grid. What is selected stays so over pages
+and questions; of each picture the session keeps its uuid, its size and how well it fitted, nothing else.
 """
 
 import uuid
@@ -26,7 +26,7 @@ from search.searcher import Searcher
 
 MAX_SELECTED = 5000
 TAGS_TTL_S = 60
-SELECTING, _SELECTED, _WORD = "selecting", "selected", "selection-word"
+SELECTING, _SELECTED, _WORD, _TURN = "selecting", "selected", "selection-word", "selection-turn"
 FILES = {
     "csv": ("Table (CSV)", ":material/table:"),
     "json": ("JSON", ":material/data_object:"),
@@ -61,11 +61,15 @@ def slim(hit: Hit) -> Hit:
     return replace(hit, record=kept, shares=())
 
 
+def switch() -> None:
+    """Turns selecting on and off."""
+    st.toggle("Select", key=SELECTING, persist_state="session", help="Mark pictures to tag, like or export them.")
+
+
 def bar(query: Query, results: Results, searcher: Searcher, parts: Parts) -> None:
-    """The row above a grid: the switch, and while it is on what can be done. `query`: what `results` answer."""
-    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="selection"):
-        st.toggle("Select", key=SELECTING, persist_state="session", help="Mark pictures to tag, like or export them.")
-        if selecting():
+    """The row above a grid while pictures are being selected. `query`: what `results` answer."""
+    if selecting():
+        with st.container(horizontal=True, vertical_alignment="center", gap="small", key="selection"):
             _choices(query, results, searcher)
             _actions(searcher, parts)
     if word := st.session_state.pop(_WORD, None):
@@ -91,7 +95,8 @@ def _likely(results: Results) -> str:
 
 def _actions(searcher: Searcher, parts: Parts) -> None:
     none = not selected()
-    with st.popover("Tags", icon=":material/sell:", disabled=none, key="selection-tags"):
+    turn = st.session_state.setdefault(_TURN, 0)  # a new key closes the popover after writing
+    with st.popover("Tags", icon=":material/sell:", disabled=none, key=f"selection-tags-{turn}"):
         if not none:
             _tags_form(searcher, parts)
     with st.popover("Export", icon=":material/download:", disabled=none, key="selection-export"):
@@ -182,7 +187,8 @@ def _tag(searcher: Searcher, parts: Parts) -> None:
         _say("problem", sentence(error))
         return
     st.cache_data.clear()  # counts of tags
-    _say("done", f"Tags of {plain(str(report))}")
+    st.session_state[_TURN] += 1
+    _say("done", f"The tags are written: {plain(str(report))}")
 
 
 def _judge(opinion: int) -> None:
@@ -198,7 +204,7 @@ def _judged(before: Profile, opinion: int) -> Profile:
     after = before
     for one in selected():
         after = after.liking(one) if opinion == discover_session.UP else after.disliking(one)
-    past = (*before.history, replace(before, history=()))
+    past: tuple[Profile, ...] = (*before.history, replace(before, history=()))
     return replace(after, history=past[-MOST_UNDONE:])
 
 

@@ -26,11 +26,11 @@ class SeesWithout(Protocol):
         ...
 
 
-def embeddings_without(encoder: Encoder, image: Image.Image) -> tuple[int, Embeddings]:
-    """The grid's side g, and (g², dim): the picture's embedding without each cell of a square around the picture, line
-    by line."""
+def embeddings_without(encoder: Encoder, image: Image.Image) -> tuple[Embeddings, Embeddings]:
+    """The picture's embedding (dim,), and (g², dim): that without each cell of a square around the picture, line by
+    line."""
     if isinstance(encoder, SeesWithout):
-        return GRID, encoder.encode_without(image, GRID)
+        return encoder.encode_images([image])["image"][0], encoder.encode_without(image, GRID)
     side = max(image.size)
     canvas = Image.new("RGB", (side, side), "white")
     canvas.paste(image, ((side - image.width) // 2, (side - image.height) // 2))
@@ -43,4 +43,5 @@ def embeddings_without(encoder: Encoder, image: Image.Image) -> tuple[int, Embed
             copy = canvas.copy()
             copy.paste(mean, (int(left), int(top), int(right), int(bottom)))
             painted.append(copy)
-    return PAINTED_GRID, encoder.encode_images(painted)["image"]
+    rows = encoder.encode_images([canvas, *painted])["image"]
+    return rows[0], rows[1:]

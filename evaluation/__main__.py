@@ -1,4 +1,4 @@
-"""python -m evaluation retrieval FOLDER | compare A B FOLDER | collection | layout: how good the shared space is."""
+"""python -m evaluation retrieval FOLDER | compare A B FOLDER | composed FOLDER | cut FOLDER | collection | layout: how good the shared space is."""
 
 import argparse
 
@@ -6,7 +6,15 @@ import assembly
 import exits
 from encoder.load import CONSE
 from encoder.protocol import Encoder
-from evaluation.command import open_folder, parse_arguments, run_collection, run_compare, run_retrieval
+from evaluation.command import (
+    open_folder,
+    parse_arguments,
+    run_collection,
+    run_compare,
+    run_composed,
+    run_cut,
+    run_retrieval,
+)
 from evaluation.layouts import LayoutStore
 from evaluation.library_layout import run_layout
 from evaluation.live import LiveLibrary
@@ -24,10 +32,15 @@ def main(arguments: argparse.Namespace) -> int:
                 return exits.Exit.DONE
             encoder = assembly.encoder(settings)
             return run_collection(LiveLibrary(open_pictures(client, encoder.identity)), encoder, arguments.json)
+    if arguments.command == "composed":
+        return run_composed(arguments, assembly.encoder(settings), assembly.limits(settings))
     given = {"limits": assembly.limits(settings), "batch_size": settings.loupe_batch_size, "as_json": arguments.json}
     folder = open_folder(arguments.folder, given["limits"])  # says what is wrong with it before any model is loaded
     if arguments.command == "retrieval":
         return run_retrieval(folder, assembly.encoder(settings), {"ConSE": named(CONSE, settings)}, **given)
+    if arguments.command == "cut":
+        encoder = assembly.encoder(settings)
+        return run_cut(folder, encoder, settings.loupe_false_alarm, seed=arguments.seed, **given)
     return run_compare(folder, named(arguments.a, settings), named(arguments.b, settings), **given)
 
 

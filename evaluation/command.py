@@ -13,12 +13,15 @@ from tqdm import tqdm
 from encoder.protocol import Encoder
 from evaluation.collection import judge_collection
 from evaluation.compare import compare
+from evaluation.composed_report import composed_text, judge_composed
+from evaluation.cut_report import cut_json, cut_text, judge_folder
 from evaluation.encoding import Encoded, encode_folder
 from evaluation.folder import CaptionedFolder, Unread, read_captioned
 from evaluation.layouts import SPACES
 from evaluation.retrieval import RANDOM, judge_retrieval, notes_on
 from evaluation.stored import Library
 from evaluation.tables import collection_text, compare_text, retrieval_text
+from evaluation.tagged import read_tagged
 from ingest.files import printable
 from pictures.open import Limits
 from search.asking import DEFAULT_TARGETS
@@ -53,6 +56,28 @@ def parse_arguments() -> argparse.Namespace:
         description="How much of the exact result the index of the live library finds and how fast, how well captions "
         "find their pictures there, and whether several target vectors find more than one.",
     )
+    composed = commands.add_parser(
+        "composed",
+        help="questions of several terms, in a folder with captions and tags",
+        description="Composed questions from the tags of a folder (A and B; A, not B; a picture with a word changed; "
+        "likes and dislikes): the search's own scoring beside plain sums of cosines. Needs no Weaviate.",
+    )
+    composed.add_argument("folder", type=Path, metavar="FOLDER")
+    composed.add_argument(
+        "--captions", type=float, default=1.0, metavar="SHARE", help="of the captions that is left, 0 to 1 (1)"
+    )
+    composed.add_argument("--half", choices=["dev", "final"], help="only this half of the questions, by their hash")
+    composed.add_argument(
+        "--without", action="append", default=[], metavar="TAG", help="a tag that is no word to ask with; repeatable"
+    )
+    cut = commands.add_parser(
+        "cut",
+        help="the line under likely hits, on a captioned folder and on nonsense",
+        description="How often nonsense and captions whose picture is not there find nothing likely, and how many true "
+        "hits stay above the line, by LOUPE_FALSE_ALARM. Needs no Weaviate.",
+    )
+    cut.add_argument("folder", type=Path, metavar="FOLDER")
+    cut.add_argument("--seed", type=int, default=0, help="of the nonsense, the halves and what captions lose (0)")
     for command in commands.choices.values():
         command.add_argument("--json", action="store_true", help="print the figures as one JSON object")
     layout = commands.add_parser(
@@ -137,6 +162,44 @@ def run_compare(
         names = f"A = {a.identity.id}\nB = {b.identity.id}"
         print("\n\n".join([_heading(folder, encoded), names, compare_text(directions), *notes]))
     return int(bool(folder.unread or encoded.failed))
+
+
+def run_cut(
+    folder: CaptionedFolder,
+    encoder: Encoder,
+    false_alarm: float,
+    *,
+    seed: int,
+    limits: Limits,
+    batch_size: int,
+    as_json: bool,
+) -> int:
+    """Prints what `judge_folder` finds. 1 when files failed, else 0."""
+    with progress_bar("encoding", len(folder.pictures)) as bar:
+        encoded = encode_folder(folder, {OWN: encoder}, limits, batch_size=batch_size, on_progress=bar.update)
+    found = judge_folder(encoded, encoder, OWN, DEFAULT_TARGETS["text"], false_alarm, seed)
+    _say_what_was_left_out(folder, encoded.failed)
+    if as_json:
+        told = {"encoder": encoder.identity.id, "false_alarm": false_alarm, "seed": seed}
+        _print_json({**told, **cut_json(found), **_about(folder, encoded)})
+    else:
+        print("\n\n".join([f"{_heading(folder, encoded)}, {encoder.identity.id}", cut_text(found, false_alarm)]))
+    return int(bool(folder.unread or encoded.failed))
+
+
+def run_composed(arguments: argparse.Namespace, encoder: Encoder, limits: Limits) -> int:
+    """Prints what `judge_composed` finds. 1 when files failed, else 0."""
+    with progress_bar("encoding", None) as bar:
+        pictured, unread = read_tagged(arguments.folder, encoder, limits, bar.update)
+    wanted = {"captions": arguments.captions, "half": arguments.half, "without": arguments.without}
+    report = judge_composed(pictured, encoder, DEFAULT_TARGETS, **wanted)
+    _name("could not be used", [f"{file.path}: {file.message}" for file in unread])
+    if arguments.json:
+        failed = [vars(file) for file in unread]
+        _print_json({"encoder": encoder.identity.id, **wanted, **report.to_json(), "unread": failed})
+    else:
+        print(f"{printable(str(arguments.folder))}, {encoder.identity.id}\n\n{composed_text(report)}")
+    return int(bool(unread))
 
 
 def run_collection(library: Library, encoder: Encoder, as_json: bool) -> int:

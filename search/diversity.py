@@ -1,12 +1,12 @@
 """Different pictures rather than many alike: difference among hits, and a spread of a library to begin with. Pure;
 knows no database."""
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
 from encoder.protocol import Embeddings
-
-FEWEST_FOR_LEVEL = 3
 
 
 def mmr(relevance: NDArray[np.floating], vectors: Embeddings, diversity: float, k: int) -> list[int]:
@@ -39,23 +39,40 @@ def mmr(relevance: NDArray[np.floating], vectors: Embeddings, diversity: float, 
     return order
 
 
-def spread_out(vectors: Embeddings, k: int, seed: int = 0) -> list[int]:
-    """Indices of `k` rows that stand for the (n, d) unit rows: first the one that is most like all others, then each
-    time the one that farthest from those taken (Gonzalez, Clustering to minimize the maximum intercluster distance,
-    1985). Another seed starts elsewhere."""
+def spread_out(vectors: Embeddings, k: int, seed: int = 0, *, shown: Sequence[int] = ()) -> list[int]:
+    """Indices of `k` rows that stand for all of the (n, d) unit rows, none of them in `shown`.
+
+    Each is the one that brings the rows nearer, summed over all of them, to the nearest that was taken or shown: the
+    first phase of k-medoids (BUILD; Kaufman and Rousseeuw, Finding Groups in Data, 1990). Farthest-point takes
+    outliers, see `docs/recommendation.md`. Seed 0 chooses among all rows, any other among a random half of them.
+    """
     rows = np.ascontiguousarray(vectors, dtype=np.float32)
-    n, k = len(rows), max(0, min(k, len(vectors)))
-    if not k:
-        return []
-    first = int((rows @ rows.mean(axis=0)).argmax()) if seed == 0 else int(np.random.default_rng(seed).integers(n))
-    order, nearest = [first], rows @ rows[first]
-    nearest[first] = np.inf
-    while len(order) < k:
-        farthest = int(nearest.argmin())
-        order.append(farthest)
-        nearest = np.maximum(nearest, rows @ rows[farthest])
-        nearest[farthest] = np.inf
+    free = np.ones(len(rows), dtype=bool)
+    taken = np.asarray(list(shown), dtype=np.intp)
+    free[taken] = False
+    if seed and free.sum() >= 2 * k:
+        places = np.flatnonzero(free)
+        free[np.random.default_rng(seed).choice(places, len(places) // 2, replace=False)] = False
+    cosines = rows @ rows.T
+    nearest = cosines[taken].max(axis=0) if len(taken) else np.full(len(rows), -1.0, dtype=np.float32)
+    order: list[int] = []
+    for _ in range(max(0, min(k, int(free.sum())))):
+        gain = np.maximum(cosines - nearest, 0).sum(axis=1)
+        best = int(np.where(free, gain, -1).argmax())
+        order.append(best)
+        free[best] = False
+        nearest = np.maximum(nearest, cosines[best])
     return order
+
+
+def joined(vectors: Mapping[str, Embeddings]) -> Embeddings:
+    """Several targets' unit rows, target -> (n, d), as one: each about its mean, side by side, unit length. What a
+    spread is chosen by: a picture is far from another that shows something else, looks or is called otherwise."""
+    parts = [rows - rows.mean(axis=0) for _, rows in sorted(vectors.items())]
+    whole = np.concatenate(parts, axis=1)
+    lengths = np.linalg.norm(whole, axis=1, keepdims=True)
+    one: Embeddings = (whole / np.maximum(lengths, 1e-6)).astype(np.float32)
+    return one
 
 
 def _scaled(values: NDArray[np.float64], zero: float) -> NDArray[np.float64]:

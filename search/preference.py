@@ -13,12 +13,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from encoder.protocol import Embeddings
-from search.calibration import FEWEST, LibrarySpace
+from search.calibration import LibrarySpace, Spread
 from search.errors import QueryError
 from search.filters import Condition
+from search.grammar import parse
 from search.query import AUTO, MAX_HIDDEN, MAX_TERMS, MAX_WEIGHT, STRATEGIES, Query, Term, check_targets, parse_uuid
 
 MOST_UNDONE = 50
+CHANCE = 0.4
+SHARPNESS = 1.5
+"""Chosen among others by the questions of `docs/recommendation.md`, other draws of them."""
+SAME = 1e-4
+"""What an uncaptioned picture's caption vector may differ by from its image vector, which it is."""
 NAMED = 3
 """Pictures named one by one in a sentence."""
 KEYS = ("encoder", "likes", "dislikes", "seen", "words", "targets", "strategy", "diversity")
@@ -131,13 +137,16 @@ class Profile:
         collapse: bool = True,
         facets: bool = False,
     ) -> Query:
-        """The question that this profile asks. Raises QueryError for an empty one."""
+        """The question that this profile asks, of at most MAX_TERMS terms: see `unheard`. Neither what is liked or
+        disliked nor what was seen (the latest MAX_HIDDEN of it) comes back. Raises QueryError for an empty profile."""
         if self.empty:
             raise QueryError("Nothing is liked or disliked yet, and there are no words: like a picture first.")
         terms, conditions = self._words()
-        room = MAX_TERMS - len(terms)
-        counted = list((*((one, w) for one, w in self.likes.items()), *((one, -w) for one, w in self.dislikes.items())))
-        items = tuple(Term(item=one, weight=weight) for one, weight in counted[:room])
+        likes, dislikes = self._heard(MAX_TERMS - len(terms))
+        items = (
+            *(Term(item=one, weight=weight) for one, weight in likes.items()),
+            *(Term(item=one, weight=-weight) for one, weight in dislikes.items()),
+        )
         hidden = tuple(dict.fromkeys((*self.dislikes, *self.likes, *reversed(self.seen))))[:MAX_HIDDEN]
         return Query(
             terms=(*terms, *items),
@@ -151,6 +160,18 @@ class Profile:
             hidden=hidden,
             collapse=collapse,
         )
+
+    @property
+    def unheard(self) -> int:
+        """How many liked and disliked pictures are more than one question can hold. They stay in the profile and do not
+        come back; what is asked with are those of the largest weight and of equal ones the latest, of either kind half
+        where there are so many."""
+        likes, dislikes = self._heard(MAX_TERMS - len(self._words()[0]))
+        return len(self.items) - len(likes) - len(dislikes)
+
+    def _heard(self, most: int) -> tuple[Weights, Weights]:
+        liked = min(len(self.likes), max(most - len(self.dislikes), most // 2))
+        return _heaviest(self.likes, liked), _heaviest(self.dislikes, most - liked)
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -191,55 +212,53 @@ class Profile:
     def _words(self) -> tuple[tuple[Term, ...], tuple[Condition, ...]]:
         if not self.words.strip():
             return (), ()
-        from search.grammar import parse
-
         return parse(self.words)
 
     def _edited(self, **changes: Any) -> Self:
         return replace(self, **changes, history=(*self.history, replace(self, history=()))[-MOST_UNDONE:])
 
 
-def learn_targets(likes: Mapping[str, Embeddings], space: LibrarySpace | None) -> dict[str, float]:
+def learn_targets(
+    likes: Mapping[str, Embeddings], space: LibrarySpace | None, weights: Sequence[float] | None = None
+) -> dict[str, float]:
     """Weights of the targets, which sum to 1, from the liked pictures' vectors, target -> (n, d).
 
-    A target counts as much as the liked ones lie closer together on it than as many random pictures of the library, in
-    standard deviations of what those would give. {} where nothing can be learned: fewer than two likes, or a library
-    too small to tell.
+    A target's strength is (closeness - CHANCE) ^ SHARPNESS, 0 below CHANCE: what the liked ones share is where they lie
+    closer together than random pictures do. {} where nothing can be learned: fewer than two likes, nothing in common,
+    or a library too small to tell. An uncaptioned picture (its caption vector is its image vector) has no say on
+    captions, and captions count less the more likes have none.
     """
-    if space is None or not likes or min(len(rows) for rows in likes.values()) < 2:
+    if space is None:
         return {}
-    strengths = {
-        name: max(closeness(rows, space.sample[name]), 0.0)
-        for name, rows in likes.items()
-        if name in space.sample and len(space.sample[name]) >= FEWEST
-    }
+    given = np.ones(len(next(iter(likes.values()), ()))) if weights is None else np.abs(np.asarray(weights, float))
+    strengths = {}
+    for name, rows in likes.items():
+        spread = space.spreads.get(name)
+        told = np.ones(len(rows), dtype=np.bool_)
+        if name == "caption" and "image" in likes:
+            told = np.asarray(np.abs(rows - likes["image"]).max(axis=1) > SAME)
+        if spread is not None and told.sum() >= 2:
+            closer = closeness(rows[told], spread, given[told]) - CHANCE
+            strengths[name] = float(told.mean()) * max(closer, 0.0) ** SHARPNESS
     whole = sum(strengths.values())
     return {name: value / whole for name, value in strengths.items() if value > 0} if whole > 0 else {}
 
 
-def closeness(rows: Embeddings, sample: Embeddings) -> float:
-    """How far the mean cosine among (n, d) rows lies above that of n random rows of the sample (m, d), in standard
-    deviations. The deviation is that of a U-statistic of order 2 (Hoeffding, A Class of Statistics with Asymptotically
-    Normal Distribution, 1948)."""
-    n, mean, first, second = len(rows), *_moments(sample)
-    variance = 2 / (n * (n - 1)) * (2 * (n - 2) * first + second)
-    return float((_mean_cosine(rows) - mean) / np.sqrt(max(variance, 1e-12)))
+def closeness(rows: Embeddings, spread: Spread, weights: NDArray[np.float64]) -> float:
+    """The weighted mean, over the pairs of (n, d) rows, of how far their cosine lies above the library's usual one, in
+    spreads: 0 for random pictures. A pair weighs the product of its weights."""
+    levels = np.array([spread.level(row) for row in rows])  # (n, 2)
+    z = (rows.astype(np.float64) @ rows.T - levels[:, [0]]) / levels[:, [1]]
+    pairs = np.outer(weights, weights)
+    np.fill_diagonal(pairs, 0)
+    return float((z * pairs).sum() / pairs.sum())
 
 
-def _moments(sample: Embeddings) -> tuple[float, float, float]:
-    """Mean cosine of two random rows, variance of a row's mean cosine to all, variance of a cosine."""
-    cosines: NDArray[np.float64] = (sample @ sample.T).astype(np.float64)
-    n = len(cosines)
-    np.fill_diagonal(cosines, 0)
-    rows = cosines.sum(axis=1) / (n - 1)
-    mean = float(rows.mean())
-    squares = float((cosines**2).sum()) / (n * (n - 1))
-    return mean, float(rows.var()), max(squares - mean**2, 0.0)
-
-
-def _mean_cosine(rows: Embeddings) -> float:
-    n, whole = len(rows), rows.astype(np.float64).sum(axis=0)
-    return float((whole @ whole - n) / (n * (n - 1)))
+def _heaviest(weights: Weights, most: int) -> Weights:
+    """Those of the largest weight, of equal ones the latest, in their order."""
+    ordered = sorted((weight, place, one) for place, (one, weight) in enumerate(weights.items()))
+    kept = {one for _, _, one in ordered[max(len(ordered) - most, 0) :]}
+    return {one: weight for one, weight in weights.items() if one in kept}
 
 
 def _but(weights: Weights, *ones: uuid.UUID) -> dict[uuid.UUID, float]:

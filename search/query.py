@@ -116,6 +116,10 @@ class Query:
             )
         if self.words and not any(term.weight > 0 for term in self.terms if term.text is not None):
             raise QueryError("'words too' needs words that are wanted; this question has none")
+        named = [(term.weight > 0, term.kind, getattr(term, term.kind)) for term in self.terms if term.kind != "image"]
+        for wanted, kind, what in named:
+            if not wanted and (True, kind, what) in named:
+                raise QueryError(f"{_short(str(what))} is wanted and not wanted at once; take one of the two away")
         if self.strategy is not None and self.strategy not in STRATEGIES:
             raise QueryError(f"strategy is one of {', '.join(STRATEGIES)}, got {_short(self.strategy)}")
         if not 0 <= self.diversity <= 1:  # false for NaN too

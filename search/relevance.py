@@ -11,14 +11,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Self
+from typing import Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from encoder.protocol import Embeddings, Encoder
 from search.calibration import FEWEST, LEAST_SPREAD, LibrarySpace
-from search.scoring import Asked
+from search.scoring import Asked, full, unfull
 
 UNRELATED = Path(__file__).with_name("unrelated.tsv")
 SENSIBLE = Path(__file__).with_name("sensible.txt")
@@ -27,12 +27,20 @@ MEAN_KEPT = 0.5
 """How much of the library's mean cosine counts as similarity. With 0 a question can do without a picture that is more
 like it than others are; with 1 a library that shows one thing only has no answer to that thing."""
 BEST_SEPARATION = 2.0
-"""How far best similarities set answered questions apart from unrelated ones, in spreads: measured 1.3 to 2.8 (docs/relevance.md)."""
+"""How far best similarities set answered questions apart from unrelated ones, in spreads: measured
+1.3 to 2.8 (docs/relevance.md)."""
 TAIL = 20
 """A question's highest similarities in the sample, from which the highest in the library is estimated."""
-ASKERS, OTHERS = 300, 1000
+ASKERS = 300
+"""Pictures of the sample that ask, to learn how pictures fare."""
+QUANTILES = 10_001
+KEPT = 64
+"""Weightings of the targets for which unrelated questions are kept."""
+LONERS = 0.05
+"""The share of the library's own pictures that may have no likely neighbour."""
 Array = NDArray[np.float64]
 Weights = tuple[tuple[str, float], ...]
+Known = TypeVar("Known")
 
 
 @dataclass(frozen=True)
@@ -70,24 +78,69 @@ class Background:
         self._slope = max(float(sensible.mean() - unrelated.mean()), 0.0) / spread**2 if spread else 0.0
         self._lowest, self._highest = float(np.quantile(unrelated, 0.05)), float(np.median(sensible))
         self._words: dict[Weights, tuple[Array, float]] = {}
-        self._pictures: dict[Weights, Array] = {}
+        self._pictures: dict[Weights, tuple[Array, float]] = {}
 
     def line(self, asked: Sequence[Asked], false_alarm: float, strategy: str | None = None) -> float | None:
         """On the scale of `scoring.score`. `false_alarm`, 0 to 1: the share of unrelated questions in words that may
         find something, and for pictures the share of unrelated pictures that may pass.
 
-        Terms are taken as unrelated to each other, so that their lines add up as spreads do. None where the library is
-        too small to tell (FEWEST pictures) and where nothing is wanted, only unwanted.
+        Several terms: the mean of their lines, times how far they go together in this library, from 1 for the same
+        thing said twice down to 1/√k for k that have nothing to do with each other. None where the library is too small
+        to tell (FEWEST pictures) and where nothing is wanted, only unwanted.
         """
         wanted = [term for term in asked if term.weight > 0]
         if self._space.count < FEWEST or "image" not in self._space.spreads or not wanted:
             return None
-        heights = [(term.weight, self._words_line(term, false_alarm)) for term in wanted if not term.example]
-        examples = [term for term in wanted if term.example]
-        if examples:
-            share = float(np.mean([term.weight for term in examples]))
-            heights.append((share, self._examples_line(examples, false_alarm, strategy)))
-        return _added(heights)
+        voices = [
+            _Voice(term.weight, self._words_line(term, false_alarm), self._direction(term))
+            for term in wanted
+            if not term.example
+        ]
+        if examples := [term for term in wanted if term.example]:
+            voices.append(self._examples(examples, false_alarm, strategy or "average"))
+        kept = sum(voice.weight * float(full(np.array(voice.line))) for voice in voices)
+        return float(unfull(np.array(self._together(voices) * kept / sum(voice.weight for voice in voices))))
+
+    def _examples(self, examples: Sequence[Asked], false_alarm: float, strategy: str) -> "_Voice":
+        """One voice for all of them; of the best score each has its chance."""
+        usual = float(np.mean([term.weight for term in examples]))
+        chance = false_alarm / len(examples) if strategy == "best_score" else false_alarm
+        voices = [_Voice(term.weight, self._picture_line(term, chance), self._direction(term)) for term in examples]
+        whole = sum(voice.weight for voice in voices)
+        names = {name for voice in voices for name in voice.direction}
+        direction: dict[str, Array] = {
+            name: np.sum([v.weight / whole * v.direction[name] for v in voices if name in v.direction], axis=0)
+            for name in names
+        }
+        if strategy == "best_score":
+            return _Voice(usual, max(voice.weight / usual * voice.line for voice in voices), direction)
+        mean = sum(voice.weight * voice.line for voice in voices) / whole
+        return _Voice(usual, self._together(voices) * mean, direction)
+
+    def _direction(self, term: Asked) -> dict[str, Array]:
+        """By target, (d,): the term's value is the sum of its products with a picture's vectors, but for a constant."""
+        return {
+            name: weight * term.vectors[name].astype(np.float64) / self._levels(term.vectors[name][None], name)[1][0]
+            for name, weight in term.targets.items()
+        }
+
+    def _together(self, voices: Sequence["_Voice"]) -> float:
+        """The spread of the voices' weighted mean over the library, as a share of the mean of their spreads."""
+        if len(voices) == 1:
+            return 1.0
+        sums: dict[str, Array] = {}
+        for voice in voices:
+            for name, direction in voice.direction.items():
+                sums[name] = sums.get(name, 0.0) + voice.weight * direction
+        apart = sum(voice.weight * self._spread(voice.direction) for voice in voices)
+        return min(self._spread(sums) / apart, 1.0) if apart else 1.0
+
+    def _spread(self, direction: Mapping[str, Array]) -> float:
+        """Of the products with the library's vectors, the targets taken as independent."""
+        spreads = self._space.spreads
+        return float(
+            np.sqrt(sum(row @ spreads[name].covariance @ row for name, row in direction.items() if name in spreads))
+        )
 
     def _words_line(self, term: Asked, false_alarm: float) -> float:
         """The similarity that is needed at this question's sense, on the scale of relevance."""
@@ -97,15 +150,10 @@ class Background:
         sense = float(np.clip(self._bank.nearness(row[None])[0], self._lowest, self._highest))
         return self._in_relevance(needed - worth * sense, term)
 
-    def _examples_line(self, examples: Sequence[Asked], false_alarm: float, strategy: str | None) -> float:
-        if strategy == "best_score":  # each of them has its chance
-            return max(self._picture_line(term, false_alarm / len(examples)) for term in examples)
-        return _added([(term.weight, self._picture_line(term, false_alarm)) for term in examples])
-
     def _picture_line(self, term: Asked, false_alarm: float) -> float:
-        pairs = self._pairs(term.targets)
-        place = min(int(len(pairs) * (1 - false_alarm)), len(pairs) - 1)
-        return self._in_relevance(float(pairs[place]), term)
+        pairs, company = self._pairs(term.targets)
+        alike = float(np.interp(1 - false_alarm, np.linspace(0, 1, len(pairs)), pairs))
+        return self._in_relevance(min(alike, company), term)
 
     def _in_relevance(self, similarity: float, term: Asked) -> float:
         mean, spread = self._level({name: term.vectors[name][None] for name in term.targets}, term.targets)
@@ -114,32 +162,35 @@ class Background:
     def _reached(self, targets: Mapping[str, float]) -> tuple[Array, float]:
         """What the best picture and the sense of each unrelated question come to together (n,), and what sense is
         worth beside similarity: as in a linear discriminant of the two (Fisher, 1936)."""
-        key = tuple(sorted(targets.items()))
+        key = _key(targets)
         if key not in self._words:
-            found = self._similarities(dict.fromkeys(targets, self._bank.unrelated), targets, slice(None))
+            found = self._similarities(dict.fromkeys(targets, self._bank.unrelated), targets)
             best = highest(found, self._space.count)
             worth = self._slope * float(best.std()) / BEST_SEPARATION
-            self._words[key] = best + worth * np.clip(self._bank.own[0], self._lowest, self._highest), worth
+            _keep(self._words, key, (best + worth * np.clip(self._bank.own[0], self._lowest, self._highest), worth))
         return self._words[key]
 
-    def _pairs(self, targets: Mapping[str, float]) -> Array:
-        """How similar the library's pictures are to each other, pair by pair, the least first."""
-        key = tuple(sorted(targets.items()))
+    def _pairs(self, targets: Mapping[str, float]) -> tuple[Array, float]:
+        """Quantiles of how similar the library's pictures are to each other, pair by pair; and how similar all but
+        LONERS of them are to their nearest."""
+        key = _key(targets)
         if key not in self._pictures:
-            n = len(self._space.captioned)
             askers = {name: self._space.sample[name][:ASKERS] for name in targets}
-            found = self._similarities(askers, targets, slice(0, OTHERS))
-            others = np.eye(*found.shape, dtype=np.bool_) == 0
-            self._pictures[key] = np.sort(found[others]) if n > 1 else np.zeros(1)
+            found = self._similarities(askers, targets)
+            rows = np.arange(len(found))
+            others = found[rows[:, None] != np.arange(found.shape[1])]
+            found[rows, rows] = -np.inf
+            company = float(np.quantile(highest(found, self._space.count), LONERS))
+            _keep(self._pictures, key, (np.quantile(others, np.linspace(0, 1, QUANTILES)), company))
         return self._pictures[key]
 
-    def _similarities(self, rows: Mapping[str, Embeddings], targets: Mapping[str, float], among: slice) -> Array:
+    def _similarities(self, rows: Mapping[str, Embeddings], targets: Mapping[str, float]) -> Array:
         """Of q questions (`rows`: target -> (q, d)) with the pictures of the sample, (q, n): relevance as `score` has
         it, scaled back to cosines."""
-        captioned = self._space.captioned[among]
+        captioned = self._space.captioned
         relevance: Array = np.zeros((len(next(iter(rows.values()))), len(captioned)))
         for name, weight in targets.items():
-            cosines = rows[name].astype(np.float64) @ self._space.sample[name][among].astype(np.float64).T
+            cosines = rows[name].astype(np.float64) @ self._space.sample[name].astype(np.float64).T
             mean, spread = self._levels(rows[name], name)
             z = (cosines - mean[:, None]) / spread[:, None]
             if name == "caption" and not captioned.all():
@@ -179,7 +230,8 @@ def highest(found: Array, count: int) -> Array:
     if count <= n or n <= TAIL:
         return best
     tail = np.partition(found, n - TAIL - 1, axis=1)[:, n - TAIL - 1 :]
-    return best + float((tail[:, 1:].mean(axis=1) - tail[:, 0]).mean()) * np.log(count / n)
+    excess = float((tail[:, 1:].mean(axis=1) - tail[:, 0]).mean())
+    return best + excess * float(np.log(count / n))
 
 
 def unrelated_texts() -> list[str]:
@@ -192,11 +244,24 @@ def sensible_texts() -> list[str]:
     return SENSIBLE.read_text(encoding="utf-8").splitlines()
 
 
-def _added(heights: Sequence[tuple[float, float]]) -> float:
-    """(weight, line) of terms that are unrelated to each other -> the line of their weighted mean."""
-    whole = sum(weight for weight, _ in heights)
-    total = sum((weight / whole) ** 2 * height * abs(height) for weight, height in heights)
-    return float(np.sign(total) * np.sqrt(abs(total)))
+@dataclass(frozen=True)
+class _Voice:
+    """Something wanted: a text, or all the examples."""
+
+    weight: float
+    line: float
+    direction: Mapping[str, Array]
+
+
+def _key(targets: Mapping[str, float]) -> Weights:
+    """Weights that are learned differ in their last digits every time."""
+    return tuple(sorted((name, round(weight, 2)) for name, weight in targets.items()))
+
+
+def _keep(kept: dict[Weights, Known], key: Weights, known: Known) -> None:
+    if len(kept) >= KEPT:
+        kept.clear()
+    kept[key] = known
 
 
 def _nearest(cosines: Embeddings) -> Array:

@@ -102,7 +102,9 @@ class Searcher:
 
     def vectors(self, query: Query) -> dict[str, Embeddings]:
         """The unit vectors that a question's candidates are searched with, by target. Raises what `search` raises."""
-        return {probe.target: probe.vector for probe in self._probes(self._asked(self._resolved(query)))}
+        return {
+            probe.target: probe.vector for probe in self._probes(self._asked(self._resolved(query)), query.strategy)
+        }
 
     def facets(self, filters: Sequence[Condition] = ()) -> dict[str, facets.Counts]:
         """Counts of what passes the filters; a folder counts what lies below it too."""
@@ -158,11 +160,10 @@ class Searcher:
         if key not in found or "image" not in found[key].vectors:
             raise QueryError(f"There is no picture {key} in the library (any more).")
         vector = found[key].vectors["image"]
-        probe = next((probe for probe in self._probes(asked) if probe.target == "image"), None)
+        probe = next((probe for probe in self._probes(asked, query.strategy) if probe.target == "image"), None)
         map_ = None
         if image is not None and probe is not None:
-            _, without_cells = embeddings_without(self._encoder, image)
-            map_ = heat(probe.vector, vector, without_cells, image.size)
+            map_ = heat(probe.vector, *embeddings_without(self._encoder, image), image.size)
         tags = self.index.occurrences(["tags"], None, TAGS)["tags"]
         words, rows = self._vocabulary.with_tags(tags)
         return Explanation(
@@ -223,15 +224,17 @@ class Searcher:
         rows = {name: np.stack([vectors[name] for vectors in liked]) for name in liked[0]}
         return learn_targets(rows, self.space())
 
-    def _probes(self, asked: Sequence[Asked]) -> list[Probe]:
-        probes = [Probe(name, vector, weight) for name, (weight, vector) in linear(asked, self.space()).items()]
+    def _probes(self, asked: Sequence[Asked], strategy: str | None) -> list[Probe]:
+        probes = [
+            Probe(name, vector, weight) for name, (weight, vector) in linear(asked, self.space(), strategy).items()
+        ]
         if not probes:
             raise QueryError("The terms of the question cancel each other out. Take one of them away.")
         return probes
 
     def _ranking(self, query: Query, asked: Sequence[Asked], condition: Any) -> Ranking:
         """Long enough for the page. The first window is judged exactly; beyond it Weaviate's order stands."""
-        probes = self._probes(asked)
+        probes = self._probes(asked, query.strategy)
         ranking = Ranking(self._known.get()[1].line(asked, self._cut.false_alarm, query.strategy))
         first = WINDOWS[0]
         nearest = self._first(query, asked, probes, condition, ranking)

@@ -37,7 +37,8 @@ def test_get_finds_what_post_finds(http: TestClient) -> None:
     query = {"terms": [{"text": "a bridge at night"}], "targets": {"image": 1}, "filters": ["tags.any=photo"]}
     posted = http.post("/api/search", json=query | {"limit": 5, "facets": True}).json()
     assert [hit["uuid"] for hit in got["hits"]] == [hit["uuid"] for hit in posted["hits"]]
-    assert (len(got["hits"]), got["total"], got["facets"]["tag"]["photo"]) == (5, 60, 60)
+    assert (len(got["hits"]), got["total"]) == (5, 60)
+    assert 5 <= got["facets"]["tag"]["photo"] == got["counted"] == got["likely"] <= 60
     assert "bridge" in got["hits"][0]["caption"].lower()
 
 
@@ -158,7 +159,7 @@ def test_pages_neither_repeat_nor_skip(http: TestClient) -> None:
         ({"q": "cat", "strategy": "best"}, "strategy is one of average, best_score, sum_scores"),
         ({"q": "cat", "diversity": "nan"}, "diversity must be 0 to 1"),
         ({"q": "cat", "hide": "all"}, "'all' is not the uuid"),
-        ({"q": "cat - cat"}, "cancel each other out"),
+        ({"q": "cat - cat"}, "'cat' is wanted and not wanted at once; take one of the two away"),
     ],
 )
 def test_a_bad_question_is_400_and_a_sentence(http: TestClient, params: dict[str, str], words: str) -> None:

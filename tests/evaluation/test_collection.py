@@ -45,7 +45,7 @@ def test_the_live_library_is_judged_in_every_part(library: Library) -> None:
         "captions ask with half of their words",
         "pictures ask for those that share a tag",
     ]
-    assert report.targets[0].together == "image 1 + caption 0.5"
+    assert report.targets[0].together == "image 1 + caption 2"
     assert report.targets[2].together == "look 1 + image 0.5"
     assert report.notes == ()
     data = report.to_json()

@@ -32,7 +32,7 @@ from tests.conftest import all_records
 from tests.ingest.paint import paint, paint_many
 
 NEW = {
-    *("own_tags", "file_tags", "phrases", "name_phrases", "megapixels", "described"),
+    *("own_tags", "file_tags", "phrases", "name_phrases", "megapixels", "described", "month"),
     *("colours", "swatches", "phash", "cells"),
 }
 """What came with issue C."""

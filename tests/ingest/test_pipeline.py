@@ -1,6 +1,7 @@
 """One folder through the pipeline into a real Weaviate, again and again, with counts that can be worked out by hand."""
 
 import os
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -17,7 +18,7 @@ from ingest.report import IngestReport
 from pictures.open import Limits
 from pictures.thumbnails import ThumbnailStore
 from schema.collection import Pictures
-from schema.record import ImageRecord, Place, sha256_of
+from schema.record import DESCRIBED, ImageRecord, Place, sha256_of
 from tests.colours import ColourEncoder
 from tests.conftest import all_records
 from tests.ingest.paint import paint, paint_many
@@ -405,6 +406,24 @@ def test_a_broken_edit_is_named_and_the_picture_stays_as_it_was(run: Run, folder
     assert counts(report) == {"unchanged": 2}
     assert [failure.path for failure in report.unreadable] == [str(paths[0])]
     assert len(stored(pictures)) == 3
+
+
+def test_what_a_picture_looks_like_is_stored_with_it(run: Run, folder: Path, pictures: Pictures) -> None:
+    """Colours, perceptual hash and position, and that a picture of one pixel has what it can have."""
+    path = paint(folder / "red.png", "red")
+    Image.new("RGB", (1, 1), "blue").save(folder / "pixel.png")
+    Image.new("RGBA", (50, 50), (9, 9, 9, 0)).save(folder / "nothing.png")
+    pixels = np.zeros((64, 64, 3), np.uint8)
+    pixels[:32, 20:] = 255
+    Image.fromarray(pixels).save(folder / "corner.png")
+    assert not run(folder).failed
+    found = {Path(name).name: record for name, record in stored(pictures).items()}
+    assert (found[path.name].colours, found[path.name].described) == (("red",), DESCRIBED)
+    assert (found["pixel.png"].colours, found["pixel.png"].swatches) == (("blue",), ("#0000ff",))
+    assert (found["nothing.png"].colours, found["nothing.png"].swatches) == (("white",), ("#ffffff",))
+    assert found["pixel.png"].phash == found["nothing.png"].phash == ""
+    assert re.fullmatch("[0-9a-f]{16}", found["corner.png"].phash)
+    assert found["corner.png"].colours == ("black", "white")
 
 
 def test_row_22_a_file_that_vanishes_between_listing_and_opening_is_named(

@@ -38,11 +38,16 @@ FULL = ImageRecord(
     added_at=datetime(2026, 1, 1, 12, tzinfo=UTC),
     n_frames=3,
     truncated=True,
+    colours=("white", "red"),
+    swatches=("#fffdfa", "#c81e1e"),
+    phash="c3d2960f3c69f0a5",
+    described=1,
 )
+TAGGED = FULL.with_own_tags(("Sofa", "HUND"))
 BARE = ImageRecord("00" * 32, (), 1, 1, 1, "PNG")
 
 
-@pytest.mark.parametrize("record", [FULL, BARE], ids=["full", "bare"])
+@pytest.mark.parametrize("record", [FULL, TAGGED, BARE], ids=["full", "tagged", "bare"])
 def test_a_record_survives_its_properties(record: ImageRecord) -> None:
     assert from_properties(to_properties(record)) == record
 
@@ -124,3 +129,33 @@ def test_the_uuid_is_a_function_of_the_bytes() -> None:
 def test_places_are_kept_sorted_and_once() -> None:
     a, b = Place("/a", 1, 1, "/"), Place("/b", 1, 1, "/")
     assert FULL.with_places((b, a, b)).places == (a, b)
+
+
+def test_tags_of_files_and_of_a_person_are_kept_apart_and_shown_once() -> None:
+    """In any case of letters; what the files say comes first, in their spelling."""
+    assert TAGGED.tags == ("Hund", "été", "🐕", "Sofa")
+    assert (TAGGED.told_tags, TAGGED.own_tags) == (FULL.tags, ("Sofa", "HUND"))
+    other = TAGGED.with_told_tags(("sofa", "Hund"), "metadata", "/photos/x.jpg")
+    assert (other.tags, other.own_tags) == (("sofa", "Hund"), ("Sofa", "HUND"))
+    assert from_properties(to_properties(other)) == other
+    without = other.with_told_tags((), "", "")
+    assert (without.tags, without.told_tags) == (("Sofa", "HUND"), ())
+    assert without.with_own_tags(()).tags == ()
+
+
+def test_a_tag_that_file_and_person_spell_alike_stays_when_the_person_takes_theirs_back() -> None:
+    both = BARE.with_own_tags(("cat",)).with_told_tags(("cat",), "metadata", "/x.jpg")
+    stored = from_properties(to_properties(both))
+    assert (stored.tags, stored.told_tags) == (("cat",), ("cat",))
+    assert stored.with_own_tags(()).tags == ("cat",)
+
+
+def test_what_is_stored_for_filters_follows_from_the_record() -> None:
+    stored = to_properties(TAGGED)
+    assert stored["megapixels"] == 12.0
+    assert stored["month"] == "2024-02"
+    assert len(stored["cells"]) == 21
+    assert {"hund", "hund|", "sofa|", "ein|hund|狗|🐕|abc|"} <= set(stored["phrases"])
+    assert "été|☀|jpg|" in stored["name_phrases"]
+    assert not {"cells", "month", "year"} & set(to_properties(BARE))
+    assert (to_properties(BARE)["phrases"], to_properties(BARE)["described"]) == ([], 0)

@@ -207,9 +207,11 @@ def test_words_a_file_and_a_stranger_ask_together(
     bytes is a picture that was handed in."""
     owl, copy, other = SAMPLES / "drawings" / "owl.png", tmp_path / "copy.png", tmp_path / "other.png"
     copy.write_bytes(owl.read_bytes())
-    with Image.open(SAMPLES / "drawings" / "cat.png") as picture:
+    with Image.open(SAMPLES / "drawings" / "grey-and-white-cat.png") as picture:
         picture.save(other, compress_level=1)
-    key, cat = (str(uuid_of(sha256_of(path.read_bytes()))) for path in (owl, SAMPLES / "drawings" / "cat.png"))
+    key, cat = (
+        str(uuid_of(sha256_of(path.read_bytes()))) for path in (owl, SAMPLES / "drawings" / "grey-and-white-cat.png")
+    )
     question = f"like:{copy} 3:like:{other} - 0.1:people"
     data = asked(environment, question, "--limit", "5", "--target", "image")
     terms = [{"item": key, "weight": 1.0}, {"image": True, "weight": 3.0}, {"text": "people", "weight": -0.1}]

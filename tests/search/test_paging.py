@@ -44,11 +44,11 @@ def test_pages_through_three_windows_neither_repeat_nor_skip(empty: weaviate.Wea
     assert len(seen) == len(set(seen)) == results.total == COUNT
 
     row = encoder.encode_texts(["red"])[0]
-    truth = (images @ row + 0.5 * (captions @ row)) / 1.5
+    truth = (images @ row + 2 * (captions @ row)) / 3
     by_key = {record.uuid: value for record, value in zip(records, truth, strict=True)}
     np.testing.assert_allclose(similarities, [by_key[key] for key in seen], atol=1e-5)
     relevance = np.zeros(COUNT)
-    for share, name, rows in ((2 / 3, "image", images), (1 / 3, "caption", captions)):
+    for share, name, rows in ((1 / 3, "image", images), (2 / 3, "caption", captions)):
         mean, spread = searcher.space().spreads[name].level(row)
         relevance += share * (rows @ row - mean) / spread
     best = [records[i].uuid for i in np.argsort(-relevance)]

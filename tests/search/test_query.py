@@ -2,6 +2,7 @@
 
 import json
 import uuid
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -164,3 +165,13 @@ def test_row_35_json_that_is_no_question_is_a_sentence_that_names_the_key(data: 
         Query.from_json(data)
     assert sentence in str(caught.value)
     assert len(str(caught.value)) < 400
+
+
+@pytest.mark.parametrize("what", [{"text": "cat"}, {"item": ITEM}, {"path": "a/b.jpg"}])
+def test_what_is_wanted_and_not_wanted_at_once_is_refused(what: dict[str, Any]) -> None:
+    """Whatever the weights; two pictures that were handed in are never the same."""
+    with pytest.raises(QueryError, match="is wanted and not wanted at once; take one of the two away"):
+        Query((Term(**what, weight=2), Term(text="sea"), Term(**what, weight=-0.5)))
+    Query((Term(**what), Term(**what, weight=2)))
+    picture = Image.new("RGB", (1, 1))
+    Query((Term(image=picture), Term(image=picture, weight=-1)))

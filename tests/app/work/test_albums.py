@@ -71,7 +71,7 @@ def press(page: AppTest, key: str) -> None:
 def test_the_present_question_is_saved_under_a_name(coloured: Parts, store: Any) -> None:
     page = open_page(saving_script, coloured, q="red")
     save(page, " All that is red ")
-    assert [note.value for note in page.success] == ["Saved as “All that is red”. It is on the page Albums."]
+    assert [toast.value for toast in page.toast] == ["Saved as “All that is red”. It is on the page Albums."]
     album = albums.find(store, "all that is red")
     assert album.query == RED
     assert album.encoder == coloured.connection.searcher().pictures.identity.id

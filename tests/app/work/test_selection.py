@@ -26,6 +26,7 @@ def select_script(parts):  # Streamlit copies its source: it may name nothing of
     searcher = parts.connection.searcher()
     query = Query((Term(text=st.query_params.get("q", "red")),), limit=5, offset=offset)
     results = searcher.search(query)
+    selection.switch()
     selection.bar(query, results, searcher, parts)
     gallery.grid(results.hits, print, print, under=selection.mark, line=results.line)
 

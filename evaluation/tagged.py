@@ -1,0 +1,86 @@
+"""A folder with captions and tags through an encoder -> what a library would hold of it. Reads files; knows no
+database."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from encoder.protocol import Embeddings, Encoder, faults
+from evaluation.errors import EvaluationError
+from evaluation.folder import Unread, ahead
+from evaluation.stored import FEWEST, Pictured
+from ingest.captions import FolderWords, Words
+from ingest.files import Found, check_root, find_images, printable
+from pictures.open import Limits, Opened, PictureError, open_image
+from schema.record import uuid_of
+
+BATCH = 32
+
+
+def read_tagged(
+    folder: Path, encoder: Encoder, limits: Limits, on_progress: Callable[[int], object] = lambda count: None
+) -> tuple[Pictured, list[Unread]]:
+    """Every picture below the folder with its vectors, and what could not be used. A picture without a caption has its
+    image vector as `caption`, as in a library.
+
+    `on_progress` is told how many pictures each batch had. Raises RootError for what is no folder, EvaluationError
+    where fewer than FEWEST pictures have a tag.
+    """
+    root = check_root(folder)
+    words = FolderWords(root)
+    entries = ((entry, words.of(entry)) for entry in find_images(root) if isinstance(entry, Found))
+    unread: list[Unread] = []
+    told: dict[str, Words] = {}
+    rows: dict[str, list[Embeddings]] = {"image": [], "look": []}
+    batch: list[tuple[str, Opened, Words]] = []
+
+    def opened(pair: tuple[Found, Words]) -> tuple[Path, Words, Opened | PictureError]:
+        try:
+            return pair[0].path, pair[1], open_image(pair[0].path, limits, encoder.image_side)
+        except PictureError as error:
+            return pair[0].path, pair[1], error
+
+    def encode() -> None:
+        if not batch:
+            return
+        found = encoder.encode_images([picture.image for _, picture, _ in batch])
+        wrong = [a or b for a, b in zip(*(faults(found[name], found[name].shape[1]) for name in rows), strict=True)]
+        unread.extend(Unread(path, fault) for (path, _, _), fault in zip(batch, wrong, strict=True) if fault)
+        good = [place for place, fault in enumerate(wrong) if not fault]
+        told.update((batch[place][1].sha256, batch[place][2]) for place in good)
+        for name, parts in rows.items():
+            parts.append(found[name][good])
+        on_progress(len(batch))
+        batch.clear()
+
+    seen: set[str] = set()
+    for path, own, picture in ahead(opened, entries):
+        if isinstance(picture, PictureError):
+            unread.append(Unread(printable(str(path)), str(picture)))
+        elif picture.sha256 not in seen:
+            seen.add(picture.sha256)
+            batch.append((printable(str(path)), picture, own))
+            if len(batch) == BATCH:
+                encode()
+    encode()
+    if sum(bool(own.tags) for own in told.values()) < FEWEST:
+        raise EvaluationError(
+            f"{printable(str(root))} has {len(told)} pictures that can be used, and fewer than {FEWEST} of them have "
+            "tags. Name them in a metadata.csv with the columns file_name, text and tags."
+        )
+    return _pictured(told, {name: np.concatenate(parts) for name, parts in rows.items()}, encoder), unread
+
+
+def _pictured(told: dict[str, Words], rows: dict[str, Embeddings], encoder: Encoder) -> Pictured:
+    captions = [own.caption for own in told.values()]
+    caption = rows["image"].copy()
+    places = [place for place, text in enumerate(captions) if text]
+    if places:
+        caption[places] = encoder.encode_texts([captions[place] for place in places])
+    return Pictured(
+        tuple(uuid_of(key) for key in told),
+        tuple(captions),
+        tuple(own.tags for own in told.values()),
+        {**rows, "caption": caption},
+    )
