@@ -9,7 +9,7 @@ from html import escape
 
 import streamlit as st
 
-from app_pages import address, ask, discover_why, gallery, scale, thumbs
+from app_pages import address, ask, discover_why, explain_panel, gallery, scale, thumbs
 from app_pages.files import find_original
 from app_pages.parts import Parts
 from app_pages.plain import plain, sentence
@@ -58,7 +58,7 @@ def show(
     if record is None:
         dialog(st.warning)(sentence(problem) if problem else f"There is no picture {text} in the library (any more).")
     else:
-        dialog(partial(_draw, record, neighbours, answer, records, parts, on_like))()
+        dialog(partial(_draw, record, neighbours, answer, records, searcher, parts, on_like))()
 
 
 def _others(key: uuid.UUID, answer: Answer | None) -> list[uuid.UUID]:
@@ -74,6 +74,7 @@ def _draw(
     neighbours: Sequence[Hit],
     answer: Answer | None,
     records: Mapping[uuid.UUID, ImageRecord],
+    searcher: Searcher,
     parts: Parts,
     on_like: gallery.Click,
 ) -> None:
@@ -82,12 +83,18 @@ def _draw(
     if not reachable:
         st.caption("The file is out of reach from here (moved, or its disk is not mounted): this is its thumbnail.")
     _actions(record, reachable, on_like)
-    if answer is not None and (found := answer.place_of(record.uuid)):
-        _found(*found, answer, records)
+    found = answer.place_of(record.uuid) if answer is not None else None
+    explained = st.container()
+    if answer is not None and found is not None:
+        with explained:
+            _found(*found, answer, records)
     st.markdown("##### Nearest pictures")
     gallery.strip(neighbours, address.open_item)
     st.markdown("##### Data")
     st.html(_table(record))
+    if answer is not None and found is not None:
+        with explained:  # last, because it takes longest
+            explain_panel.draw(answer.query, record, searcher, parts)
 
 
 def _found(place: int, hit: Hit, answer: Answer, records: Mapping[uuid.UUID, ImageRecord]) -> None:

@@ -1,4 +1,4 @@
-"""python -m evaluation retrieval FOLDER | compare A B FOLDER | composed FOLDER | cut FOLDER | collection | layout: how good the shared space is."""
+"""python -m evaluation retrieval | composed | cut FOLDER | compare A B FOLDER | collection | layout: how good it is."""
 
 import argparse
 

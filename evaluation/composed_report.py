@@ -114,7 +114,8 @@ def composed_text(report: ComposedReport) -> str:
         for kind in ("text", "item")
     )
     return (
-        f"{METRIC}, exact search over {report.pictures} pictures, {report.captioned} with a caption. Targets: {weights}\n{table(rows)}\n\n"
+        f"{METRIC}, exact search over {report.pictures} pictures, {report.captioned} of them with a caption\n"
+        f"Targets: {weights}\n{table(rows)}\n\n"
         "What else was tried, with the same vectors and targets\n" + "\n\n".join(others)
     )
 

@@ -116,7 +116,7 @@ def judge_cut(
     n = len(shown.vectors["image"])
     if n < 2 * FEWEST:
         raise EvaluationError(
-            f"The line is judged on two halves of at least {FEWEST} captioned pictures each; there are only {n} pictures."
+            f"The line is judged on two halves of at least {FEWEST} captioned pictures each; there are {n} in all."
         )
     rng = np.random.default_rng(seed)
     asking = rng.permutation(len(shown.questions))[:MOST]

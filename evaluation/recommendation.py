@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from encoder.protocol import Embeddings
 from evaluation.errors import EvaluationError
@@ -130,7 +131,7 @@ def learned(gathered: Gathered, likes: Sequence[int]) -> Mapping[str, float]:
 
 def _answers(
     gathered: Gathered, questions: Sequence[Question]
-) -> tuple[dict[str, np.ndarray], list[Mapping[str, float]]]:
+) -> tuple[dict[str, NDArray[np.float64]], list[Mapping[str, float]]]:
     """Method -> relevance (questions, pictures), and what AUTO learned for each."""
     n = len(gathered.captioned)
     names = (*SINGLES, DEFAULT, ALL_ALIKE, *(f"{AUTO}, {strategy}" for strategy in STRATEGIES))

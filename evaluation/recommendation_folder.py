@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from encoder.protocol import Embeddings, Encoder
@@ -39,7 +40,7 @@ class Gathered:
         return self.pictured.vectors
 
     @property
-    def captioned(self) -> np.ndarray:
+    def captioned(self) -> NDArray[np.bool_]:
         return self.space.captioned
 
     def by_folder(self) -> dict[str, list[int]]:

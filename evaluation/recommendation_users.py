@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from encoder.protocol import Embeddings
 from evaluation.recommendation import asked_with, learned
 from evaluation.recommendation_folder import Gathered
 from search.diversity import joined, spread_out
@@ -87,7 +88,7 @@ def simulate(
 
 def _session(
     gathered: Gathered,
-    whole: np.ndarray,
+    whole: Embeddings,
     liked: frozenset[int],
     strategy: str | None,
     random_start: bool,

@@ -26,11 +26,15 @@ NEIGHBOURS = 5
 MEAN_KEPT = 0.5
 """How much of the library's mean cosine counts as similarity. With 0 a question can do without a picture that is more
 like it than others are; with 1 a library that shows one thing only has no answer to that thing."""
-BEST_SEPARATION = 2.0
+BEST_SEPARATION = 1.5
 """How far best similarities set answered questions apart from unrelated ones, in spreads: measured
 1.3 to 2.8 (docs/relevance.md)."""
+ENOUGH = 0.25
+"""The share of the sensible questions whose sense is not in full: beyond it, more sense excuses no less similarity."""
 TAIL = 20
 """A question's highest similarities in the sample, from which the highest in the library is estimated."""
+SAME = 1e-4
+"""Cosines that differ by less are the same: they come from 32 bits, by several ways."""
 ASKERS = 300
 """Pictures of the sample that ask, to learn how pictures fare."""
 QUANTILES = 10_001
@@ -52,7 +56,8 @@ class Bank:
 
     @classmethod
     def encode(cls, encoder: Encoder) -> Self:
-        return cls(encoder.encode_texts(unrelated_texts()), encoder.encode_texts(sensible_texts()))
+        """Questions that the encoder has no vector for are left out."""
+        return cls(*(_found(encoder.encode_texts(texts)) for texts in (unrelated_texts(), sensible_texts())))
 
     def nearness(self, questions: Embeddings) -> Array:
         """(n, d) -> (n,): mean cosine to the nearest sensible questions less that to the nearest unrelated ones."""
@@ -76,7 +81,7 @@ class Background:
         unrelated, sensible = bank.own
         spread = float(np.sqrt((unrelated.var() + sensible.var()) / 2))
         self._slope = max(float(sensible.mean() - unrelated.mean()), 0.0) / spread**2 if spread else 0.0
-        self._lowest, self._highest = float(np.quantile(unrelated, 0.05)), float(np.median(sensible))
+        self._lowest, self._highest = float(np.quantile(unrelated, 0.05)), float(np.quantile(sensible, ENOUGH))
         self._words: dict[Weights, tuple[Array, float]] = {}
         self._pictures: dict[Weights, tuple[Array, float]] = {}
 
@@ -145,7 +150,7 @@ class Background:
     def _words_line(self, term: Asked, false_alarm: float) -> float:
         """The similarity that is needed at this question's sense, on the scale of relevance."""
         reached, worth = self._reached(term.targets)
-        needed = float(np.quantile(reached, 1 - false_alarm, method="higher"))
+        needed = float(reached[len(reached) - 1 - int(false_alarm * len(reached))]) + SAME
         row = next(term.vectors[name] for name in term.targets)
         sense = float(np.clip(self._bank.nearness(row[None])[0], self._lowest, self._highest))
         return self._in_relevance(needed - worth * sense, term)
@@ -153,21 +158,22 @@ class Background:
     def _picture_line(self, term: Asked, false_alarm: float) -> float:
         pairs, company = self._pairs(term.targets)
         alike = float(np.interp(1 - false_alarm, np.linspace(0, 1, len(pairs)), pairs))
-        return self._in_relevance(min(alike, company), term)
+        return self._in_relevance(min(alike, company) - SAME, term)
 
     def _in_relevance(self, similarity: float, term: Asked) -> float:
         mean, spread = self._level({name: term.vectors[name][None] for name in term.targets}, term.targets)
         return (similarity - MEAN_KEPT * float(mean[0])) / float(spread[0])
 
     def _reached(self, targets: Mapping[str, float]) -> tuple[Array, float]:
-        """What the best picture and the sense of each unrelated question come to together (n,), and what sense is
-        worth beside similarity: as in a linear discriminant of the two (Fisher, 1936)."""
+        """What the best picture and the sense of each unrelated question come to together, (n,), the least first; and
+        what sense is worth beside similarity, as in a linear discriminant of the two (Fisher, 1936)."""
         key = _key(targets)
         if key not in self._words:
             found = self._similarities(dict.fromkeys(targets, self._bank.unrelated), targets)
             best = highest(found, self._space.count)
             worth = self._slope * float(best.std()) / BEST_SEPARATION
-            _keep(self._words, key, (best + worth * np.clip(self._bank.own[0], self._lowest, self._highest), worth))
+            together = best + worth * np.clip(self._bank.own[0], self._lowest, self._highest)
+            _keep(self._words, key, (np.sort(together), worth))
         return self._words[key]
 
     def _pairs(self, targets: Mapping[str, float]) -> tuple[Array, float]:
@@ -251,6 +257,12 @@ class _Voice:
     weight: float
     line: float
     direction: Mapping[str, Array]
+
+
+def _found(rows: Embeddings) -> Embeddings:
+    """A copy without the rows that are not finite."""
+    found: Embeddings = rows[np.isfinite(rows).all(axis=1)]
+    return found
 
 
 def _key(targets: Mapping[str, float]) -> Weights:

@@ -2,6 +2,8 @@
 
 import io
 import json
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,7 +21,7 @@ from schema.errors import Unreachable
 from search.grammar import parse
 from search.query import Query
 from tests.app.conftest import http_of, parts_of
-from tests.conftest import SAMPLES
+from tests.conftest import PROJECT, SAMPLES
 
 
 def png(side: int = 32) -> bytes:
@@ -66,6 +68,36 @@ def test_a_line_asks_the_same_by_address_by_json_and_by_form(http: TestClient, l
     assert {hit["unlikely"] for hit in got["hits"]} <= {True, False}
 
 
+def test_the_command_answers_as_the_api_does(http: TestClient, environment: dict[str, str]) -> None:
+    """The same line and options, hit by hit, with what is unlikely and why."""
+    line = "2:a bridge - people like:photos/eiffel-tower.jpg -tag:zeppelin width>=100"
+    params = {"q": line, "dislike": "0.5:drawings/owl.png", "strategy": "sum_scores", "diversity": 0.2}
+    got = http.get("/api/search", params=params | {"target": "auto", "limit": 6, "offset": 3, "facets": 1}).json()
+    options = ["--dislike", "0.5:drawings/owl.png", "--strategy", "sum_scores", "--diversity", "0.2"]
+    options += ["--auto", "--limit", "6", "--offset", "3", "--facets", "--json"]
+    done = subprocess.run(
+        [sys.executable, "-m", "search", line, *options],
+        cwd=PROJECT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=240,
+    )
+    assert done.returncode == 0, done.stderr
+    printed = json.loads(done.stdout)
+    took = {"took_ms", "encode_ms", "weaviate_ms"}
+    assert set(printed) == set(got)
+    for name in set(got) - took - {"hits"}:
+        assert printed[name] == pytest.approx(got[name], abs=1e-3) if name == "line" else printed[name] == got[name], (
+            name
+        )
+    for one, other in zip(printed["hits"], got["hits"], strict=True):
+        for name in ("uuid", "unlikely", "path", "copies", "tags"):
+            assert one[name] == other[name]
+        assert one["relevance"] == pytest.approx(other["relevance"], abs=1e-3)
+        assert [(s["term"], s["target"]) for s in one["shares"]] == [(s["term"], s["target"]) for s in other["shares"]]
+
+
 def test_likes_and_dislikes_ask_the_same_by_address_and_in_the_line(http: TestClient) -> None:
     bridge, dog, cat = [
         http.get("/api/search", params={"q": text, "limit": 1}).json()["hits"][0]["uuid"]
@@ -95,6 +127,11 @@ def test_an_uploaded_picture_and_words_ask_together(http: TestClient) -> None:
     alone, joined = ask(), ask(q="2:a red drawing")
     assert {share["term"] for hit in joined for share in hit["shares"]} == {0, 1}
     assert [hit["uuid"] for hit in alone] != [hit["uuid"] for hit in joined]
+
+
+def test_a_picture_of_one_pixel_is_an_answer(http: TestClient) -> None:
+    answer = http.post("/api/search", files={"image": png(1)}, data={"q": "- people", "limit": "3"})
+    assert (answer.status_code, len(answer.json()["hits"])) == (200, 3)
 
 
 def test_an_answer_says_what_is_the_matter(http: TestClient) -> None:

@@ -1,0 +1,163 @@
+"""Near-duplicates told apart from what is only alike: copies that are made of the library's pictures, and all pairs of
+different ones. Knows an encoder by its protocol; knows no file and no database."""
+
+import io
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageEnhance
+
+from encoder.protocol import Encoder
+from evaluation.errors import EvaluationError
+from evaluation.recommendation_folder import Gathered
+from pictures.fingerprint import perceptual_hash
+from search.duplicates import TARGET, Sameness
+
+Array = NDArray[np.float64]
+BATCH = 16
+LEAST_COPIED = 10
+
+
+def _jpeg(image: Image.Image, quality: int) -> Image.Image:
+    data = io.BytesIO()
+    image.save(data, "JPEG", quality=quality)
+    return Image.open(io.BytesIO(data.getvalue())).convert("RGB")
+
+
+def _cropped(image: Image.Image, share: float, left: float = 0.5, top: float = 0.5) -> Image.Image:
+    """`share` of each side away, so much of it on the left and at the top."""
+    x, y = int(image.width * share * left), int(image.height * share * top)
+    width, height = max(1, int(image.width * (1 - share))), max(1, int(image.height * (1 - share)))
+    return image.crop((x, y, x + width, y + height))
+
+
+def _shrunk(image: Image.Image, factor: float) -> Image.Image:
+    return image.resize((max(1, round(image.width * factor)), max(1, round(image.height * factor))))
+
+
+COPIES: Mapping[str, Callable[[Image.Image], Image.Image]] = {
+    "half the size": lambda image: _shrunk(image, 0.5),
+    "JPEG 50": lambda image: _jpeg(image, 50),
+    "half the size, JPEG 30": lambda image: _jpeg(_shrunk(image, 0.5), 30),
+    "5 % cut off": lambda image: _cropped(image, 0.05),
+    "10 % cut off": lambda image: _cropped(image, 0.1),
+    "15 % brighter": lambda image: ImageEnhance.Brightness(image).enhance(1.15),
+    "30 % less colour": lambda image: ImageEnhance.Color(image).enhance(0.7),
+    "as in a burst": lambda image: _jpeg(ImageEnhance.Brightness(_cropped(image, 0.06, 0.2, 0.8)).enhance(0.95), 80),
+}
+"""What people's near-duplicates are; a burst: moved a little, a little darker, saved by the camera."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Near-duplicates by figures of a pair: bits that differ, cosine of TARGET, cosine of image."""
+
+    found: float
+    """The share of the copies that it finds."""
+    by_kind: Mapping[str, float]
+    wrong: int
+    """Pairs of different pictures that it joins."""
+    precision: float
+    """Of the pairs that it joins in a library that holds the pictures copied from, one copy of each kind, and all
+    others: the share that are copies."""
+
+
+@dataclass(frozen=True)
+class CopyFigures:
+    pictures: int
+    copies: int
+    pairs: int
+    """Of different pictures."""
+    distance: float
+    """Of Sameness.of this library."""
+    rules: Mapping[str, Rule]
+    joined: tuple[str, ...]
+    """The pairs of different pictures that the search's rule joins, by their captions."""
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "pictures": self.pictures,
+            "copies": self.copies,
+            "pairs": self.pairs,
+            "distance": round(self.distance, 4),
+            "rules": {
+                name: {
+                    "recall": round(rule.found, 4),
+                    "by_kind": {kind: round(share, 4) for kind, share in rule.by_kind.items()},
+                    "wrong": rule.wrong,
+                    "precision": round(rule.precision, 4),
+                }
+                for name, rule in self.rules.items()
+            },
+            "joined": list(self.joined),
+        }
+
+
+def judge_copies(gathered: Gathered, encoder: Encoder) -> CopyFigures:
+    """Raises EvaluationError where there are too few pictures to copy. Pairs whose vectors and hashes are equal are the
+    same drawing under two names, and are not judged."""
+    rows = [row for row in gathered.drawn if gathered.phashes[row]]
+    if len(rows) < LEAST_COPIED:
+        raise EvaluationError(f"Only {len(rows)} pictures can be copied to judge near-duplicates by; give more.")
+    look, image = gathered.vectors[TARGET], gathered.vectors["image"]
+    hashes = _numbers(gathered.phashes)
+    known = np.array([bool(text) for text in gathered.phashes])
+    parts: dict[str, Array] = {}
+    for kind, make in COPIES.items():
+        made = [make(gathered.drawn[row]) for row in rows]
+        encoded = [encoder.encode_images(made[start : start + BATCH]) for start in range(0, len(made), BATCH)]
+        theirs = {name: np.concatenate([one[name] for one in encoded]) for name in ("image", TARGET)}
+        copied = _numbers([perceptual_hash(one) or "f" * 16 for one in made])
+        parts[kind] = np.stack(
+            [
+                np.bitwise_count(copied ^ hashes[rows]),
+                (theirs[TARGET] * look[rows]).sum(axis=1),
+                (theirs["image"] * image[rows]).sum(axis=1),
+            ],
+            axis=1,
+        ).astype(np.float64)
+    left, right = np.triu_indices(len(hashes), 1)
+    pairs = np.stack(
+        [np.bitwise_count(hashes[left] ^ hashes[right]), (look @ look.T)[left, right], (image @ image.T)[left, right]],
+        axis=1,
+    ).astype(np.float64)
+    judged = known[left] & known[right] & ~((pairs[:, 0] == 0) & (pairs[:, 1] > 0.995))
+    left, right, pairs = left[judged], right[judged], pairs[judged]
+    sameness = Sameness.of(gathered.space)
+    rules = {name: _rule(test, parts, pairs) for name, test in _tests(sameness).items()}
+    wrong = np.flatnonzero(_search(sameness)(pairs))
+    captions = gathered.pictured.captions
+    names = tuple(f"{captions[left[i]] or '?'} / {captions[right[i]] or '?'}" for i in wrong)
+    count = sum(len(part) for part in parts.values())
+    return CopyFigures(len(rows), count, len(pairs), sameness.distance, rules, names)
+
+
+Test = Callable[[Array], NDArray[np.bool_]]
+
+
+def _search(sameness: Sameness) -> Test:
+    return lambda p: np.asarray(p[:, 0] / sameness.bits + (1 - p[:, 1]) / sameness.distance <= 1)
+
+
+def _tests(sameness: Sameness) -> dict[str, Test]:
+    return {
+        "hash and look (the search's)": _search(sameness),
+        "hash alone, 8 bits": lambda p: np.asarray(p[:, 0] <= 8),
+        "hash alone, 12 bits": lambda p: np.asarray(p[:, 0] <= 12),
+        "look alone, .90": lambda p: np.asarray(p[:, 1] >= 0.9),
+        "image alone, .95": lambda p: np.asarray(p[:, 2] >= 0.95),
+        "image .93 and 14 bits": lambda p: np.asarray((p[:, 2] >= 0.93) & (p[:, 0] <= 14)),
+    }
+
+
+def _rule(test: Test, parts: Mapping[str, Array], pairs: Array) -> Rule:
+    by_kind = {kind: float(test(part).mean()) for kind, part in parts.items()}
+    hits, wrong = sum(int(test(part).sum()) for part in parts.values()), int(test(pairs).sum())
+    return Rule(float(np.mean(list(by_kind.values()))), by_kind, wrong, hits / max(hits + wrong, 1))
+
+
+def _numbers(phashes: Any) -> NDArray[np.uint64]:
+    return np.array([int(text, 16) if text else 0 for text in phashes], dtype=np.uint64)
