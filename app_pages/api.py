@@ -73,6 +73,8 @@ Answer: {"hits": [{"uuid", "path", "similarity", "relevance", "unlikely", "share
     413, 415, 403               too large, another content type, another site's page asked
     503 {"error": a sentence}   Weaviate or the encoder is away; ask again
 
+GET /api/albums                   {"albums": [{"name", "encoder", "changed_at", "address"}]}
+GET /api/albums/<name>?limit=5    the answer to the question that was kept; limit, offset and facets as above
 GET /app/static/thumbs/<sha256>   a thumbnail         GET /originals/<uuid>   the picture
 GET /healthz                      200 when questions can be answered, else 503 and the reason
 """

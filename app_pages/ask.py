@@ -34,7 +34,7 @@ PLACEHOLDER = "What does the picture show?"
 BESIDE_PICTURE = "Like this picture, but ..."
 HOW = (
     ("water + 2:boat - people", "Plus and minus; 2: counts twice."),
-    ('"tower bridge"', "These words, exactly so, in caption, tags or file name."),
+    ('bridge "at night"', "In quotes: exactly so in caption, tags or file name."),
     ("animal -tag:drawing", "Without a tag; tag:a,b is either of them."),
     ("night taken>=2005 orientation:landscape", "Any filter: folder, year, camera, colour, near ..."),
     ("like:eiffel-tower.jpg + sunset", "A picture of the library by its path or its id."),

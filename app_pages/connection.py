@@ -14,7 +14,7 @@ from typing import Any
 
 from encoder.protocol import Encoder, EncoderError
 from schema.client import Address, connect
-from schema.collection import ALIAS, open_pictures
+from schema.collection import ALIAS, Pictures, open_pictures
 from schema.errors import NoLibrary, SchemaError, ServerError, Unreachable
 from schema.named import Kind, NamedStore
 from search.bank_store import Cut
@@ -88,10 +88,14 @@ class Connection:
             live = self._live_name()
         encoder = self.encoder()
         with self._lock:
-            if self._searcher is None or self._searcher.pictures.name != live or self._client is None:
+            searcher = self._searcher if self._client is not None else None
+            if searcher is None or searcher.pictures.name != live or searcher.pictures.older:
                 pictures = self._asked(lambda: open_pictures(self._connected(), encoder.identity))
-                self._searcher = Searcher(pictures, encoder, self._remedy, self._cut)
-            return self._searcher
+                # An older library grows with its next ingest; what a searcher has learned is kept until then.
+                if searcher is None or self._searcher is None or _changed(searcher.pictures, pictures):
+                    searcher = Searcher(pictures, encoder, self._remedy, self._cut)
+                self._searcher = searcher
+            return searcher
 
     def named(self, kind: Kind) -> NamedStore:
         """The albums or profiles of the server. Raises SchemaError."""
@@ -188,3 +192,7 @@ class Connection:
             self._client = None
             with suppress(Exception), closing(client):
                 pass
+
+
+def _changed(one: Pictures, other: Pictures) -> bool:
+    return (one.name, one.properties) != (other.name, other.properties)

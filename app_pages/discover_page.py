@@ -39,12 +39,12 @@ from search.errors import QueryError, SearchError
 from search.filters import Condition
 from search.grammar import GrammarError
 from search.preference import Profile
-from search.query import MAX_TERMS
+from search.query import MAX_HIDDEN, MAX_TERMS
 from search.results import Results
 from search.searcher import Searcher
 
 SUGGESTIONS = 24
-SKELETON_PX = 560
+SPREAD_TTL_S = 600
 _WRITTEN, _FILTERS = "discover-address", "discover-filters"
 
 
@@ -86,8 +86,7 @@ def _session(parts: Parts, to_search: Callable[[], None]) -> None:
         unread = _follow_address(searcher.pictures.identity.id)
         session = discover_session.read()
         question = replace(address.read(), words=())  # the words are the session's, and so are filters among them
-        filtering = bool(st.session_state.get("filters_open"))
-        found = _fetch(session.profile, question, searcher, facets=filtering)
+        found = _fetch(session.profile, question, searcher)
         _draw(session, question, found, parts, searcher, to_search, unread)
         if item := address.item():
             detail.show(item, found.answer, searcher, parts, partial(_more_like, to_search))
@@ -128,7 +127,7 @@ def _written() -> Question:
     return found if isinstance(found, Question) else Question()
 
 
-def _fetch(profile: Profile, question: Question, searcher: Searcher, *, facets: bool) -> Found:
+def _fetch(profile: Profile, question: Question, searcher: Searcher) -> Found:
     records = searcher.records(profile.items) if profile.items else {}
     profile, gone = profile.present(records)
     notes = [_named(gone)] if gone else []
@@ -137,17 +136,29 @@ def _fetch(profile: Profile, question: Question, searcher: Searcher, *, facets: 
         if profile.empty:
             if filters:
                 notes.append("Filters count from the first like on.")
-            return Found(records, spread=searcher.spread(SUGGESTIONS, profile.seen), notes=tuple(notes))
+            return Found(records, spread=_spread(searcher, profile.seen), notes=tuple(notes))
         asking = discover_link.within(profile, discover_link.room(profile))
+        if len(profile.items) + len(profile.seen) > MAX_HIDDEN:
+            notes.append(f"More than {MAX_HIDDEN:,} pictures were judged or seen: the first seen may come back.")
         if len(asking.items) < len(profile.items):
             notes.append(
                 f"{len(profile.items)} pictures are judged, one question takes {MAX_TERMS} terms: the strongest "
                 f"and the latest {len(asking.items)} count."
             )
-        query = _hiding(asking, profile).query(SUGGESTIONS, filters=filters, facets=facets)
+        query = _hiding(asking, profile).query(SUGGESTIONS, filters=filters)
         return Found(records, detail.Answer(query, searcher.search(query)), notes=tuple(notes))
     except QueryError as error:
         return Found(records, notes=tuple(notes), problem=error)
+
+
+def _spread(searcher: Searcher, seen: tuple[UUID, ...]) -> tuple[ImageRecord, ...]:
+    return _cached_spread(searcher, searcher.pictures.name, searcher.count(), tuple(map(str, seen)))
+
+
+@st.cache_data(ttl=SPREAD_TTL_S, max_entries=100, show_spinner=False)
+def _cached_spread(_searcher: Searcher, collection: str, count: int, seen: tuple[str, ...]) -> tuple[ImageRecord, ...]:
+    """Of a library of so many pictures. Over a full sample it takes half a second, and every redraw would."""
+    return _searcher.spread(SUGGESTIONS, [UUID(one) for one in seen])
 
 
 def _hiding(asking: Profile, profile: Profile) -> Profile:
@@ -196,6 +207,11 @@ def _draw(
             st.warning(plain(text), icon=":material/error:")
     for note in found.notes:
         st.caption(plain(note))
+    if gone := [one for one in session.profile.items if one not in found.records]:
+        st.button(
+            "Forget them", key="drop-gone", type="tertiary", icon=":material/close:",
+            on_click=discover_session.forget, args=(gone,), help="Until then they count again if they come back.",
+        )  # fmt: skip
     discover_judged.draw(session.profile, found.records, address.open_item)
     side, place = None, st.container()
     if st.session_state["filters_open"]:
@@ -204,7 +220,7 @@ def _draw(
         _suggestions(session, found, partial(_more_like, to_search))
     if side is not None:
         with side:
-            _filters(question, found, searcher)
+            _filters(question, searcher)
 
 
 def _suggestions(session: Session, found: Found, on_like: gallery.Click) -> None:
@@ -266,18 +282,13 @@ def _more(label: str, shown: list[UUID]) -> None:
         )  # fmt: skip
 
 
-def _filters(question: Question, found: Found, searcher: Searcher) -> None:
-    def counts_of(other: Question) -> Mapping[str, Counts]:
-        if found.answer is None:
-            return searcher.facets(other.conditions())
-        if other.filters == question.filters:
-            return found.answer.results.facets
-        query = found.answer.query
-        own = query.filters[: len(query.filters) - len(question.conditions())]
-        asked = replace(query, filters=(*own, *other.conditions()), limit=1, facets=True)
-        return searcher.search(asked).facets
+def _filters(question: Question, searcher: Searcher) -> None:
+    """Suggestions are not cut at the line of unrelated questions, so what is counted is not either."""
 
-    filter_column.draw(question, counts_of, "Counts of the best of your suggestions.", ())
+    def counts_of(other: Question) -> Mapping[str, Counts]:
+        return searcher.facets(other.conditions())
+
+    filter_column.draw(question, counts_of, "Counts of all that pass the filters.", ())
 
 
 def _more_like(to_search: Callable[[], None], one: str) -> None:

@@ -44,7 +44,8 @@ def read_document(document: Mapping[str, Any]) -> tuple[Profile, dict[UUID, str]
     """Raises QueryError for what is no profile."""
     titles = document.get("titles")
     named = {parse_uuid(one): str(title) for one, title in titles.items()} if isinstance(titles, Mapping) else {}
-    return Profile.from_json(document.get("profile")), named
+    profile = Profile.from_json(document.get("profile"))
+    return profile if profile.targets is not None else replace(profile, targets=AUTO), named
 
 
 def draw(parts: Parts, session: Session) -> None:

@@ -14,7 +14,7 @@ import streamlit as st
 from schema.errors import SchemaError
 from search.errors import QueryError
 from search.preference import MOST_UNDONE, Profile
-from search.query import AUTO
+from search.query import AUTO, MAX_HIDDEN
 
 UP, DOWN = 1, -1
 _STATE, _KEEP = "discover-session", "discover-keep"
@@ -91,12 +91,23 @@ def weigh(one: uuid.UUID, weight: float) -> None:
         change(lambda profile: profile.liking(one, weight))
 
 
+def forget(ones: Sequence[uuid.UUID]) -> None:
+    """Neither liked nor disliked any more."""
+
+    def edit(profile: Profile) -> Profile:
+        for one in ones:
+            profile = profile.forgetting(one)
+        return profile
+
+    change(edit)
+
+
 def see(shown: Sequence[uuid.UUID]) -> None:
-    """Those do not come back, until that is undone."""
+    """Those do not come back, until that is undone; of more than one question can hide (MAX_HIDDEN) the latest."""
 
     def edit(profile: Profile) -> Profile:
         past: tuple[Profile, ...] = (*profile.history, replace(profile, history=()))
-        return replace(profile.seeing(shown), history=past[-MOST_UNDONE:])
+        return replace(profile, seen=profile.seeing(shown).seen[-MAX_HIDDEN:], history=past[-MOST_UNDONE:])
 
     change(edit)
 

@@ -56,7 +56,7 @@ def words_html(text: str, shares: Sequence[WordShare]) -> str:
     parts, end = [], 0
     for share in shares:
         strength = max(share.amount, 0.0) / top if top > 0 else 0.0
-        style = f"background: color-mix(in srgb, var(--st-primary-color) {100 * strength:.0f}%, transparent)"
+        style = f"background: rgba(18, 144, 142, {0.65 * strength:.2f})"
         kind = ' class="loupe-against"' if share.amount < 0 else ""
         parts.append(escape(text[end : share.start]))
         parts.append(f'<mark{kind} style="{style}" title="{share.amount:+.3f}">{escape(share.word)}</mark>')
@@ -66,11 +66,12 @@ def words_html(text: str, shares: Sequence[WordShare]) -> str:
 
 
 def heat_html(heat: HeatMap, record: ImageRecord) -> str:
-    """The thumbnail under a grid of cells; the browser blurs their edges."""
+    """The thumbnail under a grid of cells, whose edges the browser blurs. Cells are elements: st.html lets no SVG
+    through."""
     shown = heat.shown()
     rows, columns = shown.shape
     cells = "".join(
-        f'<rect x="{x}" y="{y}" width="1.02" height="1.02" fill-opacity="{0.75 * shown[y, x]:.2f}"/>'
+        f'<i style="grid-area: {y + 1} / {x + 1}; opacity: {0.75 * shown[y, x]:.2f}"></i>'
         for y in range(rows)
         for x in range(columns)
         if shown[y, x] > 0.05
@@ -78,5 +79,6 @@ def heat_html(heat: HeatMap, record: ImageRecord) -> str:
     title = escape(title_of(record))
     return (
         f'<figure class="loupe-heat"><img src="{thumbnail_url(record)}" alt="Where the question lies in: {title}">'
-        f'<svg viewBox="0 0 {columns} {rows}" preserveAspectRatio="none" aria-hidden="true">{cells}</svg></figure>'
+        f'<div aria-hidden="true" style="grid-template: repeat({rows}, 1fr) / repeat({columns}, 1fr)">{cells}</div>'
+        "</figure>"
     )

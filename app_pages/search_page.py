@@ -53,6 +53,7 @@ SKELETON_PX = 560
 EXAMPLES_PX = 300
 NEAREST = 3
 """Pictures that are shown where none is a good match."""
+RANKED_BY = "Type some words too, or give a picture: the best of them come first."
 JUMP_FROM, JUMP_PX = 7, 130
 """More pages than the row of numbers shows get a field to jump."""
 FACETS_TTL_S = 15
@@ -124,7 +125,11 @@ def _found(question: Question, searcher: Searcher, *, facets: bool) -> Answer | 
         with st.skeleton(height=SKELETON_PX):
             query = question.cut().query([asking.image] if asking else [])
             query = replace(query, facets=query.facets or facets)
-            return Answer(query, searcher.search(query))
+            if query.terms or not query.filters:
+                return Answer(query, searcher.search(query))
+            count = searcher.count(query.filters)
+        passes = "passes" if count == 1 else "pass"
+        st.info(f"{count:,} {_pictures(count)} {passes} these filters. {RANKED_BY}", icon=":material/filter_alt:")
     except GrammarError as error:
         ask.point_at(error)
     except QueryError as error:
@@ -142,10 +147,10 @@ def _filters(question: Question, results: Results | None, searcher: Searcher) ->
             return results.facets
         return _cached_counts(searcher, searcher.pictures.name, replace(other, offset="", limit="1"), asking)
 
-    filter_column.draw(question, counts_of, _note(results), _places(searcher, searcher.pictures.name))
+    filter_column.draw(question, counts_of, counted(results), _places(searcher, searcher.pictures.name))
 
 
-def _note(results: Results | None) -> str:
+def counted(results: Results | None) -> str:
     """What the counts of the facets count."""
     if results is None or not results.counted:
         return "Counts of all that pass the filters."
@@ -183,7 +188,7 @@ def _hits(question: Question, answer: Answer, searcher: Searcher, parts: Parts) 
         _folded(unlikely[NEAREST:], results)
     if results.offset:
         st.html(TO_THE_TOP.format(offset=results.offset), unsafe_allow_javascript=True)
-    _paging(question, results)
+    paging(question, results)
     keyboard.listen()
 
 
@@ -217,7 +222,7 @@ def summary(results: Results) -> str:
     return f"{likely}{results.total:,} {_pictures(results.total)} · {results.timing.took_ms:.0f} ms"
 
 
-def _paging(question: Question, results: Results) -> None:
+def paging(question: Question, results: Results) -> None:
     size = question.page_size
     pages = math.ceil(min(results.total, MAX_WINDOW) / size)
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center", key="paging"):

@@ -13,6 +13,7 @@ from evaluation.command import (
     run_compare,
     run_composed,
     run_cut,
+    run_recommendation,
     run_retrieval,
 )
 from evaluation.layouts import LayoutStore
@@ -34,6 +35,8 @@ def main(arguments: argparse.Namespace) -> int:
             return run_collection(LiveLibrary(open_pictures(client, encoder.identity)), encoder, arguments.json)
     if arguments.command == "composed":
         return run_composed(arguments, assembly.encoder(settings), assembly.limits(settings))
+    if arguments.command == "recommendation":
+        return run_recommendation(arguments, assembly.encoder(settings), assembly.limits(settings))
     given = {"limits": assembly.limits(settings), "batch_size": settings.loupe_batch_size, "as_json": arguments.json}
     folder = open_folder(arguments.folder, given["limits"])  # says what is wrong with it before any model is loaded
     if arguments.command == "retrieval":

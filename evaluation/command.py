@@ -18,6 +18,8 @@ from evaluation.cut_report import cut_json, cut_text, judge_folder
 from evaluation.encoding import Encoded, encode_folder
 from evaluation.folder import CaptionedFolder, Unread, read_captioned
 from evaluation.layouts import SPACES
+from evaluation.recommendation_folder import gather
+from evaluation.recommendation_report import judge_recommendation, recommendation_text
 from evaluation.retrieval import RANDOM, judge_retrieval, notes_on
 from evaluation.stored import Library
 from evaluation.tables import collection_text, compare_text, retrieval_text
@@ -78,6 +80,18 @@ def parse_arguments() -> argparse.Namespace:
     )
     cut.add_argument("folder", type=Path, metavar="FOLDER")
     cut.add_argument("--seed", type=int, default=0, help="of the nonsense, the halves and what captions lose (0)")
+    recommendation = commands.add_parser(
+        "recommendation",
+        help="likes and dislikes, in a folder with captions and tags",
+        description="Given a few pictures of a tag or a folder, are the others found; does a simulated user get what "
+        "it likes; do the first pictures stand for the library; are near-duplicates told apart. Needs no Weaviate.",
+    )
+    recommendation.add_argument("folder", type=Path, metavar="FOLDER")
+    recommendation.add_argument("--seed", type=int, default=0, help="of all that is drawn (0)")
+    recommendation.add_argument("--copied", type=int, default=100, help="pictures to make near-duplicates of (100)")
+    recommendation.add_argument(
+        "--without", action="append", default=[], metavar="TAG", help="a tag that is no hidden preference; repeatable"
+    )
     for command in commands.choices.values():
         command.add_argument("--json", action="store_true", help="print the figures as one JSON object")
     layout = commands.add_parser(
@@ -199,6 +213,23 @@ def run_composed(arguments: argparse.Namespace, encoder: Encoder, limits: Limits
         _print_json({"encoder": encoder.identity.id, **wanted, **report.to_json(), "unread": failed})
     else:
         print(f"{printable(str(arguments.folder))}, {encoder.identity.id}\n\n{composed_text(report)}")
+    return int(bool(unread))
+
+
+def run_recommendation(arguments: argparse.Namespace, encoder: Encoder, limits: Limits) -> int:
+    """Prints what `judge_recommendation` finds. 1 when files failed, else 0."""
+    with progress_bar("encoding", None) as bar:
+        gathered, unread = gather(
+            arguments.folder, encoder, limits, copied=arguments.copied, seed=arguments.seed, on_progress=bar.update
+        )
+    wanted = {"without": arguments.without, "seed": arguments.seed}
+    report = judge_recommendation(gathered, encoder, **wanted, on_step=_say_step)
+    _name("could not be used", [f"{file.path}: {file.message}" for file in unread])
+    if arguments.json:
+        failed = [vars(file) for file in unread]
+        _print_json({"encoder": encoder.identity.id, **wanted, **report.to_json(), "unread": failed})
+    else:
+        print(f"{encoder.identity.id}, seed {arguments.seed}\n{recommendation_text(report)}")
     return int(bool(unread))
 
 

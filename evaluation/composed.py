@@ -21,6 +21,8 @@ Having = Mapping[str, frozenset[int]]
 """Tag -> the pictures that bear it."""
 FEWEST_BEARERS = 5
 FEWEST_ANSWERS = 3
+SINGLE = "one word"
+"""The kind that is not composed: what is gained elsewhere must not be lost here."""
 SAME = 0.6
 """Two tags that share more than this of the rarer one say nearly the same; together they are no composed question."""
 AT_MOST = 300
@@ -65,7 +67,7 @@ def compose(pictured: Pictured, without: Sequence[str] = (), seed: int = 0) -> d
     words = {tag: rows for tag, rows in having.items() if len(rows) <= len(pictured.uuids) / 2}
     rng = np.random.default_rng(seed)
     kinds: dict[str, Callable[[], Iterator[Composed]]] = {
-        "one word": lambda: (Composed((Part(1, tag),), rows) for tag, rows in words.items()),
+        SINGLE: lambda: (Composed((Part(1, tag),), rows) for tag, rows in words.items()),
         "A and B": lambda: _both(words),
         "A, not B": lambda: _without(words),
         "A and B, not C": lambda: _both_without(words),
@@ -80,7 +82,7 @@ def compose(pictured: Pictured, without: Sequence[str] = (), seed: int = 0) -> d
         chosen = np.sort(rng.permutation(len(found))[:AT_MOST])
         asked[kind] = [found[place] for place in chosen]
     asked = {kind: questions for kind, questions in asked.items() if questions}
-    if not set(asked) - {"one word"}:
+    if not set(asked) - {SINGLE}:
         raise EvaluationError(
             f"The tags make no composed question: {len(having)} of them are borne by {FEWEST_BEARERS} pictures or "
             "more, and no two of these overlap in part. Tag the pictures with what they show, several tags each."

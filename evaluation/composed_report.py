@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from encoder.protocol import Embeddings, Encoder
-from evaluation.composed import Composed, Half, compose
+from evaluation.composed import SINGLE, Composed, Half, compose
 from evaluation.composed_rules import CALIBRATED, PLAIN, RULES, Captioned
 from evaluation.errors import EvaluationError
 from evaluation.metrics import Interval, Judgement, judge, paired_bootstrap
@@ -19,6 +19,15 @@ from search.calibration import LibrarySpace
 from search.scoring import Asked
 
 METRIC = "nDCG@10"
+TOGETHER = "composed"
+TEXT_TARGETS = (
+    {"image": 1.0},
+    {"image": 1.0, "caption": 0.5},
+    {"image": 1.0, "caption": 1.0},
+    {"image": 1.0, "caption": 4.0},
+    {"caption": 1.0},
+)
+"""Looked at beside the ones in use."""
 COLUMNS = 4
 """Kinds of question side by side, in 100 columns."""
 Targets = Mapping[str, Mapping[str, float]]
@@ -52,6 +61,8 @@ class ComposedReport:
     captioned: int
     targets: Targets
     kinds: Mapping[str, KindFigures]
+    texts: Mapping[str, Mapping[str, Mapping[str, float]]]
+    """Targets of words -> one word, all composed -> rule -> METRIC."""
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -60,6 +71,10 @@ class ComposedReport:
             "targets": {kind: dict(weights) for kind, weights in self.targets.items()},
             "metric": METRIC,
             "kinds": {kind: figures.to_json() for kind, figures in self.kinds.items()},
+            "text_targets": {
+                targets: {kind: {rule: round(v, 6) for rule, v in rules.items()} for kind, rules in kinds.items()}
+                for targets, kinds in self.texts.items()
+            },
         }
 
 
@@ -86,20 +101,25 @@ def judge_composed(
         kind: [question for question in questions if half in (None, question.half)]
         for kind, questions in compose(pictured, without, seed).items()
     }
-    words = _encoded(asked, encoder)
-    kinds = {
-        kind: _judge_kind(questions, words, vectors, captioned, space, targets)
-        for kind, questions in asked.items()
-        if questions
-    }
-    if not kinds:
+    asked = {kind: questions for kind, questions in asked.items() if questions}
+    if not asked:
         raise EvaluationError(f"No question of the library's tags is in the half {half!r}. Leave the half away.")
-    return ComposedReport(len(captioned), int(captioned.sum()), targets, kinds)
+    ask = _Judge(_encoded(asked, encoder), vectors, captioned, space)
+    texts = {}
+    for weights in (*TEXT_TARGETS, targets["text"]):
+        judged = ask.judged(asked, {**targets, "text": weights}, [PLAIN, CALIBRATED])
+        texts[_named(weights)] = {
+            kind: {rule: judgement.mean()[METRIC] for rule, judgement in found.items()}
+            for kind, found in judged.items()
+            if kind in (SINGLE, TOGETHER)
+        }
+    kinds = {kind: _figures(found) for kind, found in ask.judged(asked, targets, list(RULES)).items()}
+    return ComposedReport(len(captioned), int(captioned.sum()), targets, kinds, texts)
 
 
 def composed_text(report: ComposedReport) -> str:
-    """Two tables of the terminal: the search's scoring beside plain sums, and every rule."""
-    head = ["", "questions", PLAIN, CALIBRATED, "difference", "95 % interval", ""]
+    """Tables for a terminal: the search's scoring beside plain sums, every rule, other targets of the words."""
+    head = ["", "questions", PLAIN.split()[0], CALIBRATED, "difference", "95 % interval", ""]
     rows = [head]
     for kind, found in report.kinds.items():
         gap = found.gain[CALIBRATED]
@@ -109,15 +129,21 @@ def composed_text(report: ComposedReport) -> str:
         rows.append([kind, str(found.queries), *means, f"{gap.mean:+.3f}", interval, verdict])
     kinds = list(report.kinds)
     others = [_every_rule(report, kinds[start : start + COLUMNS]) for start in range(0, len(kinds), COLUMNS)]
-    weights = "; ".join(
-        f"{kind}: " + " + ".join(f"{name} {weight:g}" for name, weight in report.targets[kind].items())
-        for kind in ("text", "item")
-    )
+    weights = "; ".join(f"{kind}: {_named(report.targets[kind])}" for kind in ("text", "item"))
+    asked = [(kind, rule) for kind in (SINGLE, TOGETHER) if kind in report.kinds for rule in (PLAIN, CALIBRATED)]
+    texts = [["", *(f"{kind}: {rule.split()[0]}" for kind, rule in asked)]]
+    texts += [[name, *(f"{found[kind][rule]:.3f}" for kind, rule in asked)] for name, found in report.texts.items()]
     return (
         f"{METRIC}, exact search over {report.pictures} pictures, {report.captioned} of them with a caption\n"
         f"Targets: {weights}\n{table(rows)}\n\n"
-        "What else was tried, with the same vectors and targets\n" + "\n\n".join(others)
+        "What else was tried, with the same vectors and targets\n"
+        + "\n\n".join(others)
+        + f"\n\nOther targets of the words\n{table(texts)}"
     )
+
+
+def _named(weights: Mapping[str, float]) -> str:
+    return " + ".join(f"{name} {weight:g}" for name, weight in weights.items())
 
 
 def _every_rule(report: ComposedReport, kinds: Sequence[str]) -> str:
@@ -126,27 +152,44 @@ def _every_rule(report: ComposedReport, kinds: Sequence[str]) -> str:
     return table(rows)
 
 
-def _judge_kind(
-    questions: Sequence[Composed],
-    words: Mapping[str, Embeddings],
-    vectors: Mapping[str, Embeddings],
-    captioned: Captioned,
-    space: LibrarySpace,
-    targets: Targets,
-) -> KindFigures:
-    scores = {rule: np.zeros((len(questions), len(captioned))) for rule in RULES}
-    for number, question in enumerate(questions):
-        asked = _asked(question, words, vectors, targets)
-        for rule, scored in RULES.items():
-            found = scored(asked, vectors, captioned, space)
-            found[list(question.own)] = found.min() - 1  # they ask, and are no answer
-            scores[rule][number] = found
-    judged: dict[str, Judgement] = {
-        rule: judge(found, [question.relevant for question in questions]) for rule, found in scores.items()
-    }
+@dataclass(frozen=True)
+class _Judge:
+    words: Mapping[str, Embeddings]
+    vectors: Mapping[str, Embeddings]
+    captioned: Captioned
+    space: LibrarySpace
+
+    def judged(
+        self, questions: Mapping[str, Sequence[Composed]], targets: Targets, rules: Sequence[str]
+    ) -> dict[str, dict[str, Judgement]]:
+        """Kind, and all of the composed together -> rule -> how each question fared."""
+        judged = {kind: self._kind(some, targets, rules) for kind, some in questions.items()}
+        if composed := [found for kind, found in judged.items() if kind != SINGLE]:
+            judged[TOGETHER] = {rule: _together([found[rule] for found in composed]) for rule in rules}
+        return judged
+
+    def _kind(self, questions: Sequence[Composed], targets: Targets, rules: Sequence[str]) -> dict[str, Judgement]:
+        scores = {rule: np.zeros((len(questions), len(self.captioned))) for rule in rules}
+        for number, question in enumerate(questions):
+            asked = _asked(question, self.words, self.vectors, targets)
+            for rule in rules:
+                found = RULES[rule](asked, self.vectors, self.captioned, self.space)
+                found[list(question.own)] = found.min() - 1  # they ask, and are no answer
+                scores[rule][number] = found
+        return {rule: judge(found, [question.relevant for question in questions]) for rule, found in scores.items()}
+
+
+def _together(parts: Sequence[Judgement]) -> Judgement:
+    names = parts[0].per_query
+    return Judgement(
+        {name: np.concatenate([part.per_query[name] for part in parts]) for name in names}, parts[0].corpus
+    )
+
+
+def _figures(judged: Mapping[str, Judgement]) -> KindFigures:
     before = judged[PLAIN].per_query[METRIC]
     return KindFigures(
-        len(questions),
+        len(before),
         {rule: judgement.mean() for rule, judgement in judged.items()},
         {rule: paired_bootstrap(judgement.per_query[METRIC], before) for rule, judgement in judged.items()},
     )

@@ -84,11 +84,11 @@ def draw_questions(
     return questions
 
 
-def judge_kinds(gathered: Gathered, *, likes: int = LIKES, count: int = QUESTIONS, seed: int = 0) -> dict[str, Kind]:
+def judge_kinds(gathered: Gathered, *, likes: int = LIKES, count: int | None = None, seed: int = 0) -> dict[str, Kind]:
     """By tags, by folders, and both together where both can be asked. Raises EvaluationError where neither can."""
     n = len(gathered.captioned)
     kinds = {"tags": gathered.pictured.by_tag(), "folders": gathered.by_folder()}
-    asked = {title: draw_questions(groups, n, likes, count, seed) for title, groups in kinds.items()}
+    asked = {title: draw_questions(groups, n, likes, count or QUESTIONS, seed) for title, groups in kinds.items()}
     asked = {title: questions for title, questions in asked.items() if questions}
     if not asked:
         raise EvaluationError(
@@ -138,8 +138,9 @@ def _answers(
     answers = {name: np.empty((len(questions), n)) for name in names}
     weights = [learned(gathered, question.likes) for question in questions]
     for row, question in enumerate(questions):
-        fixed = [{name: 1.0} for name in TARGETS]
-        ways = [*((targets, None) for targets in (*fixed, DEFAULT_TARGETS["item"], EQUAL))]
+        fixed: list[Mapping[str, float]] = [{name: 1.0} for name in TARGETS]
+        ways: list[tuple[Mapping[str, float], str | None]] = []
+        ways += [(targets, None) for targets in (*fixed, DEFAULT_TARGETS["item"], EQUAL)]
         ways += [(weights[row], strategy) for strategy in STRATEGIES]
         for name, (targets, strategy) in zip(names, ways, strict=True):
             asked = asked_with(gathered.vectors, dict.fromkeys(question.likes, 1.0), targets)

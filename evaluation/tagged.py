@@ -2,6 +2,7 @@
 database."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,8 +22,8 @@ BATCH = 32
 def read_tagged(
     folder: Path, encoder: Encoder, limits: Limits, on_progress: Callable[[int], object] = lambda count: None
 ) -> tuple[Pictured, list[Unread]]:
-    """Every picture below the folder with its vectors, and what could not be used. A picture without a caption has its
-    image vector as `caption`, as in a library.
+    """Every picture below the folder with its vectors, once whatever the number of its copies, and what could not be
+    used. A picture without a caption has its image vector as `caption`, as in a library.
 
     `on_progress` is told how many pictures each batch had. Raises RootError for what is no folder, EvaluationError
     where fewer than FEWEST pictures have a tag.
@@ -32,8 +33,9 @@ def read_tagged(
     entries = ((entry, words.of(entry)) for entry in find_images(root) if isinstance(entry, Found))
     unread: list[Unread] = []
     told: dict[str, Words] = {}
+    usable: list[str] = []
     rows: dict[str, list[Embeddings]] = {"image": [], "look": []}
-    batch: list[tuple[str, Opened, Words]] = []
+    batch: list[tuple[str, Opened]] = []
 
     def opened(pair: tuple[Found, Words]) -> tuple[Path, Words, Opened | PictureError]:
         try:
@@ -44,32 +46,34 @@ def read_tagged(
     def encode() -> None:
         if not batch:
             return
-        found = encoder.encode_images([picture.image for _, picture, _ in batch])
+        found = encoder.encode_images([picture.image for _, picture in batch])
         wrong = [a or b for a, b in zip(*(faults(found[name], found[name].shape[1]) for name in rows), strict=True)]
-        unread.extend(Unread(path, fault) for (path, _, _), fault in zip(batch, wrong, strict=True) if fault)
+        unread.extend(Unread(path, fault) for (path, _), fault in zip(batch, wrong, strict=True) if fault)
         good = [place for place, fault in enumerate(wrong) if not fault]
-        told.update((batch[place][1].sha256, batch[place][2]) for place in good)
+        usable.extend(batch[place][1].sha256 for place in good)
         for name, parts in rows.items():
             parts.append(found[name][good])
         on_progress(len(batch))
         batch.clear()
 
-    seen: set[str] = set()
     for path, own, picture in ahead(opened, entries):
         if isinstance(picture, PictureError):
             unread.append(Unread(printable(str(path)), str(picture)))
-        elif picture.sha256 not in seen:
-            seen.add(picture.sha256)
-            batch.append((printable(str(path)), picture, own))
-            if len(batch) == BATCH:
-                encode()
+            continue
+        if picture.sha256 not in told:
+            batch.append((printable(str(path)), picture))
+        known = told.get(picture.sha256, own)
+        told[picture.sha256] = replace(known, caption=known.caption or own.caption, tags=known.tags or own.tags)
+        if len(batch) == BATCH:
+            encode()
     encode()
-    if sum(bool(own.tags) for own in told.values()) < FEWEST:
+    if sum(bool(told[key].tags) for key in usable) < FEWEST:
         raise EvaluationError(
-            f"{printable(str(root))} has {len(told)} pictures that can be used, and fewer than {FEWEST} of them have "
+            f"{printable(str(root))} has {len(usable)} pictures that can be used, and fewer than {FEWEST} of them have "
             "tags. Name them in a metadata.csv with the columns file_name, text and tags."
         )
-    return _pictured(told, {name: np.concatenate(parts) for name, parts in rows.items()}, encoder), unread
+    vectors = {name: np.concatenate(parts) for name, parts in rows.items()}
+    return _pictured({key: told[key] for key in usable}, vectors, encoder), unread
 
 
 def _pictured(told: dict[str, Words], rows: dict[str, Embeddings], encoder: Encoder) -> Pictured:

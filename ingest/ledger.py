@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import numpy as np
 import tenacity
 from weaviate.classes.data import DataObject
-from weaviate.classes.query import Filter, QueryNested
+from weaviate.classes.query import Filter
 from weaviate.exceptions import (
     UnexpectedStatusCodeError,
     WeaviateInsertManyAllFailedError,
@@ -23,7 +23,7 @@ from weaviate.exceptions import (
 
 from encoder.protocol import Embeddings
 from schema.client import CLIENT_ERRORS
-from schema.collection import Pictures
+from schema.collection import PLACES, Pictures
 from schema.errors import Unreachable
 from schema.record import (
     ImageRecord,
@@ -42,7 +42,6 @@ Vectors = Mapping[str, Embeddings]  # named vector -> (dim,)
 Result = TypeVar("Result")
 TRIES_WHILE_UP = 4
 PAGE = 1000
-PLACES = QueryNested(name="places", properties=["path", "size", "mtime_us", "root"])
 log = logging.getLogger(__name__)
 
 
@@ -56,6 +55,7 @@ class Ledger:
     ) -> None:
         """`wait_s`: how long a Weaviate that is away is waited for, in seconds."""
         self._collection = pictures.collection
+        self._fields = pictures.record_properties
         self._wait_s = wait_s
         self._remedy = remedy
         self.lock = lock
@@ -183,7 +183,12 @@ class Ledger:
         """The records of which `prop` holds one of the values; there may be no values."""
         if not values:
             return []
-        question = partial(self._collection.query.fetch_objects, filters=prop.contains_any(list(values)), limit=limit)
+        question = partial(
+            self._collection.query.fetch_objects,
+            filters=prop.contains_any(list(values)),
+            limit=limit,
+            return_properties=self._fields,
+        )
         return [from_properties(found.properties) for found in self._ask(question).objects]
 
     def _ask(self, question: Callable[[], Result]) -> Result:

@@ -11,17 +11,20 @@ from typing import Any
 
 import weaviate
 from weaviate.classes.config import Configure, DataType, Property, Tokenization, VectorDistances
+from weaviate.classes.query import QueryNested
 from weaviate.collections import Collection
 from weaviate.exceptions import UnexpectedStatusCodeError
 
 from encoder.protocol import EncoderIdentity
 from schema.errors import EncoderMismatch, NoLibrary, SchemaError
+from schema.record import RECORD_FIELDS
 
 ALIAS = "Pictures"
 MODULE = "multi2vec-clip"
 UNFILLED = "picture_base64"
 """The field multi2vec-clip would embed. Loupe never fills it: objects bring their vectors, the module answers
 near_text."""
+PLACES = QueryNested(name="places", properties=["path", "size", "mtime_us", "root"])
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,16 @@ class Pictures:
     collection: Collection[Any, Any]
     properties: frozenset[str]
     """What the collection had when it was opened: one that an older Loupe made lacks some until the next ingest."""
+
+    @property
+    def older(self) -> bool:
+        """Whether it lacked some. What the next ingest adds is seen by who opens it again."""
+        return not self.properties >= {prop.name for prop in PROPERTIES}
+
+    @property
+    def record_properties(self) -> list[str | QueryNested]:
+        """What to read of an object for `from_properties`. The rest is there for filters, and as long again."""
+        return [*sorted(RECORD_FIELDS & self.properties), PLACES]
 
 
 def collection_name(identity: EncoderIdentity) -> str:

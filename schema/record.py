@@ -151,6 +151,8 @@ def _less(tags: tuple[str, ...], own: tuple[str, ...]) -> tuple[str, ...]:
 _DATES = ("taken_at", "modified_at", "added_at")
 _LISTS = ("tags", "own_tags", "colours", "swatches")
 _SPECIAL = ("places", "file_tags")
+RECORD_FIELDS = frozenset(item.name for item in fields(ImageRecord)) - {"places"} | {"captioned"}
+"""The properties that `from_properties` reads, but the nested one; and one that ranking asks for."""
 
 
 def to_properties(record: ImageRecord) -> dict[str, Any]:

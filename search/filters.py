@@ -112,8 +112,8 @@ class Condition:
     @property
     def values(self) -> tuple[str, ...]:
         """The comma-separated parts of the value (tags); one that holds a comma stands in double quotes."""
-        parts = next(csv.reader([self.value], skipinitialspace=True), [])
-        return tuple(part.strip() for part in parts if part.strip())
+        rows = csv.reader(io.StringIO(self.value, newline=""), skipinitialspace=True)  # a line break parts them too
+        return tuple(part.strip() for row in rows for part in row if part.strip())
 
     @property
     def number(self) -> float:
@@ -185,8 +185,8 @@ def joined(tags: Sequence[str]) -> str:
     'cat,"Paris, France"'
     """
     line = io.StringIO()
-    csv.writer(line, lineterminator="").writerow(tags)
-    return line.getvalue()
+    csv.writer(line, lineterminator="\r\n").writerow(tags)  # it quotes what holds a line break
+    return line.getvalue().removesuffix("\r\n")
 
 
 def date_range(text: str) -> tuple[datetime, datetime]:

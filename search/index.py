@@ -134,11 +134,16 @@ class PictureIndex:
         return [_found(o, float(o.metadata.score or 0)) for o in answer.objects]
 
     def fetch(self, uuids: Sequence[uuid.UUID], *, vectors: bool = False) -> dict[uuid.UUID, Found]:
-        """Those that are there, with all their properties."""
+        """Those that are there, with what their records are made of."""
         if not uuids:
             return {}
         with self._answering():
-            answer = self._collection.query.fetch_objects_by_ids(list(uuids), limit=len(uuids), include_vector=vectors)
+            answer = self._collection.query.fetch_objects_by_ids(
+                list(uuids),
+                limit=len(uuids),
+                include_vector=vectors,
+                return_properties=self.pictures.record_properties,
+            )
         return {o.uuid: _found(o) for o in answer.objects}
 
     def uuids_at(self, path: str) -> list[uuid.UUID]:

@@ -222,7 +222,9 @@ class Reader:
             self._fail(f"the quotes at character {end + 1} do not close; write another quote or none", end)
         value = self.text[self.at : end]
         self.at = end
-        return re.sub("[“„”]", '"', value)
+        return QUOTED.sub(
+            lambda quoted: quoted[0] if quoted[2] is None else '"' + quoted[2].replace('"', '""') + '"', value
+        )
 
     def _bare(self) -> str:
         """A value without quotes."""

@@ -7,10 +7,12 @@ make sense (`sensible.txt`) or to such as do not (`unrelated.tsv`), tells how mu
 makes sense is believed at a similarity at which gibberish is not. For pictures the unrelated are the library's own.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from statistics import NormalDist
 from typing import Self, TypeVar
 
 import numpy as np
@@ -33,11 +35,15 @@ ENOUGH = 0.25
 """The share of the sensible questions whose sense is not in full: beyond it, more sense excuses no less similarity."""
 TAIL = 20
 """A question's highest similarities in the sample, from which the highest in the library is estimated."""
+USUAL = 0.5
+"""The quantile of the best similarities of unrelated questions that no sense excuses."""
+TENTH = 0.1
 SAME = 1e-4
 """Cosines that differ by less are the same: they come from 32 bits, by several ways."""
 ASKERS = 300
 """Pictures of the sample that ask, to learn how pictures fare."""
-QUANTILES = 10_001
+BELOW = NormalDist().cdf(-1)
+"""The share of a normal distribution that lies more than one spread below its middle."""
 KEPT = 64
 """Weightings of the targets for which unrelated questions are kept."""
 LONERS = 0.05
@@ -78,23 +84,31 @@ class Background:
 
     def __init__(self, space: LibrarySpace, bank: Bank) -> None:
         self._space, self._bank = space, bank
+        self._words: dict[Weights, tuple[Array, float, float]] = {}
+        self._pictures: dict[Weights, tuple[float, float, float]] = {}
+        self._told = (
+            space.count >= FEWEST
+            and "image" in space.spreads
+            and min(len(bank.unrelated), len(bank.sensible)) > NEIGHBOURS
+        )
+        if not self._told:
+            return
         unrelated, sensible = bank.own
         spread = float(np.sqrt((unrelated.var() + sensible.var()) / 2))
         self._slope = max(float(sensible.mean() - unrelated.mean()), 0.0) / spread**2 if spread else 0.0
         self._lowest, self._highest = float(np.quantile(unrelated, 0.05)), float(np.quantile(sensible, ENOUGH))
-        self._words: dict[Weights, tuple[Array, float]] = {}
-        self._pictures: dict[Weights, tuple[Array, float]] = {}
 
     def line(self, asked: Sequence[Asked], false_alarm: float, strategy: str | None = None) -> float | None:
-        """On the scale of `scoring.score`. `false_alarm`, 0 to 1: the share of unrelated questions in words that may
-        find something, and for pictures the share of unrelated pictures that may pass.
+        """On the scale of `scoring.score`. `false_alarm`, 0 to 1: the share of unrelated questions that may find
+        something; above .1 fewer do, since no picture counts that is less similar than what they usually find.
 
         Several terms: the mean of their lines, times how far they go together in this library, from 1 for the same
         thing said twice down to 1/√k for k that have nothing to do with each other. None where the library is too small
-        to tell (FEWEST pictures) and where nothing is wanted, only unwanted.
+        to tell (FEWEST pictures), where the encoder has no vectors for the bank, and where nothing is wanted, only
+        unwanted.
         """
         wanted = [term for term in asked if term.weight > 0]
-        if self._space.count < FEWEST or "image" not in self._space.spreads or not wanted:
+        if not self._told or not wanted:
             return None
         voices = [
             _Voice(term.weight, self._words_line(term, false_alarm), self._direction(term))
@@ -149,45 +163,46 @@ class Background:
 
     def _words_line(self, term: Asked, false_alarm: float) -> float:
         """The similarity that is needed at this question's sense, on the scale of relevance."""
-        reached, worth = self._reached(term.targets)
-        needed = float(reached[len(reached) - 1 - int(false_alarm * len(reached))]) + SAME
+        reached, worth, usual = self._reached(term.targets)
+        needed = passed_by(reached, false_alarm) + SAME
         row = next(term.vectors[name] for name in term.targets)
         sense = float(np.clip(self._bank.nearness(row[None])[0], self._lowest, self._highest))
-        return self._in_relevance(needed - worth * sense, term)
+        return self._in_relevance(max(needed - worth * sense, usual), term)
 
     def _picture_line(self, term: Asked, false_alarm: float) -> float:
-        pairs, company = self._pairs(term.targets)
-        alike = float(np.interp(1 - false_alarm, np.linspace(0, 1, len(pairs)), pairs))
+        usual, spread, company = self._pairs(term.targets)
+        alike = usual - NormalDist().inv_cdf(false_alarm / self._space.count) * spread
         return self._in_relevance(min(alike, company) - SAME, term)
 
     def _in_relevance(self, similarity: float, term: Asked) -> float:
         mean, spread = self._level({name: term.vectors[name][None] for name in term.targets}, term.targets)
         return (similarity - MEAN_KEPT * float(mean[0])) / float(spread[0])
 
-    def _reached(self, targets: Mapping[str, float]) -> tuple[Array, float]:
-        """What the best picture and the sense of each unrelated question come to together, (n,), the least first; and
-        what sense is worth beside similarity, as in a linear discriminant of the two (Fisher, 1936)."""
+    def _reached(self, targets: Mapping[str, float]) -> tuple[Array, float, float]:
+        """What the best picture and the sense of each unrelated question come to together, (n,), the least first; what
+        sense is worth beside similarity, as in a linear discriminant of the two (Fisher, 1936); and how similar their
+        best pictures are usually: no sense excuses less."""
         key = _key(targets)
         if key not in self._words:
             found = self._similarities(dict.fromkeys(targets, self._bank.unrelated), targets)
             best = highest(found, self._space.count)
             worth = self._slope * float(best.std()) / BEST_SEPARATION
             together = best + worth * np.clip(self._bank.own[0], self._lowest, self._highest)
-            _keep(self._words, key, (np.sort(together), worth))
+            _keep(self._words, key, (np.sort(together), worth, float(np.quantile(best, USUAL))))
         return self._words[key]
 
-    def _pairs(self, targets: Mapping[str, float]) -> tuple[Array, float]:
-        """Quantiles of how similar the library's pictures are to each other, pair by pair; and how similar all but
-        LONERS of them are to their nearest."""
+    def _pairs(self, targets: Mapping[str, float]) -> tuple[float, float, float]:
+        """How similar the library's pictures are to each other: usually, with which spread, and all but LONERS of them
+        to their nearest. The spread is that of the less similar half of all pairs, which are unrelated ones."""
         key = _key(targets)
         if key not in self._pictures:
             askers = {name: self._space.sample[name][:ASKERS] for name in targets}
             found = self._similarities(askers, targets)
             rows = np.arange(len(found))
-            others = found[rows[:, None] != np.arange(found.shape[1])]
+            low, usual = np.quantile(found[rows[:, None] != np.arange(found.shape[1])], (BELOW, 0.5))
             found[rows, rows] = -np.inf
-            company = float(np.quantile(highest(found, self._space.count), LONERS))
-            _keep(self._pictures, key, (np.quantile(others, np.linspace(0, 1, QUANTILES)), company))
+            company = np.quantile(highest(found, self._space.count), LONERS)
+            _keep(self._pictures, key, (float(usual), float(usual - low), float(company)))
         return self._pictures[key]
 
     def _similarities(self, rows: Mapping[str, Embeddings], targets: Mapping[str, float]) -> Array:
@@ -237,7 +252,17 @@ def highest(found: Array, count: int) -> Array:
         return best
     tail = np.partition(found, n - TAIL - 1, axis=1)[:, n - TAIL - 1 :]
     excess = float((tail[:, 1:].mean(axis=1) - tail[:, 0]).mean())
-    return best + excess * float(np.log(count / n))
+    return best + excess * math.log(count / n)
+
+
+def passed_by(reached: Array, share: float) -> float:
+    """The value that `share` of them pass, (n,) the least first. In the last tenth, where single questions would
+    decide, by its mean excess: an exponential tail, as in `highest`."""
+    n = len(reached)
+    if (last := int(TENTH * n)) == 0 or share >= TENTH:
+        return float(reached[n - 1 - int(share * n)])
+    base = float(reached[n - 1 - last])
+    return base + (float(reached[n - last :].mean()) - base) * math.log(TENTH / share)
 
 
 def unrelated_texts() -> list[str]:

@@ -66,7 +66,8 @@ class Searcher:
         """Raises QueryError for a question that cannot be asked, Unreachable when Weaviate is away."""
         started, waited = time.perf_counter(), self.index.waited()
         if not query.terms:
-            raise QueryError("The question is empty: type some words, or give a picture.")
+            alone = "The question holds filters alone: add words or a picture, such as cat tag:photo."
+            raise QueryError(alone if query.filters else "The question is empty: type some words, or give a picture.")
         self.index.check_there()
         condition = self._condition(query.filters)
         query = self._resolved(query)

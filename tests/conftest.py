@@ -26,6 +26,7 @@ from schema.client import Address, connect
 from schema.collection import Pictures, StorageOptions, delete_library, ensure_pictures, list_pictures, open_pictures
 from schema.errors import NoLibrary
 from schema.local_server import HOST, LocalServer, ServerPlan
+from schema.named import COLLECTIONS
 from schema.record import ImageRecord, to_properties
 from settings import PROJECT, Settings
 from tests.colours import ColourEncoder
@@ -73,11 +74,17 @@ def address(request: pytest.FixtureRequest) -> Address:
 @pytest.fixture(scope="session")
 def client(address: Address) -> Iterator[weaviate.WeaviateClient]:
     client = connect(address)
-    if SETTINGS.weaviate_url and list_pictures(client):
+    named = [name for name in COLLECTIONS.values() if client.collections.exists(name)]
+    if SETTINGS.weaviate_url and (list_pictures(client) or named):
         client.close()
-        pytest.exit(f"The server {address.url} of WEAVIATE_URL holds a library, which the tests would remove.", 2)
+        pytest.exit(
+            f"The server {address.url} of WEAVIATE_URL holds a library, albums or profiles, which the tests would "
+            "remove.",
+            2,
+        )
     yield client
     delete_library(client)
+    client.collections.delete(list(COLLECTIONS.values()))
     client.close()
 
 

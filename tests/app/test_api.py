@@ -20,8 +20,9 @@ from encoder.protocol import Encoder, EncoderError
 from schema.errors import Unreachable
 from search.grammar import parse
 from search.query import Query
+from settings import PROJECT
 from tests.app.conftest import http_of, parts_of
-from tests.conftest import PROJECT, SAMPLES
+from tests.conftest import SAMPLES
 
 
 def png(side: int = 32) -> bytes:
@@ -71,8 +72,9 @@ def test_a_line_asks_the_same_by_address_by_json_and_by_form(http: TestClient, l
 def test_the_command_answers_as_the_api_does(http: TestClient, environment: dict[str, str]) -> None:
     """The same line and options, hit by hit, with what is unlikely and why."""
     line = "2:a bridge - people like:photos/eiffel-tower.jpg -tag:zeppelin width>=100"
-    params = {"q": line, "dislike": "0.5:drawings/owl.png", "strategy": "sum_scores", "diversity": 0.2}
-    got = http.get("/api/search", params=params | {"target": "auto", "limit": 6, "offset": 3, "facets": 1}).json()
+    params = {"q": line, "dislike": "0.5:drawings/owl.png", "strategy": "sum_scores", "diversity": "0.2"}
+    params |= {"target": "auto", "limit": "6", "offset": "3", "facets": "1"}
+    got = http.get("/api/search", params=params).json()
     options = ["--dislike", "0.5:drawings/owl.png", "--strategy", "sum_scores", "--diversity", "0.2"]
     options += ["--auto", "--limit", "6", "--offset", "3", "--facets", "--json"]
     done = subprocess.run(
@@ -88,9 +90,9 @@ def test_the_command_answers_as_the_api_does(http: TestClient, environment: dict
     took = {"took_ms", "encode_ms", "weaviate_ms"}
     assert set(printed) == set(got)
     for name in set(got) - took - {"hits"}:
-        assert printed[name] == pytest.approx(got[name], abs=1e-3) if name == "line" else printed[name] == got[name], (
-            name
-        )
+        if name != "line":
+            assert printed[name] == got[name], name
+    assert printed["line"] == pytest.approx(got["line"], abs=1e-3)
     for one, other in zip(printed["hits"], got["hits"], strict=True):
         for name in ("uuid", "unlikely", "path", "copies", "tags"):
             assert one[name] == other[name]
@@ -185,6 +187,7 @@ def test_pages_neither_repeat_nor_skip(http: TestClient) -> None:
         ({"like": "00000000-0000-0000-0000-000000000000"}, "no picture 00000000"),
         ({"words": "1", "like": "5dd2ae12-02e2-514c-a4fe-306192e392d5"}, "needs words"),
         ({"words": "1", "q": "-people"}, "needs words"),
+        ({"q": "tag:photo"}, "holds filters alone: add words or a picture"),
         ({"query": "cat"}, "unknown parameter 'query'"),
         ({"q": "beach 2:"}, "nothing follows the weight '2' at character 7"),
         ({"q": "NaN:beach"}, "the weight 'NaN' at character 1"),

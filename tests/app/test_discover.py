@@ -112,7 +112,7 @@ def test_a_picture_by_its_path_and_a_second_line_become_words() -> None:
     [
         (Question(likes=("nonsense",)), "not the uuid of a picture"),
         (Question(likes=(f"0:{A}",)), "weight"),
-        (Question(likes=(str(A),), dislikes=(str(A),)), "liked and disliked at once"),
+        (Question(likes=(str(A),), dislikes=(str(A),)), "at once"),
         (Question(diversity="nan"), "diversity must be"),
         (Question(diversity="much"), "diversity"),
         (Question(strategy="best"), "strategy is one of"),

@@ -28,7 +28,7 @@ def url(samples: Pictures, home: Any, app_url: str) -> str:
 
 
 def thumb(tab: Tab, title: str, name: str) -> None:
-    tile = tab.page.locator('[class*="st-key-tile-"]', has=tab.page.locator(f'img[alt*="{title}"]')).first
+    tile = tab.page.locator('[class*="st-key-tile-"]', has=tab.page.locator(f'img[alt="{title}"]')).first
     tile.locator(f'[class*="st-key-thumb-{name}-"] button:visible').first.click()
     tab.settle()
 
@@ -50,9 +50,9 @@ def test_a_session_in_the_browser(url: str, tab: Tab, chromium: Any) -> None:
     start = shown(tab)
     assert len(start) == len(set(start)) == 24
 
-    thumb(tab, "beagle", "up")
+    thumb(tab, start[7], "up")
     page.wait_for_selector(".loupe-judged")
-    assert ["beagle" in title for title in judged(tab)] == [True]
+    assert judged(tab) == [start[7]]
     assert shown(tab) != start and "like=" in page.url
 
     first = shown(tab)[0]
@@ -90,9 +90,8 @@ def test_a_session_in_the_browser(url: str, tab: Tab, chromium: Any) -> None:
     count = page.inner_text(".st-key-count")
     title = shown(tab)[0]
     thumb(tab, title, "down")
-    page.wait_for_selector('[data-testid="stToast"]')
+    page.wait_for_selector('[class*="st-key-thumb-down-"] button[kind="primary"]')
     assert page.inner_text(".st-key-count") == count  # the milliseconds too: nothing was searched again
-    assert page.locator('[class*="st-key-thumb-down-"] button[kind="primary"]:visible').count() == 1
 
     tab.click('[data-testid="stTopNavLink"]:has-text("Discover")')
     page.wait_for_selector(".loupe-judged.loupe-disliked")
@@ -105,7 +104,8 @@ def test_nothing_is_wider_than_the_window(url: str, chromium: Any, width: int) -
     tab = Tab(chromium, width)
     tab.go(f"{url}/discover")
     tab.page.wait_for_selector(".st-key-gallery img")
-    thumb(tab, "violin", "up")
+    tab.settle()
+    thumb(tab, shown(tab)[0], "up")
     tab.page.wait_for_selector(".loupe-judged")
     tab.page.locator("details.loupe-why summary").first.click()
     table = tab.page.locator("details.loupe-why table").first.bounding_box()

@@ -36,6 +36,13 @@ def chip(page: AppTest, label: str) -> Button:
     return found
 
 
+def unfold(page: AppTest) -> AppTest:
+    """The unlikely ones too."""
+    if any(toggle.key == "unlikely-open" for toggle in page.toggle):
+        page.toggle(key="unlikely-open").set_value(True).run()
+    return page
+
+
 def upload(page: AppTest, name: str, data: bytes) -> AppTest:
     return page.file_uploader[0].upload(name, data).run()
 
@@ -75,8 +82,8 @@ def test_words_find_pictures_and_stand_in_the_address(parts: Parts) -> None:
     page = ask(open_page(search_script, parts), "a castle on a hill")
     assert not page.exception
     assert page.query_params["q"] == "a castle on a hill"
-    assert len(tiles(page)) == 24
     assert "100 pictures · " in texts(page)
+    assert len(tiles(unfold(page))) == 24
     alts = [e.value for e in page.html if "loupe-tile" in e.value]
     assert len(alts) == 24 and all('alt="' in alt and "/app/static/thumbs/" in alt for alt in alts)
 
@@ -168,7 +175,7 @@ def test_every_filter_writes_its_condition(parts: Parts, key: str, kind: str, va
     getattr(page, kind)(key=key).set_value(value).run()
     assert not page.exception and not page.warning and not page.error
     assert page.query_params["filter"] == expected
-    assert "0 pictures" not in texts(page)
+    assert " of 0 pictures" not in texts(page) and not page.info
     assert getattr(page, kind)(key=key).value == value
 
 
@@ -207,8 +214,7 @@ def found(parts: Parts, page: AppTest) -> list[dict[str, Any]]:
 )
 def test_the_page_and_the_api_find_the_same(parts: Parts, params: dict[str, str]) -> None:
     page = open_page(search_script, parts, **params)
-    if page.toggle and any(t.key == "unlikely-open" for t in page.toggle):
-        page.toggle(key="unlikely-open").set_value(True).run()
+    unfold(page)
     assert not page.exception and not page.warning
     assert tiles(page) == [hit["uuid"] for hit in found(parts, page)]
 
@@ -250,7 +256,7 @@ def test_a_filter_typed_in_the_box_is_shown_and_taken_away_by_its_widget(parts: 
 def test_weights_and_words_too(parts: Parts) -> None:
     page = open_page(search_script, parts, q="violin")
     page.slider(key="weight-look").set_value(0.3).run()
-    assert page.query_params["target"] == ["image=1", "look=0.3", "caption=0.5"]
+    assert page.query_params["target"] == ["image=1", "look=0.3", "caption=1"]
     page.pills(key="preset").set_value("Automatic").run()
     assert "target" not in page.query_params
     page.toggle(key="words-too").set_value(True).run()
@@ -290,14 +296,14 @@ def test_details_of_nothing_are_a_sentence(parts: Parts, item: str) -> None:
     page = open_page(search_script, parts, q="cat", item=item)
     assert not page.exception
     assert item in page.warning[0].value.replace("\\", "")
-    assert len(tiles(page)) == 24
+    assert tiles(page)
 
 
 def test_beyond_the_last_page_leads_back(parts: Parts) -> None:
     page = open_page(search_script, parts, q="cat", offset="240")
     assert "There are 100 pictures" in page.info[0].value
     page.button[-1].click().run()
-    assert len(tiles(page)) == 24
+    assert len(tiles(unfold(page))) == 24
 
 
 def test_filters_that_leave_nothing_say_so(parts: Parts) -> None:
@@ -313,7 +319,7 @@ def test_an_uploaded_picture_finds_itself_and_is_not_kept(parts: Parts) -> None:
     assert "not part of the address" in texts(page)
     assert page.query_params == {"collapse": "1"}
     assert page.file_uploader[0].value is None
-    assert len(tiles(ask(page, "red"))) == 24
+    assert len(tiles(unfold(ask(page, "red")))) == 24
     page.button(key="chip-picture").click().run()
     assert page.query_params["q"] == "red"
     assert "chip-picture" not in [b.key for b in page.button]

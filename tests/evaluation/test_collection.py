@@ -15,8 +15,8 @@ from evaluation.targets import Asked, judge_targets
 from ingest.ledger import Ledger
 from schema.collection import Pictures, StorageOptions, delete_library, ensure_pictures
 from schema.record import ImageRecord, Place, sha256_of
-from search.nearest import find_nearest
 from search.asking import DEFAULT_TARGETS
+from search.nearest import find_nearest
 from tests.colours import ColourEncoder
 from tests.evaluation.memory_library import Kept, kept
 from tests.search.colour_library import Library, fill

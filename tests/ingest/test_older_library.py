@@ -14,12 +14,14 @@ from PIL import Image
 import ingest.ledger as ledger_module
 import ingest.pipeline as pipeline_module
 import schema.collection
+from app_pages.connection import Connection
 from ingest.ledger import Ledger
 from ingest.pipeline import Ingest
 from ingest.report import IngestReport
 from ingest.tagging import tag
 from pictures.open import Limits
 from pictures.thumbnails import ThumbnailStore
+from schema.client import Address
 from schema.collection import PROPERTIES, Pictures, StorageOptions, ensure_pictures, open_pictures
 from schema.record import ImageRecord, place_properties, to_properties, word_properties
 from search.conditions import undescribed
@@ -53,7 +55,7 @@ def folder(tmp_path: Path) -> Path:
     exif.get_ifd(0x8825).update({1: "N", 2: (48.0, 51.0, 24.0), 3: "E", 4: (2.0, 21.0, 8.0)})
     pixels = np.random.default_rng(0).integers(0, 256, (40, 60), dtype=np.uint8)  # grey
     Image.fromarray(pixels).save(folder / "paris.jpg", exif=exif)
-    shutil.copy(folder / "0001.png", folder / "copy.png")
+    shutil.copy(folder / "0000.png", folder / "0000x.png")
     return folder
 
 
@@ -220,3 +222,22 @@ def test_a_picture_that_cannot_be_opened_any_more_is_named_and_keeps_what_it_has
     [warning] = report.warnings
     assert "0002.png could not be described again, so its colours stay unknown (vanished: " in warning
     assert len(all_records(Ledger(pictures, 10))) == 5
+
+
+def test_an_app_that_is_running_sees_what_an_ingest_added(
+    older: Pictures, colours: ColourEncoder, address: Address, empty: weaviate.WeaviateClient, folder: Path
+) -> None:
+    """And does not forget what it has learned of the library at every question until then."""
+    connection = Connection(lambda: address, lambda: colours)
+    asked = Query((Term(text="red"),), filters=(Condition.parse("colour=red"),))
+    try:
+        searcher = connection.searcher()
+        assert connection.searcher() is searcher
+        with pytest.raises(FilterError):
+            searcher.search(asked)
+        bring(ensure_pictures(empty, colours.identity, StorageOptions()), colours, folder)
+        [hit] = connection.searcher().search(asked).hits
+        assert hit.record.colours == ("red",)
+        assert connection.searcher() is connection.searcher()
+    finally:
+        connection.close()

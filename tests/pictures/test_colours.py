@@ -97,9 +97,9 @@ def test_colours_come_in_the_order_of_their_shares_and_a_trace_is_none(
 
 
 def test_a_small_red_thing_counts_where_as_much_grey_does_not() -> None:
-    """Chroma makes a thing seen: 4 % of red, and 4 % of dark grey, in a light one."""
-    assert palette(striped(silver=96, red=4)).names == ("grey", "red")
-    assert palette(striped(olive=96, black=4)).names == palette(plain("olive")).names
+    """Chroma makes a thing seen: 4 % of red, and 4 % of white, on half grey, half brown. No ground has the half."""
+    assert palette(striped(gray=48, tan=48, red=4)).names == ("grey", "brown", "red")
+    assert palette(striped(gray=48, tan=48, white=4)).names == ("grey", "brown")
 
 
 @pytest.mark.parametrize("ground", ["white", "black", "gray"])

@@ -27,7 +27,8 @@ from search.command import (
 from search.errors import QueryError
 from search.filters import Condition
 from search.query import AUTO, Query, Term
-from tests.conftest import PROJECT, SAMPLES
+from settings import PROJECT
+from tests.conftest import SAMPLES
 
 ITEM = uuid.UUID("11111111-2222-3333-4444-555555555555")
 

@@ -19,7 +19,7 @@ import search.export
 from ingest.captions import FolderWords
 from ingest.files import Found, find_images
 from schema.record import ImageRecord, Place, sha256_of
-from search.export import ExportError, Zipped, check_size, to_csv, to_dicts, to_json, write_zip
+from search.export import ExportError, Gone, Zipped, check_size, to_csv, to_dicts, to_json, write_zip
 from search.results import Hit, Share
 
 
@@ -296,3 +296,19 @@ def test_any_date_of_a_file_is_taken(folder: Path, mtime: int) -> None:
     os.utime(folder / "b/CAT.jpg", (mtime, mtime))
     _, archive = zipped([of(folder / "b/CAT.jpg")])
     assert 1980 <= archive.getinfo("CAT.jpg").date_time[0] <= 2107
+
+
+def test_the_cap_is_exact(folder: Path) -> None:
+    """The text "other cat" has 9 bytes, whatever the library says of it."""
+    smaller = record(str(folder / "b/CAT.jpg"), 1)
+    assert zipped([smaller], max_bytes=9)[0].pictures == 1
+    assert zipped([smaller], max_bytes=8)[0].pictures == 0
+
+
+def test_what_left_the_library_since_it_was_selected_is_named(folder: Path) -> None:
+    gone = Gone(UUID(int=3))
+    assert to_dicts([gone]) == [{"uuid": str(gone.uuid), "missing": "it is not in the library any more"}]
+    output = io.BytesIO()
+    report = write_zip([of(folder / "b/CAT.jpg")], here, output, gone=[gone])
+    assert report.missing == ((str(gone.uuid), "it is not in the library any more"),)
+    assert zipfile.ZipFile(output).read("MISSING.txt").decode().startswith(f"{gone.uuid}: it is not in the library")

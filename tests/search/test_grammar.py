@@ -4,6 +4,7 @@ No database."""
 import random
 import time
 import uuid
+from dataclasses import replace
 
 import pytest
 from PIL import Image
@@ -12,6 +13,7 @@ from search.errors import QueryError
 from search.filters import FIELDS, Condition
 from search.grammar import GrammarError, example, parse, show, show_example
 from search.query import Query, Term
+from search.reader import LISTS
 
 ITEM = uuid.UUID("5dd2ae12-02e2-514c-a4fe-306192e392d5")
 
@@ -255,6 +257,25 @@ def test_what_is_shown_is_read_as_it_was(terms: tuple[Term, ...], line: str) -> 
 def test_a_condition_is_shown_as_it_is_typed(condition: str, line: str) -> None:
     assert show((), [Condition.parse(condition)]) == line
     assert parse(line) == ((), (Condition.parse(condition),))
+
+
+def test_whatever_a_condition_holds_it_survives_being_shown() -> None:
+    """Lists may be quoted otherwise; their values are the same."""
+    rng = random.Random(10)
+    read = 0
+    for _ in range(60_000):
+        value = "".join(rng.choices('ab1 .,"\n\r=~>:/-+“”*?2é', k=rng.randint(1, 7)))
+        try:
+            condition = Condition(rng.choice(FIELDS), rng.choice("=~>"), value.strip(), rng.random() < 0.5)
+        except QueryError:
+            continue
+        read += 1
+        [shown] = parse(show((), [condition]))[1]
+        if condition.field in LISTS:
+            assert shown.values == condition.values, condition
+            condition = replace(condition, value=shown.value)
+        assert shown == condition
+    assert read > 5000
 
 
 def test_every_filter_can_be_typed() -> None:

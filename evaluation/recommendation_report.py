@@ -1,0 +1,174 @@
+"""Recommending judged as a whole, and what is said of it. Knows an encoder by its protocol; knows no database."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from encoder.protocol import Encoder
+from evaluation.errors import EvaluationError
+from evaluation.metrics import Interval
+from evaluation.recommendation import AUTO, DECISIVE, METRICS, Kind, judge_kinds
+from evaluation.recommendation_copies import COPIES, CopyFigures, judge_copies
+from evaluation.recommendation_folder import Gathered
+from evaluation.recommendation_spread import DRAWS, SHOWN, judge_spread
+from evaluation.recommendation_users import ENOUGH, NARROW, ROUNDS, WIDE, Curve, preferences, simulate
+from evaluation.tables import table
+from search.query import STRATEGIES
+
+LIKES = (3, 6, 12)
+USUAL = "average"
+NAMED = 20
+"""Pairs named one by one."""
+
+
+@dataclass(frozen=True)
+class RecommendationReport:
+    pictures: int
+    captioned: int
+    kinds: Mapping[int, Mapping[str, Kind]]
+    """Likes of a question -> kind of group -> figures."""
+    curves: Mapping[str, Mapping[str, Curve]]
+    """Which preferences -> way -> curve."""
+    spread: Mapping[str, Mapping[str, float]]
+    copies: CopyFigures | None
+    notes: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "images": self.pictures,
+            "captioned": self.captioned,
+            "leave_one_out": {
+                str(likes): {title: kind.to_json() for title, kind in kinds.items()}
+                for likes, kinds in self.kinds.items()
+            },
+            "simulated_users": {
+                title: {way: curve.to_json() for way, curve in ways.items()} for title, ways in self.curves.items()
+            },
+            "first_pictures": {
+                way: {name: round(value, 4) for name, value in found.items()} for way, found in self.spread.items()
+            },
+            "near_duplicates": self.copies and self.copies.to_json(),
+            "notes": list(self.notes),
+        }
+
+
+def judge_recommendation(
+    gathered: Gathered,
+    encoder: Encoder,
+    *,
+    without: Sequence[str] = (),
+    seed: int = 0,
+    on_step: Callable[[str], object] = lambda step: None,
+) -> RecommendationReport:
+    """Tags in `without` are no hidden preference. Raises EvaluationError where there is no group to find."""
+    n, notes = len(gathered.captioned), []
+    kinds = {}
+    for likes in LIKES:
+        on_step(f"{likes} likes: looking for the others")
+        try:
+            kinds[likes] = judge_kinds(gathered, likes=likes, seed=seed)
+        except EvaluationError:
+            if likes == LIKES[0]:
+                raise
+            notes.append(f"No group is large enough to be asked for with {likes} likes.")
+    by_tag = gathered.pictured.by_tag()
+    tags = {tag: rows for tag, rows in by_tag.items() if tag not in without}
+    curves = {}
+    for title, least, most in (("wide", WIDE, None), ("narrow", NARROW, WIDE)):
+        hidden = preferences(tags, n, least, most)
+        if not hidden:
+            notes.append(
+                f"No hidden preference is {title} ({least} pictures or more), so no user of that kind is judged."
+            )
+            continue
+        on_step(f"users of {len(hidden)} {title} preferences")
+        ways: dict[str, dict[str, Any]] = {strategy: {"strategy": strategy} for strategy in STRATEGIES}
+        ways[f"{USUAL}, likes only"] = {"strategy": USUAL, "dislikes": False}
+        ways[f"{USUAL}, random start"] = {"strategy": USUAL, "random_start": True}
+        curves[title] = {way: simulate(gathered, hidden, **given, seed=seed) for way, given in ways.items()}
+    on_step("first pictures")
+    spread = judge_spread(gathered.vectors, {**by_tag, **_named(gathered.by_folder())}, seed)
+    on_step("near-duplicates")
+    copies = None
+    try:
+        copies = judge_copies(gathered, encoder)
+    except EvaluationError as error:
+        notes.append(str(error))
+    return RecommendationReport(n, int(gathered.captioned.sum()), kinds, curves, spread, copies, tuple(notes))
+
+
+def recommendation_text(report: RecommendationReport) -> str:
+    """For a terminal of 100 columns."""
+    parts = [f"{report.pictures} pictures, {report.captioned} with a caption; exact search"]
+    for likes, kinds in report.kinds.items():
+        parts += [_kind_text(likes, kind) for kind in kinds.values()]
+    parts += [_curves_text(title, curves) for title, curves in report.curves.items()]
+    parts.append(_spread_text(report.spread))
+    if report.copies:
+        parts.append(_copies_text(report.copies))
+    return "\n\n".join([*parts, *report.notes])
+
+
+def _kind_text(likes: int, kind: Kind) -> str:
+    rows = [["", *("hit@10" if metric == "S@10" else metric for metric in METRICS), "less the best single target"]]
+    for name, figures in kind.figures.items():
+        gap = kind.gains.get(name)
+        rows.append([name, *(_interval(figures[metric]) for metric in METRICS), _signed(gap) if gap else ""])
+    shares = ", ".join(f"{name} {weight:.2f}" for name, weight in kind.learned.items())
+    return (
+        f"Given {likes} of a group, by {kind.title} ({kind.groups} groups, {kind.questions} questions)\n{table(rows)}\n"
+        f"Best single target by {DECISIVE}: {kind.best_single}. '{AUTO}' gave on average {shares}."
+    )
+
+
+def _curves_text(title: str, curves: Mapping[str, Curve]) -> str:
+    first = next(iter(curves.values()))
+    sizes = f"{WIDE} pictures and more" if title == "wide" else f"{NARROW} to {WIDE - 1} pictures"
+    rounds = [str(number) for number in range(ROUNDS + 1)]
+    liked = [["liked, by round", *rounds]]
+    liked += [[way, *(f"{value:.2f}" for value in curve.liked)] for way, curve in curves.items()]
+    reached = [[f"have seen {ENOUGH:.0%}", *rounds]]
+    reached += [[way, *(f"{value:.2f}" for value in curve.reached)] for way, curve in curves.items()]
+    counts = f"{len(first.preferences)} preferences, {first.users} users"
+    return (
+        f"Simulated users with a {title} preference ({sizes}; {counts})\n"
+        f"Share of the {SHOWN} shown that is liked (of what is left to like, where that is less)\n{table(liked)}\n\n"
+        f"Share of users to whom a page with {ENOUGH:.0%} liked was shown by that round\n{table(reached)}"
+    )
+
+
+def _spread_text(spread: Mapping[str, Mapping[str, float]]) -> str:
+    rows = [["first pictures", "groups met", "nearest", "nearest, 5th percentile"]]
+    rows += [[way, *(f"{found[name]:.3f}" for name in ("met", "near", "farthest"))] for way, found in spread.items()]
+    return (
+        f"The first {SHOWN} pictures, mean of {DRAWS} draws\n{table(rows)}\n"
+        "Groups met: tags and folders of which one is shown. Nearest: the cosine (image) of a picture of the\n"
+        "library to the nearest that is shown."
+    )
+
+
+def _copies_text(copies: CopyFigures) -> str:
+    rows = [["rule", "copies found", "wrong pairs", "precision"]]
+    rows += [
+        [name, f"{rule.found:.3f}", str(rule.wrong), f"{rule.precision:.3f}"] for name, rule in copies.rules.items()
+    ]
+    own = next(iter(copies.rules.values()))
+    kinds = [["copy", "found"], *([kind, f"{own.by_kind[kind]:.3f}"] for kind in COPIES)]
+    named = "; ".join(copies.joined[:NAMED]) or "none"
+    return (
+        f"Near-duplicates: {copies.copies} copies of {copies.pictures} pictures, {copies.pairs:,} pairs of different "
+        f"ones; distance {copies.distance:.3f}\n{table(rows)}\n\n{table(kinds)}\n"
+        f"Wrong pairs of the search's rule: {named}"
+    )
+
+
+def _named(folders: Mapping[str, Sequence[int]]) -> dict[str, Sequence[int]]:
+    return {f"in {folder or 'the folder itself'}": rows for folder, rows in folders.items()}
+
+
+def _interval(found: Interval) -> str:
+    return f"{found.mean:.3f} [{found.low:.3f}, {found.high:.3f}]"
+
+
+def _signed(found: Interval) -> str:
+    return f"{found.mean:+.3f} [{found.low:+.3f}, {found.high:+.3f}]"

@@ -1,0 +1,120 @@
+"""The search page in a real browser: keys, the histogram, widths. Skipped where Chromium or Playwright is missing."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from ingest.roots import Roots
+from schema.collection import Pictures
+from tests.app.conftest import wait_for
+from tests.app.test_browser import Tab
+from tests.conftest import SAMPLES
+
+PLACE = """(() => {
+  const tile = document.activeElement.closest('[class*="st-key-tile-"]');
+  return tile ? [...document.querySelectorAll('[class*="st-key-tile-"]')].indexOf(tile) : null;
+})()"""
+"""The tile that has the focus."""
+
+
+@pytest.fixture
+def tab(chromium: Any) -> Iterator[Tab]:
+    tab = Tab(chromium)
+    yield tab
+    tab.context.close()
+
+
+@pytest.fixture
+def url(samples: Pictures, home: Any, app_url: str) -> str:
+    Roots(home).add(SAMPLES)
+    wait_for(lambda: httpx.get(f"{app_url}/api/search?q=cat", trust_env=False).is_success, 30)
+    return app_url
+
+
+def pressed(tab: Tab, *keys: str) -> int | None:
+    for key in keys:
+        tab.page.keyboard.press(key)
+    place: int | None = tab.page.evaluate(PLACE)
+    return place
+
+
+def test_keys_move_open_judge_and_close(url: str, tab: Tab) -> None:
+    """Arrows by what lies there; they go on where they were after a redraw and after the details were closed."""
+    page = tab.page
+    tab.go(f"{url}/?q=animal")
+    page.wait_for_selector(".st-key-gallery img")
+    page.wait_for_function("document.activeElement === document.body")
+    columns = page.evaluate(
+        "new Set([...document.querySelectorAll('.st-key-gallery figure')].map(f => f.offsetLeft)).size"
+    )
+    page.wait_for_function("window.loupeKeys")
+    assert pressed(tab, "ArrowRight") == 0
+    assert pressed(tab, "ArrowLeft") == 0, "there is nothing to the left of the first"
+    assert pressed(tab, "ArrowRight", "ArrowDown") == 1 + columns
+    assert pressed(tab, "ArrowUp") == 1
+    pressed(tab, "l")
+    tab.settle()
+    assert page.locator('[class*="st-key-thumb-up-"] button[kind="primary"]:visible').count() == 1
+    assert pressed(tab, "ArrowRight", "d") == 2
+    tab.settle()
+    assert page.locator('[class*="st-key-thumb-down-"] button[kind="primary"]:visible').count() == 1
+    pressed(tab, "Enter")
+    page.wait_for_selector("[role=dialog] img")
+    assert "item=" in page.url
+    pressed(tab, "ArrowRight", "Escape")
+    tab.settle()
+    assert "item=" not in page.url and page.locator("[role=dialog]").count() == 0
+    assert pressed(tab, "ArrowRight") == 3
+    assert tab.problems == []
+
+
+def test_keys_are_letters_while_one_types(url: str, tab: Tab) -> None:
+    page = tab.page
+    tab.go(f"{url}/?q=animal")
+    page.wait_for_function("window.loupeKeys")
+    pressed(tab, "/", "End")
+    page.wait_for_function("document.activeElement.getAttribute('aria-label') === 'Words'")
+    page.keyboard.type(" ld/")
+    assert page.input_value(".st-key-words input") == "animal ld/"
+    assert page.locator('[class*="st-key-thumb-"] button[kind="primary"]:visible').count() == 0
+    page.keyboard.press("Enter")
+    tab.settle()
+    assert "q=animal+ld" in page.url
+    page.evaluate("document.activeElement.blur()")
+    assert pressed(tab, "ArrowRight") is not None, "they are heard after a redraw"
+
+
+def test_a_click_on_a_bar_chooses_its_year_then_its_month(url: str, tab: Tab) -> None:
+    page = tab.page
+    tab.go(f"{url}/?q=animal")
+    tab.click(".st-key-filters_open label")
+    bars = page.locator('[data-testid="stVegaLiteChart"] path[aria-roledescription="bar"]')
+    bars.first.wait_for()
+    label = bars.last.get_attribute("aria-label")
+    year = label.partition("when: ")[2][:4]
+    bars.last.click()
+    page.wait_for_url(f"**taken%3E%3D{year}&filter=taken%3C%3D{year}**")
+    tab.settle()
+    months = page.locator('[data-testid="stVegaLiteChart"] path[aria-label*="-01;"]')
+    months.first.wait_for(state="attached")
+    full = page.locator(
+        '[data-testid="stVegaLiteChart"] path[aria-roledescription="bar"]:not([aria-label*="pictures: 0"])'
+    )
+    month = full.first.get_attribute("aria-label").partition("when: ")[2][:7]
+    full.first.click()
+    page.wait_for_url(f"**taken%3E%3D{month}&filter=taken%3C%3D{month}**")
+    tab.click(".st-key-all-dates button")
+    assert "taken" not in page.url
+    assert tab.problems == []
+
+
+@pytest.mark.parametrize("width", [360, 1024])
+def test_the_filters_are_no_wider_than_the_window(url: str, chromium: Any, width: int) -> None:
+    tab = Tab(chromium, width)
+    tab.go(f"{url}/?q=water+%2B+2:boat+-+people&filter=tags.none%3Ddrawing")
+    tab.click(".st-key-filters_open label")
+    tab.page.wait_for_selector(".st-key-folders button:visible")
+    assert tab.page.evaluate("document.documentElement.scrollWidth") <= width
+    tab.context.close()

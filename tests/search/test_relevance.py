@@ -1,0 +1,277 @@
+"""The line under likely hits: worked out by hand, against a slow reading of its definition, and on drawn libraries."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from encoder.protocol import Embeddings, Encoder, unit
+from schema.collection import Pictures
+from search.bank_store import Cut
+from search.calibration import FEWEST, LibrarySpace
+from search.query import Query, Term
+from search.relevance import (
+    BEST_SEPARATION,
+    ENOUGH,
+    MEAN_KEPT,
+    SAME,
+    Background,
+    Bank,
+    highest,
+    passed_by,
+    sensible_texts,
+    unrelated_texts,
+)
+from search.scoring import Asked, score
+from search.searcher import Searcher
+from tests.colours import ColourEncoder
+
+DIM = 16
+WORDS = {"image": 2 / 3, "caption": 1 / 3}
+
+
+def drawn(count: int, seed: int, *, around: int | None = None, tightness: float = 1.0) -> Embeddings:
+    """Unit vectors in every direction, or about the axis `around`."""
+    rows = np.random.default_rng(seed).normal(size=(count, DIM))
+    if around is not None:
+        rows[:, around] += tightness * np.sqrt(DIM)
+    return unit(rows)
+
+
+def library(count: int, seed: int = 0, captioned: float = 0.5) -> LibrarySpace:
+    """Pictures about the axes 0 to 3; half of them have a caption that lies near."""
+    kinds = np.arange(count) % 4
+    image = unit(drawn(count, seed) + 0.8 * np.eye(DIM)[kinds])
+    flags = np.random.default_rng(seed + 1).random(count) < captioned
+    caption = np.where(flags[:, None], unit(image + 0.5 * drawn(count, seed + 2)), image).astype(np.float32)
+    return LibrarySpace.of({"image": image, "caption": caption, "look": drawn(count, seed + 3)}, flags, count)
+
+
+def bank(seed: int = 10) -> Bank:
+    """Sense lies along axis 4, nonsense opposite."""
+    return Bank(-drawn(200, seed, around=4, tightness=0.7), drawn(150, seed + 1, around=4, tightness=0.7))
+
+
+def words(row: Embeddings, weight: float = 1.0, targets: Mapping[str, float] = WORDS) -> Asked:
+    return Asked(weight, False, dict.fromkeys(targets, row), targets)
+
+
+def picture(row: Embeddings, weight: float = 1.0, target: str = "image") -> Asked:
+    return Asked(weight, True, {target: row}, {target: 1.0})
+
+
+def line(background: Background, *asked: Asked, false_alarm: float = 0.05, strategy: str | None = None) -> float:
+    found = background.line(asked, false_alarm, strategy)
+    assert found is not None
+    return found
+
+
+def test_nearness_is_the_mean_of_the_five_nearest_on_either_side() -> None:
+    """Cosines to the sensible 1, 1, 1, 1, 0 and -1, to the unrelated six times 0: (4 · 1 + 0) / 5 - 0 = .8."""
+    right, up, left = (1.0, 0.0), (0.0, 1.0), (-1.0, 0.0)
+    found = Bank(unit(np.array([up] * 6)), unit(np.array([right] * 4 + [up, left])))
+    np.testing.assert_allclose(found.nearness(unit(np.array([right]))), [0.8], atol=1e-6)
+
+
+def test_no_question_of_the_bank_is_its_own_neighbour() -> None:
+    found = bank()
+    unrelated, sensible = found.own
+    for place in (0, 7):
+        others = Bank(np.delete(found.unrelated, place, 0), found.sensible)
+        assert unrelated[place] == pytest.approx(others.nearness(found.unrelated[[place]])[0], abs=1e-6)
+        others = Bank(found.unrelated, np.delete(found.sensible, place, 0))
+        assert sensible[place] == pytest.approx(others.nearness(found.sensible[[place]])[0], abs=1e-6)
+
+
+def slow_line(space: LibrarySpace, told: Bank, asked: Asked, false_alarm: float) -> float:
+    """The module's definition, question by question, by `score` itself."""
+
+    def scaled(term: Asked) -> tuple[NDArray[np.float64], float, float]:
+        levels = {name: space.spreads[name].level(term.vectors[name]) for name in term.targets}
+        mean = sum(share * levels[name][0] for name, share in term.targets.items())
+        spread = sum(share * levels[name][1] for name, share in term.targets.items())
+        relevance = score([term], space.sample, space.captioned, space).relevance
+        return relevance * spread + MEAN_KEPT * mean, mean, spread
+
+    best = [
+        scaled(Asked(1.0, False, dict.fromkeys(asked.targets, row), asked.targets))[0].max() for row in told.unrelated
+    ]
+    unrelated, sensible = told.own
+    spread = np.sqrt((np.var(unrelated) + np.var(sensible)) / 2)
+    worth = (np.mean(sensible) - np.mean(unrelated)) / spread * (np.std(best) / spread) / BEST_SEPARATION
+    lowest, enough = np.quantile(unrelated, 0.05), np.quantile(sensible, ENOUGH)
+    reached = sorted(b + worth * np.clip(sense, lowest, enough) for b, sense in zip(best, unrelated, strict=True))
+    n = len(reached)
+    if false_alarm >= 0.1:
+        needed = reached[n - 1 - int(false_alarm * n)] + SAME
+    else:
+        highest_tenth, base = reached[n - n // 10 :], reached[n - 1 - n // 10]
+        needed = base + (np.mean(highest_tenth) - base) * np.log(0.1 / false_alarm) + SAME
+    sense = np.clip(told.nearness(next(iter(asked.vectors.values()))[None])[0], lowest, enough)
+    _, mean, own_spread = scaled(asked)
+    least = max(needed - worth * sense, np.median(best))
+    return float((least - MEAN_KEPT * mean) / own_spread)
+
+
+@pytest.mark.parametrize("targets", [{"image": 1.0}, {"caption": 1.0}, WORDS], ids=["image", "caption", "both"])
+@pytest.mark.parametrize("false_alarm", [0.001, 0.01, 0.2])
+def test_the_line_of_words_is_the_slow_one(targets: Mapping[str, float], false_alarm: float) -> None:
+    space, told = library(120), bank()
+    for row in drawn(3, 99):
+        asked = words(row, targets=targets)
+        expected = slow_line(space, told, asked, false_alarm)
+        assert line(Background(space, told), asked, false_alarm=false_alarm) == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize("false_alarm", [0.02, 0.1, 0.3])
+def test_the_share_of_unrelated_questions_that_find_something_is_at_most_the_level(false_alarm: float) -> None:
+    """Of 2,000 others than the bank's, drawn alike: within four standard errors of both samples. A level above .1 is
+    not reached: no picture counts that is less similar than what nonsense usually finds."""
+    space = library(300)
+    told = Bank(-drawn(1000, 20, around=4, tightness=0.7), drawn(150, 21, around=4, tightness=0.7))
+    background, passed = Background(space, told), 0
+    others = -drawn(2000, 22, around=4, tightness=0.7)
+    for row in others:
+        asked = [words(row, targets={"image": 1.0})]
+        best = score(asked, space.sample, space.captioned, space).relevance.max()
+        passed += best >= line(background, *asked, false_alarm=false_alarm)
+    error = np.sqrt(false_alarm * (1 - false_alarm) * (1 / 1000 + 1 / 2000))
+    assert passed / 2000 < false_alarm + 4 * error
+    assert false_alarm > 0.1 or passed / 2000 > false_alarm - 4 * error
+
+
+def test_a_higher_level_never_draws_a_higher_line() -> None:
+    background = Background(library(200), bank())
+    for asked in (words(-np.eye(DIM, dtype=np.float32)[4]), words(drawn(1, 5)[0]), picture(drawn(1, 6)[0])):
+        lines = [line(background, asked, false_alarm=share) for share in (0.0005, 0.01, 0.05, 0.2, 0.6, 0.999)]
+        assert lines == sorted(lines, reverse=True)
+    lines = [line(background, words(-np.eye(DIM, dtype=np.float32)[4]), false_alarm=share) for share in (0.01, 0.2)]
+    assert lines[0] > lines[1] + 0.1
+
+
+def test_a_question_that_makes_sense_is_believed_sooner_than_one_that_makes_none() -> None:
+    """The axes of sense lie across the pictures', so that both have the same level in the library, nearly."""
+    space = library(400)
+    background = Background(space, bank())
+    sense, nonsense = np.eye(DIM, dtype=np.float32)[4], -np.eye(DIM, dtype=np.float32)[4]
+    assert line(background, words(sense)) < line(background, words(nonsense)) - 1
+
+
+def test_the_same_words_twice_have_the_line_of_once_and_weights_that_grow_together_change_nothing() -> None:
+    background, row = Background(library(200), bank()), drawn(1, 5)[0]
+    once = line(background, words(row))
+    assert line(background, words(row), words(row)) == pytest.approx(once, abs=1e-9)
+    assert line(background, words(row, 3.0)) == pytest.approx(once, abs=1e-9)
+    assert line(background, words(row), words(drawn(1, 6)[0], -1.0)) == once
+    liked = line(background, picture(row))
+    for strategy in ("average", "sum_scores"):
+        assert line(background, picture(row), picture(row), strategy=strategy) == pytest.approx(liked, abs=1e-9)
+
+
+def test_pictures_that_have_nothing_in_common_need_less_of_each() -> None:
+    """Two that lie across each other: their mean spreads by 1/√2, and so does its line."""
+    space = LibrarySpace.of({"image": drawn(4000, 1)}, np.zeros(4000, bool), 4000)
+    background, axes = Background(space, bank()), np.eye(DIM, dtype=np.float32)
+    one, other = picture(axes[0]), picture(axes[1])
+    mean = (line(background, one) + line(background, other)) / 2
+    assert line(background, one, other) == pytest.approx(mean / np.sqrt(2), rel=0.03)
+    assert line(background, one, other, strategy="best_score") > mean
+
+
+def test_a_picture_like_some_of_the_library_is_answered_and_one_like_none_is_not() -> None:
+    rng, axes = np.random.default_rng(3), np.eye(DIM)
+    image = unit(np.repeat(axes[:4], 50, axis=0) + 0.1 * rng.normal(size=(200, DIM)))
+    space = LibrarySpace.of({"image": image}, np.zeros(200, bool), 200)
+    background = Background(space, bank())
+
+    def likely(row: Embeddings) -> int:
+        asked = [picture(row)]
+        return int((score(asked, space.sample, space.captioned, space).relevance >= line(background, *asked)).sum())
+
+    assert likely(unit(axes[[2]] + 0.1 * rng.normal(size=(1, DIM)))[0]) > 30
+    assert likely(unit(axes[[9]])[0]) == 0
+
+
+def test_a_library_of_copies_finds_them() -> None:
+    """Their similarities differ by rounding only."""
+    image = np.repeat(drawn(1, 4), 60, axis=0)
+    space = LibrarySpace.of({"image": image}, np.zeros(60, bool), 60)
+    asked = [picture(image[0])]
+    assert (
+        score(asked, space.sample, space.captioned, space).relevance >= line(Background(space, bank()), *asked)
+    ).all()
+
+
+def test_there_is_no_line_where_nothing_can_be_told() -> None:
+    row = drawn(1, 5)[0]
+    told = bank()
+    assert Background(library(FEWEST - 1), told).line([words(row)], 0.01) is None
+    assert Background(library(FEWEST), told).line([words(row)], 0.01) is not None
+    assert Background(library(100), told).line([words(row, -1.0), picture(row, -2.0)], 0.01) is None
+    assert Background(library(100), Bank(told.unrelated[:0], told.sensible)).line([words(row)], 0.01) is None
+
+
+def test_the_highest_of_a_library_follows_from_its_sample() -> None:
+    """By hand: the 20 highest lie 1 above the 21st on average, so that e times the pictures bring 1 more. And of an
+    exponential tail: within a tenth of what the whole library has."""
+    found = np.concatenate([np.zeros(30), np.ones(20)])[None]
+    assert highest(found, 50)[0] == 1
+    assert highest(found, round(50 * np.e))[0] == pytest.approx(2, abs=0.01)
+    assert highest(found[:, :10], 1000)[0] == 0
+    whole = np.random.default_rng(0).exponential(size=(400, 20_000))
+    assert highest(whole[:, :2000], 20_000).mean() == pytest.approx(whole.max(axis=1).mean(), rel=0.1)
+
+
+def test_single_questions_do_not_decide_the_last_tenth() -> None:
+    """Of 0 to 19 the half that passes 9 are ten; the last two pass 17 by 1.5 on average, and each e-fold by as much."""
+    reached = np.arange(20.0)
+    assert passed_by(reached, 0.5) == 9
+    assert passed_by(reached, 0.1) == 17
+    assert passed_by(reached, 0.1 / np.e) == pytest.approx(18.5)
+    assert passed_by(reached, 0.1 / np.e**2) == pytest.approx(20)
+    assert passed_by(reached[:5], 0.01) == 4
+
+
+def test_the_bank_is_of_different_texts_none_of_them_blank() -> None:
+    unrelated, sensible = unrelated_texts(), sensible_texts()
+    assert len(unrelated) == 400 and len(sensible) > 300
+    assert all(text.strip() for text in (*unrelated, *sensible))
+    assert len({*unrelated, *sensible}) == len(unrelated) + len(sensible)
+
+
+def test_questions_that_the_encoder_has_no_vector_for_are_left_out_of_the_bank(monkeypatch: pytest.MonkeyPatch) -> None:
+    encoder = ColourEncoder()
+    encode = encoder.encode_texts
+
+    def broken(texts: list[str]) -> Embeddings:
+        rows = encode(texts)
+        rows[::7] = np.nan
+        return rows
+
+    monkeypatch.setattr(encoder, "encode_texts", broken)
+    found = Bank.encode(encoder)
+    assert len(found.unrelated) == 342 and np.isfinite(found.unrelated).all() and np.isfinite(found.sensible).all()
+
+
+def test_an_encoder_to_which_all_nonsense_is_one_finds_nothing_for_it() -> None:
+    """The colour encoder knows six words; everything else is one vector, and so is the question."""
+    told = Bank.encode(ColourEncoder())
+    image = unit(np.column_stack([np.random.default_rng(0).random((90, 3)), np.full(90, 0.1)]))
+    space = LibrarySpace.of({"image": image, "caption": image}, np.zeros(90, bool), 90)
+    background = Background(space, told)
+    for text, answered in (("xyzzy", False), ("red", True)):
+        asked = [words(ColourEncoder().encode_texts([text])[0], targets={"image": 1.0})]
+        best = score(asked, space.sample, space.captioned, space).relevance.max()
+        assert (best >= line(background, *asked)) == answered
+
+
+def test_the_samples_answer_their_captions_and_no_nonsense(samples: Pictures, specialists: Encoder) -> None:
+    """Through Weaviate, with the shipped encoder and the default level."""
+    searcher = Searcher(samples, specialists, cut=Cut())
+    for text in ("qwxz vbnk trlp", "8831-77/2 0x99", "{}[]();;#", "notwithstanding tariff whereas elapsed"):
+        found = searcher.search(Query((Term(text=text),), limit=5))
+        assert found.line is not None and found.likely == 0 and all(hit.unlikely for hit in found.hits), text
+    for text in ("acoustic guitar", "a blacksmith at work", "three bananas"):
+        found = searcher.search(Query((Term(text=text),), limit=5))
+        assert found.likely > 0 and not found.hits[0].unlikely, text
