@@ -18,7 +18,7 @@ from evaluation.errors import EvaluationError
 from ingest.errors import IngestError
 from ingest.files import RootError
 from pictures.open import PictureError
-from schema.errors import EncoderMismatch, NoLibrary, SchemaError
+from schema.errors import EncoderMismatch, NamedError, NoLibrary, SchemaError
 from search.errors import QueryError, SearchError
 from settings import SettingsError
 from training.errors import TrainingError
@@ -44,6 +44,7 @@ CODES: dict[type[Exception], Exit] = {
     EvaluationError: Exit.USAGE,
     TrainingError: Exit.USAGE,
     NoLibrary: Exit.USAGE,
+    NamedError: Exit.USAGE,
     EncoderMismatch: Exit.MODEL,
     EncoderError: Exit.MODEL,
     SearchError: Exit.UNREACHABLE,

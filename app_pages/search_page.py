@@ -154,6 +154,8 @@ def counted(results: Results | None) -> str:
     """What the counts of the facets count."""
     if results is None or not results.counted:
         return "Counts of all that pass the filters."
+    if not results.likely:
+        return f"Counts of the {results.counted:,} nearest {_pictures(results.counted)}, none of them likely."
     if results.counted >= WINDOWS[0]:
         return f"Counts of the {results.counted:,} best."
     return f"Counts of {results.counted:,} likely {_pictures(results.counted)}."

@@ -27,7 +27,7 @@ DECISIVE = "nDCG@10"
 LIKES = 3
 LEAST_LEFT = 3
 """Pictures of the group that are left to be found."""
-QUESTIONS = 300
+QUESTIONS = 150
 """Of each kind."""
 EQUAL: Mapping[str, float] = {name: 1 / len(TARGETS) for name in TARGETS}
 AUTO = "auto"

@@ -15,7 +15,7 @@ from evaluation.recommendation_users import ENOUGH, NARROW, ROUNDS, WIDE, Curve,
 from evaluation.tables import table
 from search.query import STRATEGIES
 
-LIKES = (3, 6, 12)
+LIKES = (3, 6)
 USUAL = "average"
 NAMED = 20
 """Pairs named one by one."""

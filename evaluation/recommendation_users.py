@@ -22,7 +22,7 @@ from search.scoring import score
 SHOWN = 12
 ROUNDS = 5
 ENOUGH = 0.8
-USERS = 4
+USERS = 2
 """With each hidden preference; they differ in what part of the library their first pictures come from."""
 WIDE = SHOWN * (ROUNDS + 2)
 """Pictures of a preference that can fill every round."""

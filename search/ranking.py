@@ -15,15 +15,15 @@ from numpy.typing import NDArray
 
 from encoder.protocol import Embeddings
 from search.diversity import mmr
-from search.duplicates import collapse, resembling
+from search.duplicates import TARGET, Sameness, collapse, resembling
 from search.index import Found
 from search.query import MAX_WINDOW, Query
 from search.results import Share
 from search.scoring import Scores
 
 WINDOWS = (240, 2000, MAX_WINDOW)
-VectorsOf = Callable[[Sequence[UUID]], Mapping[UUID, Embeddings]]
-"""The `image` vectors of some pictures, (dim,), of those that have one."""
+VectorsOf = Callable[[str, Sequence[UUID]], Mapping[UUID, Embeddings]]
+"""(target, pictures) -> the vectors, (dim,), of those that have one."""
 
 
 @dataclass(frozen=True)
@@ -128,13 +128,15 @@ def _words(properties: Mapping[str, Any]) -> set[str]:
     return set("".join(c if c.isalnum() else " " for c in text.casefold()).split())
 
 
-def arranged(ranked: Sequence[Ranked], query: Query, vectors_of: VectorsOf) -> list[Ranked]:
+def arranged(
+    ranked: Sequence[Ranked], query: Query, vectors_of: VectorsOf, sameness: Sameness | None = None
+) -> list[Ranked]:
     """Near-duplicates behind the best of them, then difference mixed into the likely ones."""
-    ordered = _collapsed(ranked, vectors_of) if query.collapse else list(ranked)
+    ordered = _collapsed(ranked, vectors_of, sameness) if query.collapse else list(ranked)
     likely = [one for one in ordered if not one.unlikely]
     if not query.diversity or len(likely) < 2:
         return ordered
-    rows = vectors_of([one.uuid for one in likely])
+    rows = vectors_of("image", [one.uuid for one in likely])
     mixed = [one for one in likely if one.uuid in rows]
     relevance = np.array([one.relevance or 0.0 for one in mixed])
     order = mmr(relevance, np.stack([rows[one.uuid] for one in mixed]), query.diversity, len(mixed))
@@ -143,15 +145,15 @@ def arranged(ranked: Sequence[Ranked], query: Query, vectors_of: VectorsOf) -> l
     return [*first, *(one for one in ordered if one.uuid not in placed)]
 
 
-def _collapsed(ranked: Sequence[Ranked], vectors_of: VectorsOf) -> list[Ranked]:
+def _collapsed(ranked: Sequence[Ranked], vectors_of: VectorsOf, sameness: Sameness | None) -> list[Ranked]:
     """Vectors are asked for of those pictures only whose perceptual hashes are close."""
     hashes = [str(one.found.properties.get("phash") or "") if one.found else "" for one in ranked]
-    near = sorted(resembling(hashes))
-    rows = vectors_of([ranked[i].uuid for i in near]) if near else {}
+    near = sorted(resembling(hashes, sameness))
+    rows = vectors_of(TARGET, [ranked[i].uuid for i in near]) if near else {}
     known = [i for i in near if ranked[i].uuid in rows]
     if not known:
         return list(ranked)
-    groups = collapse(np.stack([rows[ranked[i].uuid] for i in known]), [hashes[i] for i in known])
+    groups = collapse(np.stack([rows[ranked[i].uuid] for i in known]), [hashes[i] for i in known], sameness)
     copies = {known[head]: [known[i] for i in behind] for head, behind in groups}
     hidden = {i for behind in copies.values() for i in behind}
     return [

@@ -40,7 +40,7 @@ USUAL = 0.5
 TENTH = 0.1
 SAME = 1e-4
 """Cosines that differ by less are the same: they come from 32 bits, by several ways."""
-ASKERS = 300
+ASKERS = 150
 """Pictures of the sample that ask, to learn how pictures fare."""
 BELOW = NormalDist().cdf(-1)
 """The share of a normal distribution that lies more than one spread below its middle."""
@@ -80,7 +80,7 @@ class Bank:
 
 
 class Background:
-    """How unrelated questions fare in one library. Thread-safe: what is worked out is only ever added."""
+    """How unrelated questions fare in one library. Thread-safe."""
 
     def __init__(self, space: LibrarySpace, bank: Bank) -> None:
         self._space, self._bank = space, bank
@@ -183,27 +183,29 @@ class Background:
         sense is worth beside similarity, as in a linear discriminant of the two (Fisher, 1936); and how similar their
         best pictures are usually: no sense excuses less."""
         key = _key(targets)
-        if key not in self._words:
+        if (known := self._words.get(key)) is None:
             found = self._similarities(dict.fromkeys(targets, self._bank.unrelated), targets)
             best = highest(found, self._space.count)
             worth = self._slope * float(best.std()) / BEST_SEPARATION
             together = best + worth * np.clip(self._bank.own[0], self._lowest, self._highest)
-            _keep(self._words, key, (np.sort(together), worth, float(np.quantile(best, USUAL))))
-        return self._words[key]
+            known = np.sort(together), worth, float(np.quantile(best, USUAL))
+            _keep(self._words, key, known)
+        return known
 
     def _pairs(self, targets: Mapping[str, float]) -> tuple[float, float, float]:
         """How similar the library's pictures are to each other: usually, with which spread, and all but LONERS of them
         to their nearest. The spread is that of the less similar half of all pairs, which are unrelated ones."""
         key = _key(targets)
-        if key not in self._pictures:
+        if (known := self._pictures.get(key)) is None:
             askers = {name: self._space.sample[name][:ASKERS] for name in targets}
             found = self._similarities(askers, targets)
             rows = np.arange(len(found))
             low, usual = np.quantile(found[rows[:, None] != np.arange(found.shape[1])], (BELOW, 0.5))
             found[rows, rows] = -np.inf
             company = np.quantile(highest(found, self._space.count), LONERS)
-            _keep(self._pictures, key, (float(usual), float(usual - low), float(company)))
-        return self._pictures[key]
+            known = float(usual), float(usual - low), float(company)
+            _keep(self._pictures, key, known)
+        return known
 
     def _similarities(self, rows: Mapping[str, Embeddings], targets: Mapping[str, float]) -> Array:
         """Of q questions (`rows`: target -> (q, d)) with the pictures of the sample, (q, n): relevance as `score` has

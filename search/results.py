@@ -78,8 +78,8 @@ class Hit:
 
 @dataclass(frozen=True)
 class Timing:
-    """Milliseconds: making vectors of the question (stored ones are fetched), waiting for Weaviate's answers and reading
-    them, all of it."""
+    """Milliseconds: making vectors of the question (stored ones are fetched), waiting for what Weaviate answers and
+    reading it, all of it."""
 
     encode_ms: float
     weaviate_ms: float

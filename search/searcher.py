@@ -22,6 +22,7 @@ from search.bank_store import Cut, keep_bank
 from search.calibration import LibrarySpace
 from search.conditions import among, to_weaviate, without
 from search.diversity import spread_out
+from search.duplicates import TARGET, Sameness
 from search.errors import FilterError, QueryError
 from search.explain import Explanation, Vocabulary, by_words, heat, seen
 from search.filters import Condition
@@ -217,13 +218,15 @@ class Searcher:
 
     def _learned(self, query: Query, encoded: Sequence[Mapping[str, Embeddings]]) -> dict[str, float] | None:
         """From the liked examples."""
-        liked = [
-            vectors for term, vectors in zip(query.terms, encoded, strict=True) if term.example and term.weight > 0
-        ]
+        asked = zip(query.terms, encoded, strict=True)
+        liked = [(term, vectors) for term, vectors in asked if term.example and term.weight > 0]
         if not liked:
             return None
-        rows = {name: np.stack([vectors[name] for vectors in liked]) for name in liked[0]}
-        return learn_targets(rows, self.space())
+        rows = {
+            name: np.stack([vectors[name] for _, vectors in liked])
+            for name in set.intersection(*(set(vectors) for _, vectors in liked))
+        }
+        return learn_targets(rows, self.space(), [term.weight for term, _ in liked])
 
     def _probes(self, asked: Sequence[Asked], strategy: str | None) -> list[Probe]:
         probes = [
@@ -266,17 +269,23 @@ class Searcher:
                 Ranked(one.uuid, float(value), found=one, unlikely=ranking.line is not None and value < ranking.line)
                 for one, value in zip(found, relevance, strict=True)
             )
-            ranking.add(arranged(ranked, query, self._image_vectors))
+            ranking.add(arranged(ranked, query, self._vectors_of, Sameness.of(self.space())))
             return len(found)
-        names = sorted({"image", *targets_of(asked)})
+        names = sorted(
+            {*targets_of(asked), *(["image"] if query.diversity else []), *([TARGET] if query.collapse else [])}
+        )
         more = self._threads.submit(self._near_likes, query, asked, condition, names, properties)
         nearest = self._near(query, probes, condition, WINDOWS[0], vectors=names, properties=properties)
         known = {one.uuid for one in nearest}
         found = [*nearest, *(one for one in more.result() if one.uuid not in known)]
         ranked = self._judged(query, asked, found, ranking.line)
         ordered = fused(ranked, query.texts) if query.words else by_relevance(ranked)
-        rows = {one.uuid: one.vectors["image"] for one in found if "image" in one.vectors}
-        ranking.add(arranged(ordered, query, lambda keys: {key: rows[key] for key in keys if key in rows}))
+        stored = {one.uuid: one.vectors for one in found}
+
+        def vectors_of(target: str, keys: Sequence[uuid.UUID]) -> dict[uuid.UUID, Embeddings]:
+            return {key: stored[key][target] for key in keys if target in stored[key]}
+
+        ranking.add(arranged(ordered, query, vectors_of, Sameness.of(self.space())))
         return len(nearest)
 
     def _near(
@@ -298,9 +307,9 @@ class Searcher:
         some = [rows[i] for i in spread_out(rows, min(MOST_NEAR, len(rows)))]
         return self.index.near_any(target, some, condition, NEAR_LIKES, vectors=vectors, properties=properties)
 
-    def _image_vectors(self, keys: Sequence[uuid.UUID]) -> dict[uuid.UUID, Embeddings]:
+    def _vectors_of(self, target: str, keys: Sequence[uuid.UUID]) -> dict[uuid.UUID, Embeddings]:
         found = self.index.fetch(keys, vectors=True)
-        return {key: one.vectors["image"] for key, one in found.items() if "image" in one.vectors}
+        return {key: one.vectors[target] for key, one in found.items() if target in one.vectors}
 
     def _judged(self, query: Query, asked: Sequence[Asked], found: Sequence[Found], line: float | None) -> list[Ranked]:
         vectors = matrices(found, targets_of(asked), self.pictures.identity.dims)

@@ -88,6 +88,7 @@ def test_the_count_says_what_is_known(changes: dict[str, object], said: str) -> 
         (results(counted=12), "Counts of 12 likely pictures."),
         (results(counted=1), "Counts of 1 likely picture."),
         (results(counted=240), "Counts of the 240 best."),
+        (results(counted=100, likely=0), "Counts of the 100 nearest pictures, none of them likely."),
     ],
 )
 def test_the_facets_say_what_they_count(made: Results | None, said: str) -> None:
