@@ -101,7 +101,7 @@ def _buttons(key: str, on_like: Click, on_open: Click) -> None:
 
 def strip(hits: Sequence[Hit], on_open: Click) -> None:
     """One row of small pictures with their similarities, scrolled sideways where it is too long."""
-    _strip([(hit.record, f"{hit.similarity:.2f}") for hit in hits], on_open, "near")
+    _strip([(hit.record, scale.number(hit)) for hit in hits], on_open, "near")
 
 
 def copies(records: Sequence[ImageRecord], on_open: Click) -> None:
@@ -151,7 +151,7 @@ def _tile(hit: Hit, line: float | None, note: str) -> str:
         f"{FAINT if hit.unlikely else FIGURE}{_picture(hit.record)}"
         f'<div class="loupe-bar{" loupe-marked" if marked else ""}" title="{escape(scale.words(hit, line))}">'
         f'<i style="width: {scale.share(hit, line):.1%}"></i></div>'
-        f'<span class="loupe-number">{hit.similarity:.2f}</span>{note}</figure>'
+        f'<span class="loupe-number">{scale.number(hit)}</span>{note}</figure>'
     )
 
 

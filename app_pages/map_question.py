@@ -62,7 +62,7 @@ def _among_neighbours(query: Query, layout: Layout, searcher: Searcher) -> tuple
     for target in targets:
         hits: Sequence[Hit] = searcher.search(replace(_toward(query, target), limit=SEARCHED, offset=0)).hits
         indices = layout.indices_of([hit.uuid for hit in hits], captions=layout.space == "both" and target == "caption")
-        near += [(hit.similarity, indices[hit.uuid]) for hit in hits if hit.uuid in indices]
+        near += [(hit.similarity or 0.0, indices[hit.uuid]) for hit in hits if hit.uuid in indices]
     near = sorted(near, key=lambda pair: (-pair[0], pair[1]))[:NEIGHBOURS]
     if not near:
         raise QueryError("none of the pictures nearest to it is among the drawn points")

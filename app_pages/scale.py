@@ -20,13 +20,20 @@ def share(hit: Hit, line: float | None) -> float:
     (0.75, 0.5, 0.3)
     """
     if line is None or hit.relevance is None:
-        return min(max(hit.similarity, 0.0), 1.0)
+        return min(max(hit.similarity or 0.0, 0.0), 1.0)
     above = hit.relevance - line
     return 0.5 * (1 + above / (SPREADS + abs(above)))
 
 
+def number(hit: Hit) -> str:
+    """Under the picture; "" where nothing was asked that it could be like."""
+    return "" if hit.similarity is None else f"{hit.similarity:.2f}"
+
+
 def words(hit: Hit, line: float | None) -> str:
     """What the pointer reads over the scale."""
+    if hit.similarity is None:
+        return "No words and no picture were asked for: newest first."
     said = f"Similarity {hit.similarity:.3f}."
     if line is None or hit.relevance is None:
         return said

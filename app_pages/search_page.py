@@ -53,7 +53,6 @@ SKELETON_PX = 560
 EXAMPLES_PX = 300
 NEAREST = 3
 """Pictures that are shown where none is a good match."""
-RANKED_BY = "Type some words too, or give a picture: the best of them come first."
 JUMP_FROM, JUMP_PX = 7, 130
 """More pages than the row of numbers shows get a field to jump."""
 FACETS_TTL_S = 15
@@ -125,11 +124,7 @@ def _found(question: Question, searcher: Searcher, *, facets: bool) -> Answer | 
         with st.skeleton(height=SKELETON_PX):
             query = question.cut().query([asking.image] if asking else [])
             query = replace(query, facets=query.facets or facets)
-            if query.terms or not query.filters:
-                return Answer(query, searcher.search(query))
-            count = searcher.count(query.filters)
-        passes = "passes" if count == 1 else "pass"
-        st.info(f"{count:,} {_pictures(count)} {passes} these filters. {RANKED_BY}", icon=":material/filter_alt:")
+            return Answer(query, searcher.search(query))
     except GrammarError as error:
         ask.point_at(error)
     except QueryError as error:
@@ -152,7 +147,7 @@ def _filters(question: Question, results: Results | None, searcher: Searcher) ->
 
 def counted(results: Results | None) -> str:
     """What the counts of the facets count."""
-    if results is None or not results.counted:
+    if results is None or not results.counted or results.counted == results.total:
         return "Counts of all that pass the filters."
     if not results.likely:
         return f"Counts of the {results.counted:,} nearest {_pictures(results.counted)}, none of them likely."

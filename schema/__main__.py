@@ -40,7 +40,8 @@ def status(settings: Settings, arguments: argparse.Namespace) -> int:
 
 
 def reset(settings: Settings, arguments: argparse.Namespace) -> int:
-    if not arguments.yes and not agreed("Remove every picture from the library? The files stay as they are; tags given in Loupe are lost."):
+    question = "Remove every picture from the library? The files stay as they are; tags given in Loupe are lost."
+    if not arguments.yes and not agreed(question):
         print("Nothing was removed.", file=sys.stderr)
         return exits.Exit.USAGE
     home = assembly.make_home(settings)

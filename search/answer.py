@@ -71,7 +71,8 @@ def _line(hit: Hit) -> str:
     place = printable(hit.record.places[0].path) if hit.record.places else str(hit.uuid)
     copies = f"  (+{len(hit.copies)} alike)" if hit.copies else ""
     caption = f"  {printable(hit.record.caption)}" if hit.record.caption else ""
-    return f"{mark}{hit.similarity:6.3f}  {place}{copies}{caption}"
+    similarity = "      " if hit.similarity is None else f"{hit.similarity:6.3f}"
+    return f"{mark}{similarity}  {place}{copies}{caption}"
 
 
 def _shares(query: Query, hit: Hit) -> Iterator[str]:

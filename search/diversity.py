@@ -1,6 +1,7 @@
 """Different pictures rather than many alike: difference among hits, and a spread of a library to begin with. Pure;
 knows no database."""
 
+import heapq
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -55,13 +56,18 @@ def spread_out(vectors: Embeddings, k: int, seed: int = 0, *, shown: Sequence[in
         free[np.random.default_rng(seed).choice(places, len(places) // 2, replace=False)] = False
     cosines = rows @ rows.T
     nearest = cosines[taken].max(axis=0) if len(taken) else np.full(len(rows), -1.0, dtype=np.float32)
+    gains = np.maximum(cosines - nearest, 0).sum(axis=1)
+    waiting = [(-float(gains[row]), int(row)) for row in np.flatnonzero(free)]
+    heapq.heapify(waiting)
     order: list[int] = []
-    for _ in range(max(0, min(k, int(free.sum())))):
-        gain = np.maximum(cosines - nearest, 0).sum(axis=1)
-        best = int(np.where(free, gain, -1).argmax())
-        order.append(best)
-        free[best] = False
-        nearest = np.maximum(nearest, cosines[best])
+    while waiting and len(order) < k:
+        gain, row = heapq.heappop(waiting)
+        now = -float(np.maximum(cosines[row] - nearest, 0).sum())
+        if now > gain and waiting and (now, row) > waiting[0]:  # gains only shrink: Minoux's accelerated greedy, 1978
+            heapq.heappush(waiting, (now, row))
+            continue
+        order.append(row)
+        nearest = np.maximum(nearest, cosines[row])
     return order
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 from weaviate.classes.aggregate import Metrics
-from weaviate.classes.query import Filter, HybridFusion, MetadataQuery, TargetVectors
+from weaviate.classes.query import Filter, HybridFusion, MetadataQuery, Sort, TargetVectors
 
 from encoder.protocol import Embeddings, first_line
 from schema.client import CLIENT_ERRORS
@@ -145,6 +145,14 @@ class PictureIndex:
                 return_properties=self.pictures.record_properties,
             )
         return {o.uuid: _found(o) for o in answer.objects}
+
+    def listed(self, condition: Any, offset: int, limit: int) -> list[Found]:
+        """What passes, the newest first: by the moment it was taken, and what has none after that, by when it was
+        stored."""
+        newest = Sort.by_property("taken_at", ascending=False).by_property("added_at", ascending=False)
+        with self._answering():
+            answer = self._collection.query.fetch_objects(filters=condition, offset=offset, limit=limit, sort=newest)
+        return [_found(o) for o in answer.objects]
 
     def uuids_at(self, path: str) -> list[uuid.UUID]:
         """The pictures that lie at this path, or whose path ends with it."""

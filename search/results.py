@@ -27,8 +27,8 @@ class Hit:
 
     uuid: UUID
     record: ImageRecord
-    similarity: float
-    """Weighted mean of the cosine similarities over terms and targets, -1 to 1."""
+    similarity: float | None
+    """Weighted mean of the cosine similarities over terms and targets, -1 to 1; None where filters alone were asked."""
     score: float | None = None
     """Fused score of a hybrid search ('words too'); None otherwise. Hits are in its order then, but it can be higher
     again where paging passes into a wider window (`ranking.WINDOWS`): it compares hits of one window."""
@@ -45,7 +45,7 @@ class Hit:
         return {
             "uuid": str(self.uuid),
             "path": record.places[0].path if record.places else "",
-            "similarity": round(self.similarity, 6),
+            "similarity": None if self.similarity is None else round(self.similarity, 6),
             **({} if self.score is None else {"score": round(self.score, 6)}),
             **({} if self.relevance is None else {"relevance": round(self.relevance, 4)}),
             "unlikely": self.unlikely,

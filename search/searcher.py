@@ -66,11 +66,12 @@ class Searcher:
     def search(self, query: Query) -> Results:
         """Raises QueryError for a question that cannot be asked, Unreachable when Weaviate is away."""
         started, waited = time.perf_counter(), self.index.waited()
-        if not query.terms:
-            alone = "The question holds filters alone: add words or a picture, such as cat tag:photo."
-            raise QueryError(alone if query.filters else "The question is empty: type some words, or give a picture.")
+        if not query.terms and not query.filters:
+            raise QueryError("The question is empty: type some words, or give a picture.")
         self.index.check_there()
         condition = self._condition(query.filters)
+        if not query.terms:
+            return self._listed(query, condition, started, waited)
         query = self._resolved(query)
         before = time.perf_counter()
         asked = self._asked(query)
@@ -97,6 +98,16 @@ class Searcher:
             next((term.targets for term in asked if term.example), asked[0].targets),
         )
 
+    def _listed(self, query: Query, condition: Any, started: float, waited: float) -> Results:
+        """Filters alone: what passes, newest first."""
+        others = without(set(query.hidden), condition)
+        found = self.index.listed(others, query.offset, query.limit)
+        hits = tuple(Hit(one.uuid, from_properties(one.properties), None) for one in found)
+        total = self.index.count(others)
+        counts = self.facets(query.filters) if query.facets else {}
+        timing = Timing(0.0, 1000 * (self.index.waited() - waited), 1000 * (time.perf_counter() - started))
+        return Results(hits, total, query.offset, query.limit, timing, counts, total if counts else 0, likely=total)
+
     def records(self, uuids: Sequence[uuid.UUID]) -> dict[uuid.UUID, ImageRecord]:
         """The stored records of those uuids that are in the library."""
         self.index.check_there()
@@ -104,6 +115,8 @@ class Searcher:
 
     def vectors(self, query: Query) -> dict[str, Embeddings]:
         """The unit vectors that a question's candidates are searched with, by target. Raises what `search` raises."""
+        if not query.terms:
+            raise QueryError("The question holds filters alone, so there is nothing to compare pictures with.")
         return {
             probe.target: probe.vector for probe in self._probes(self._asked(self._resolved(query)), query.strategy)
         }

@@ -187,7 +187,6 @@ def test_pages_neither_repeat_nor_skip(http: TestClient) -> None:
         ({"like": "00000000-0000-0000-0000-000000000000"}, "no picture 00000000"),
         ({"words": "1", "like": "5dd2ae12-02e2-514c-a4fe-306192e392d5"}, "needs words"),
         ({"words": "1", "q": "-people"}, "needs words"),
-        ({"q": "tag:photo"}, "holds filters alone: add words or a picture"),
         ({"query": "cat"}, "unknown parameter 'query'"),
         ({"q": "beach 2:"}, "nothing follows the weight '2' at character 7"),
         ({"q": "NaN:beach"}, "the weight 'NaN' at character 1"),

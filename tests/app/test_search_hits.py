@@ -18,7 +18,7 @@ from ingest.pipeline import Ingest
 from pictures.open import Limits
 from pictures.thumbnails import ThumbnailStore
 from schema.client import Address
-from schema.collection import StorageOptions, ensure_pictures
+from schema.collection import StorageOptions, delete_library, ensure_pictures
 from schema.record import ImageRecord
 from search.results import Hit, Results, Timing
 from tests.app.conftest import open_page, parts_of, search_script, texts, tiles
@@ -150,10 +150,11 @@ def test_every_example_of_how_to_ask_finds_something(parts: Parts) -> None:
         assert "No good match" not in texts(page), page.query_params
 
 
-def test_filters_alone_say_how_many_pass(parts: Parts) -> None:
+def test_filters_alone_show_what_passes(parts: Parts) -> None:
     page = open_page(search_script, parts, filter="tags.any=cat")
-    assert not page.exception and not page.warning and not tiles(page)
-    assert "pictures pass these filters. Type some words too" in page.info[0].value
+    assert not page.exception and not page.warning and not page.info
+    assert 0 < len(tiles(page)) < 24 and f"{len(tiles(page))} pictures" in texts(page)
+    assert "No good match" not in texts(page)
 
 
 def test_a_picture_and_words_are_one_question(parts: Parts) -> None:
@@ -195,6 +196,7 @@ def trip(empty: weaviate.WeaviateClient, address: Address, specialists: Encoder,
     connection = Connection(lambda: address, lambda: specialists)
     yield parts_of(tmp_path, connection, thumbnails)
     connection.close()
+    delete_library(empty)  # the next test of the samples must not take this for them
 
 
 def test_near_duplicates_stand_behind_one_and_are_seen_in_its_details(trip: Parts) -> None:

@@ -348,3 +348,24 @@ def test_a_server_that_is_gone_is_said_with_the_remedy_and_soon(tmp_path: Path) 
     finally:
         client.close()
         server.stop()
+
+
+def test_filters_alone_list_what_passes_newest_first(library: Library, searcher: Searcher) -> None:
+    conditions = (Condition.parse("camera=X100"),)
+    results = searcher.search(Query((), filters=conditions, limit=ALL, facets=True))
+    keys = {key for key, one in library.records.items() if one.camera == "X100"}
+    assert {hit.uuid for hit in results.hits} == keys and results.total == results.counted == len(keys)
+    taken = [hit.record.taken_at for hit in results.hits]
+    dated = [moment for moment in taken if moment is not None]
+    assert taken[: len(dated)] == dated == sorted(dated, reverse=True), "what has no date comes last"
+    assert all(hit.similarity is None and hit.relevance is None and not hit.unlikely for hit in results.hits)
+    assert dict(results.facets["camera"]) == {"X100": len(keys)}
+    pages = [
+        hit.uuid
+        for offset in range(0, len(keys), 7)
+        for hit in searcher.search(Query((), filters=conditions, limit=7, offset=offset)).hits
+    ]
+    assert pages == [hit.uuid for hit in results.hits]
+    assert results.to_json()["hits"][0]["similarity"] is None
+    with pytest.raises(QueryError, match="filters alone"):
+        searcher.vectors(Query((), filters=conditions))
