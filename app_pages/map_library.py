@@ -123,7 +123,7 @@ def _meanwhile(layout: Layout, version: LibraryVersion) -> str:
 
 def _question(layout: Layout, view: str, searcher: Searcher) -> map_question.Placed | None:
     question, picture = address.last(), address.picture()
-    if not (question.words or question.likes or picture):
+    if not (question.words or question.likes or question.dislikes or picture):
         return None
     return map_question.place(question, picture, layout, view, searcher)
 

@@ -42,7 +42,10 @@ def place(question: Question, picture: AskingPicture | None, layout: Layout, vie
             at, how = _among_neighbours(query, layout, searcher)
         else:
             target = "image" if layout.space == "both" else layout.space
-            vector = searcher.vectors(_toward(query, target))[target]
+            vectors = searcher.vectors(_toward(query, target))
+            if target not in vectors:
+                raise QueryError("its terms cancel each other out")
+            vector = vectors[target]
             axes = Axes(layout.mean, layout.directions, layout.explained)
             at, how = axes.place(vector[None])[0][: VIEWS[view]], "where its own vector falls on these axes"
     except QueryError as error:
@@ -73,7 +76,16 @@ def _among_neighbours(query: Query, layout: Layout, searcher: Searcher) -> tuple
 
 def _toward(query: Query, target: str) -> Query:
     """The same terms asked of one target alone, of all the library."""
-    return replace(query, targets={target: 1.0}, filters=(), words=False, facets=False)
+    return replace(
+        query,
+        targets={target: 1.0},
+        filters=(),
+        words=False,
+        facets=False,
+        strategy=None,
+        diversity=0.0,
+        collapse=False,
+    )
 
 
 def _text(question: Question, picture: AskingPicture | None) -> str:

@@ -4,6 +4,7 @@ Knows no encoder and no database. A term's picture is a decoded PIL picture; it 
 an uploaded picture in the session, scripts name a file.
 """
 
+import unicodedata
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ STRATEGIES = ("average", "best_score", "sum_scores")
 AUTO = "auto"
 """As `targets`: learned from the examples, see `preference.learn_targets`."""
 MAX_HIDDEN = 5000
+BLANKS = str.maketrans("", "", "\t\n\r")
 KINDS = ("text", "image", "item", "path")
 FLAGS = ("words", "facets", "collapse")
 
@@ -56,6 +58,8 @@ class Term:
                 raise QueryError(f"the {name} of a term are empty; {remedy}")
             if len(value) > MAX_TEXT:
                 raise QueryError(f"the {name} of a term have {len(value)} characters; at most {MAX_TEXT} are allowed")
+            if any(unicodedata.category(character) == "Cc" for character in value.translate(BLANKS)):
+                raise QueryError(f"the {name} {value[:80]!r} hold a control character; type them again")
             if not is_text(value):
                 raise QueryError(f"the {name} {value[:80]!r} hold half a character (a lone surrogate); type them again")
         if (

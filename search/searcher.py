@@ -41,6 +41,8 @@ from search.vectors import LibraryVersion
 MOST_NEAR = 4
 """Likes that are asked for their own nearest pictures, where the strategy goes by the best of them."""
 NEAR_LIKES = 120
+WIDER = 480
+"""The first window where the weighted sum is a poorer guide to the best: the best of several likes, dislikes alone."""
 TAGS = 300
 """The most frequent tags of the library, as words for what is seen in a picture."""
 
@@ -253,8 +255,9 @@ class Searcher:
         """Long enough for the page. The first window is judged exactly; beyond it Weaviate's order stands."""
         probes = self._probes(asked, query.strategy)
         ranking = Ranking(self._known.get()[1].line(asked, self._cut.false_alarm, query.strategy))
-        first = WINDOWS[0]
-        nearest = self._first(query, asked, probes, condition, ranking)
+        wanted = any(term.weight > 0 for term in asked)
+        first = WINDOWS[0] if wanted and query.strategy != "best_score" else WIDER
+        nearest = self._first(query, asked, probes, condition, ranking, first)
         needed = query.offset + query.limit
         for window in WINDOWS[1:]:
             if len(ranking.places) >= needed or nearest < first:
@@ -266,7 +269,13 @@ class Searcher:
         return ranking
 
     def _first(
-        self, query: Query, asked: Sequence[Asked], probes: Sequence[Probe], condition: Any, ranking: Ranking
+        self,
+        query: Query,
+        asked: Sequence[Asked],
+        probes: Sequence[Probe],
+        condition: Any,
+        ranking: Ranking,
+        window: int,
     ) -> int:
         """Rank the first window; how many Weaviate found in it."""
         wanted = {"captioned"}
@@ -275,7 +284,7 @@ class Searcher:
         wanted |= {"caption", "tag_words", "file_name"} if query.words else set()
         properties = sorted(wanted & self.pictures.properties)
         if applies(asked) and not (query.words or query.diversity):
-            found = self._near(query, probes, condition, WINDOWS[0], properties=properties)
+            found = self._near(query, probes, condition, window, properties=properties)
             values = np.array([one.value for one in found])
             relevance = shortcut_relevance(asked[0], probes, values, captioned(found), self.space())
             ranked = by_relevance(
@@ -288,7 +297,7 @@ class Searcher:
             {*targets_of(asked), *(["image"] if query.diversity else []), *([TARGET] if query.collapse else [])}
         )
         more = self._threads.submit(self._near_likes, query, asked, condition, names, properties)
-        nearest = self._near(query, probes, condition, WINDOWS[0], vectors=names, properties=properties)
+        nearest = self._near(query, probes, condition, window, vectors=names, properties=properties)
         known = {one.uuid for one in nearest}
         found = [*nearest, *(one for one in more.result() if one.uuid not in known)]
         ranked = self._judged(query, asked, found, ranking.line)

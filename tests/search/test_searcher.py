@@ -230,7 +230,7 @@ def test_rows_46_and_52_a_vector_of_another_encoder_or_of_none_is_refused_before
     "query",
     [
         Query((Term(text="x" * 2000),), words=True),
-        Query((Term(text="\0 \x1b[31m ' \" \\ {} 日本 🚲 the of"),), words=True),
+        Query((Term(text="\t \n[31m ' \" \\ {} 日本 🚲 the of"),), words=True),
         Query((RED,), filters=(Condition.parse("path~" + "*?" * 40),)),
         Query((RED,), filters=(Condition.parse("path~[a-z]+(\\d|"),)),
         Query((RED,), filters=(Condition.parse("folder=\0/'\"\\"),)),

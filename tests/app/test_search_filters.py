@@ -1,0 +1,128 @@
+"""The filters and facets of the search page: what each writes, what the counts say, and that the API finds the same."""
+
+from typing import Any
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from app_pages.parts import Parts
+from tests.app.conftest import http_of, open_page, search_script, texts, tiles
+from tests.app.test_search_page import ask, unfold
+from tests.conftest import SAMPLES
+
+
+def folders(page: AppTest) -> list[str]:
+    """The rows of the tree, with their counts."""
+    return [b.label.replace("\\", "") for b in page.button if (b.key or "").startswith("folder")]
+
+
+@pytest.mark.parametrize(
+    ("key", "kind", "value", "expected"),
+    [
+        ("filter-orientation", "pills", "portrait", "orientation=portrait"),
+        ("filter-captioned", "pills", "yes", "captioned=yes"),
+        ("filter-tags.any", "multiselect", ["cat"], "tags.any=cat"),
+        ("filter-tags.all", "multiselect", ["animal", "cat"], "tags.all=animal,cat"),
+        ("filter-tags.none", "multiselect", ["drawing"], "tags.none=drawing"),
+        ("filter-taken>=", "text_input", "2010", "taken>=2010"),
+        ("filter-taken<=", "text_input", "2010-05", "taken<=2010-05"),
+        ("filter-width>=", "text_input", "900", "width>=900"),
+        ("filter-path", "text_input", "Castle", "path~Castle"),
+    ],
+)
+def test_every_filter_writes_its_condition(parts: Parts, key: str, kind: str, value: object, expected: str) -> None:
+    page = open_page(search_script, parts, q="animal")
+    page.toggle(key="filters_open").set_value(True).run()
+    getattr(page, kind)(key=key).set_value(value).run()
+    assert not page.exception and not page.warning and not page.error
+    assert page.query_params["filter"] == expected
+    assert " of 0 pictures" not in texts(page) and not page.info
+    assert getattr(page, kind)(key=key).value == value
+
+
+def test_pictures_are_chosen_by_their_size(parts: Parts) -> None:
+    page = open_page(search_script, parts, q="animal", filter="megapixels>=0.5")
+    page.toggle(key="filters_open").set_value(True).run()
+    assert page.selectbox(key="filter-megapixels>=").value == "0.5" and tiles(page)
+    page.selectbox(key="filter-megapixels>=").set_value("1").run()
+    assert page.query_params["filter"] == "megapixels>=1"
+    assert "No picture passes these filters" in page.info[0].value, "the samples are smaller"
+
+
+def test_a_filter_can_be_turned_round(parts: Parts) -> None:
+    page = open_page(search_script, parts, q="animal", filter="path~cat")
+    page.toggle(key="filters_open").set_value(True).run()
+    page.checkbox(key="not-path~").check().run()
+    assert page.query_params["filter"] == "!path~cat"
+
+
+def test_tags_wanted_and_unwanted_stand_together(parts: Parts) -> None:
+    page = open_page(search_script, parts, q="animal", filter=["tags.any=cat,dog", "tags.none=drawing"])
+    page.toggle(key="filters_open").set_value(True).run()
+    assert page.multiselect(key="filter-tags.any").value == ["cat", "dog"]
+    page.multiselect(key="filter-tags.none").set_value(["photo"]).run()
+    assert page.query_params["filter"] == ["tags.any=cat,dog", "tags.none=photo"]
+    shown = [e.value for e in page.html if "loupe-number" in e.value]
+    assert shown and all("drawings/" in hit["path"] for hit in found(parts, page))
+
+
+def found(parts: Parts, page: AppTest) -> list[dict[str, Any]]:
+    """What the API finds with the page's address."""
+    params = {name: page.query_params[name] for name in page.query_params if name != "item"}
+    hits: list[dict[str, Any]] = http_of(parts).get("/api/search", params=params).json()["hits"]
+    return hits
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"q": "castle + water - people", "collapse": "1"},
+        {"q": "2:bridge + night -tag:drawing", "limit": "48", "diversity": "0.4"},
+        {"q": 'like:"photos/eiffel-tower.jpg" + sunset'},
+        {"q": "music", "words": "1", "filter": "colour=brown,red"},
+    ],
+)
+def test_the_page_and_the_api_find_the_same(parts: Parts, params: dict[str, str]) -> None:
+    page = open_page(search_script, parts, **params)
+    unfold(page)
+    assert not page.exception and not page.warning
+    assert tiles(page) == [hit["uuid"] for hit in found(parts, page)]
+
+
+def test_a_facet_counts_what_its_own_filter_leaves_out(parts: Parts) -> None:
+    """With the photographs chosen, the drawings can still be chosen instead, and their count stays what it was."""
+    page = open_page(search_script, parts, q="animal", filter="orientation=landscape")
+    page.toggle(key="filters_open").set_value(True).run()
+    before = folders(page)
+    assert len(before) == 3 and before[0].startswith("samples ")
+    page.button(key=f"folder1-{SAMPLES}/photos").click().run()
+    assert page.query_params["filter"] == ["orientation=landscape", f"folder={SAMPLES}/photos"]
+    assert folders(page) == before
+    page.button(key=f"folder1-{SAMPLES}/photos").click().run()
+    assert page.query_params["filter"] == "orientation=landscape"
+
+
+def test_colours_are_chosen_together(parts: Parts) -> None:
+    page = open_page(search_script, parts, q="animal")
+    page.toggle(key="filters_open").set_value(True).run()
+    page.button(key="colour-brown").click().run()
+    page.button(key="colour-black").click().run()
+    assert page.query_params["filter"] == "colour=black,brown"
+    assert {c for hit in found(parts, page) for c in hit.get("colours", ["brown"])} & {"black", "brown"}
+    page.button(key="colour-black").click().run()
+    page.button(key="colour-brown").click().run()
+    assert "filter" not in page.query_params
+
+
+def test_a_filter_typed_in_the_box_is_shown_and_taken_away_by_its_widget(parts: Parts) -> None:
+    page = ask(open_page(search_script, parts), "animal tag:cat")
+    page.toggle(key="filters_open").set_value(True).run()
+    assert page.multiselect(key="filter-tags.any").value == ["cat"]
+    page.multiselect(key="filter-tags.any").set_value([]).run()
+    assert page.query_params["q"] == "animal"
+    assert page.text_input(key="words").value == "animal"
+
+
+def test_filters_that_leave_nothing_say_so(parts: Parts) -> None:
+    page = open_page(search_script, parts, q="cat", filter="year=1850")
+    assert "No picture passes these filters" in page.info[0].value
