@@ -16,5 +16,5 @@ _SCRIPT = f"<script>{(Path(__file__).parent / 'keyboard.js').read_text()}</scrip
 
 
 def listen() -> None:
-    """Once in a page; the browser keeps it until the page is loaded again."""
+    """Once in an app, on any of its pages; the browser keeps it until it loads the app again."""
     st.html(_SCRIPT, unsafe_allow_javascript=True)

@@ -26,6 +26,7 @@ class Figures:
     pictures: int
     captioned: int
     disk_bytes: int
+    undescribed: int
     counts: Mapping[str, Sequence[tuple[str, int]]]
     """folder, year, camera, format -> (value, pictures)."""
 
@@ -42,6 +43,12 @@ def library_page(parts: Parts) -> None:
         trouble.show(error, parts)
         return
     _draw_figures(figures, searcher)
+    if figures.undescribed:
+        st.info(
+            f"An older Loupe stored {figures.undescribed:,} of these pictures. Bring their folders up to date below: "
+            "colours, places, exact words and near-duplicates are added, and no picture is encoded again.",
+            icon=":material/update:",
+        )
     _draw_adding(parts)
     _draw_counts(figures)
 
@@ -98,6 +105,7 @@ def _figures(_searcher: Searcher, home: Path, collection: str) -> Figures:
         pictures=_searcher.count(),
         captioned=_searcher.count([Condition("captioned", "=", "yes")]),
         disk_bytes=bytes_in(home),
+        undescribed=_searcher.undescribed(),
         counts=counts,
     )
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from app_pages import keyboard
 from app_pages.albums_page import albums_page
 from app_pages.discover_page import discover_page
 from app_pages.library_page import library_page
@@ -61,3 +62,4 @@ page = st.navigation(
     position="top",
 )
 page.run()
+keyboard.listen()

@@ -15,7 +15,6 @@ from app_pages import (
     detail,
     filter_column,
     gallery,
-    keyboard,
     scale,
     selection,
     thumbs,
@@ -28,11 +27,12 @@ from app_pages.detail import Answer
 from app_pages.filter_column import Counts
 from app_pages.near_map import Place
 from app_pages.parts import Parts
-from app_pages.plain import sentence
+from app_pages.plain import plain, sentence
 from app_pages.question import PAGE_SIZES, Question
 from encoder.protocol import EncoderError
 from schema.errors import NoLibrary, SchemaError
 from schema.record import ImageRecord
+from search.contradiction import contradiction
 from search.errors import FilterError, QueryError, SearchError
 from search.grammar import GrammarError
 from search.query import MAX_WINDOW, Query, Term
@@ -163,7 +163,8 @@ def _hits(question: Question, answer: Answer, searcher: Searcher, parts: Parts) 
             st.info(_beyond(results))
             st.button("To the first page", on_click=_turn_to, args=(1,))
         else:
-            st.info("No picture passes these filters. Take one away above.", icon=":material/filter_alt_off:")
+            why = contradiction(answer.query.filters) or "No picture passes these filters. Take one away above."
+            st.info(plain(why), icon=":material/filter_alt_off:")
         return
     with st.container(horizontal=True, vertical_alignment="center", gap="medium", key="count"):
         st.caption(summary(results), width="content")
@@ -186,7 +187,6 @@ def _hits(question: Question, answer: Answer, searcher: Searcher, parts: Parts) 
     if results.offset:
         st.html(TO_THE_TOP.format(offset=results.offset), unsafe_allow_javascript=True)
     paging(question, results)
-    keyboard.listen()
 
 
 def _beyond(results: Results) -> str:

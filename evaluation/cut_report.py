@@ -19,7 +19,7 @@ from search.relevance import Bank
 
 NONSENSE = 200
 BARS = "The bars: .95 of the nonsense refused, .90 of the true hits kept."
-WITHOUT, WITH = "without captions: whole captions ask", "with captions: half of their words asks"
+WITHOUT, WITH = "without captions: whole captions ask", "with captions: half of their words asks, of short ones all"
 LEGEND = (
     "Nonsense refused: share of nonsense questions that find nothing likely. Kept: share of the true hits among the\n"
     "first ten that are above the line. Own half, other half: share of the captions that find something likely in the\n"

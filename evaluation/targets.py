@@ -1,7 +1,7 @@
 """Whether several target vectors together find more than the best of them alone. Arrays in, figures out.
 
-The similarity of a multi-target search is the weighted mean of the targets' cosines (`Hit.similarity`). The search itself orders
-by calibrated similarities: `evaluation.composed` judges those.
+The similarity of a multi-target search is the weighted mean of the targets' cosines (`Hit.similarity`). The search
+itself orders by calibrated similarities: `evaluation.composed` judges those.
 """
 
 from collections.abc import Mapping

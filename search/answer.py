@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
+from search.contradiction import contradiction
 from search.grammar import show
 from search.query import Query, Term
 from search.reader import printable
@@ -26,6 +27,8 @@ def to_json(query: Query, results: Results) -> dict[str, Any]:
 def note(query: Query, results: Results) -> str:
     """What the hits alone do not say: that there are none, and why, or that none of them is a good match; else ""."""
     if not results.total:
+        if opposed := contradiction(query.filters):
+            return opposed
         if query.filters:
             filters = ", ".join(printable(str(condition)[:200]) for condition in query.filters)
             return f"No picture of the library passes {filters}. Take a filter away, or correct it."

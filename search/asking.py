@@ -70,5 +70,10 @@ def _targets(term: Term, vectors: Mapping[str, Embeddings], query: Query, learne
             f"Words cannot be compared with {', '.join(name for name, weight in wanted.items() if weight > 0)}, "
             "which holds how a picture looks. Give image or caption a weight too."
         )
-    whole = sum(usable.values())
-    return {name: weight / whole for name, weight in usable.items()}
+    return weights_of(usable)
+
+
+def weights_of(targets: Targets) -> Targets:
+    """The same weights, with the sum 1."""
+    whole = sum(targets.values())
+    return {name: weight / whole for name, weight in targets.items()}

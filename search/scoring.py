@@ -26,6 +26,9 @@ FULL = 3.0
 """The value, in spreads, from which a term is met in full."""
 UNWANTED = 0.75
 """How much of its weight an unwanted word has."""
+FEW = 2
+SETTLED = 5
+"""Disliked pictures: how many are few, and how many more it takes until half of their mean is taken away."""
 SHORTEST = 1e-4
 """Terms whose sum on a target is shorter than this share of their weights cancel out there."""
 
@@ -67,13 +70,14 @@ def score(
     """`candidates`: target -> (n, dim); `captioned` (n,): an uncaptioned picture's caption vector is its image vector,
     and is judged by image's level. Without `space` cosines count as they are."""
     names = targets_of(asked)
+    rows = {name: candidates[name].astype(np.float64) for name in names}
     cosines = np.full((len(captioned), len(asked), len(names)), np.nan)
     parts = np.zeros_like(cosines)
     for t, term in enumerate(asked):
         for m, name in enumerate(names):
             if name not in term.targets:
                 continue
-            cosine = candidates[name].astype(np.float64) @ term.vectors[name].astype(np.float64)
+            cosine = rows[name] @ term.vectors[name].astype(np.float64)
             mean, spread = _level(term, name, name, space)
             z = (cosine - mean) / spread
             if name == "caption":
@@ -179,9 +183,11 @@ def _among_examples(
 ) -> Array:
     """The examples' factors, (n, T), on the scale of one liked picture of usual weight.
 
-    average: P - r·max(D - P, 0), P and D the weighted means over the liked and the disliked, r how much heavier the
-    disliked are. Rocchio's formula (Relevance Feedback in Information Retrieval, 1971) takes all of D away, and with it
-    what both kinds have in common; here only as far as a picture is nearer to the disliked.
+    average: P and D the weighted means over the liked and the disliked, r how much heavier the disliked are. Rocchio's
+    formula, P - r·D (Relevance Feedback in Information Retrieval, 1971), takes all of D away, and with it what both
+    kinds have in common; P - r·max(D - P, 0) only as far as a picture is nearer to the disliked, which the mean of many
+    hardly ever is. So (1 - β) of the second and β of the first, β = (m - FEW) / (m - FEW + SETTLED) for m > FEW
+    disliked: see `docs/recommendation.md`.
     best_score: the best weighted liked one, unless a disliked one comes before it, which then is taken away
     (https://qdrant.tech/documentation/concepts/explore/#best-score-strategy).
     sum_scores: all of them added, the disliked with minus (the same page).
@@ -208,7 +214,10 @@ def _among_examples(
     if disliked.any():
         unlike = np.where(disliked, -weights, 0.0) / -weights[disliked].sum()
         nearer = (values @ unlike > values @ mean)[:, None]
-        factors += np.where(nearer, -scaled[disliked].mean() * (mean - unlike), 0.0)
+        heavier = -scaled[disliked].mean()
+        more = max(int(disliked.sum()) - FEW, 0)
+        rocchio = more / (more + SETTLED)
+        factors += (1 - rocchio) * np.where(nearer, heavier * (mean - unlike), 0.0) - rocchio * heavier * unlike
     return factors
 
 

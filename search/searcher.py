@@ -17,11 +17,11 @@ from encoder.where import embeddings_without
 from schema.collection import Pictures
 from schema.record import ImageRecord, from_properties
 from search import facets
-from search.asking import encode_terms, weigh
+from search.asking import DEFAULT_TARGETS, encode_terms, weigh, weights_of
 from search.bank_store import Cut, keep_bank
 from search.calibration import LibrarySpace
-from search.conditions import among, to_weaviate, without
-from search.diversity import spread_out
+from search.conditions import among, to_weaviate, undescribed, without
+from search.diversity import joined, spread_out
 from search.duplicates import TARGET, Sameness
 from search.errors import FilterError, QueryError
 from search.explain import Explanation, Vocabulary, by_words, heat, seen
@@ -140,6 +140,12 @@ class Searcher:
             "captioned": facets.by_frequency({"yes": captioned, "no": whole - captioned}),
         }
 
+    def undescribed(self) -> int:
+        """Pictures that an older Loupe stored: until an ingest meets them, colour, near, words and megapixels do not
+        find them, and near-duplicates are not known."""
+        self.index.check_there()
+        return self.index.count(undescribed(self.pictures.properties))
+
     def count(self, filters: Sequence[Condition] = ()) -> int:
         """Pictures that pass the filters."""
         self.index.check_there()
@@ -151,9 +157,9 @@ class Searcher:
         nothing is known."""
         self.index.check_there()
         space = self.space()
-        kept = [i for i, key in enumerate(space.uuids) if key not in set(but)]
-        chosen = spread_out(space.sample["image"][kept], min(k, len(kept))) if kept else []
-        keys = [space.uuids[kept[i]] for i in chosen]
+        left_out = set(but)
+        shown = [i for i, key in enumerate(space.uuids) if key in left_out]
+        keys = [space.uuids[i] for i in spread_out(joined(space.sample), k, shown=shown)]
         records = self.records(keys)
         return tuple(records[key] for key in keys if key in records)
 
@@ -165,7 +171,11 @@ class Searcher:
         if self._bank is None:
             self._bank = keep_bank(self._encoder, self._cut.folder)
         space = read_space(self.pictures, version.count)
-        return space, Background(space, self._bank)
+        background = Background(space, self._bank)
+        vector = self._bank.sensible[0]
+        common = Asked(1.0, False, {"image": vector, "caption": vector}, weights_of(DEFAULT_TARGETS["text"]))
+        background.line([common], self._cut.false_alarm)  # the first question need not wait for what it works out
+        return space, background
 
     def explain(self, query: Query, key: uuid.UUID, image: Image.Image | None = None) -> Explanation:
         """Why the picture `key` is a hit; `image`: the picture itself, where its file can be read. Raises what
@@ -202,7 +212,7 @@ class Searcher:
         try:
             return to_weaviate(filters, self.pictures.properties)
         except FilterError:
-            self.pictures = replace(self.pictures, properties=self.index.properties())
+            self.pictures = self.index.pictures = replace(self.pictures, properties=self.index.properties())
             return to_weaviate(filters, self.pictures.properties)
 
     def _resolved(self, query: Query) -> Query:

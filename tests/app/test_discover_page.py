@@ -1,7 +1,7 @@
 """The page Discover, state by state, on the samples."""
 
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -14,8 +14,6 @@ from app_pages.parts import Parts
 from encoder.protocol import Encoder
 from schema.client import Address
 from schema.collection import StorageOptions, ensure_pictures
-from schema.errors import Unreachable
-from schema.named import COLLECTIONS
 from schema.record import sha256_of, uuid_of
 from search.preference import Profile
 from search.query import AUTO, Query, Term
@@ -48,13 +46,6 @@ DOG, ELEPHANT, CAT, ROOSTER = (
 @pytest.fixture
 def searcher(parts: Parts) -> Searcher:
     return parts.connection.searcher()
-
-
-@pytest.fixture
-def no_profiles(client: weaviate.WeaviateClient) -> Iterator[None]:
-    client.collections.delete(COLLECTIONS["Profiles"])
-    yield
-    client.collections.delete(COLLECTIONS["Profiles"])
 
 
 def press(page: AppTest, key: str) -> AppTest:
@@ -382,114 +373,6 @@ def test_beyond_what_one_question_takes_the_strongest_and_latest_count(parts: Pa
     assert len(page.query_params["like"]) == 64 and str(ones[-1]) in page.query_params["like"]
     assert len(judged(page)) == 70
     assert not set(tiles(page)) & {str(one) for one in ones}
-
-
-def open_profiles(page: AppTest) -> AppTest:
-    page.session_state["profiles"] = True
-    return page.run()
-
-
-def save_as(page: AppTest, name: str) -> AppTest:
-    open_profiles(page)
-    page.text_input(key="profile-name").set_value(name)
-    return press(page, "save-profile")
-
-
-def load(page: AppTest, name: str) -> AppTest:
-    open_profiles(page)
-    page.selectbox(key="profile-choice").select(name)
-    return press(page, "open-profile")
-
-
-@pytest.mark.usefixtures("no_profiles")
-def test_a_profile_is_kept_changes_with_the_session_and_opens_in_another(parts: Parts) -> None:
-    page = save_as(open_page(script, parts, like=str(DOG), dislike=str(ROOSTER)), "  Animals,  but no birds ")
-    assert page.session_state["discover-session"].name == "Animals, but no birds"
-    like(page, tiles(page)[0])
-    press(page, "discover-others")
-    other = load(open_page(script, parts), "Animals, but no birds")
-    assert tiles(other) == tiles(page) and judged(other) == judged(page)
-    assert profile_of(other).seen == profile_of(page).seen != ()
-
-
-@pytest.mark.usefixtures("no_profiles")
-def test_profiles_are_renamed_left_and_deleted(parts: Parts) -> None:
-    page = save_as(open_page(script, parts, like=str(DOG)), "one")
-    open_profiles(page).text_input(key="profile-rename").set_value("two")
-    press(page, "rename-profile")
-    press(page, "discover-reset")
-    assert not judged(page) and page.session_state["discover-session"].name == ""
-    load(page, "two")
-    assert judged(page) == [str(DOG)]
-    press(open_profiles(page), "delete-profile")
-    assert judged(page) == [str(DOG)]
-    assert not parts.connection.named("Profiles").list()
-
-
-@pytest.mark.usefixtures("no_profiles")
-@pytest.mark.parametrize(
-    ("name", "words"), [("", "The name is empty"), ("taken", "There is a profile 'taken' already")]
-)
-def test_a_name_that_cannot_be_used_is_a_sentence(parts: Parts, name: str, words: str) -> None:
-    save_as(open_page(script, parts, like=str(CAT)), "taken")
-    page = save_as(open_page(script, parts, like=str(DOG)), name)
-    assert words in said(page)
-    assert page.session_state["discover-session"].name == ""
-
-
-@pytest.mark.usefixtures("no_profiles")
-def test_opening_a_profile_can_be_undone(parts: Parts) -> None:
-    save_as(open_page(script, parts, like=str(CAT)), "cats")
-    page = load(open_page(script, parts, like=str(DOG)), "cats")
-    assert judged(page) == [str(CAT)]
-    press(page, "discover-undo")
-    assert judged(page) == [str(DOG)] and page.session_state["discover-session"].name == ""
-
-
-@pytest.mark.usefixtures("no_profiles")
-def test_a_profile_of_another_encoder_offers_what_can_be_kept(parts: Parts) -> None:
-    theirs = Profile("clip-9", likes={DOG: 2.0, uuid.UUID(int=7): 1.0}, dislikes={ROOSTER: 1.0}, targets={"look": 1.0})
-    titles = {str(uuid.UUID(int=7)): "A unicorn"}
-    parts.connection.named("Profiles").save("old", {"profile": theirs.to_json(), "titles": titles}, "clip-9")
-    page = load(open_page(script, parts), "old")
-    assert not judged(page)
-    assert "was made in a library of clip-9" in said(page) and "2 liked and 1 disliked pictures" in said(page)
-    press(page, "take-over-profile")
-    assert judged(page) == [str(DOG), str(ROOSTER)]
-    assert page.query_params["like"][0] == f"2:{DOG}" and "target" not in page.query_params
-    assert "“A unicorn”" in said(page)
-    assert parts.connection.named("Profiles").load("old").encoder == "clip-9"
-    page = load(open_page(script, parts), "old")
-    press(page, "leave-foreign-profile")
-    assert not judged(page) and "clip-9" not in said(page)
-
-
-@pytest.mark.usefixtures("no_profiles")
-def test_a_profile_that_another_program_spoiled_is_a_sentence(parts: Parts) -> None:
-    parts.connection.named("Profiles").save("spoiled", {"profile": {"encoder": "e", "likes": 7}}, "e")
-    page = load(open_page(script, parts, like=str(DOG)), "spoiled")
-    assert "The profile “spoiled” cannot be read" in said(page)
-    assert judged(page) == [str(DOG)]
-
-
-@pytest.mark.usefixtures("no_profiles")
-def test_what_could_not_be_saved_is_said_and_saved_with_the_next_change(
-    parts: Parts, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    page = save_as(open_page(script, parts, like=str(DOG)), "mine")
-    with monkeypatch.context() as away:
-        away.setattr(Connection, "named", unreachable)
-        like(page, tiles(page)[0])
-        assert "The last change of the profile “mine” is not saved yet. Weaviate did not answer." in said(page)
-        assert len(judged(page)) == 2
-    like(page, tiles(page)[0])
-    assert "not saved" not in said(page)
-    document = parts.connection.named("Profiles").load("mine").document
-    assert len(document["profile"]["likes"]) == 3
-
-
-def unreachable(self: Connection, kind: str) -> None:
-    raise Unreachable("Weaviate did not answer. Start it.")
 
 
 def test_an_empty_library_offers_the_samples(

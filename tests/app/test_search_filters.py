@@ -108,7 +108,6 @@ def test_colours_are_chosen_together(parts: Parts) -> None:
     page.button(key="colour-brown").click().run()
     page.button(key="colour-black").click().run()
     assert page.query_params["filter"] == "colour=black,brown"
-    assert {c for hit in found(parts, page) for c in hit.get("colours", ["brown"])} & {"black", "brown"}
     page.button(key="colour-black").click().run()
     page.button(key="colour-brown").click().run()
     assert "filter" not in page.query_params

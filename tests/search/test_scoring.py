@@ -8,7 +8,7 @@ import pytest
 
 from encoder.protocol import unit
 from search.calibration import LibrarySpace, Spread
-from search.scoring import FULL, UNWANTED, Asked, full, linear, score, unfull
+from search.scoring import FEW, FULL, SETTLED, UNWANTED, Asked, full, linear, score, unfull
 
 STRATEGIES = ("average", "best_score", "sum_scores")
 
@@ -105,6 +105,13 @@ def test_a_dislike_counts_as_far_as_a_picture_is_nearer_to_it() -> None:
     rows = [[0.2, 0.3, 0, 0], [0.2, 0.1, 0, 0]]
     assert relevance([example(0), example(1, -1.0)], rows) == pytest.approx([2 - 1, 2])
     assert relevance([example(0, 2.0), example(1, -1.0)], rows) == pytest.approx([2 - 0.5, 2])
+
+
+def test_many_dislikes_are_taken_away_as_rocchio_does() -> None:
+    """Liked 2, seven disliked of 1 each: nearer to the liked, but five more than few are half of Rocchio."""
+    dislikes = [example(1, -1.0)] * 7
+    assert relevance([example(0), *dislikes], [[0.2, 0.1, 0, 0]]) == pytest.approx([2 - 0.5 * 1])
+    assert relevance([example(0), *dislikes], [[0.2, 0.4, 0, 0]]) == pytest.approx([2 - 0.5 * 2 - 0.5 * 4])
 
 
 def test_only_dislikes_put_first_what_is_least_like_them() -> None:
@@ -240,7 +247,9 @@ def obvious(
             bad = max((w / usual_like * v for w, v in dislikes), default=-math.inf)
             liked = min(liked, -bad) if bad >= liked else liked
         elif dislikes:
-            liked -= heavier * max(disliked - liked, 0)
+            more = max(len(dislikes) - FEW, 0)
+            rocchio = more / (more + SETTLED)
+            liked -= heavier * ((1 - rocchio) * max(disliked - liked, 0) + rocchio * disliked)
         wanted.append((usual_like, liked))
     elif dislikes:
         unwanted.append((usual_dislike, disliked))
