@@ -14,7 +14,7 @@ from app_pages import scale
 from schema.record import ImageRecord
 from search.results import Hit
 
-COLUMNS, TILE_PX = 6, 160
+COLUMNS, TILE_PX = 6, 150
 """At most so many, at least so wide: six on a laptop, two on a phone."""
 STRIP_PX = 110
 FIGURE = '<figure class="loupe-tile" style="margin: 0">'

@@ -6,8 +6,10 @@ import json
 import assembly
 import exits
 from schema.collection import open_pictures
+from schema.named import NamedStore
+from search.albums import find
 from search.answer import text_of, to_json
-from search.command import open_files, parse_arguments, query_of, uuids_of, with_files
+from search.command import of_album, open_files, parse_arguments, query_of, uuids_of, with_files
 from search.searcher import Searcher
 from settings import read_settings
 
@@ -23,6 +25,8 @@ def main(arguments: argparse.Namespace) -> int:
         searcher = Searcher(
             open_pictures(client, encoder.identity), encoder, assembly.remedy(settings), assembly.cut(settings)
         )
+        if arguments.album is not None:
+            query = of_album(find(NamedStore(client, "Albums", assembly.remedy(settings)), arguments.album), query)
         query = with_files(query, files, searcher.records(uuids_of(files))) if files else query
         results = searcher.search(query)
     if arguments.json:

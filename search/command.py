@@ -9,6 +9,7 @@ from uuid import UUID
 
 from pictures.open import Limits, Opened, open_image
 from schema.record import uuid_of
+from search.albums import Album
 from search.errors import QueryError
 from search.filters import Condition
 from search.grammar import GrammarError, example, parse
@@ -56,6 +57,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--facets", action="store_true", help="count folders, tags, years, cameras and formats")
     parser.add_argument("--unlikely", action="store_true", help="print the unlikely hits too")
     parser.add_argument("--why", action="store_true", help="print what each term brought")
+    parser.add_argument("--album", metavar="NAME", help="ask what was saved as an album, and nothing else")
     parser.add_argument("--json", action="store_true", help="print the results as one JSON object")
     # Every option of ours but -h begins with two dashes, so `-people` and `-tag:raw` are words.
     return parser.parse_intermixed_args([f" {text}" if _is_words(text) else text for text in sys.argv[1:]])
@@ -130,6 +132,13 @@ def _is_file(path: str) -> bool:
         return Path(path).is_file()
     except (OSError, ValueError):  # too long a name, or one that no file can have
         return False
+
+
+def of_album(album: Album, query: Query) -> Query:
+    """The album's question, on the page that the command asks for. Raises QueryError where more was asked."""
+    if query.terms or query.filters:
+        raise QueryError(f"--album {album.name!r} is a question of its own; leave out the words, pictures and filters")
+    return replace(album.query, limit=query.limit, offset=query.offset, facets=query.facets)
 
 
 def parse_targets(texts: list[str]) -> dict[str, float] | None:

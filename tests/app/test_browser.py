@@ -42,9 +42,10 @@ class Tab:
         self.page.locator(selector).first.click()
         self.settle()
 
-    def alts(self, count: int = 24) -> list[str]:
-        """What the pictures of the grid are called, as soon as there are so many."""
-        self.page.wait_for_function(f"document.querySelectorAll('.st-key-gallery img').length === {count}")
+    def alts(self) -> list[str]:
+        """What the pictures of the grid are called, as soon as it is drawn: as many as are likely."""
+        self.page.wait_for_selector(".st-key-gallery img")
+        self.settle()
         return self.page.eval_on_selector_all(".st-key-gallery img", "images => images.map(image => image.alt)")
 
 

@@ -46,8 +46,11 @@ def test_keys_move_open_judge_and_close(url: str, tab: Tab) -> None:
     tab.go(f"{url}/?q=animal")
     page.wait_for_selector(".st-key-gallery img")
     page.wait_for_function("document.activeElement === document.body")
-    tops = [round(figure.bounding_box()["y"]) for figure in page.locator(".st-key-gallery figure").all()]
-    columns = tops.count(tops[0])
+    columns = page.eval_on_selector_all(
+        ".st-key-gallery figure",
+        "all => { const top = e => e.getBoundingClientRect().top; "
+        "return all.filter(e => Math.abs(top(e) - top(all[0])) < 4).length; }",
+    )
     page.wait_for_function("window.loupeKeys")
     assert pressed(tab, "ArrowRight") == 0
     assert pressed(tab, "ArrowLeft") == 0, "there is nothing to the left of the first"

@@ -13,9 +13,11 @@ from PIL import Image
 
 from pictures.open import Limits, PictureError
 from schema.collection import Pictures
-from schema.record import sha256_of, uuid_of
+from schema.record import now, sha256_of, uuid_of
+from search.albums import Album
 from search.command import (
     line_of,
+    of_album,
     open_files,
     parse_arguments,
     parse_targets,
@@ -234,3 +236,13 @@ def test_a_question_that_cannot_be_asked_exits_with_2_and_a_sentence(
     done = command(environment, "cat 2:")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.splitlines()[1:] == ["cat 2:", "    ^"]
+
+
+def test_an_album_is_asked_on_the_page_that_the_command_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    album = Album("cats", "", now(), Query((Term(text="cat"),), limit=60, collapse=True))
+    asked = query_of(arguments(monkeypatch, "--album", "cats", "--limit", "5", "--offset", "10"), Limits())
+    assert of_album(album, asked) == Query((Term(text="cat"),), limit=5, offset=10, collapse=True)
+    for more in (["dog"], ["--filter", "year=2020"]):
+        asked = query_of(arguments(monkeypatch, "--album", "cats", *more), Limits())
+        with pytest.raises(QueryError, match="--album 'cats' is a question of its own"):
+            of_album(album, asked)
