@@ -46,6 +46,25 @@ class Found:
     properties: Mapping[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Wanted:
+    """What is to come back of a search: of those that pass `condition` at most `limit`, with these vectors and
+    properties."""
+
+    condition: Any
+    limit: int
+    vectors: Sequence[str] = ()
+    properties: Sequence[str] = ()
+
+    def options(self) -> dict[str, Any]:
+        return {
+            "filters": self.condition,
+            "limit": self.limit,
+            "include_vector": list(self.vectors) or False,
+            "return_properties": list(self.properties),
+        }
+
+
 class PictureIndex:
     def __init__(self, pictures: Pictures, remedy: str) -> None:
         self.pictures = pictures
@@ -57,64 +76,32 @@ class PictureIndex:
         """Seconds that this thread has waited for Weaviate's answers so far."""
         return getattr(self._watch, "seconds", 0.0)
 
-    def near(
-        self,
-        probes: Sequence[Probe],
-        condition: Any,
-        limit: int,
-        *,
-        vectors: Sequence[str] = (),
-        properties: Sequence[str] = (),
-    ) -> list[Found]:
+    def near(self, probes: Sequence[Probe], wanted: Wanted) -> list[Found]:
         """The `limit` best of what is among some probe's own nearest `limit`."""
         vector, target = _near(probes)
         with self._answering():
             answer = self._collection.query.near_vector(
                 near_vector=vector,
                 target_vector=target,
-                filters=condition,
-                limit=limit,
-                include_vector=list(vectors) or False,
-                return_properties=list(properties),
+                **wanted.options(),
                 return_metadata=MetadataQuery(distance=True),
             )
         weight = sum(probe.weight for probe in probes)
         scale = weight if len(probes) == 1 else 1.0  # the distance of several probes is weighted already
         return [_found(o, weight - scale * float(o.metadata.distance or 0)) for o in answer.objects]
 
-    def near_any(
-        self,
-        target: str,
-        rows: Sequence[Embeddings],
-        condition: Any,
-        limit: int,
-        *,
-        vectors: Sequence[str] = (),
-        properties: Sequence[str] = (),
-    ) -> list[Found]:
+    def near_any(self, target: str, rows: Sequence[Embeddings], wanted: Wanted) -> list[Found]:
         """The `limit` with the smallest distance to any of the rows; `value` is that cosine."""
         with self._answering():
             answer = self._collection.query.near_vector(
                 near_vector={target: [row.tolist() for row in rows]},
                 target_vector=TargetVectors.minimum([target]),
-                filters=condition,
-                limit=limit,
-                include_vector=list(vectors) or False,
-                return_properties=list(properties),
+                **wanted.options(),
                 return_metadata=MetadataQuery(distance=True),
             )
         return [_found(o, 1 - float(o.metadata.distance or 0)) for o in answer.objects]
 
-    def near_or_worded(
-        self,
-        words: str,
-        probes: Sequence[Probe],
-        condition: Any,
-        limit: int,
-        *,
-        vectors: Sequence[str] = (),
-        properties: Sequence[str] = (),
-    ) -> list[Found]:
+    def near_or_worded(self, words: str, probes: Sequence[Probe], wanted: Wanted) -> list[Found]:
         """Hybrid: vectors and BM25 over captions, tags and file names, fused; `value` is the fused score, 0 to 1."""
         vector, target = _near(probes)
         with self._answering():
@@ -125,10 +112,7 @@ class PictureIndex:
                 target_vector=target,
                 query_properties=WORD_PROPERTIES,
                 fusion_type=HybridFusion.RELATIVE_SCORE,
-                filters=condition,
-                limit=limit,
-                include_vector=list(vectors) or False,
-                return_properties=list(properties),
+                **wanted.options(),
                 return_metadata=MetadataQuery(score=True),
             )
         return [_found(o, float(o.metadata.score or 0)) for o in answer.objects]

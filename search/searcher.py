@@ -26,7 +26,7 @@ from search.duplicates import TARGET, Sameness
 from search.errors import FilterError, QueryError
 from search.explain import Explanation, Vocabulary, by_words, heat, seen
 from search.filters import Condition
-from search.index import Found, PictureIndex, Probe
+from search.index import Found, PictureIndex, Probe, Wanted
 from search.preference import learn_targets
 from search.query import AUTO, MAX_WINDOW, Query, Term
 from search.ranking import WINDOWS, Ranked, Ranking, arranged, by_relevance, captioned, fused, judged, matrices
@@ -272,7 +272,7 @@ class Searcher:
         for window in WINDOWS[1:]:
             if len(ranking.places) >= needed or nearest < first:
                 break
-            found = self._near(query, probes, condition, window)
+            found = self._near(query, probes, Wanted(condition, window))
             beyond = sorted(found, key=lambda one: (-one.value, one.uuid))
             ranking.add(Ranked(one.uuid, score=one.value if query.words else None) for one in beyond)
             nearest, first = len(found), window
@@ -288,13 +288,13 @@ class Searcher:
         window: int,
     ) -> int:
         """Rank the first window; how many Weaviate found in it."""
-        wanted = {"captioned"}
-        wanted |= set(facets.PROPERTIES) if query.facets else set()
-        wanted |= {"phash"} if query.collapse else set()
-        wanted |= {"caption", "tag_words", "file_name"} if query.words else set()
-        properties = sorted(wanted & self.pictures.properties)
+        names = {"captioned"}
+        names |= set(facets.PROPERTIES) if query.facets else set()
+        names |= {"phash"} if query.collapse else set()
+        names |= {"caption", "tag_words", "file_name"} if query.words else set()
+        wanted = Wanted(condition, window, properties=sorted(names & self.pictures.properties))
         if applies(asked) and not (query.words or query.diversity):
-            found = self._near(query, probes, condition, window, properties=properties)
+            found = self._near(query, probes, wanted)
             values = np.array([one.value for one in found])
             relevance = shortcut_relevance(asked[0], probes, values, captioned(found), self.space())
             ranked = by_relevance(
@@ -303,11 +303,10 @@ class Searcher:
             )
             ranking.add(arranged(ranked, query, self._vectors_of, Sameness.of(self.space())))
             return len(found)
-        names = sorted(
-            {*targets_of(asked), *(["image"] if query.diversity else []), *([TARGET] if query.collapse else [])}
-        )
-        more = self._threads.submit(self._near_likes, query, asked, condition, names, properties)
-        nearest = self._near(query, probes, condition, window, vectors=names, properties=properties)
+        vectors = {*targets_of(asked), *(["image"] if query.diversity else []), *([TARGET] if query.collapse else [])}
+        wanted = replace(wanted, vectors=sorted(vectors))
+        more = self._threads.submit(self._near_likes, query, asked, wanted)
+        nearest = self._near(query, probes, wanted)
         known = {one.uuid for one in nearest}
         found = [*nearest, *(one for one in more.result() if one.uuid not in known)]
         ranked = self._judged(query, asked, found, ranking.line)
@@ -320,16 +319,12 @@ class Searcher:
         ranking.add(arranged(ordered, query, vectors_of, Sameness.of(self.space())))
         return len(nearest)
 
-    def _near(
-        self, query: Query, probes: Sequence[Probe], condition: Any, window: int, **wanted: Sequence[str]
-    ) -> list[Found]:
+    def _near(self, query: Query, probes: Sequence[Probe], wanted: Wanted) -> list[Found]:
         if query.words:
-            return self.index.near_or_worded(" ".join(query.texts), probes, condition, window, **wanted)
-        return self.index.near(probes, condition, window, **wanted)
+            return self.index.near_or_worded(" ".join(query.texts), probes, wanted)
+        return self.index.near(probes, wanted)
 
-    def _near_likes(
-        self, query: Query, asked: Sequence[Asked], condition: Any, vectors: Sequence[str], properties: Sequence[str]
-    ) -> list[Found]:
+    def _near_likes(self, query: Query, asked: Sequence[Asked], wanted: Wanted) -> list[Found]:
         """Where the best of the likes decides, what is near to one of them need not be near to their sum."""
         likes = [term for term in asked if term.example and term.weight > 0]
         if len(likes) < 2 or query.strategy != "best_score" or query.words:
@@ -337,7 +332,7 @@ class Searcher:
         target = max(likes[0].targets, key=likes[0].targets.__getitem__)
         rows = np.stack([term.vectors[target] for term in likes])
         some = [rows[i] for i in spread_out(rows, min(MOST_NEAR, len(rows)))]
-        return self.index.near_any(target, some, condition, NEAR_LIKES, vectors=vectors, properties=properties)
+        return self.index.near_any(target, some, replace(wanted, limit=NEAR_LIKES))
 
     def _vectors_of(self, target: str, keys: Sequence[uuid.UUID]) -> dict[uuid.UUID, Embeddings]:
         found = self.index.fetch(keys, vectors=True)
