@@ -161,7 +161,8 @@ def samples(
     instead."""
     try:
         pictures = open_pictures(client)
-        if pictures.identity == specialists.identity:
+        count = pictures.collection.aggregate.over_all(total_count=True).total_count
+        if pictures.identity == specialists.identity and count == len(_encoded_samples):
             return pictures
     except NoLibrary:
         pass

@@ -255,7 +255,7 @@ def test_a_picture_that_was_uploaded_asks_too(parts: Parts, laid_out: dict[str, 
 
 
 def test_a_question_that_cannot_be_asked_leaves_the_map(parts: Parts, laid_out: dict[str, Layout]) -> None:
-    page = asking(open_page(map_script, parts), q=["red"], filter=["colour=red"])
+    page = asking(open_page(map_script, parts), q=["red"], filter=["smell=red"])
     assert drawn(page)["question"] is None and drawn(page)["n"] == 60
     assert "cannot be placed" in texts(page) and "unknown filter" in texts(page).lower()
 
@@ -317,7 +317,7 @@ def test_details_open_over_the_map_and_more_like_this_leads_to_the_search(
     assert any("loupe-large" in html.value for html in page.html)
     page.button(key="detail-like").click().run()
     assert page.session_state["went_to_search"] and not page.query_params
-    assert page.session_state["last_address"] == {"like": [key]}
+    assert page.session_state["last_address"] == {"like": [key], "collapse": ["1"]}
 
 
 def test_no_layout_yet_is_computed_elsewhere(parts: Parts, maps: StillWork) -> None:
