@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import streamlit as st
 import weaviate
 from PIL import Image
 from streamlit.testing.v1 import AppTest
@@ -194,7 +195,9 @@ def trip(empty: weaviate.WeaviateClient, address: Address, specialists: Encoder,
     report = Ingest(Ledger(pictures, wait_s=10), specialists, thumbnails, limits=Limits()).run(folder)
     assert not report.failed
     connection = Connection(lambda: address, lambda: specialists)
+    st.cache_data.clear()  # counts and places of the samples, whose collection has the same name
     yield parts_of(tmp_path, connection, thumbnails)
+    st.cache_data.clear()
     connection.close()
     delete_library(empty)  # the next test of the samples must not take this for them
 

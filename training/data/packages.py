@@ -81,6 +81,8 @@ def npm(name: str, cache: Path) -> Path:
         return here[-1]
     if shutil.which("npm") is None:
         raise SourceMissing(name, "there is no npm here; install it (Debian: apt-get install npm)")
+    if not hasattr(tarfile, "data_filter"):
+        raise SourceMissing(name, "this Python cannot unpack an archive safely; use 3.11.4 or newer")
 
     def obtain(folder: Path) -> tuple[str, Path]:
         spec = f"{name}@{wanted}" if wanted else name

@@ -15,6 +15,12 @@ from training.data import packages
 from training.data.packages import NPM_VERSIONS, SourceMissing, debian, licence_of, npm, version_of
 
 
+@pytest.fixture(autouse=True)
+def unpacks_safely(request: pytest.FixtureRequest) -> None:
+    if "npm" in request.function.__code__.co_names and not hasattr(tarfile, "data_filter"):
+        pytest.skip("this Python is older than 3.11.4 and cannot unpack safely")
+
+
 @pytest.fixture
 def tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder that is all of PATH."""
@@ -201,3 +207,10 @@ def test_a_real_package_comes_from_the_registry(tmp_path: Path) -> None:
         pytest.skip(str(missing))
     assert (folder / "icons.json").stat().st_size > 100_000
     assert licence_of(folder) == "MIT"
+
+
+def test_a_python_that_cannot_unpack_safely_is_said(tools: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tool(tools, "npm", "")
+    monkeypatch.delattr(tarfile, "data_filter", raising=False)
+    with pytest.raises(SourceMissing, match=r"use 3\.11\.4 or newer"):
+        npm("other", tmp_path)
