@@ -34,10 +34,17 @@ class Ranked:
     relevance: float | None = None
     similarity: float | None = None
     score: float | None = None
-    shares: tuple[Share, ...] = ()
     unlikely: bool = False
     copies: tuple[UUID, ...] = ()
     found: Found | None = None
+    scores: Scores | None = None
+    row: int = 0
+    """Its place in `scores`."""
+
+    @property
+    def shares(self) -> tuple[Share, ...]:
+        """What each term brought on each target. Worked out for those that are shown: most are not."""
+        return () if self.scores is None else shares_of(self.scores, self.row)
 
 
 @dataclass
@@ -91,9 +98,10 @@ def judged(found: Sequence[Found], scores: Scores, line: float | None) -> list[R
             one.uuid,
             float(scores.relevance[i]),
             float(scores.similarity[i]),
-            shares=shares_of(scores, i),
             unlikely=line is not None and float(scores.relevance[i]) < line,
             found=one,
+            scores=scores,
+            row=i,
         )
         for i, one in enumerate(found)
     ]

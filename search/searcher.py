@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -38,11 +39,11 @@ from search.shortcut import relevance as shortcut_relevance
 from search.space import Keeper, read_space
 from search.vectors import LibraryVersion
 
-MOST_NEAR = 4
+MOST_NEAR = 16
 """Likes that are asked for their own nearest pictures, where the strategy goes by the best of them."""
-NEAR_LIKES = 120
+NEAR_LIKES = 480
 WIDER = 480
-"""The first window where the weighted sum is a poorer guide to the best: the best of several likes, dislikes alone."""
+"""The first window where the weighted sum is a poorer guide to the best: dislikes alone."""
 TAGS = 300
 """The most frequent tags of the library, as words for what is seen in a picture."""
 
@@ -266,7 +267,7 @@ class Searcher:
         probes = self._probes(asked, query.strategy)
         ranking = Ranking(self._known.get()[1].line(asked, self._cut.false_alarm, query.strategy))
         wanted = any(term.weight > 0 for term in asked)
-        first = WINDOWS[0] if wanted and query.strategy != "best_score" else WIDER
+        first = WINDOWS[0] if wanted else WIDER
         nearest = self._first(query, asked, probes, condition, ranking, first)
         needed = query.offset + query.limit
         for window in WINDOWS[1:]:
@@ -305,10 +306,9 @@ class Searcher:
             return len(found)
         vectors = {*targets_of(asked), *(["image"] if query.diversity else []), *([TARGET] if query.collapse else [])}
         wanted = replace(wanted, vectors=sorted(vectors))
-        more = self._threads.submit(self._near_likes, query, asked, wanted)
         nearest = self._near(query, probes, wanted)
-        known = {one.uuid for one in nearest}
-        found = [*nearest, *(one for one in more.result() if one.uuid not in known)]
+        more = self._near_likes(query, asked, wanted)
+        found = list({one.uuid: one for one in (*nearest, *more)}.values())
         ranked = self._judged(query, asked, found, ranking.line)
         ordered = fused(ranked, query.texts) if query.words else by_relevance(ranked)
         stored = {one.uuid: one.vectors for one in found}
@@ -329,8 +329,13 @@ class Searcher:
         likes = [term for term in asked if term.example and term.weight > 0]
         if len(likes) < 2 or query.strategy != "best_score" or query.words:
             return []
-        target = max(likes[0].targets, key=likes[0].targets.__getitem__)
-        rows = np.stack([term.vectors[target] for term in likes])
+        return [
+            one for part in self._threads.map(partial(self._near_some, likes, wanted), likes[0].targets) for one in part
+        ]
+
+    def _near_some(self, likes: Sequence[Asked], wanted: Wanted, target: str) -> list[Found]:
+        """The likes' own nearest on one target; of many likes those that lie far apart."""
+        rows = np.stack([term.vectors[target] for term in likes if target in term.vectors])
         some = [rows[i] for i in spread_out(rows, min(MOST_NEAR, len(rows)))]
         return self.index.near_any(target, some, replace(wanted, limit=NEAR_LIKES))
 
