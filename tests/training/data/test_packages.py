@@ -209,7 +209,9 @@ def test_a_real_package_comes_from_the_registry(tmp_path: Path) -> None:
     assert licence_of(folder) == "MIT"
 
 
-def test_a_python_that_cannot_unpack_safely_is_said(tools: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_python_that_cannot_unpack_safely_is_said(
+    tools: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     tool(tools, "npm", "")
     monkeypatch.delattr(tarfile, "data_filter", raising=False)
     with pytest.raises(SourceMissing, match=r"use 3\.11\.4 or newer"):
