@@ -32,6 +32,7 @@ from app_pages.question import PAGE_SIZES, Question
 from encoder.protocol import EncoderError
 from schema.errors import NoLibrary, SchemaError
 from schema.record import ImageRecord
+from search.answer import NEAREST
 from search.contradiction import contradiction
 from search.errors import FilterError, QueryError, SearchError
 from search.grammar import GrammarError
@@ -51,7 +52,6 @@ EXAMPLES = (
 """They work on the samples; in another library each shows what it finds there."""
 SKELETON_PX = 560
 EXAMPLES_PX = 300
-NEAREST = 3
 """Pictures that are shown where none is a good match."""
 JUMP_FROM, JUMP_PX = 7, 130
 """More pages than the row of numbers shows get a field to jump."""

@@ -6,7 +6,6 @@ a good match of words has a cosine of .3 where look-alikes have .8. A similarity
 library's mean for that very vector, in standard deviations.
 """
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
@@ -37,10 +36,16 @@ class Spread:
         mean = rows.mean(axis=0)
         return cls(mean, (rows - mean).T @ (rows - mean) / len(rows), len(rows))
 
+    def levels(self, vectors: Embeddings) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Mean and standard deviation, (q,) each, of the cosines of the sample to unit vectors (q, d)."""
+        rows = vectors.astype(np.float64)
+        variances = np.einsum("qd,qd->q", rows @ self.covariance, rows)
+        return rows @ self.mean, np.maximum(np.sqrt(np.maximum(variances, 0.0)), LEAST_SPREAD)
+
     def level(self, vector: Embeddings) -> tuple[float, float]:
-        """Mean and standard deviation of the cosines of the sample to a unit vector (d,)."""
-        row = vector.astype(np.float64)
-        return float(self.mean @ row), max(math.sqrt(max(float(row @ self.covariance @ row), 0.0)), LEAST_SPREAD)
+        """The same of one unit vector (d,)."""
+        mean, spread = self.levels(vector[None])
+        return float(mean[0]), float(spread[0])
 
 
 @dataclass(frozen=True)
@@ -68,6 +73,25 @@ class LibrarySpace:
             spreads.setdefault("caption", spreads["image"])
         return cls(sample, flags, spreads, count, tuple(uuids))
 
-    @property
-    def captioned_share(self) -> float:
-        return float(self.captioned.mean()) if len(self.captioned) else 0.0
+    def levels(self, name: str, vectors: Embeddings) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """`Spread.levels` of that target; 0 and 1 where it has none, so that cosines count as they are."""
+        if name in self.spreads:
+            return self.spreads[name].levels(vectors)
+        return np.zeros(len(vectors)), np.ones(len(vectors))
+
+    def level(self, name: str, vector: Embeddings) -> tuple[float, float]:
+        """The same of one unit vector (d,)."""
+        mean, spread = self.levels(name, vector[None])
+        return float(mean[0]), float(spread[0])
+
+    def calibrated(
+        self, name: str, vectors: Embeddings, cosines: NDArray[np.float64], captioned: NDArray[np.bool_]
+    ) -> NDArray[np.float64]:
+        """The cosines (q, n) of q unit vectors (q, d) with n pictures' vectors of that target, as spreads above the
+        library's mean. An uncaptioned picture's caption vector is its image vector, and is judged by image's level."""
+        mean, spread = self.levels(name, vectors)
+        z: NDArray[np.float64] = (cosines - mean[:, None]) / spread[:, None]
+        if name != "caption" or captioned.all():
+            return z
+        mean, spread = self.levels("image", vectors)
+        return np.where(captioned, z, (cosines - mean[:, None]) / spread[:, None])

@@ -123,9 +123,8 @@ def seen(vector: Embeddings, words: Sequence[str], rows: Embeddings, spread: Spr
     against what is usual for it in the library: a word that is near to all pictures says nothing of one."""
     cosines = rows.astype(np.float64) @ vector.astype(np.float64)
     if spread is not None:
-        exact = rows.astype(np.float64)
-        deviation = np.sqrt(np.maximum(np.einsum("nd,nd->n", exact @ spread.covariance, exact), 1e-4))
-        cosines = (cosines - exact @ spread.mean) / deviation
+        mean, deviation = spread.levels(rows)
+        cosines = (cosines - mean) / deviation
     return [words[i] for i in np.argsort(-cosines, kind="stable")[:k]]
 
 

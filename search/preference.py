@@ -247,8 +247,8 @@ def learn_targets(
 def closeness(rows: Embeddings, spread: Spread, weights: NDArray[np.float64]) -> float:
     """The weighted mean, over the pairs of (n, d) rows, of how far their cosine lies above the library's usual one, in
     spreads: 0 for random pictures. A pair weighs the product of its weights."""
-    levels = np.array([spread.level(row) for row in rows])  # (n, 2)
-    z = (rows.astype(np.float64) @ rows.T - levels[:, [0]]) / levels[:, [1]]
+    mean, deviation = spread.levels(rows)
+    z = (rows.astype(np.float64) @ rows.T - mean[:, None]) / deviation[:, None]
     pairs = np.outer(weights, weights)
     np.fill_diagonal(pairs, 0)
     return float((z * pairs).sum() / pairs.sum())

@@ -73,8 +73,9 @@ class Ranking:
     @property
     def counted(self) -> list[Mapping[str, Any]]:
         """The stored properties of the likely ones of the first window; of all of it where none is likely."""
-        first = [one for one in self.places.values() if one.found is not None]
-        return [one.found.properties for one in first if one.found and not (one.unlikely and self.likely)]
+        first = [(one, one.found) for one in self.places.values() if one.found is not None]
+        some = self.likely > 0
+        return [found.properties for one, found in first if not (one.unlikely and some)]
 
 
 def matrices(found: Sequence[Found], names: Sequence[str], dims: Mapping[str, int]) -> dict[str, Embeddings]:

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from encoder.protocol import Embeddings, Encoder
-from search.calibration import FEWEST, LEAST_SPREAD, LibrarySpace
+from search.calibration import FEWEST, LibrarySpace
 from search.scoring import Asked, full, unfull
 
 UNRELATED = Path(__file__).with_name("unrelated.tsv")
@@ -139,7 +139,7 @@ class Background:
     def _direction(self, term: Asked) -> dict[str, Array]:
         """By target, (d,): the term's value is the sum of its products with a picture's vectors, but for a constant."""
         return {
-            name: weight * term.vectors[name].astype(np.float64) / self._levels(term.vectors[name][None], name)[1][0]
+            name: weight * term.vectors[name].astype(np.float64) / self._space.level(name, term.vectors[name])[1]
             for name, weight in term.targets.items()
         }
 
@@ -214,12 +214,7 @@ class Background:
         relevance: Array = np.zeros((len(next(iter(rows.values()))), len(captioned)))
         for name, weight in targets.items():
             cosines = rows[name].astype(np.float64) @ self._space.sample[name].astype(np.float64).T
-            mean, spread = self._levels(rows[name], name)
-            z = (cosines - mean[:, None]) / spread[:, None]
-            if name == "caption" and not captioned.all():
-                mean, spread = self._levels(rows[name], "image")
-                z = np.where(captioned, z, (cosines - mean[:, None]) / spread[:, None])
-            relevance += weight * z
+            relevance += weight * self._space.calibrated(name, rows[name], cosines, captioned)
         mean, spread = self._level(rows, targets)
         return relevance * spread[:, None] + MEAN_KEPT * mean[:, None]
 
@@ -228,18 +223,10 @@ class Background:
         whole_mean: Array = np.zeros(len(next(iter(rows.values()))))
         whole_spread = whole_mean.copy()
         for name, weight in targets.items():
-            mean, spread = self._levels(rows[name], name)
+            mean, spread = self._space.levels(name, rows[name])
             whole_mean += weight * mean
             whole_spread += weight * spread
         return whole_mean, whole_spread
-
-    def _levels(self, rows: Embeddings, name: str) -> tuple[Array, Array]:
-        """`Spread.level` of q rows at once; where it has none, similarities count as they are."""
-        if name not in self._space.spreads:
-            return np.zeros(len(rows)), np.ones(len(rows))
-        spread, exact = self._space.spreads[name], rows.astype(np.float64)
-        variance = np.einsum("qd,qd->q", exact @ spread.covariance, exact)
-        return exact @ spread.mean, np.maximum(np.sqrt(np.maximum(variance, 0)), LEAST_SPREAD)
 
 
 def highest(found: Array, count: int) -> Array:

@@ -78,11 +78,11 @@ def score(
             if name not in term.targets:
                 continue
             cosine = rows[name] @ term.vectors[name].astype(np.float64)
-            mean, spread = _level(term, name, name, space)
-            z = (cosine - mean) / spread
-            if name == "caption":
-                mean, spread = _level(term, name, "image", space)
-                z = np.where(captioned, z, (cosine - mean) / spread)
+            z = (
+                cosine
+                if space is None
+                else space.calibrated(name, term.vectors[name][None], cosine[None], captioned)[0]
+            )
             cosines[:, t, m] = cosine
             parts[:, t, m] = term.targets[name] * z
     amounts = parts * _factors(asked, parts.sum(axis=2), strategy or "average")[:, :, None]
@@ -105,7 +105,7 @@ def linear(
     reach: dict[str, float] = {}
     for term, weight in zip(asked, _linear_weights(asked, strategy or "average"), strict=True):
         for name, share in term.targets.items():
-            factor = weight * share / _level(term, name, name, space)[1]
+            factor = weight * share / (1.0 if space is None else space.level(name, term.vectors[name])[1])
             sums[name] = sums.get(name, 0.0) + factor * term.vectors[name].astype(np.float64)
             reach[name] = reach.get(name, 0.0) + abs(factor)
     lengths = {name: float(np.linalg.norm(vector)) for name, vector in sums.items()}
@@ -129,13 +129,6 @@ def full(values: Array) -> Array:
 def unfull(values: Array) -> Array:
     """The inverse of `full`."""
     return np.where(values > FULL, FULL + np.expm1(np.maximum(values - FULL, 0)), values)
-
-
-def _level(term: Asked, name: str, of: str, space: LibrarySpace | None) -> tuple[float, float]:
-    """Mean and spread of the library's vectors `of` that name around the term's vector `name`."""
-    if space is None or of not in space.spreads:
-        return 0.0, 1.0
-    return space.spreads[of].level(term.vectors[name])
 
 
 def _factors(asked: Sequence[Asked], values: Array, strategy: str) -> Array:

@@ -27,13 +27,11 @@ def relevance(
 ) -> Array:
     """(n,) of n candidates; `values` (n,) are the weighted sums of the probes' cosines."""
     probed = {probe.target: probe.weight for probe in probes}
-    levels = {
-        name: space.spreads[name].level(term.vectors[name]) if name in space.spreads else (0.0, 1.0) for name in probed
-    }
+    levels = {name: space.level(name, term.vectors[name]) for name in probed}
     name = next(iter(probed))
     scale = term.targets[name] / levels[name][1] / probed[name]
     told = scale * values - sum(term.targets[name] * mean / spread for name, (mean, spread) in levels.items())
     if "caption" not in probed:
         return np.asarray(told)
-    mean, spread = space.spreads["image"].level(term.vectors["image"]) if "image" in space.spreads else (0.0, 1.0)
+    mean, spread = space.level("image", term.vectors["image"])
     return np.where(captioned, told, (values / sum(probed.values()) - mean) / spread)

@@ -43,7 +43,7 @@ def test_captions_have_the_level_of_the_captioned_pictures_only() -> None:
     assert space.spreads["caption"].count == 40
     assert space.spreads["caption"].level(np.array([0, 1], np.float32))[0] == 1
     assert space.spreads["image"].count == 100
-    assert space.captioned_share == 0.4
+    assert space.captioned.sum() == 40
 
 
 def test_too_few_captions_have_the_level_of_the_images() -> None:
@@ -59,4 +59,4 @@ def test_a_library_of_few_pictures_has_no_levels() -> None:
 
 def test_an_empty_library_has_no_captions() -> None:
     space, _ = space_of(0, 0)
-    assert space.spreads == {} and space.captioned_share == 0
+    assert space.spreads == {} and len(space.captioned) == 0
