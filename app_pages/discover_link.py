@@ -4,9 +4,7 @@ Not part of it: what was seen already, the name it is kept under, and more pictu
 Knows no widget and no database.
 """
 
-import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 from app_pages.question import Question
 from search.grammar import parse, show, show_example
@@ -24,7 +22,7 @@ def part_of(question: Question) -> Question:
 
 def question_of(profile: Profile) -> Question:
     """Empty for an empty session."""
-    linked = within(profile, MAX_TERMS)
+    linked = profile.within(MAX_TERMS)
     words = linked.words.strip()
     question = Question(
         words=(words,) if words else (),
@@ -51,27 +49,6 @@ def profile_of(question: Question, encoder: str) -> Profile:
         strategy=query.strategy,
         diversity=query.diversity,
     )
-
-
-def within(profile: Profile, most: int) -> Profile:
-    """With at most so many judged pictures: of the liked ones and of the disliked ones those that count most, of equal
-    ones the latest. Neither kind takes more than half where both have so many. Their order stays."""
-    likes, dislikes = len(profile.likes), len(profile.dislikes)
-    if likes + dislikes <= most:
-        return profile
-    liked = min(likes, max(most - dislikes, most // 2))
-    return replace(profile, likes=_strongest(profile.likes, liked), dislikes=_strongest(profile.dislikes, most - liked))
-
-
-def room(profile: Profile) -> int:
-    """How many judged pictures one question takes beside the words. Raises QueryError for words that cannot be read."""
-    return MAX_TERMS - (len(parse(profile.words)[0]) if profile.words.strip() else 0)
-
-
-def _strongest(weights: Mapping[uuid.UUID, float], most: int) -> dict[uuid.UUID, float]:
-    ordered = sorted((weight, place, one) for place, (one, weight) in enumerate(weights.items()))
-    kept = {one for _, _, one in ordered[max(len(ordered) - most, 0) :]}
-    return {one: weight for one, weight in weights.items() if one in kept}
 
 
 def _one_line(lines: Sequence[str]) -> str:

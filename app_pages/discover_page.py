@@ -137,7 +137,7 @@ def _fetch(profile: Profile, question: Question, searcher: Searcher) -> Found:
             if filters:
                 notes.append("Filters count from the first like on.")
             return Found(records, spread=_spread(searcher, profile.seen), notes=tuple(notes))
-        asking = discover_link.within(profile, discover_link.room(profile))
+        asking = profile.within(profile.room)
         if len(profile.items) + len(profile.seen) > MAX_HIDDEN:
             notes.append(f"More than {MAX_HIDDEN:,} pictures were judged or seen: the first seen may come back.")
         if len(asking.items) < len(profile.items):

@@ -19,40 +19,42 @@ st.set_page_config(page_title="Loupe", page_icon=str(HERE / "icon.svg"), layout=
 st.logo(str(HERE / "icon.svg"))
 st.html(HERE / "style.css")
 st.html(HERE / "discover.css")
+parts = installed()
 search = st.Page(
-    partial(search_page, installed()),
+    partial(search_page, parts),
     title="Search",
     icon=":material/search:",
     url_path="search",
     default=True,
     help="Find pictures by words or by another picture.",
 )
+to_search = partial(st.switch_page, search)
 page = st.navigation(
     [
         search,
         st.Page(
-            partial(discover_page, installed(), partial(st.switch_page, search)),
+            partial(discover_page, parts, to_search),
             title="Discover",
             icon=":material/explore:",
             url_path="discover",
             help="What to look at next, from the pictures you like and dislike.",
         ),
         st.Page(
-            partial(albums_page, installed(), partial(st.switch_page, search)),
+            partial(albums_page, parts, to_search),
             title="Albums",
             icon=":material/bookmarks:",
             url_path="albums",
             help="Questions you kept, each with what it finds now.",
         ),
         st.Page(
-            partial(library_page, installed()),
+            partial(library_page, parts),
             title="Library",
             icon=":material/photo_library:",
             url_path="library",
             help="What is in the library; add folders and bring them up to date.",
         ),
         st.Page(
-            partial(map_page, installed(), partial(st.switch_page, search)),
+            partial(map_page, parts, to_search),
             title="Map",
             icon=":material/scatter_plot:",
             url_path="map",

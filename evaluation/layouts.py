@@ -8,11 +8,10 @@ the new one. The new one takes the old one's place: nothing stale stays.
 import hashlib
 import importlib.util
 import json
-import os
 import time
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
@@ -20,11 +19,12 @@ from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
-import psutil
 from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
 from evaluation.errors import EvaluationError
+from process_identity import ProcessIdentity
+from whole_files import write_whole
 
 SPACES: Mapping[str, str] = {
     "image": "What pictures show",
@@ -137,7 +137,7 @@ class Progress:
 
     pid: int
     created: float
-    """When that process began: a pid alone may be another process by now."""
+    """As in ProcessIdentity."""
     stage: str = "Starting"
     share: float = 0.0
     error: str = ""
@@ -153,10 +153,7 @@ class Progress:
 
     @property
     def _alive(self) -> bool:
-        try:
-            return abs(psutil.Process(self.pid).create_time() - self.created) < 1
-        except psutil.Error:
-            return False
+        return ProcessIdentity(self.pid, self.created).alive
 
 
 class LayoutStore:
@@ -182,7 +179,12 @@ class LayoutStore:
         """Raises EvaluationError when the disk is full; the last layout stays then."""
         arrays, about = _flat(layout)
         arrays["about"] = np.array(json.dumps(about))
-        self._replace(layout.space, ".npz", lambda file: np.savez(file, allow_pickle=False, **arrays))
+
+        def write(part: Path) -> None:
+            with part.open("wb") as file:  # to a name, numpy would add its suffix
+                np.savez(file, allow_pickle=False, **arrays)
+
+        self._replace(layout.space, ".npz", write)
 
     def progress(self, space: str) -> Progress | None:
         """None when none was ever computed."""
@@ -211,29 +213,23 @@ class LayoutStore:
             lock.release()
 
     def say(self, space: str, progress: Progress) -> None:
-        text = json.dumps(asdict(progress)).encode()
-        self._replace(space, ".json", lambda file: file.write(text))
+        text = json.dumps(asdict(progress))
+        self._replace(space, ".json", lambda part: part.write_text(text))
 
     def _path(self, space: str, suffix: str) -> Path:
         if space not in SPACES:
             raise EvaluationError(f"There is no space {space!r}; there are {', '.join(SPACES)}.")
         return self._folder / f"{space}{suffix}"
 
-    def _replace(self, space: str, suffix: str, write: Any) -> None:
+    def _replace(self, space: str, suffix: str, write: Callable[[Path], object]) -> None:
         path = self._path(space, suffix)
-        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
         try:
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            with temporary.open("wb") as file:
-                write(file)
-            temporary.replace(path)
+            write_whole(path, write, sync=False)  # it can be computed again
         except OSError as error:
             raise EvaluationError(
                 f"{path} could not be written ({error.strerror or error}). Free some disk space."
             ) from error
-        finally:
-            with suppress(OSError):
-                temporary.unlink(missing_ok=True)
 
 
 class Reporter:
@@ -241,7 +237,8 @@ class Reporter:
 
     def __init__(self, store: LayoutStore, space: str) -> None:
         self._store, self._space = store, space
-        self._progress = Progress(os.getpid(), psutil.Process().create_time())
+        this = ProcessIdentity.of_this_process()
+        self._progress = Progress(this.pid, this.created)
         self._written = 0.0
         store.say(space, self._progress)
 

@@ -9,6 +9,8 @@ from pathlib import Path
 
 from filelock import FileLock
 
+from whole_files import write_text_whole
+
 
 class Roots:
     def __init__(self, home: Path) -> None:
@@ -31,6 +33,4 @@ class Roots:
         self._file.unlink(missing_ok=True)
 
     def _write(self, roots: Sequence[Path]) -> None:
-        temporary = self._file.with_suffix(".new")
-        temporary.write_text(json.dumps([str(root) for root in roots]))
-        temporary.replace(self._file)
+        write_text_whole(self._file, json.dumps([str(root) for root in roots]))

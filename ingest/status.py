@@ -2,7 +2,6 @@
 picture."""
 
 import json
-import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,10 +9,11 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import psutil
 from filelock import FileLock, Timeout
 
 from ingest.errors import IngestBusy
+from process_identity import ProcessIdentity
+from whole_files import write_text_whole
 
 WRITE_EVERY_S = 0.5
 
@@ -24,7 +24,7 @@ class Status:
 
     pid: int
     created: float
-    """When the process began, seconds since the epoch: tells it from a later one with the same pid."""
+    """As in ProcessIdentity."""
     folder: str
     started_at: float
     """Seconds since the epoch."""
@@ -46,10 +46,7 @@ class Status:
 
     @property
     def _alive(self) -> bool:
-        try:
-            return abs(psutil.Process(self.pid).create_time() - self.created) < 1
-        except psutil.Error:
-            return False
+        return ProcessIdentity(self.pid, self.created).alive
 
 
 class StatusFile:
@@ -72,9 +69,7 @@ class StatusFile:
         if not at_once and time.monotonic() - self._written < WRITE_EVERY_S:
             return
         self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        temporary = self._path.with_suffix(".new")
-        temporary.write_text(json.dumps(asdict(status)))
-        temporary.replace(self._path)
+        write_text_whole(self._path, json.dumps(asdict(status)), sync=False)  # after a power cut it ran nowhere
         self._written = time.monotonic()
 
 
@@ -83,7 +78,8 @@ def only_one(home: Path, collection: str, folder: Path) -> Iterator[StatusFile]:
     """Holds the collection for one ingest; raises IngestBusy. The lock of a process that died is free again."""
     file = StatusFile(home)
     with hold(home, collection):
-        status = Status(os.getpid(), psutil.Process().create_time(), str(folder), time.time())
+        this = ProcessIdentity.of_this_process()
+        status = Status(this.pid, this.created, str(folder), time.time())
         file.write(status)
         try:
             yield file

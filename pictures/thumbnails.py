@@ -1,13 +1,13 @@
 """Small JPEGs on disk, named by the SHA-256 of the original's bytes. Knows no database; a name is never a path."""
 
-import contextlib
 import io
 import re
-import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image
+
+from whole_files import write_whole
 
 SIDE = 384
 QUALITY = 80
@@ -34,19 +34,12 @@ class ThumbnailStore:
         path = self.path_of(sha256)
         if path.exists():
             return path
-        encoded = (
-            io.BytesIO()
-        )  # Pillow writes into a file itself, and takes a write that a full disk cut short for done
+        # Pillow writes into a file itself, and takes a write that a full disk cut short for done.
+        encoded = io.BytesIO()
         _fit(image).save(encoded, "JPEG", quality=QUALITY)
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{sha256}.{uuid.uuid4().hex}.tmp")
-        try:
-            with temporary.open("xb") as file:
-                file.write(encoded.getvalue())
-            temporary.replace(path)  # the name appears with the whole content or not at all
-        finally:
-            with contextlib.suppress(OSError):
-                temporary.unlink(missing_ok=True)
+        # There are too many to wait for the disk each time.
+        write_whole(path, lambda part: part.write_bytes(encoded.getvalue()), sync=False)
         return path
 
     def find(self, name: str) -> Path | None:

@@ -23,8 +23,10 @@ import psutil
 import tenacity
 from filelock import FileLock
 
+from process_identity import ProcessIdentity
 from schema.binary import obtain_binary
 from schema.errors import ServerError
+from whole_files import write_text_whole
 
 HOST = "127.0.0.1"
 START_TIMEOUT_S = 60
@@ -47,36 +49,17 @@ class ServerPlan:
 
 
 @dataclass(frozen=True)
-class User:
-    """A process that needs the server; `created` tells it from a later process with the same pid."""
-
-    pid: int
-    created: float
-
-    @classmethod
-    def this_process(cls) -> "User":
-        return cls(os.getpid(), psutil.Process().create_time())
-
-    @property
-    def alive(self) -> bool:
-        try:
-            process = psutil.Process(self.pid)
-            return abs(process.create_time() - self.created) < 1 and process.status() != psutil.STATUS_ZOMBIE
-        except psutil.Error:
-            return False
-
-
-@dataclass(frozen=True)
 class Running:
     """A server that runs. `kept`: started by a person's command, so it stays until `stop`; else it ends with its last
     user."""
 
-    process: User
+    process: ProcessIdentity
     version: str
     http_port: int
     grpc_port: int
     kept: bool
-    users: tuple[User, ...] = field(default_factory=tuple)
+    users: tuple[ProcessIdentity, ...] = field(default_factory=tuple)
+    """The processes that need it."""
     wishes: tuple[int, int] = (0, 0)
     """The ports that were wished for when these were chosen; other wishes choose anew."""
 
@@ -122,7 +105,7 @@ class LocalServer:
         """Start it, or find it running, and count this process among its users."""
         with self._lock():
             running = self._running() or self._spawn()
-            users = {user for user in running.users if user.alive} | {User.this_process()}
+            users = {user for user in running.users if user.alive} | {ProcessIdentity.of_this_process()}
             running = replace(running, users=tuple(sorted(users, key=lambda user: user.pid)))
             self._save(running)
             return running
@@ -132,7 +115,8 @@ class LocalServer:
         with self._lock():
             if (running := self._running()) is None:
                 return
-            users = tuple(user for user in running.users if user.alive and user != User.this_process())
+            this = ProcessIdentity.of_this_process()
+            users = tuple(user for user in running.users if user.alive and user != this)
             self._save(replace(running, users=users))
             if not users and not running.kept:
                 self._stop(running)
@@ -169,9 +153,9 @@ class LocalServer:
     def _state(self) -> Running | None:
         try:
             data = json.loads(self._state_file.read_text())
-            users = tuple(User(**user) for user in data.pop("users"))
+            users = tuple(ProcessIdentity(**user) for user in data.pop("users"))
             wishes = tuple(data.pop("wishes"))
-            return Running(process=User(**data.pop("process")), users=users, wishes=wishes, **data)
+            return Running(process=ProcessIdentity(**data.pop("process")), users=users, wishes=wishes, **data)
         except (FileNotFoundError, ValueError, TypeError, KeyError, AttributeError):
             return None
 
@@ -187,7 +171,7 @@ class LocalServer:
                 command = process.cmdline()
                 log.warning("found Weaviate running (pid %d) without a record of it; recorded again", process.pid)
                 return Running(
-                    process=User(process.pid, process.create_time()),
+                    process=ProcessIdentity(process.pid, process.create_time()),
                     version=environment["LOUPE_SERVER_VERSION"],
                     http_port=int(command[command.index("--port") + 1]),
                     grpc_port=int(environment["GRPC_PORT"]),
@@ -198,9 +182,7 @@ class LocalServer:
         return None
 
     def _save(self, running: Running) -> None:
-        temporary = self._state_file.with_suffix(".new")
-        temporary.write_text(json.dumps(asdict(running)))
-        temporary.replace(self._state_file)
+        write_text_whole(self._state_file, json.dumps(asdict(running)), sync=False)  # after a power cut nobody runs
 
     def _spawn(self) -> Running:
         binary = obtain_binary(self.plan.cache, self.plan.version)
@@ -235,9 +217,9 @@ class LocalServer:
             process = subprocess.Popen(
                 command, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
             )
-        user = User(process.pid, psutil.Process(process.pid).create_time())
+        identity = ProcessIdentity.of(process.pid)
         kept, users = (previous.kept, previous.users) if previous else (False, ())
-        running = Running(user, self.plan.version, http_port, grpc_port, kept, users, self._wishes)
+        running = Running(identity, self.plan.version, http_port, grpc_port, kept, users, self._wishes)
         self._save(running)
         return running, process
 
@@ -308,16 +290,15 @@ class LocalServer:
         self._save(replace(running, kept=False, users=()))
 
 
-def _ended(user: User, timeout_s: float) -> bool:
-    """Waits for a process to end. One that its parent has not fetched yet (a zombie) has ended, so its pid may still
-    be there."""
+def _ended(process: ProcessIdentity, timeout_s: float) -> bool:
+    """Waits for it; a zombie has ended."""
     waiting = tenacity.Retrying(
         retry=tenacity.retry_if_result(bool),
         wait=tenacity.wait_fixed(0.05),
         stop=tenacity.stop_after_delay(timeout_s),
         retry_error_callback=lambda state: True,
     )
-    return not waiting(lambda: user.alive)
+    return not waiting(lambda: process.alive)
 
 
 COMMON_ENVIRONMENT = {

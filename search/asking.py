@@ -11,10 +11,10 @@ from search.scoring import Asked
 
 DEFAULT_TARGETS: Mapping[str, Mapping[str, float]] = {
     "text": {"image": 1.0, "caption": 2.0},
-    "image": {"look": 1.0, "image": 0.5},
     "item": {"look": 1.0, "image": 0.5},
 }
-"""Targets by kind of term, where the question names none: words find what is shown, a picture finds look-alikes."""
+"""Targets where the question names none: words find what is shown; a picture, the library's own or another, finds
+look-alikes."""
 
 Stored = Mapping[uuid.UUID, Mapping[str, Embeddings]]
 Targets = Mapping[str, float]

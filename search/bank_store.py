@@ -5,7 +5,6 @@ A file belongs to one encoder and one bank of texts. One that cannot be read or 
 
 import hashlib
 import logging
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from zipfile import BadZipFile
@@ -14,6 +13,7 @@ import numpy as np
 
 from encoder.protocol import Encoder
 from search.relevance import Bank, sensible_texts, unrelated_texts
+from whole_files import write_whole
 
 log = logging.getLogger(__name__)
 
@@ -42,12 +42,14 @@ def keep_bank(encoder: Encoder, folder: Path | None) -> Bank:
     except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
         log.info("%s cannot be read (%s); the bank is encoded again", path, error)
     bank = Bank.encode(encoder)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with temporary.open("wb") as output:
-            np.savez(output, allow_pickle=False, unrelated=bank.unrelated, sensible=bank.sensible)
-        temporary.replace(path)
+        write_whole(path, lambda part: _save(part, bank), sync=False)
     except OSError as error:
         log.info("%s cannot be written (%s); the bank is encoded again next time", path, error)
     return bank
+
+
+def _save(path: Path, bank: Bank) -> None:
+    with path.open("wb") as output:  # to a name, numpy would add its suffix
+        np.savez(output, allow_pickle=False, unrelated=bank.unrelated, sensible=bank.sensible)

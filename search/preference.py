@@ -142,10 +142,10 @@ class Profile:
         if self.empty:
             raise QueryError("Nothing is liked or disliked yet, and there are no words: like a picture first.")
         terms, conditions = self._words()
-        likes, dislikes = self._heard(MAX_TERMS - len(terms))
+        heard = self.within(MAX_TERMS - len(terms))
         items = (
-            *(Term(item=one, weight=weight) for one, weight in likes.items()),
-            *(Term(item=one, weight=-weight) for one, weight in dislikes.items()),
+            *(Term(item=one, weight=weight) for one, weight in heard.likes.items()),
+            *(Term(item=one, weight=-weight) for one, weight in heard.dislikes.items()),
         )
         hidden = tuple(dict.fromkeys((*self.dislikes, *self.likes, *reversed(self.seen))))[:MAX_HIDDEN]
         return Query(
@@ -164,14 +164,20 @@ class Profile:
     @property
     def unheard(self) -> int:
         """How many liked and disliked pictures are more than one question can hold. They stay in the profile and do not
-        come back; what is asked with are those of the largest weight and of equal ones the latest, of either kind half
-        where there are so many."""
-        likes, dislikes = self._heard(MAX_TERMS - len(self._words()[0]))
-        return len(self.items) - len(likes) - len(dislikes)
+        come back; what is asked with is what counts most, see `within`."""
+        return len(self.items) - len(self.within(self.room).items)
 
-    def _heard(self, most: int) -> tuple[Weights, Weights]:
+    @property
+    def room(self) -> int:
+        """How many judged pictures one question takes beside the words. Raises QueryError for words that cannot be
+        read."""
+        return MAX_TERMS - len(self._words()[0])
+
+    def within(self, most: int) -> Self:
+        """With at most so many judged pictures: of the liked ones and of the disliked ones those of the largest weight,
+        of equal ones the latest. Neither kind takes more than half where both have so many. Their order stays."""
         liked = min(len(self.likes), max(most - len(self.dislikes), most // 2))
-        return _heaviest(self.likes, liked), _heaviest(self.dislikes, most - liked)
+        return replace(self, likes=_heaviest(self.likes, liked), dislikes=_heaviest(self.dislikes, most - liked))
 
     def to_json(self) -> dict[str, Any]:
         return {

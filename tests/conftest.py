@@ -28,8 +28,10 @@ from schema.errors import NoLibrary
 from schema.local_server import HOST, LocalServer, ServerPlan
 from schema.named import COLLECTIONS
 from schema.record import ImageRecord, to_properties
+from search.bank_store import Cut
 from settings import PROJECT, Settings
 from tests.colours import ColourEncoder
+from tests.search.colour_library import Library, fill
 
 SAMPLES = PROJECT / "samples"
 SETTINGS = Settings()
@@ -126,6 +128,14 @@ def pictures(empty: weaviate.WeaviateClient, colours: ColourEncoder) -> Pictures
     return ensure_pictures(empty, colours.identity, StorageOptions())
 
 
+@pytest.fixture(scope="module")
+def library(client: weaviate.WeaviateClient) -> Library:
+    """Sixty pictures of random colours; for reading only."""
+    delete_library(client)
+    encoder = ColourEncoder()
+    return fill(ensure_pictures(client, encoder.identity, StorageOptions()), encoder)
+
+
 @pytest.fixture(scope="session")
 def specialists() -> Encoder:
     return load_encoder("specialists")
@@ -134,6 +144,12 @@ def specialists() -> Encoder:
 @pytest.fixture(scope="session")
 def thumbnails(home: Path) -> ThumbnailStore:
     return ThumbnailStore(home / "thumbs")
+
+
+@pytest.fixture(scope="session")
+def cut(home: Path) -> Cut:
+    """The default, with the bank's embeddings kept for the session: the specialists need seconds for them."""
+    return Cut(folder=home / "banks")
 
 
 @pytest.fixture(scope="session")

@@ -30,7 +30,9 @@ from pictures.open import Limits
 from pictures.thumbnails import ThumbnailStore
 from schema.client import Address
 from schema.collection import Pictures
+from search.bank_store import Cut
 from settings import PROJECT
+from tests.app.browser import OpenTab, Tab
 from tests.conftest import SAMPLES
 
 CHROMIUM = next(
@@ -60,8 +62,8 @@ def parts_of(home: Path, connection: Connection, thumbnails: ThumbnailStore | No
 
 
 @pytest.fixture(scope="session")
-def connection(address: Address, specialists: Encoder) -> Iterator[Connection]:
-    connection = Connection(lambda: address, lambda: specialists)
+def connection(address: Address, specialists: Encoder, cut: Cut) -> Iterator[Connection]:
+    connection = Connection(lambda: address, lambda: specialists, cut=cut)
     yield connection
     connection.close()
 
@@ -176,3 +178,29 @@ def chromium() -> Iterator[Any]:
         browser = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS.split(), env=dict(os.environ))
         yield browser
         browser.close()
+
+
+@pytest.fixture
+def open_tab(chromium: Any) -> Iterator[OpenTab]:
+    """Tabs that know nothing of each other, closed after the test."""
+    with contextlib.ExitStack() as tabs:
+
+        def open_one(width: int = 1280) -> Tab:
+            tab = Tab(chromium, width)
+            tabs.callback(tab.context.close)
+            return tab
+
+        yield open_one
+
+
+@pytest.fixture
+def tab(open_tab: OpenTab) -> Tab:
+    return open_tab()
+
+
+@pytest.fixture
+def url(samples: Pictures, home: Path, app_url: str) -> str:
+    """The web app, with the samples found."""
+    Roots(home).add(SAMPLES)
+    wait_for(lambda: httpx.get(f"{app_url}/api/search?q=cat", trust_env=False).is_success, 30)
+    return app_url

@@ -1,69 +1,18 @@
 """The app in a real browser, as a person uses it. Skipped, with the reason, where Chromium or Playwright is missing."""
 
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import httpx
 import psutil
 import pytest
 
-from ingest.roots import Roots
-from schema.collection import Pictures
 from schema.local_server import LocalServer
-from tests.app.conftest import app_process, free_port, wait_for
+from tests.app.browser import OpenTab, Tab
+from tests.app.conftest import app_process, free_port
 from tests.conftest import SAMPLES, plan
 
-SLOW_MS = 60_000
 
-
-class Tab:
-    """A browser tab that remembers what went wrong in it."""
-
-    def __init__(self, browser: Any, width: int = 1280) -> None:
-        self.context = browser.new_context(viewport={"width": width, "height": 800})
-        self.page = self.context.new_page()
-        self.page.set_default_timeout(SLOW_MS)
-        self.problems: list[str] = []
-        self.page.on("console", lambda m: self.problems.append(m.text) if m.type == "error" else None)
-        self.page.on("pageerror", lambda error: self.problems.append(str(error)))
-
-    def go(self, url: str) -> None:
-        self.page.goto(url)
-        self.page.wait_for_selector('[data-testid="stMain"] input, [data-testid="stAlert"]')
-        self.settle()
-
-    def settle(self) -> None:
-        """The script has run to its end."""
-        self.page.wait_for_timeout(300)
-        self.page.wait_for_selector('[data-testid="stApp"][data-test-script-state="notRunning"]')
-
-    def click(self, selector: str) -> None:
-        self.page.locator(selector).first.click()
-        self.settle()
-
-    def alts(self) -> list[str]:
-        """What the pictures of the grid are called, as soon as it is drawn: as many as are likely."""
-        self.page.wait_for_selector(".st-key-gallery img")
-        self.settle()
-        return self.page.eval_on_selector_all(".st-key-gallery img", "images => images.map(image => image.alt)")
-
-
-@pytest.fixture
-def tab(chromium: Any) -> Iterator[Tab]:
-    tab = Tab(chromium)
-    yield tab
-    tab.context.close()
-
-
-@pytest.fixture
-def url(samples: Pictures, home: Path, app_url: str) -> str:
-    Roots(home).add(SAMPLES)
-    wait_for(lambda: httpx.get(f"{app_url}/api/search?q=cat", trust_env=False).is_success, 30)
-    return app_url
-
-
-def test_a_walk_through_the_app(url: str, tab: Tab, chromium: Any) -> None:
+def test_a_walk_through_the_app(url: str, tab: Tab, open_tab: OpenTab) -> None:
     """Words, hits, more like this, details, the same address in another browser, the library, and back."""
     page = tab.page
     tab.go(url)
@@ -92,13 +41,12 @@ def test_a_walk_through_the_app(url: str, tab: Tab, chromium: Any) -> None:
     page.wait_for_function("document.querySelector('.loupe-large img').naturalWidth > 0")
     shared = page.url
 
-    other = Tab(chromium)
+    other = open_tab()
     other.go(shared)
     other.page.wait_for_selector("[role=dialog] img")
     assert other.alts() == tab.alts()
     assert other.page.get_attribute(".loupe-large img", "src") == page.get_attribute(".loupe-large img", "src")
     assert other.problems == []
-    other.context.close()
 
     page.keyboard.press("Escape")
     tab.settle()
@@ -122,14 +70,13 @@ def test_typing_alone_asks_nothing(url: str, tab: Tab) -> None:
 
 
 @pytest.mark.parametrize("width", [360, 1440])
-def test_nothing_is_wider_than_the_window(url: str, chromium: Any, width: int) -> None:
-    tab = Tab(chromium, width)
+def test_nothing_is_wider_than_the_window(url: str, open_tab: OpenTab, width: int) -> None:
+    tab = open_tab(width)
     tab.go(f"{url}/?q=a+castle&filter=tags.any%3Dphoto")
     tab.alts()
     assert tab.page.evaluate("document.documentElement.scrollWidth") <= width
     widths = [box["width"] for box in (i.bounding_box() for i in tab.page.locator(".st-key-gallery img").all()[:2])]
     assert sum(widths) < width
-    tab.context.close()
 
 
 def test_a_picture_from_the_disk_asks(url: str, tab: Tab) -> None:
@@ -196,7 +143,7 @@ def test_row_23_of_the_running_app(url: str, path: str) -> None:
     assert "import" not in answer.text
 
 
-def test_row_36_an_open_page_goes_on_by_itself(chromium: Any, environment: dict[str, str], tmp_path: Path) -> None:
+def test_row_36_an_open_page_goes_on_by_itself(tab: Tab, environment: dict[str, str], tmp_path: Path) -> None:
     """The app starts without its database; the page says what to do, and shows the library within 10 s of the start."""
     port, grpc_port = free_port(), free_port()
     server = LocalServer(plan(tmp_path / "home", http_port=port, grpc_port=grpc_port))
@@ -206,7 +153,6 @@ def test_row_36_an_open_page_goes_on_by_itself(chromium: Any, environment: dict[
         "WEAVIATE_API_KEY": server.api_key(),
         "WEAVIATE_GRPC_PORT": str(grpc_port),
     }
-    tab = Tab(chromium)
     try:
         with app_process(environment | settings, tmp_path / "app.log") as url:
             tab.go(url)
@@ -216,5 +162,4 @@ def test_row_36_an_open_page_goes_on_by_itself(chromium: Any, environment: dict[
             running = server.running()
             assert running is not None and (running.http_port, running.grpc_port) == (port, grpc_port)
     finally:
-        tab.context.close()
         server.stop()

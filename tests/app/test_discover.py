@@ -131,7 +131,7 @@ def many(count: int, start: int = 0) -> dict[uuid.UUID, float]:
 
 def test_the_strongest_and_the_latest_are_kept() -> None:
     likes = many(5) | {uuid.UUID(int=1): 2.0}
-    kept = discover_link.within(Profile("e", likes=likes), 3)
+    kept = Profile("e", likes=likes).within(3)
     assert [one.int for one in kept.likes] == [1, 3, 4]
 
 
@@ -140,13 +140,13 @@ def test_the_strongest_and_the_latest_are_kept() -> None:
     [(70, 0, (64, 0)), (0, 70, (0, 64)), (70, 5, (59, 5)), (5, 70, (5, 59)), (70, 70, (32, 32)), (40, 24, (40, 24))],
 )
 def test_neither_kind_takes_the_place_of_all_of_the_other(likes: int, dislikes: int, expected: tuple[int, int]) -> None:
-    kept = discover_link.within(Profile("e", likes=many(likes), dislikes=many(dislikes, 1000)), MAX_TERMS)
+    kept = Profile("e", likes=many(likes), dislikes=many(dislikes, 1000)).within(MAX_TERMS)
     assert (len(kept.likes), len(kept.dislikes)) == expected
 
 
 def test_words_take_some_of_the_room() -> None:
-    assert discover_link.room(Profile("e", words="red - sea")) == MAX_TERMS - 2
-    assert discover_link.room(Profile("e")) == MAX_TERMS
+    assert Profile("e", words="red - sea").room == MAX_TERMS - 2
+    assert Profile("e").room == MAX_TERMS
 
 
 def test_a_kept_session_is_read_as_it_was() -> None:

@@ -1,30 +1,8 @@
 """A session on Discover in a real browser: thumbs, keys, why, the way over the search page, a shared address."""
 
-from collections.abc import Iterator
-from typing import Any
-
-import httpx
 import pytest
 
-from ingest.roots import Roots
-from schema.collection import Pictures
-from tests.app.conftest import wait_for
-from tests.app.test_browser import Tab
-from tests.conftest import SAMPLES
-
-
-@pytest.fixture
-def tab(chromium: Any) -> Iterator[Tab]:
-    tab = Tab(chromium)
-    yield tab
-    tab.context.close()
-
-
-@pytest.fixture
-def url(samples: Pictures, home: Any, app_url: str) -> str:
-    Roots(home).add(SAMPLES)
-    wait_for(lambda: httpx.get(f"{app_url}/api/search?q=cat", trust_env=False).is_success, 30)
-    return app_url
+from tests.app.browser import OpenTab, Tab
 
 
 def thumb(tab: Tab, title: str, name: str) -> None:
@@ -41,7 +19,7 @@ def judged(tab: Tab) -> list[str]:
     return list(tab.page.eval_on_selector_all(".loupe-judged", "images => images.map(image => image.alt)"))
 
 
-def test_a_session_in_the_browser(url: str, tab: Tab, chromium: Any) -> None:
+def test_a_session_in_the_browser(url: str, tab: Tab, open_tab: OpenTab) -> None:
     page = tab.page
     tab.go(url)
     tab.click('[data-testid="stTopNavLink"]:has-text("Discover")')
@@ -75,12 +53,11 @@ def test_a_session_in_the_browser(url: str, tab: Tab, chromium: Any) -> None:
     tab.settle()
     suggested, liked = shown(tab), judged(tab)
 
-    other = Tab(chromium)
+    other = open_tab()
     other.go(page.url)
     other.page.wait_for_selector(".loupe-judged")
     other.settle()
     assert shown(other) == suggested and judged(other) == liked
-    other.context.close()
 
     tab.click('[data-testid="stTopNavLink"]:has-text("Search")')
     page.fill(".st-key-words input", "a castle")
@@ -100,8 +77,8 @@ def test_a_session_in_the_browser(url: str, tab: Tab, chromium: Any) -> None:
 
 
 @pytest.mark.parametrize("width", [360, 1280])
-def test_nothing_is_wider_than_the_window(url: str, chromium: Any, width: int) -> None:
-    tab = Tab(chromium, width)
+def test_nothing_is_wider_than_the_window(url: str, open_tab: OpenTab, width: int) -> None:
+    tab = open_tab(width)
     tab.go(f"{url}/discover")
     tab.page.wait_for_selector(".st-key-gallery img")
     tab.settle()
@@ -111,4 +88,3 @@ def test_nothing_is_wider_than_the_window(url: str, chromium: Any, width: int) -
     table = tab.page.locator("details.loupe-why table").first.bounding_box()
     assert table["x"] >= 0 and table["x"] + table["width"] <= width
     assert tab.page.evaluate("document.documentElement.scrollWidth") <= width
-    tab.context.close()

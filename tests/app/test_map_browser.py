@@ -2,48 +2,34 @@
 
 import random
 import shutil
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-import httpx
 import numpy as np
 import pytest
 
 from evaluation import layout as drawing
 from evaluation.layouts import Layout, LayoutStore, Texts
 from evaluation.library_layout import lay_out
-from ingest.roots import Roots
 from schema.collection import Pictures
-from tests.app.conftest import wait_for
-from tests.app.test_browser import Tab
+from tests.app.browser import OpenTab, Tab
 from tests.app.test_map_runs import write_run
-from tests.conftest import SAMPLES
 
 MANY = 50_000
 
 
 @pytest.fixture
-def url(samples: Pictures, home: Path, app_url: str) -> str:
-    Roots(home).add(SAMPLES)
+def url(url: str, home: Path) -> str:
+    """Nothing is laid out yet."""
     shutil.rmtree(home / "layouts", ignore_errors=True)
-    wait_for(lambda: httpx.get(f"{app_url}/api/search?q=cat", trust_env=False).is_success, 30)
-    return app_url
+    return url
 
 
 @pytest.fixture
 def laid_out(url: str, samples: Pictures, home: Path, monkeypatch: pytest.MonkeyPatch) -> Layout:
     """The samples, with PCA in the place of UMAP, which takes longer than all of this."""
-    monkeypatch.setattr(drawing, "umap", lambda rows: drawing.pca(rows, 2)[0])
+    monkeypatch.setattr(drawing, "umap", lambda rows, on_epoch: drawing.pca(rows, 2)[0])
     return lay_out(samples, "image", LayoutStore(home / "layouts"), lambda *_: None)
-
-
-@pytest.fixture
-def tab(chromium: Any) -> Iterator[Tab]:
-    tab = Tab(chromium)
-    yield tab
-    tab.context.close()
 
 
 def open_map(tab: Tab) -> dict[str, float]:
@@ -172,13 +158,12 @@ def crowd(layout: Layout) -> Layout:
 
 
 @pytest.mark.parametrize("width", [360, 1440])
-def test_nothing_is_wider_than_the_window(url: str, laid_out: Layout, chromium: Any, width: int) -> None:
-    tab = Tab(chromium, width)
+def test_nothing_is_wider_than_the_window(url: str, laid_out: Layout, open_tab: OpenTab, width: int) -> None:
+    tab = open_tab(width)
     tab.page.goto(f"{url}/map")
     box = drawn(tab)
     assert tab.page.evaluate("document.documentElement.scrollWidth") <= width
     assert width / 3 < box["width"] < width
-    tab.context.close()
 
 
 def test_a_run_is_played(url: str, tab: Tab, environment: dict[str, str]) -> None:

@@ -19,20 +19,19 @@ from streamlit.testing.v1 import AppTest
 from app_pages import map_library
 from app_pages.address import AskingPicture
 from app_pages.connection import Connection
-from app_pages.map_work import MapWork
+from app_pages.map_work import KILLED, MapWork
 from app_pages.parts import Parts
 from encoder.protocol import Encoder
 from evaluation import layout as drawing
 from evaluation.layouts import SPACES, Layout, LayoutStore
 from evaluation.library_layout import lay_out
 from schema.client import Address
-from schema.collection import Pictures, StorageOptions, delete_library, ensure_pictures
+from schema.collection import Pictures, StorageOptions, ensure_pictures
 from schema.errors import Unreachable
 from search.query import Query, Term
 from search.searcher import Searcher
 from settings import PROJECT
 from tests.app.conftest import http_of, open_page, parts_of, texts, tiles, wait_for
-from tests.colours import ColourEncoder
 from tests.search.colour_library import Library, fill
 
 
@@ -56,14 +55,6 @@ def map_script(parts):  # Streamlit copies its source: it may name nothing of th
     map_page(parts, lambda: st.session_state.__setitem__("went_to_search", True))
 
 
-@pytest.fixture(scope="module")
-def library(client: weaviate.WeaviateClient) -> Library:
-    """Sixty colours, for reading only."""
-    delete_library(client)
-    encoder = ColourEncoder()
-    return fill(ensure_pictures(client, encoder.identity, StorageOptions()), encoder)
-
-
 @pytest.fixture
 def maps(tmp_path: Path) -> StillWork:
     st.cache_data.clear()
@@ -82,7 +73,7 @@ def _computed(library: Library, tmp_path_factory: pytest.TempPathFactory) -> tup
     """Every space, with the first two coordinates in the place of UMAP."""
     folder = tmp_path_factory.mktemp("computed") / "layouts"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(drawing, "umap", lambda rows: np.asarray(rows, np.float32)[:, :2])
+        patch.setattr(drawing, "umap", lambda rows, on_epoch: np.asarray(rows, np.float32)[:, :2])
         store = LayoutStore(folder)
         return folder, {space: lay_out(library.pictures, space, store, lambda *_: None) for space in SPACES}
 
@@ -264,7 +255,7 @@ def test_hits_that_are_not_drawn_are_counted(
     parts: Parts, library: Library, maps: StillWork, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A sampled layout: of the 24 hits some have no point."""
-    monkeypatch.setattr(drawing, "umap", lambda rows: np.asarray(rows, np.float32)[:, :2])
+    monkeypatch.setattr(drawing, "umap", lambda rows, on_epoch: np.asarray(rows, np.float32)[:, :2])
     lay_out(library.pictures, "image", maps.store, lambda stage, share: None, at_most=20)
     page = asking(open_page(map_script, parts), q=["red"])
     drawn_hits = len(drawn(page)["question"]["hits"])
@@ -380,6 +371,16 @@ def test_a_layout_that_failed_says_why_and_can_be_tried_again(parts: Parts, libr
     page.button(key="map-again").click().run()
     assert before and not page.exception
     wait_for(lambda: not maps.running("image"), 60)
+
+
+def test_a_layout_process_that_was_killed_is_said_in_words(tmp_path: Path) -> None:
+    """A real process that ends itself as the kernel ends one when memory is short: no word, no exit code of its own."""
+    (tmp_path / "evaluation").mkdir()
+    (tmp_path / "evaluation" / "__main__.py").write_text("import os; os.kill(os.getpid(), 9)")
+    maps = MapWork(tmp_path / "home", tmp_path)
+    assert maps.start("image", "one")
+    wait_for(lambda: not maps.running("image"), 60)
+    assert maps.failure("image", "one") == KILLED and "killed" in KILLED
 
 
 @pytest.mark.parametrize(("count", "words"), [(1, "The library has 1 picture."), (2, "The library has 2 pictures.")])

@@ -1,36 +1,14 @@
 """The search page in a real browser: keys, the histogram, widths. Skipped where Chromium or Playwright is missing."""
 
-from collections.abc import Iterator
-from typing import Any
-
-import httpx
 import pytest
 
-from ingest.roots import Roots
-from schema.collection import Pictures
-from tests.app.conftest import wait_for
-from tests.app.test_browser import Tab
-from tests.conftest import SAMPLES
+from tests.app.browser import OpenTab, Tab
 
 PLACE = """(() => {
   const tile = document.activeElement.closest('[class*="st-key-tile-"]');
   return tile ? [...document.querySelectorAll('[class*="st-key-tile-"]')].indexOf(tile) : null;
 })()"""
 """The tile that has the focus."""
-
-
-@pytest.fixture
-def tab(chromium: Any) -> Iterator[Tab]:
-    tab = Tab(chromium)
-    yield tab
-    tab.context.close()
-
-
-@pytest.fixture
-def url(samples: Pictures, home: Any, app_url: str) -> str:
-    Roots(home).add(SAMPLES)
-    wait_for(lambda: httpx.get(f"{app_url}/api/search?q=cat", trust_env=False).is_success, 30)
-    return app_url
 
 
 def pressed(tab: Tab, *keys: str) -> int | None:
@@ -113,10 +91,9 @@ def test_a_click_on_a_bar_chooses_its_year_then_its_month(url: str, tab: Tab) ->
 
 
 @pytest.mark.parametrize("width", [360, 1024])
-def test_the_filters_are_no_wider_than_the_window(url: str, chromium: Any, width: int) -> None:
-    tab = Tab(chromium, width)
+def test_the_filters_are_no_wider_than_the_window(url: str, open_tab: OpenTab, width: int) -> None:
+    tab = open_tab(width)
     tab.go(f"{url}/?q=water+%2B+2:boat+-+people&filter=tags.none%3Ddrawing")
     tab.click(".st-key-filters_open label")
     tab.page.wait_for_selector(".st-key-folders button:visible")
     assert tab.page.evaluate("document.documentElement.scrollWidth") <= width
-    tab.context.close()

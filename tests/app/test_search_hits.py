@@ -21,6 +21,7 @@ from pictures.thumbnails import ThumbnailStore
 from schema.client import Address
 from schema.collection import StorageOptions, delete_library, ensure_pictures
 from schema.record import ImageRecord
+from search.bank_store import Cut
 from search.results import Hit, Results, Timing
 from tests.app.conftest import open_page, parts_of, search_script, texts, tiles
 from tests.conftest import SAMPLES
@@ -183,7 +184,9 @@ def picture_with_place(path: Path, sample: str, latitude: int, side: int = 640) 
 
 
 @pytest.fixture
-def trip(empty: weaviate.WeaviateClient, address: Address, specialists: Encoder, tmp_path: Path) -> Iterator[Parts]:
+def trip(
+    empty: weaviate.WeaviateClient, address: Address, specialists: Encoder, cut: Cut, tmp_path: Path
+) -> Iterator[Parts]:
     """Three pictures with places, one of them twice in two sizes."""
     folder = tmp_path / "trip"
     picture_with_place(folder / "tower.jpg", "eiffel-tower.jpg", 48)
@@ -194,7 +197,7 @@ def trip(empty: weaviate.WeaviateClient, address: Address, specialists: Encoder,
     thumbnails = ThumbnailStore(tmp_path / "thumbs")
     report = Ingest(Ledger(pictures, wait_s=10), specialists, thumbnails, limits=Limits()).run(folder)
     assert not report.failed
-    connection = Connection(lambda: address, lambda: specialists)
+    connection = Connection(lambda: address, lambda: specialists, cut=cut)
     st.cache_data.clear()  # counts and places of the samples, whose collection has the same name
     yield parts_of(tmp_path, connection, thumbnails)
     st.cache_data.clear()

@@ -4,7 +4,6 @@ import uuid
 
 import numpy as np
 import pytest
-import weaviate
 
 from encoder.protocol import unit
 from evaluation.collection import judge_collection
@@ -13,23 +12,15 @@ from evaluation.live import LiveLibrary
 from evaluation.questions import shortened
 from evaluation.targets import Asked, judge_targets
 from ingest.ledger import Ledger
-from schema.collection import Pictures, StorageOptions, delete_library, ensure_pictures
+from schema.collection import Pictures
 from schema.record import ImageRecord, Place, sha256_of
 from search.asking import DEFAULT_TARGETS
 from search.nearest import find_nearest
 from tests.colours import ColourEncoder
 from tests.evaluation.memory_library import Kept, kept
-from tests.search.colour_library import Library, fill
+from tests.search.colour_library import Library
 
 INDEXES = {"image", "caption", "look", "image, asked by captions"}
-
-
-@pytest.fixture(scope="module")
-def library(client: weaviate.WeaviateClient) -> Library:
-    """Sixty pictures of random colours, for reading only."""
-    delete_library(client)
-    encoder = ColourEncoder()
-    return fill(ensure_pictures(client, encoder.identity, StorageOptions()), encoder)
 
 
 def test_the_live_library_is_judged_in_every_part(library: Library) -> None:

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import weaviate
 
 from encoder.protocol import Encoder
 from evaluation import layout as drawing
@@ -14,18 +13,9 @@ from evaluation.errors import EvaluationError
 from evaluation.layouts import Layout, LayoutStore
 from evaluation.library_layout import lay_out, run_layout
 from evaluation.space import modality_gap
-from schema.collection import Pictures, StorageOptions, delete_library, ensure_pictures
+from schema.collection import Pictures
 from search.vectors import library_version
-from tests.colours import ColourEncoder
 from tests.search.colour_library import Library, fill
-
-
-@pytest.fixture(scope="module")
-def library(client: weaviate.WeaviateClient) -> Library:
-    """For reading only."""
-    delete_library(client)
-    encoder = ColourEncoder()
-    return fill(ensure_pictures(client, encoder.identity, StorageOptions()), encoder)
 
 
 @pytest.fixture
@@ -36,7 +26,7 @@ def store(tmp_path: Path) -> LayoutStore:
 @pytest.fixture(autouse=True)
 def _quick_umap(monkeypatch: pytest.MonkeyPatch) -> None:
     """UMAP itself is tested beside `layout`; compiling it takes longer than all of this."""
-    monkeypatch.setattr(drawing, "umap", lambda rows: np.asarray(rows, np.float32)[:, :2])
+    monkeypatch.setattr(drawing, "umap", lambda rows, on_epoch: np.asarray(rows, np.float32)[:, :2])
 
 
 def silent(stage: str, share: float) -> None:
@@ -105,7 +95,7 @@ def test_a_library_that_is_too_large_is_sampled_and_that_is_said(
 def test_pca_is_there_before_umap_begins(library: Library, store: LayoutStore, monkeypatch: pytest.MonkeyPatch) -> None:
     found: list[Layout | None] = []
 
-    def late(rows: np.ndarray) -> np.ndarray:
+    def late(rows: np.ndarray, on_epoch: object) -> np.ndarray:
         found.append(store.read("look"))
         return np.zeros((len(rows), 2), np.float32)
 

@@ -6,8 +6,9 @@ COLOUR_DELAY_S is slept for each picture that is encoded; COLOUR_LOG gets a line
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from PIL import Image
 
@@ -28,9 +29,24 @@ class SlowColours(ColourEncoder):
         return super().encode_images(images)
 
 
-if __name__ == "__main__":
+def command() -> NoReturn:
     encoder = SlowColours(os.environ.get("COLOUR_REVISION", "1"))
     assembly.encoder = lambda settings: encoder
     arguments = parse_arguments()
     print("ready", file=sys.stderr, flush=True)
     exits.run(lambda: main(arguments))
+
+
+def forked(arguments: Sequence[str], environment: Mapping[str, str], said: Path) -> NoReturn:
+    """The command in a process that was forked from one which has imported all this; what it prints goes to `said`."""
+    os.environ.clear()
+    os.environ.update(environment)
+    with said.open("wb") as output:
+        for stream in (1, 2):
+            os.dup2(output.fileno(), stream)
+    sys.argv = ["ingest", *arguments]
+    command()
+
+
+if __name__ == "__main__":
+    command()

@@ -1,19 +1,23 @@
 """The ingest command as a process of its own: killed, interrupted, without its database, beside another one.
 
-Each test has a server and a home of its own; the encoder is the colour encoder, so that a run starts in a second.
+The server and the home are of this module, as new for each test; the encoder is the colour encoder, so that a run
+starts in a second.
 """
 
 import json
+import multiprocessing
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import psutil
@@ -24,10 +28,11 @@ from ingest.ledger import Ledger
 from ingest.roots import Roots
 from ingest.status import StatusFile
 from schema.client import Address, connect
-from schema.collection import open_pictures
+from schema.collection import delete_library, open_pictures
 from schema.local_server import HOST, LocalServer
 from settings import PROJECT
 from tests.conftest import SETTINGS, all_records, plan
+from tests.ingest.colour_ingest import forked
 from tests.ingest.paint import paint, paint_many
 
 BATCH = 4
@@ -37,6 +42,7 @@ class Shell:
     """Runs the command on one home, with the server of that home."""
 
     def __init__(self, home: Path) -> None:
+        self.home = home
         self.server = LocalServer(plan(home))
         self.log = home / "encoded.log"
         self.environment = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
@@ -58,6 +64,14 @@ class Shell:
             text=True,
         )
 
+    def fork(self, folder: Path, said: Path, **extra: str) -> BaseProcess:
+        """As `start`, without the second that a new process needs to import everything."""
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload(["tests.ingest.colour_ingest"])
+        process = context.Process(target=forked, args=([str(folder), "--json"], self.environment | extra, said))
+        process.start()
+        return process
+
     def run(self, folder: Path, *arguments: str, **extra: str) -> tuple[int, dict[str, object], str]:
         """Exit code, report, what was said."""
         process = self.start(folder, *arguments, **extra)
@@ -77,13 +91,30 @@ class Shell:
         with self.client() as client:
             return sorted(p.path for r in all_records(Ledger(open_pictures(client), 10)) for p in r.places)
 
+    def forget(self) -> None:
+        """No library, and in the home what the server has there."""
+        with self.client() as client:
+            delete_library(client)
+            assert client.collections.list_all() == {}
+        for path in self.home.iterdir():
+            if path.is_dir() and path != self.server.data:
+                shutil.rmtree(path)
+            elif path.is_file() and path.name not in ("api_key", "server.json", "server.lock", "weaviate.log"):
+                path.unlink()
 
-@pytest.fixture
-def shell(tmp_path: Path) -> Iterator[Shell]:
-    shell = Shell(tmp_path / "home")
-    shell.server.start()
+
+@pytest.fixture(scope="module")
+def one_shell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
+    shell = Shell(tmp_path_factory.mktemp("faults") / "home")
     yield shell
     shell.server.stop()
+
+
+@pytest.fixture
+def shell(one_shell: Shell) -> Shell:
+    one_shell.server.start()  # again, where a test has killed it
+    one_shell.forget()
+    return one_shell
 
 
 def wait_for(condition: object, seconds: float = 30) -> None:
@@ -93,6 +124,16 @@ def wait_for(condition: object, seconds: float = 30) -> None:
         time.sleep(0.02)
 
 
+@contextmanager
+def paused(process: "subprocess.Popen[str]") -> Iterator[None]:
+    """It is at work for as long as that takes, however busy the machine is."""
+    process.send_signal(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        process.send_signal(signal.SIGCONT)
+
+
 def test_row_39_killed_again_and_again_it_goes_on_where_it_was(shell: Shell, tmp_path: Path) -> None:
     """Row 39: kill -9 at 20 random moments (seeded). The set is that of a run nobody killed, nothing is there twice,
     and each kill costs at most one batch of encoding; no thumbnail is half-written."""
@@ -100,24 +141,24 @@ def test_row_39_killed_again_and_again_it_goes_on_where_it_was(shell: Shell, tmp
     paths = paint_many(folder, 120)
     chance = random.Random(39)
     kills = 0
-    for _ in range(20):
-        process = shell.start(folder, COLOUR_DELAY_S="0.02")
-        before = shell.encoded()
-        assert process.stderr is not None
-        process.stderr.readline()
+    for number in range(20):
+        said, before = tmp_path / f"said-{number}", shell.encoded()
+        process = shell.fork(folder, said, COLOUR_DELAY_S="0.02")
+        wait_for(lambda said=said: said.exists() and "ready" in said.read_text())
         if chance.random() < 0.7:  # while it works; else anywhere in its start
-            wait_for(lambda process=process, before=before: shell.encoded() > before or process.poll() is not None)
+            wait_for(lambda process=process, before=before: shell.encoded() > before or not process.is_alive())
         time.sleep(chance.uniform(0, 0.3))
         process.kill()
-        kills += process.wait() == -signal.SIGKILL
-        process.communicate()
+        process.join()
+        kills += process.exitcode == -signal.SIGKILL
+        process.close()
     code, report, said = shell.run(folder)
     assert code == 0, said
     assert shell.stored_paths() == sorted(map(str, paths))
     assert kills >= 5, "the runs ended before they were killed; the test shows nothing"
     assert shell.encoded() <= len(paths) + BATCH * kills
     assert report["added"] == report["encoded"] and report["added"] + report["unchanged"] == len(paths)  # type: ignore[operator]
-    thumbnails = list((tmp_path / "home" / "thumbs").rglob("*.jpg"))
+    thumbnails = list((shell.home / "thumbs").rglob("*.jpg"))
     assert len(thumbnails) == len(paths) and all(path.stat().st_size > 0 for path in thumbnails)
     assert shell.run(folder)[1]["unchanged"] == len(paths)
 
@@ -193,9 +234,10 @@ def test_row_44_a_second_ingest_refuses_and_names_the_first(shell: Shell, tmp_pa
     """Row 44: one at a time per collection; nothing twice."""
     folder = tmp_path / "photos"
     paths = paint_many(folder, 40)
-    first = shell.start(folder, COLOUR_DELAY_S="0.1")
+    first = shell.start(folder, COLOUR_DELAY_S="0.05")
     wait_for(lambda: shell.encoded() >= BATCH)
-    code, report, said = shell.run(folder)
+    with paused(first):
+        code, report, said = shell.run(folder)
     assert (code, report) == (2, {})
     assert f"process {first.pid} is ingesting {folder}" in said
     assert first.communicate(timeout=60)[0] and first.returncode == 0
@@ -326,8 +368,7 @@ def test_a_dry_run_on_a_server_without_a_library_makes_nothing(shell: Shell, tmp
     assert shell.run(folder, "--dry-run")[1]["added"] == 3
     with shell.client() as client:
         assert client.collections.list_all() == {}
-    home = tmp_path / "home"
-    assert not (home / "ingest.json").exists() and not (home / "roots.json").exists()
+    assert not (shell.home / "ingest.json").exists() and not (shell.home / "roots.json").exists()
 
 
 def test_the_folder_of_a_run_that_was_killed_is_known(shell: Shell, tmp_path: Path) -> None:
@@ -338,10 +379,9 @@ def test_the_folder_of_a_run_that_was_killed_is_known(shell: Shell, tmp_path: Pa
     wait_for(lambda: shell.encoded() >= BATCH)
     process.kill()
     process.communicate()
-    home = tmp_path / "home"
-    assert Roots(home).all() == [folder]
-    status = StatusFile(home).read()
+    assert Roots(shell.home).all() == [folder]
+    status = StatusFile(shell.home).read()
     assert status is not None and status.died and not status.running
-    StatusFile(home).write(replace(status, pid=os.getpid()))
-    reused = StatusFile(home).read()
+    StatusFile(shell.home).write(replace(status, pid=os.getpid()))
+    reused = StatusFile(shell.home).read()
     assert reused is not None and not reused.running

@@ -109,7 +109,7 @@ class Other(http.server.BaseHTTPRequestHandler):
 def other_program(request: pytest.FixtureRequest) -> Iterator[int]:
     handler = type("Handler", (Other,), {"status": request.param})
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         yield server.server_address[1]
         server.shutdown()

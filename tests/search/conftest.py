@@ -1,20 +1,9 @@
-"""One library of sixty colours for each module that only reads it."""
+"""A searcher for each module that only reads its library."""
 
 import pytest
-import weaviate
 
-from schema.collection import StorageOptions, delete_library, ensure_pictures
 from search.searcher import Searcher
-from tests.colours import ColourEncoder
-from tests.search.colour_library import Library, fill
-
-
-@pytest.fixture(scope="module")
-def library(client: weaviate.WeaviateClient) -> Library:
-    """For reading only."""
-    delete_library(client)
-    encoder = ColourEncoder()
-    return fill(ensure_pictures(client, encoder.identity, StorageOptions()), encoder)
+from tests.search.colour_library import Library
 
 
 @pytest.fixture(scope="module")

@@ -6,14 +6,16 @@ import subprocess
 import sys
 import uuid
 from pathlib import Path
-from typing import Any
 
 import pytest
 from PIL import Image
 
+import assembly
+from encoder.protocol import Encoder
 from pictures.open import Limits, PictureError
 from schema.collection import Pictures
 from schema.record import now, sha256_of, uuid_of
+from search.__main__ import main
 from search.albums import Album
 from search.command import (
     line_of,
@@ -182,16 +184,11 @@ def command(environment: dict[str, str], *values: str) -> "subprocess.CompletedP
     )
 
 
-def asked(environment: dict[str, str], *values: str) -> dict[str, Any]:
-    done = command(environment, *values, "--json")
-    assert done.returncode == 0, done.stderr
-    answer: dict[str, Any] = json.loads(done.stdout)
-    return answer
-
-
 def test_the_command_finds_the_cats_among_the_samples(samples: Pictures, environment: dict[str, str]) -> None:
     """Exit 0, one JSON object on stdout, a cat on top, and the same with words for people."""
-    data = asked(environment, "a cat path:drawings/", "--limit", "3", "--facets")
+    done = command(environment, "a cat path:drawings/", "--limit", "3", "--facets", "--json")
+    assert done.returncode == 0, done.stderr
+    data = json.loads(done.stdout)
     assert {"hits", "total", "offset", "limit", "took_ms", "facets", "asked", "note", "likely", "line"} <= set(data)
     assert data["limit"] == len(data["hits"]) == 3 < data["total"]
     assert all("/drawings/" in hit["path"] for hit in data["hits"])
@@ -204,10 +201,18 @@ def test_the_command_finds_the_cats_among_the_samples(samples: Pictures, environ
 
 
 def test_words_a_file_and_a_stranger_ask_together(
-    samples: Pictures, environment: dict[str, str], tmp_path: Path
+    samples: Pictures,
+    specialists: Encoder,
+    environment: dict[str, str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     """A copy of a picture of the library, under another name, is that picture, and so is not found; a file with other
-    bytes is a picture that was handed in."""
+    bytes is a picture that was handed in. The command in this process, which has loaded the encoder."""
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(assembly, "encoder", lambda settings: specialists)
     owl, copy, other = SAMPLES / "drawings" / "owl.png", tmp_path / "copy.png", tmp_path / "other.png"
     copy.write_bytes(owl.read_bytes())
     with Image.open(SAMPLES / "drawings" / "grey-and-white-cat.png") as picture:
@@ -216,7 +221,8 @@ def test_words_a_file_and_a_stranger_ask_together(
         str(uuid_of(sha256_of(path.read_bytes()))) for path in (owl, SAMPLES / "drawings" / "grey-and-white-cat.png")
     )
     question = f"like:{copy} 3:like:{other} - 0.1:people"
-    data = asked(environment, question, "--limit", "5", "--target", "image")
+    assert main(arguments(monkeypatch, question, "--limit", "5", "--target", "image", "--json")) == 0
+    data = json.loads(capsys.readouterr().out)
     terms = [{"item": key, "weight": 1.0}, {"image": True, "weight": 3.0}, {"text": "people", "weight": -0.1}]
     assert data["asked"]["terms"] == terms
     assert data["hits"][0]["uuid"] == cat

@@ -266,9 +266,9 @@ def test_an_encoder_to_which_all_nonsense_is_one_finds_nothing_for_it() -> None:
         assert (best >= line(background, *asked)) == answered
 
 
-def test_the_samples_answer_their_captions_and_no_nonsense(samples: Pictures, specialists: Encoder) -> None:
+def test_the_samples_answer_their_captions_and_no_nonsense(samples: Pictures, specialists: Encoder, cut: Cut) -> None:
     """Through Weaviate, with the shipped encoder and the default level."""
-    searcher = Searcher(samples, specialists, cut=Cut())
+    searcher = Searcher(samples, specialists, cut=cut)
     for text in ("qwxz vbnk trlp", "8831-77/2 0x99", "{}[]();;#", "notwithstanding tariff whereas elapsed"):
         found = searcher.search(Query((Term(text=text),), limit=5))
         assert found.line is not None and found.likely == 0 and all(hit.unlikely for hit in found.hits), text

@@ -4,37 +4,22 @@ import contextlib
 import io
 import zipfile
 from pathlib import Path
-from typing import Any
-
-import httpx
-import pytest
 
 from app_pages.connection import Connection
-from ingest.roots import Roots
 from ingest.tagging import tag
-from schema.collection import Pictures
 from schema.errors import NameUnknown
 from schema.named import NamedStore
 from search.filters import Condition
 from search.query import Query, Term
-from tests.app.conftest import wait_for
-from tests.app.test_browser import Tab
+from tests.app.browser import Tab
 from tests.conftest import SAMPLES
 
 NAME = "Bridges of the browser test"
 TAGGED = Condition("tags", "=", "browser test")
 
 
-@pytest.fixture
-def url(samples: Pictures, home: Path, app_url: str) -> str:
-    Roots(home).add(SAMPLES)
-    wait_for(lambda: httpx.get(f"{app_url}/api/search?q=cat", trust_env=False).is_success, 30)
-    return app_url
-
-
-def test_from_a_selection_to_an_album(url: str, chromium: Any, connection: Connection, home: Path) -> None:
+def test_from_a_selection_to_an_album(url: str, tab: Tab, connection: Connection, home: Path) -> None:
     """Two pictures are selected, come out of the zip as they are, are found by their new tag; the question is kept."""
-    tab = Tab(chromium)
     page = tab.page
     store = connection.named("Albums")
     try:
@@ -73,7 +58,6 @@ def test_from_a_selection_to_an_album(url: str, chromium: Any, connection: Conne
         page.wait_for_url("**q=a+bridge**")
         assert tab.problems == []
     finally:
-        tab.context.close()
         forget(store, connection, home)
 
 

@@ -1,0 +1,42 @@
+"""A browser tab for the tests that use the app as a person does."""
+
+from collections.abc import Callable
+from typing import Any
+
+SLOW_MS = 60_000
+
+
+class Tab:
+    """A browser tab that remembers what went wrong in it."""
+
+    def __init__(self, browser: Any, width: int = 1280) -> None:
+        self.context = browser.new_context(viewport={"width": width, "height": 800})
+        self.page = self.context.new_page()
+        self.page.set_default_timeout(SLOW_MS)
+        self.problems: list[str] = []
+        self.page.on("console", lambda m: self.problems.append(m.text) if m.type == "error" else None)
+        self.page.on("pageerror", lambda error: self.problems.append(str(error)))
+
+    def go(self, url: str) -> None:
+        self.page.goto(url)
+        self.page.wait_for_selector('[data-testid="stMain"] input, [data-testid="stAlert"]')
+        self.settle()
+
+    def settle(self) -> None:
+        """The script has run to its end."""
+        self.page.wait_for_timeout(300)
+        self.page.wait_for_selector('[data-testid="stApp"][data-test-script-state="notRunning"]')
+
+    def click(self, selector: str) -> None:
+        self.page.locator(selector).first.click()
+        self.settle()
+
+    def alts(self) -> list[str]:
+        """What the pictures of the grid are called, as soon as it is drawn: as many as are likely."""
+        self.page.wait_for_selector(".st-key-gallery img")
+        self.settle()
+        return self.page.eval_on_selector_all(".st-key-gallery img", "images => images.map(image => image.alt)")
+
+
+OpenTab = Callable[..., Tab]
+"""Opens a tab, in a window of that width."""
