@@ -1,7 +1,8 @@
 """The specialists with a head of your own on top, as `python -m training finetune --from specialists` leaves it.
 
     FOLDER/specialists.json       which specialists it stands on
-    FOLDER/head.safetensors       z = unit(w·image + A·x + W₂·GELU(W₁·x + b₁) + b), x = [image, look]
+    FOLDER/head.safetensors       z = unit(h + m·Σ_j p_j·c_j), h = unit(w·image + A·x + W₂·GELU(W₁·x + b₁) + b),
+                                  x = [image, look]; c_j the captions of the pictures it was trained on (see `recalled`)
 
 `look` and the words stay those of the specialists: what is stored of them stays true. Knows no file of the library.
 """
@@ -22,7 +23,10 @@ from encoder.protocol import Embeddings, Encoder, EncoderError, EncoderIdentity,
 
 DESCRIPTION = "specialists.json"
 HEAD = "head.safetensors"
-FORMAT = 1
+FORMAT = 2
+SHARPNESS = 15.0
+EMPTY = 0.5
+"""The cosine above which pictures count as alike; like SHARPNESS part of the format."""
 _BASE = ("name", "revision", "weights_sha256", "preprocessing")
 
 
@@ -84,13 +88,27 @@ class TunedSpecialists:
 
 @torch.no_grad()
 def apply_head(head: Mapping[str, torch.Tensor], image: Embeddings, look: Embeddings) -> Embeddings:
-    """(n, dim), (n, dim of look) -> (n, dim). Names of the arrays as in `training.heads.ConseResidual`."""
+    """(n, dim), (n, dim of look) -> (n, dim). Names of the residual's arrays as in `training.heads.ConseResidual`."""
     start = torch.from_numpy(np.ascontiguousarray(image))
-    x = torch.cat([start, torch.from_numpy(np.ascontiguousarray(look))], dim=1)
+    seen = torch.from_numpy(np.ascontiguousarray(look))
+    x = torch.cat([start, seen], dim=1)
     bent = F.gelu(F.linear(x, head["bent.0.weight"], head["bent.0.bias"]))
     straight = F.linear(x, head["straight.weight"], head["straight.bias"])
     whole = head["weight_of_conse"] * start + straight + F.linear(bent, head["bent.3.weight"], head["bent.3.bias"])
-    return unit(whole.numpy())
+    own = recalled(seen, head["memory.look"], head["memory.words"])
+    return unit((F.normalize(whole, dim=1) + head["memory.share"] * own).numpy())
+
+
+def recalled(look: torch.Tensor, remembered: torch.Tensor, words: torch.Tensor) -> torch.Tensor:
+    """(n, dim of look), (m, dim of look), (m, dim) -> (n, dim): Σ_j p_j·c_j with
+    p_j = exp(s·cos_j) / (exp(s·e) + Σ_i exp(s·cos_i)), s SHARPNESS, e EMPTY.
+
+    The captions of remembered pictures, each by how much the picture looks like its own; near zero for a picture like
+    none of them, so that little changes elsewhere. Nadaraya, On Estimating Regression, 1964, with an empty slot.
+    """
+    shares = torch.exp(SHARPNESS * (look @ remembered.T - EMPTY))  # (n, m)
+    recollection: torch.Tensor = shares / (1 + shares.sum(dim=1, keepdim=True)) @ words
+    return recollection
 
 
 def _terms(identity: EncoderIdentity) -> dict[str, Any]:
@@ -100,8 +118,9 @@ def _terms(identity: EncoderIdentity) -> dict[str, Any]:
 
 
 def _shapes(head: Mapping[str, torch.Tensor], dims: Mapping[str, int]) -> dict[str, tuple[int, ...]]:
-    """What the arrays must measure, given the hidden layer of the head itself."""
+    """What the arrays must measure, given the hidden layer and the number of remembered captions of the head itself."""
     features, dim, hidden = dims["image"] + dims["look"], dims["image"], len(head.get("bent.0.bias", ()))
+    remembered = len(head.get("memory.words", ()))
     return {
         "weight_of_conse": (),
         "straight.weight": (dim, features),
@@ -110,4 +129,7 @@ def _shapes(head: Mapping[str, torch.Tensor], dims: Mapping[str, int]) -> dict[s
         "bent.0.bias": (hidden,),
         "bent.3.weight": (dim, hidden),
         "bent.3.bias": (dim,),
+        "memory.look": (remembered, dims["look"]),
+        "memory.words": (remembered, dim),
+        "memory.share": (),
     }

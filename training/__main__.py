@@ -9,7 +9,7 @@ import exits
 from settings import PROJECT, Settings, read_settings
 from training.command import manifest_text, order_of, parse_arguments
 from training.errors import TrainingError
-from training.finetune_order import check
+from training.finetune.order import check
 
 
 def main(arguments: argparse.Namespace) -> int:
@@ -39,8 +39,8 @@ def specialists(arguments: argparse.Namespace, settings: Settings) -> int:
 def finetune(arguments: argparse.Namespace, settings: Settings) -> int:
     order = check(order_of(arguments))  # says at once, before any model is loaded, what cannot be
     from encoder.load import load_encoder
-    from training.finetune import Surroundings
-    from training.finetune import finetune as run
+    from training.finetune.run import Surroundings
+    from training.finetune.run import finetune as run
 
     load = partial(load_encoder, device=settings.loupe_device, threads=settings.loupe_threads)
     cache = settings.loupe_cache / "training" / "features"

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from training.finetune_order import LOCKS, LOSSES, Order
+from training.finetune.order import LOCKS, LOSSES, Order
 
 if TYPE_CHECKING:
     from training.data.manifest import Manifest
@@ -25,7 +25,7 @@ def parse_arguments(words: list[str] | None = None) -> argparse.Namespace:
 
 
 def order_of(arguments: argparse.Namespace) -> Order:
-    """Checked by `finetune_order.check`, not here."""
+    """Checked by `order.check`, not here."""
     return Order(
         folder=arguments.folder,
         start=arguments.start,
@@ -65,7 +65,7 @@ def _data(parser: argparse.ArgumentParser) -> None:
     parser.description = (
         "Obtain the sources by package name (Debian, npm), render their drawings, and pair them with words. Writes "
         "training/data below LOUPE_CACHE (pictures/, pairs.jsonl, manifest.json: about 1 GB with the packages) and "
-        "nothing into the repository. About half an hour on 2 cores and a network. Killed and started "
+        "nothing into the repository. About ten minutes on 2 cores and a network. Killed and started "
         "again, it goes on."
     )
     parser.add_argument(
@@ -77,8 +77,9 @@ def _data(parser: argparse.ArgumentParser) -> None:
 def _specialists(parser: argparse.ArgumentParser) -> None:
     parser.description = (
         "Train the default encoder on the pairs of `python -m training data`. Writes its weights and a model card to "
-        "--out, features and checkpoints below LOUPE_CACHE. At most half an hour on 2 cores once the features of the "
-        "pictures are cached, which takes about ten minutes the first time. Killed and started again, it goes on."
+        "--out, features and checkpoints below LOUPE_CACHE (with packages and pictures about 1.5 GB). At most half an "
+        "hour on 2 cores once the features of the pictures are cached, which takes about ten minutes the first time. "
+        "Needs 3 GB of memory. Killed and started again, it goes on."
     )
     parser.add_argument("--out", type=Path, metavar="FOLDER", help="default: encoder/weights, where Loupe loads them")
     parser.add_argument("--seed", type=int, default=0, metavar="N")

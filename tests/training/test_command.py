@@ -11,7 +11,7 @@ from tests.conftest import PROJECT
 from tests.training.shapes import draw, write_metadata
 from training.command import manifest_text, order_of, parse_arguments
 from training.data.manifest import SourceReport
-from training.finetune_order import Order
+from training.finetune.order import Order
 
 
 def test_what_is_left_out_has_the_order_s_defaults() -> None:
@@ -35,7 +35,7 @@ def test_every_argument_reaches_the_order() -> None:
 def test_each_help_says_what_is_written_and_how_long_it_takes(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         parse_arguments([command, "--help"])
-    said = capsys.readouterr().out.lower()
+    said = " ".join(capsys.readouterr().out.lower().split())
     assert ended.value.code == 0
     assert "writes" in said
     assert "on 2 cores" in said

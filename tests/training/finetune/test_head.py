@@ -14,17 +14,20 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import load_file
 
+import training.finetune.run
 from encoder.load import load_encoder
 from encoder.protocol import Embeddings, Encoder, EncoderError, EncoderIdentity, faults, unit
 from encoder.tuned import TunedSpecialists, apply_head, is_tuned
 from evaluation.folder import read_captioned
 from pictures.open import Limits, open_image
-from tests.training.shapes import make_folder
+from tests.training.shapes import draw, make_folder, write_metadata
 from training.errors import TrainingError
-from training.finetune import Surroundings, finetune
-from training.finetune_head import Head
-from training.finetune_order import Order
+from training.finetune.head import SHARE, Head
+from training.finetune.order import Order
+from training.finetune.run import Surroundings, batches, finetune
+from training.finetune.split import Pairs
 from training.heads import ConseResidual
 
 
@@ -103,7 +106,7 @@ def test_a_picture_is_looked_at_once(order: Order, around: Surroundings) -> None
 
 
 def test_what_is_loaded_is_what_was_trained(rng: np.random.Generator) -> None:
-    """`apply_head` against the module itself, with arbitrary weights."""
+    """`apply_head` against the module itself, with arbitrary weights; nothing is remembered."""
     torch.manual_seed(3)
     head = ConseResidual(64, 16, hidden=8).eval()
     with torch.no_grad():
@@ -112,7 +115,91 @@ def test_what_is_loaded_is_what_was_trained(rng: np.random.Generator) -> None:
     image, look = unit(rng.normal(size=(5, 16))), unit(rng.normal(size=(5, 48)))
     with torch.no_grad():
         expected = head(torch.from_numpy(image), torch.from_numpy(np.hstack([image, look]))).numpy()
-    np.testing.assert_allclose(apply_head(head.state_dict(), image, look), expected, atol=1e-6)
+    nothing = {"memory.look": torch.zeros(0, 48), "memory.words": torch.zeros(0, 16), "memory.share": torch.tensor(0.5)}
+    np.testing.assert_allclose(apply_head(head.state_dict() | nothing, image, look), expected, atol=1e-6)
+
+
+def saved(out: Path) -> dict[str, torch.Tensor]:
+    return load_file(out / "head.safetensors")
+
+
+def test_pictures_trained_on_and_chosen_by_are_remembered_and_none_held_out(order: Order, around: Surroundings) -> None:
+    """40 to train on and 16 to choose by, of 80; each caption stands beside the look of its picture."""
+    report = finetune(replace(order, epochs=3), around)
+    found, base = saved(order.out), PixelEncoder()
+    assert report.choice.alpha > 0
+    assert report.remembered == report.to_json()["remembered"] == 56
+    assert "56 captions are remembered" in str(report)
+    pictures = [report.folder.pictures[i] for i in sorted({*report.split.train, *report.split.validation})]
+    images = [open_image(picture.path, Limits(), 24).image for picture in pictures]
+    words = base.encode_texts([picture.captions[0] for picture in pictures])
+    np.testing.assert_allclose(found["memory.look"].numpy(), base.encode_images(images)["look"], atol=1e-6)
+    np.testing.assert_allclose(found["memory.words"].numpy(), words, atol=1e-6)
+    assert float(found["memory.share"]) == pytest.approx(SHARE * report.choice.alpha)
+
+
+def test_interrupted_and_started_again_it_ends_as_if_it_had_never_ended(
+    order: Order, around: Surroundings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the middle of epoch 4 of 6: noise, dropout and the memory's share are those of a run without a break."""
+    whole = finetune(replace(order, epochs=6, out=tmp_path / "whole"), around)
+
+    def interrupt(pairs: Pairs, size: int, seed: int, epoch: int) -> list[tuple[np.ndarray, ...]]:
+        if epoch == 4:
+            raise KeyboardInterrupt
+        return batches(pairs, size, seed, epoch)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(training.finetune.run, "batches", interrupt)
+        finetune(replace(order, epochs=6), around)
+    assert load(str(order.out)).identity.dims["image"] == 16, "the best epoch so far is there to use"
+    report = finetune(replace(order, epochs=6), around)
+    assert report.choice == whole.choice
+    expected = saved(tmp_path / "whole")
+    assert all(torch.equal(array, expected[name]) for name, array in saved(order.out).items())
+
+
+def test_twelve_pictures_are_enough_for_a_report(order: Order, around: Surroundings, tmp_path: Path) -> None:
+    """Three are held out; two could not be judged, which would be said only after all the training."""
+    few = tmp_path / "few"
+    few.mkdir()
+    for seed in range(12):
+        draw("red", "circle", "left", seed, side=24 + 2 * seed).save(few / f"{seed}.png")
+    write_metadata(few, [(f"{seed}.png", f"number {seed}") for seed in range(12)])
+    shares = {"validation_share": 0.15, "held_out_share": 0.15}
+    report = finetune(replace(order, folder=few, epochs=1, **shares), around)
+    assert report.held_out["text_to_image"].queries == 3
+
+
+def test_judged_by_as_it_will_be_saved(order: Order, around: Surroundings) -> None:
+    """What validation sees after a step is what the folder's encoder says, memory and all."""
+    folder, base = read_captioned(order.folder, Limits()), PixelEncoder()
+    head, rows = Head(base, folder, Limits(), "auto", around.cache, seed=0), np.arange(12)
+    head.remember(Pairs(rows, rows, rows))
+    head.loss(rows, rows, rows).backward()
+    torch.optim.SGD(head.parameters(), lr=0.1).step()
+    head.eval().save(order.out)
+    images = [open_image(picture.path, Limits(), 24).image for picture in folder.pictures[:20]]
+    with torch.no_grad():
+        seen = head.pictures(np.arange(20)).numpy()
+    np.testing.assert_allclose(load(str(order.out)).encode_images(images)["image"], seen, atol=1e-6)
+    assert np.abs(seen - base.encode_images(images)["image"]).max() > 0.01
+
+
+def test_where_nothing_is_gained_nothing_is_remembered(
+    order: Order, around: Surroundings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every mix is worse than the start: no caption of the folder lies in what is saved, and it is the start."""
+    judged = iter(range(100))
+    monkeypatch.setattr(
+        training.finetune.run, "validate", lambda *_: dict.fromkeys(("R@10", "MRR", "choice"), -next(judged))
+    )
+    report = finetune(replace(order, epochs=2), around)
+    assert (report.choice.alpha, report.remembered, len(saved(order.out)["memory.words"])) == (0, 0, 0)
+    assert "captions are remembered" not in str(report)
+    image = open_image(order.folder / "000.png", Limits(), 24).image
+    start, tuned = (load(name).encode_images([image])["image"] for name in ("specialists", str(order.out)))
+    np.testing.assert_allclose(tuned, start, atol=1e-6)
 
 
 def test_a_picture_without_a_vector_stays_without_one(order: Order, around: Surroundings) -> None:
@@ -160,7 +247,7 @@ def test_other_specialists_are_refused_with_both(order: Order, around: Surroundi
 
 @pytest.mark.parametrize(
     ("name", "content"),
-    [("specialists.json", b"{"), ("specialists.json", b'{"format": 1}'), ("specialists.json", b"[]"),
+    [("specialists.json", b"{"), ("specialists.json", b'{"format": 2}'), ("specialists.json", b"[]"),
      ("head.safetensors", b""), ("head.safetensors", b"\x08\0\0\0\0\0\0\0{}      ")],
 )  # fmt: skip
 def test_a_damaged_folder_is_a_sentence(order: Order, around: Surroundings, name: str, content: bytes) -> None:
@@ -181,7 +268,7 @@ def test_the_description_names_the_base(order: Order, around: Surroundings) -> N
     finetune(replace(order, epochs=1), around)
     described = json.loads((order.out / "specialists.json").read_text())
     base = {"name": "specialists", "revision": "1", "weights_sha256": "c" * 64, "preprocessing": 1}
-    assert described == {"format": 1, "base": base}
+    assert described == {"format": 2, "base": base}
 
 
 def test_loupe_encoder_loads_it_on_the_real_specialists(tmp_path: Path) -> None:

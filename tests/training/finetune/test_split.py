@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
+from evaluation.folder import FEWEST
 from tests.training.shapes import folder_of
 from training.errors import TrainingError
-from training.finetune_split import Pairs, groups_of, pairs_of, split
+from training.finetune.split import Pairs, groups_of, pairs_of, split
 
 
 def test_pictures_that_a_third_one_joins_are_one_group() -> None:
@@ -69,6 +70,12 @@ def test_a_caption_of_half_the_pictures_is_trained_on() -> None:
     sides = split(pairs, 0.15, 0.15, 0)
     assert set(range(20)) <= set(sides.train.tolist())
     assert len(sides.validation) == len(sides.held_out) == 6
+
+
+def test_the_smallest_folder_has_sides_that_can_be_judged() -> None:
+    """Twelve captions: three to choose by and three held out, as many as `python -m evaluation` needs."""
+    sides = split(pairs_of(folder_of(*((f"caption {i}",) for i in range(12)))), 0.15, 0.15, 0)
+    assert [len(side) for side in (sides.train, sides.validation, sides.held_out)] == [6, FEWEST, FEWEST]
 
 
 def test_too_few_captions_are_refused_with_their_number() -> None:

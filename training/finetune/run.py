@@ -1,6 +1,6 @@
 """An encoder and a captioned folder -> an encoder that knows the folder better, and what that cost elsewhere.
 
-The steps, in order; how a model learns is `finetune_dual`'s and `finetune_head`'s. Knows no settings and no terminal.
+The steps, in order; how a model learns is `dual`'s and `head`'s. Knows no settings and no terminal.
 """
 
 import gc
@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from encoder.clip import ClipEncoder
-from encoder.protocol import Encoder, unit
+from encoder.protocol import Encoder, EncoderError, unit
 from evaluation.compare import Comparison, compare
 from evaluation.encoding import encode_folder
 from evaluation.errors import EvaluationError
@@ -24,11 +24,11 @@ from evaluation.metrics import judge_embeddings
 from pictures.open import Limits
 from training import checkpoints
 from training.errors import TrainingError
-from training.finetune_dual import Dual
-from training.finetune_head import Head
-from training.finetune_order import SPECIALISTS, Order, check, record
-from training.finetune_report import Outside, Report, write_report
-from training.finetune_split import Ints, Pairs, pairs_of, split
+from training.finetune.dual import Dual
+from training.finetune.head import Head
+from training.finetune.order import SPECIALISTS, Order, check, record
+from training.finetune.report import Outside, Report, write_report
+from training.finetune.split import Ints, Pairs, Split, pairs_of, split
 from training.interpolate import Choice, choose, mix
 from training.loop import History, Plan, train
 
@@ -64,6 +64,7 @@ class _Tuned:
     loss: str
     device: str
     parameters: Mapping[str, int]
+    remembered: int
 
 
 def finetune(order: Order, around: Surroundings) -> Report:
@@ -77,7 +78,7 @@ def finetune(order: Order, around: Surroundings) -> Report:
     folder = read_captioned(order.folder, around.limits)
     pairs = pairs_of(folder)
     sides = split(pairs, order.validation_share, order.held_out_share, order.seed)
-    order, tuned = _tune(order, folder, pairs.within(sides.train), pairs.within(sides.validation), around)
+    order, tuned = _tune(order, folder, pairs, sides, around)
     gc.collect()  # the learner's model, before two more are loaded
     log.info("Judging before and after: pictures held out, and %s", around.outside or "no others")
     encoders = {"before": around.load(order.start), "after": around.load(str(order.out))}
@@ -90,6 +91,7 @@ def finetune(order: Order, around: Surroundings) -> Report:
         split=sides,
         loss=tuned.loss,
         parameters=tuned.parameters,
+        remembered=tuned.remembered,
         device=tuned.device,
         history=tuned.history,
         best_epoch=tuned.best_epoch,
@@ -103,12 +105,15 @@ def finetune(order: Order, around: Surroundings) -> Report:
 
 
 def _tune(
-    order: Order, folder: CaptionedFolder, trained: Pairs, judged: Pairs, around: Surroundings
+    order: Order, folder: CaptionedFolder, pairs: Pairs, sides: Split, around: Surroundings
 ) -> tuple[Order, _Tuned]:
     """Gives the order back with the learning rate that was taken."""
-    learner = _learner(around.load(order.start), folder, order, around)
+    trained, judged = pairs.within(sides.train), pairs.within(sides.validation)
+    learner = _learner(_start(order, around), folder, order, around)
     order = replace(order, learning_rate=order.learning_rate or learner.learning_rate)
     record(order, learner.identity, folder)
+    if isinstance(learner, Head):
+        learner.remember(trained)
     history = _train(learner, trained, judged, order)
     best = _best_trained(history)
     start, tuned = (checkpoints.load(order.place / CHECKPOINTS, epoch).tensors for epoch in (0, best))
@@ -119,9 +124,12 @@ def _tune(
 
     choice = choose(judge_at, (WATCHED,))
     judge_at(choice.alpha)
+    if isinstance(learner, Head):  # nothing more is chosen: the pictures chosen by are remembered too
+        learner.remember(pairs.within(np.union1d(sides.train, sides.validation)))
     learner.save(order.out)
-    sizes = {"trained": sum(tensor.numel() for tensor in tuned.values()), "all": learner.all_parameters}
-    return order, _Tuned(history, best, choice, learner.loss_name, str(learner.device), sizes)
+    sizes = {"trained": sum(parameter.numel() for parameter in learner.parameters()), "all": learner.all_parameters}
+    remembered = learner.remembered if isinstance(learner, Head) else 0
+    return order, _Tuned(history, best, choice, learner.loss_name, str(learner.device), sizes, remembered)
 
 
 @torch.no_grad()
@@ -131,7 +139,10 @@ def validate(learner: Learner, judged: Pairs) -> dict[str, float]:
     of_captions, of_pictures = judged.relevant()
     texts, images = _rows(learner.captions, captions), _rows(learner.pictures, pictures)
     if not (np.isfinite(texts).all() and np.isfinite(images).all()):
-        raise TrainingError("The model gives no vector for some picture or caption (NaN). Lower the learning rate.")
+        raise TrainingError(
+            "The model gives no vector for some picture or caption (NaN). Begin again with a lower --learning-rate and "
+            "another --out."
+        )
     there = judge_embeddings(unit(texts), unit(images), of_captions).mean()
     back = judge_embeddings(unit(images), unit(texts), of_pictures).mean()
     kept = {name: there[name] for name in ("R@1", "R@5", "R@10", "MRR")}
@@ -145,6 +156,16 @@ def batches(pairs: Pairs, size: int, seed: int, epoch: int) -> list[tuple[Ints, 
     order = np.random.default_rng([seed, epoch]).permutation(count)
     parts = np.array_split(order, -(-count // size))
     return [(pairs.pictures[part], pairs.captions[part], pairs.groups[part]) for part in parts]
+
+
+def _start(order: Order, around: Surroundings) -> Encoder:
+    """Where a folder was meant and is not there, says so in the words of the command."""
+    folder = Path(order.start).expanduser()
+    if (folder.is_absolute() or order.start.startswith(".")) and not folder.is_dir():
+        raise EncoderError(
+            f"--from names the folder {order.start}, which is not there. Check its spelling, or start from specialists."
+        )
+    return around.load(order.start)
 
 
 def _learner(start: Encoder, folder: CaptionedFolder, order: Order, around: Surroundings) -> Learner:

@@ -21,7 +21,7 @@ from safetensors.numpy import load_file
 from transformers import AutoModel
 from transformers.utils import logging as transformers_logging
 
-import training.finetune
+import training.finetune.run
 from encoder.load import load_encoder
 from encoder.protocol import EncoderError, faults
 from evaluation.errors import EvaluationError
@@ -31,9 +31,9 @@ from tests.conftest import PROJECT
 from tests.encoder.test_clip import build
 from tests.training.shapes import draw, make_folder, write_metadata
 from training.errors import OtherCheckpoint, TrainingError
-from training.finetune import Surroundings, batches, finetune
-from training.finetune_order import Order
-from training.finetune_split import Pairs
+from training.finetune.order import Order
+from training.finetune.run import Surroundings, batches, finetune
+from training.finetune.split import Pairs
 
 
 @pytest.fixture(scope="module")
@@ -168,7 +168,7 @@ def test_where_nothing_is_gained_the_start_is_saved_and_said(
     """Validation finds every mix worse than the start: α = 0, and the weights are the start's bit for bit."""
     judged = iter(range(100))
     monkeypatch.setattr(
-        training.finetune, "validate", lambda *_: dict.fromkeys(("R@10", "MRR", "choice"), -next(judged))
+        training.finetune.run, "validate", lambda *_: dict.fromkeys(("R@10", "MRR", "choice"), -next(judged))
     )
     report = finetune(replace(order, epochs=2), around)
     assert report.choice.alpha == 0
@@ -199,7 +199,7 @@ def test_killed_and_started_again_it_ends_as_if_it_had_never_ended(
     order = replace(order, epochs=9)
     whole = finetune(replace(order, out=tmp_path / "whole"), around)
     code = (
-        "import sys, torch; from pathlib import Path; from training.finetune import *; "
+        "import sys, torch; from pathlib import Path; from training.finetune.run import *; "
         "from encoder.load import load_encoder\n"
         f"torch.set_num_threads({torch.get_num_threads()})\n"
         "folder, start, out, cache = sys.argv[1:]\n"
@@ -234,7 +234,7 @@ def test_ctrl_c_leaves_the_best_epoch_so_far_and_says_so(
         return batches(pairs, size, seed, epoch)
 
     with monkeypatch.context() as patch, caplog.at_level(logging.WARNING), pytest.raises(KeyboardInterrupt):
-        patch.setattr(training.finetune, "batches", interrupt)
+        patch.setattr(training.finetune.run, "batches", interrupt)
         finetune(replace(order, epochs=6), around)
     assert f"{order.out} holds the model of epoch " in caplog.text
     left = load_encoder(str(order.out)).identity
@@ -254,7 +254,7 @@ def test_large_checkpoints_are_kept_of_start_best_and_newest_only(
     order: Order, around: Surroundings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What the report needs stays: its figures of all epochs, and both ends of the line."""
-    monkeypatch.setattr(training.finetune, "KEPT_MB", 0)
+    monkeypatch.setattr(training.finetune.run, "KEPT_MB", 0)
     report = finetune(replace(order, epochs=8), around)
     kept = {int(path.stem[6:]) for path in (order.place / "checkpoints").glob("epoch-????.safetensors")}
     assert {0, 8, report.best_epoch} <= kept
@@ -268,12 +268,12 @@ def test_a_loss_that_is_no_number_is_a_sentence_and_the_last_epoch_stays(
 ) -> None:
     """The third epoch's loss is NaN."""
     calls = iter(range(10**6))
-    step = training.finetune.Dual.loss
+    step = training.finetune.run.Dual.loss
 
-    def spoilt(self: training.finetune.Dual, *batch: np.ndarray) -> torch.Tensor:
+    def spoilt(self: training.finetune.run.Dual, *batch: np.ndarray) -> torch.Tensor:
         return step(self, *batch) * (float("nan") if next(calls) >= 6 else 1.0)
 
-    monkeypatch.setattr(training.finetune.Dual, "loss", spoilt)
+    monkeypatch.setattr(training.finetune.run.Dual, "loss", spoilt)
     with pytest.raises(TrainingError, match=r"loss is nan .* step 1 of epoch 3 .* Epoch 2 is whole"):
         finetune(order, around)
     assert load_encoder(str(order.out)).identity.dims["image"] == 16
@@ -366,7 +366,7 @@ def test_validation_worked_out_by_hand() -> None:
     Picture 0 is nearer to caption 1 (wrong), 1 to caption 0 (wrong), 2 to caption 0 (wrong): MRR back 1/2.
     """
     pairs = Pairs(np.array([0, 1, 2]), np.array([0, 1, 1]), np.array([0, 1, 1]))
-    found = training.finetune.validate(Fixed(), pairs)  # type: ignore[arg-type]
+    found = training.finetune.run.validate(Fixed(), pairs)  # type: ignore[arg-type]
     assert (found["R@1"], found["R@10"], found["R@10 back"]) == (0, 1, 1)
     assert found["MRR"] == pytest.approx((1 / 3 + 1 / 2) / 2)
     assert found["MRR back"] == pytest.approx(1 / 2)

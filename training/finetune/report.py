@@ -9,8 +9,8 @@ from evaluation.compare import Comparison
 from evaluation.folder import CaptionedFolder
 from evaluation.tables import table
 from training.atomic import write_text
-from training.finetune_order import Order
-from training.finetune_split import Split
+from training.finetune.order import Order
+from training.finetune.split import Split
 from training.interpolate import Choice
 from training.loop import History
 
@@ -37,6 +37,8 @@ class Report:
     loss: str
     parameters: Mapping[str, int]
     """`trained` and `all` numbers of the model."""
+    remembered: int
+    """Pairs of a picture and a caption that the head looks up, those of validation too."""
     device: str
     history: History
     best_epoch: int
@@ -74,6 +76,7 @@ class Report:
             "lock": order.lock,
             "loss": self.loss,
             "parameters": dict(self.parameters),
+            "remembered": self.remembered,
             "learning_rate": order.learning_rate,
             "batch_size": order.batch_size,
             "seed": order.seed,
@@ -105,7 +108,7 @@ class Report:
             f"{counts['validation']} to choose by, {counts['held_out']} held out.{_left_out(folder)}",
             f"{self.parameters['trained']:,} of {self.parameters['all']:,} numbers trained ({share:.1%}): "
             f"{_what(order)}, loss {self.loss}, learning rate {order.learning_rate:g}, batch {order.batch_size}, "
-            f"seed {order.seed}.",
+            f"seed {order.seed}.{_remembered(self.remembered)}",
             f"{len(self.history.epochs)} of {order.epochs} epochs, the best {self.best_epoch}; "
             f"{self.training_minutes:.1f} minutes of training on {self.device}.",
             "",
@@ -170,9 +173,11 @@ def _verdict(directions: Mapping[str, Comparison]) -> list[str]:
     """What was lost outside the domain, in one sentence."""
     if not directions:
         return []
-    interval = directions["text_to_image"].difference["R@10"]
-    word = "lost" if interval.high < 0 else "gained" if interval.low > 0 else "neither lost nor gained for certain"
-    return [f"Outside the domain {word}: R@10 {interval.mean:+.3f} ({interval.low:+.3f} … {interval.high:+.3f})."]
+    gaps = {metric: directions["text_to_image"].difference[metric] for metric in ("R@10", "MRR")}
+    lost, gained = any(gap.high < 0 for gap in gaps.values()), any(gap.low > 0 for gap in gaps.values())
+    word = "lost" if lost else "gained" if gained else "neither lost nor gained for certain"
+    said = ", ".join(f"{metric} {gap.mean:+.3f} ({gap.low:+.3f} … {gap.high:+.3f})" for metric, gap in gaps.items())
+    return [f"Outside the domain {word}: {said}."]
 
 
 def _nothing_gained(choice: Choice) -> list[str]:
@@ -188,6 +193,11 @@ def _what(order: Order) -> str:
         return "a head on both locked towers"
     locked = "no tower locked" if order.lock == "none" else f"the {order.lock} tower locked"
     return f"--train {order.train}, {locked}"
+
+
+def _remembered(count: int) -> str:
+    said = f" Beside it {count} captions are remembered with what their pictures look like, those chosen by too."
+    return said if count else ""
 
 
 def _left_out(folder: CaptionedFolder) -> str:

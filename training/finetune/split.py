@@ -14,8 +14,9 @@ from evaluation.folder import CaptionedFolder
 from training.errors import TrainingError
 
 MIN_GROUPS = 12
-"""Groups that a folder must have: two sides of two or more, and most of them to train on."""
-MIN_SIDE_GROUPS = 2
+"""Groups that a folder must have: two sides of three or more, and half of them to train on."""
+MIN_SIDE_GROUPS = 3
+"""No fewer can be judged (`evaluation.folder.FEWEST`), and the held-out side is judged when all is trained."""
 Ints = NDArray[np.intp]
 
 

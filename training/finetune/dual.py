@@ -23,8 +23,8 @@ from pictures.open import Limits, open_image
 from training.atomic import write_whole
 from training.errors import TrainingError
 from training.features import FeatureCache
-from training.finetune_order import parse_train
-from training.finetune_split import Ints
+from training.finetune.order import parse_train
+from training.finetune.split import Ints
 from training.losses import info_nce, siglip
 
 LOSSES = {"clip": "info_nce", "siglip": "siglip", "siglip2": "siglip"}

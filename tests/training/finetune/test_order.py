@@ -9,7 +9,7 @@ import pytest
 from encoder.protocol import EncoderIdentity
 from tests.training.shapes import folder_of
 from training.errors import OtherCheckpoint, TrainingError
-from training.finetune_order import Order, check, record
+from training.finetune.order import Order, check, record
 
 START = EncoderIdentity("tiny", "local", "a" * 64, 1, {"image": 4, "caption": 4, "look": 4})
 

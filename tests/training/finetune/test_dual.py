@@ -16,7 +16,7 @@ from pictures.open import Limits, open_image
 from tests.encoder.test_clip import build
 from tests.training.shapes import make_folder
 from training.errors import CannotWrite, TrainingError
-from training.finetune_dual import Dual, trained_parameters
+from training.finetune.dual import Dual, trained_parameters
 
 ROWS = np.arange(6)
 

@@ -1,0 +1,1 @@
+"""Your captioned folder -> an encoder that knows it better, and what that cost elsewhere."""
