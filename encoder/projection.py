@@ -1,8 +1,8 @@
 """The specialists' projection: what the vision and the sentence model say -> the shared space, and `look`.
 
-A picture's place in the space is a sum of three: the words of the training pictures that look like it (a memory), the
-words of the classes that the classifier thinks of (ConSE), and a linear map of its features. `training.specialists`
-makes the weights. Numpy arrays in, arrays out; knows no picture and no torch model.
+A picture's place in the space is a sum of four: the words of the training pictures that look like it (a memory), the
+words of the classes that the classifier thinks of (ConSE), a linear map of its features, and the names of its colours.
+`training.specialists` makes the weights. Numpy arrays in, arrays out; knows no picture and no torch model.
 """
 
 from dataclasses import dataclass, fields
@@ -27,7 +27,7 @@ class Projection(Protocol):
     @property
     def dims(self) -> dict[str, int]: ...
 
-    def image(self, features: Array, logits: Array) -> Embeddings: ...
+    def image(self, features: Array, logits: Array, shares: Array) -> Embeddings: ...
 
     def look(self, features: Array) -> Embeddings: ...
 
@@ -59,13 +59,14 @@ class TrainedProjection(Sight):
     memory_starts: NDArray[np.int32]  # (captions,): the pictures of a caption stand together; the first of each
     captions: Array  # (captions, dim), in the words' space, not unit
     classes: Array  # (1000, dim), likewise
+    colours: Array  # (11, dim), likewise, less their mean: what tells a colour from the others
     linear_map: Array  # (features, dim)
     linear_bias: Array  # (dim,)
     centre: Array  # (dim,): what is common to all pictures, taken away
     words_mean: Array  # (dim,)
     words_map: Array  # (dim, dim)
     sharpness: Array  # (): 1 / temperature of the memory
-    mixing: Array  # (3,): memory, ConSE, linear map
+    mixing: Array  # (4,): memory, ConSE, linear map, colours
 
     @classmethod
     def load(cls, path: Path = WEIGHTS) -> "TrainedProjection":
@@ -88,9 +89,14 @@ class TrainedProjection(Sight):
         dim = len(self.centre)
         return {"image": dim, "caption": dim, "look": LOOK_DIM}
 
-    def image(self, features: Array, logits: Array) -> Embeddings:
-        """(n, features), (n, 1000) -> (n, dim)."""
-        parts = (self.remembered(features), conse(logits, self.classes), unit(self.linear(features)))
+    def image(self, features: Array, logits: Array, shares: Array) -> Embeddings:
+        """(n, features), (n, 1000), (n, 11): how much there is of each of `pictures.colours.COLOURS` -> (n, dim)."""
+        parts = (
+            self.remembered(features),
+            conse(logits, self.classes),
+            unit(self.linear(features)),
+            coloured(shares, self.colours),
+        )
         return unit(sum(weight * part for weight, part in zip(self.mixing, parts, strict=True)) - self.centre)
 
     def remembered(self, features: Array) -> Embeddings:
@@ -129,10 +135,17 @@ class ConseProjection(Sight):
         dim = self.class_embeddings.shape[1]
         return {"image": dim, "caption": dim, "look": LOOK_DIM}
 
-    def image(self, features: Array, logits: Array) -> Embeddings:
+    def image(self, features: Array, logits: Array, shares: Array) -> Embeddings:
         """(n, 1000) -> (n, dim)."""
         return conse(logits, self.class_embeddings)
 
     def words(self, sentences: Array) -> Embeddings:
         """(n, dim) -> (n, dim)."""
         return unit(sentences)
+
+
+def coloured(shares: Array, colours: Array) -> Array:
+    """(n, 11), (11, dim) -> (n, dim), not unit: the names weighted by the square root of how much there is of each,
+    so that one colour alone says more than all of them together, and a small red thing is red."""
+    roots = np.sqrt(shares)
+    return np.asarray(roots / roots.sum(axis=1, keepdims=True) @ colours, dtype=np.float32)

@@ -29,13 +29,14 @@ def small(rng: np.random.Generator) -> TrainedProjection:
         memory_starts=np.array([0, 2, 3], dtype=np.int32),
         captions=draw(3, DIM),
         classes=draw(1000, DIM),
+        colours=draw(11, DIM),
         linear_map=draw(FEATURES, DIM),
         linear_bias=draw(DIM),
         centre=draw(DIM) * 0.1,
         words_mean=draw(DIM),
         words_map=draw(DIM, DIM),
         sharpness=np.float32(4.0),  # type: ignore[arg-type]
-        mixing=np.array([1.0, 0.5, 0.25], dtype=np.float32),
+        mixing=np.array([1.0, 0.5, 0.25, 0.3], dtype=np.float32),
     )
 
 
@@ -65,10 +66,10 @@ def test_the_memory_equals_the_slow_loop(small: TrainedProjection, rng: np.rando
         np.testing.assert_allclose(row, slow_remembered(one.tolist(), small), atol=1e-5)
 
 
-def test_a_picture_is_the_weighted_sum_of_its_three_parts_less_the_centre(
+def test_a_picture_is_the_weighted_sum_of_its_four_parts_less_the_centre(
     small: TrainedProjection, rng: np.random.Generator
 ) -> None:
-    """All probability on one class, so that ConSE is that class."""
+    """All probability on one class, so that ConSE is that class; two colours, .8 and .2: roots as 2 to 1."""
     features = rng.normal(size=(1, FEATURES)).astype(np.float32)
     logits = np.full((1, 1000), -1000, dtype=np.float32)
     logits[0, 7] = 1000
@@ -78,8 +79,13 @@ def test_a_picture_is_the_weighted_sum_of_its_three_parts_less_the_centre(
         (0.5, slow_unit(small.classes[7].tolist())),
         (0.25, linear),
     ]
+    shares = np.zeros((1, 11), dtype=np.float32)
+    shares[0, [3, 5]] = 0.8, 0.2
+    parts.append(
+        (0.3, [(2 * float(red) + float(yellow)) / 3 for red, yellow in zip(*small.colours[[3, 5]], strict=True)])
+    )
     total = [sum(weight * part[axis] for weight, part in parts) - float(small.centre[axis]) for axis in range(DIM)]
-    np.testing.assert_allclose(small.image(features, logits)[0], slow_unit(total), atol=1e-5)
+    np.testing.assert_allclose(small.image(features, logits, shares)[0], slow_unit(total), atol=1e-5)
 
 
 def test_words_are_centred_mapped_and_unit(small: TrainedProjection, rng: np.random.Generator) -> None:
@@ -96,7 +102,8 @@ def test_the_file_keeps_the_space(small: TrainedProjection, rng: np.random.Gener
     loaded = TrainedProjection.load(tmp_path / "w.safetensors")
     features = rng.normal(size=(50, FEATURES)).astype(np.float32)
     logits = rng.normal(scale=4, size=(50, 1000)).astype(np.float32)
-    cosines = (small.image(features, logits) * loaded.image(features, logits)).sum(axis=1)
+    shares = rng.dirichlet(np.ones(11), size=50).astype(np.float32)
+    cosines = (small.image(features, logits, shares) * loaded.image(features, logits, shares)).sum(axis=1)
     assert cosines.min() > 0.9995
 
 
@@ -105,7 +112,8 @@ def test_what_is_no_number_becomes_a_row_of_nan_and_no_warning(
 ) -> None:
     features, logits = np.ones((2, FEATURES), np.float32), np.zeros((2, 1000), np.float32)
     features[1, 3], logits[1, 0] = np.nan, np.nan
-    for rows in (small.image(features, logits), small.look(features), small.remembered(features)):
+    shares = np.full((2, 11), 1 / 11, np.float32)
+    for rows in (small.image(features, logits, shares), small.look(features), small.remembered(features)):
         assert np.isfinite(rows[0]).all()
         assert np.isnan(rows[1]).all()
 
@@ -136,8 +144,9 @@ def test_the_baseline_has_the_same_look_and_the_sentence_model_s_words(rng: np.r
 def test_without_the_memory_it_is_the_classifier_and_the_linear_map(
     small: TrainedProjection, rng: np.random.Generator
 ) -> None:
-    alone = replace(small, mixing=np.array([0, 1, 0], dtype=np.float32), centre=np.zeros(DIM, np.float32))
+    alone = replace(small, mixing=np.array([0, 1, 0, 0], dtype=np.float32), centre=np.zeros(DIM, np.float32))
     logits = np.full((1, 1000), -1000, dtype=np.float32)
     logits[0, 5] = 1000
     features = rng.normal(size=(1, FEATURES)).astype(np.float32)
-    np.testing.assert_allclose(alone.image(features, logits)[0], unit(small.classes[5:6])[0], atol=1e-4)
+    shares = np.full((1, 11), 1 / 11, np.float32)
+    np.testing.assert_allclose(alone.image(features, logits, shares)[0], unit(small.classes[5:6])[0], atol=1e-4)

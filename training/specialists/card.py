@@ -24,8 +24,8 @@ class Report:
     epochs: list[dict[str, float]]
     best_epoch: int
     gains: list[dict[str, float]]
-    """Development figures of each share of ConSE that was tried."""
-    gain: float
+    """Development figures of each pair of shares (`conse`, `colours`) that was tried."""
+    chosen: dict[str, float]
     sets: dict[str, dict[str, int]] = field(default_factory=dict)
     """Queries and pictures of each judged set."""
     rows: dict[str, dict[str, dict[str, Interval]]] = field(default_factory=dict)
@@ -59,7 +59,8 @@ def _head(report: Report) -> list[str]:
         f"`specialists.safetensors`: {report.weights_bytes:,} bytes. Seed {report.seed}, {report.minutes:.1f} minutes.",
         "",
         "A frozen EfficientNet-Lite2 (ImageNet-1k) and a frozen all-MiniLM-L6-v2, joined by: a memory of drawings with "
-        "their captions, whose keys, temperature and mixing are trained contrastively; ConSE; and a ridge regression.",
+        "their captions, whose keys, temperature and mixing are trained contrastively; ConSE; a ridge regression; and "
+        "the names of the picture's colours.",
         "For finding pictures by words and by pictures. Not for recognising people, nor for any decision about them.",
         "",
     ]
@@ -81,7 +82,10 @@ def _recipe(report: Report, plan: Plan) -> list[str]:
         f"3. InfoNCE, {plan.epochs} epochs, AdamW {plan.learning_rate:g}, batch 512, every phrase of the same concept "
         "a positive. From each picture the memory of its own concept is hidden, from half of them that of their whole "
         "source.",
-        "4. The epoch and ConSE's share are those with the best mean of MRR and R@10 over the development halves.",
+        "4. Colours: each pixel has the nearest of eleven names (xkcd colour survey); the words for them, less their "
+        "mean, weighted by the square root of how much there is of each.",
+        "5. The epoch, ConSE's and the colours' shares are those with the best mean of MRR and R@10 over the "
+        "development halves.",
         "",
         "| epoch | loss | in-domain dev MRR | R@10 | photographs dev MRR | R@10 |",
         "|---|---|---|---|---|---|",
@@ -94,16 +98,25 @@ def _recipe(report: Report, plan: Plan) -> list[str]:
         lines.append(f"| {number}{chosen} | {loss} | {figures} |")
     lines += [
         "",
-        "| ConSE's share times | in-domain dev R@10 | photographs dev R@10 | mean of all four |",
-        "|---|---|---|---|",
+        "Mean of all four, by what ConSE's share (down) and the colours' (across) are multiplied by:",
+        "",
+        *_grid(report),
     ]
-    for tried in report.gains:
-        chosen = " (chosen)" if tried["gain"] == report.gain else ""
-        photographs = f"{tried['photographs R@10']:.3f}" if "photographs R@10" in tried else "–"
-        lines.append(
-            f"| {tried['gain']}{chosen} | {tried['in-domain R@10']:.3f} | {photographs} | {tried['choice']:.3f} |"
-        )
     return [*lines, ""]
+
+
+def _grid(report: Report) -> list[str]:
+    across = sorted({tried["colours"] for tried in report.gains})
+    lines = ["| | " + " | ".join(f"{colours:g}" for colours in across) + " |", "|---" * (len(across) + 1) + "|"]
+    for conse in sorted({tried["conse"] for tried in report.gains}):
+        row = {tried["colours"]: tried for tried in report.gains if tried["conse"] == conse}
+        cells = [
+            f"{row[colours]['choice']:.3f}"
+            + (" (chosen)" if report.chosen == {"conse": conse, "colours": colours} else "")
+            for colours in across
+        ]
+        lines.append(f"| {conse:g} | " + " | ".join(cells) + " |")
+    return lines
 
 
 def _figures(report: Report) -> list[str]:

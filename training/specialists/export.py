@@ -1,5 +1,7 @@
 """The trained memory as the arrays that the encoder loads. Knows no file names."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 
@@ -11,12 +13,17 @@ from training.specialists.train import Start
 from training.specialists.views import Array
 
 
-def export(memory: Memory, start: Start, corpus: Corpus, conse_gain: float) -> TrainedProjection:
-    """`corpus` is what is remembered: the training pictures, or more of them under the same trained numbers.
+@dataclass(frozen=True)
+class Gains:
+    """What the learnt shares are multiplied by: drawings, all that there is to train on, need ConSE less than
+    photographs, and their captions name fewer colours."""
 
-    `conse_gain` multiplies ConSE's learnt share: drawings, all that there is to train on, need it less than
-    photographs.
-    """
+    conse: float = 1.0
+    colours: float = 1.0
+
+
+def export(memory: Memory, start: Start, corpus: Corpus, gains: Gains) -> TrainedProjection:
+    """`corpus` is what is remembered: the training pictures, or more of them under the same trained numbers."""
     rows = corpus.caption_rows
     captions, counts = np.unique(rows, return_counts=True)
     together = np.argsort(rows, kind="stable")  # the pictures of a caption side by side
@@ -29,13 +36,14 @@ def export(memory: Memory, start: Start, corpus: Corpus, conse_gain: float) -> T
         memory_starts=np.concatenate([[0], np.cumsum(counts)[:-1]]).astype(np.int32),
         captions=start.words.place(corpus.phrases[captions]),
         classes=start.classes,
+        colours=start.colours,
         linear_map=start.linear.weight,
         linear_bias=start.linear.bias,
         centre=_array(memory.centre),
         words_mean=start.words.mean,
         words_map=start.words.map,
         sharpness=_array(memory.log_sharpness.exp()),
-        mixing=_array(memory.log_mixing.exp()) * np.array([1, conse_gain, 1], dtype=np.float32),
+        mixing=_array(memory.log_mixing.exp()) * np.array([1, gains.conse, 1, gains.colours], dtype=np.float32),
     )
 
 

@@ -52,7 +52,7 @@ def set_of_captions(name: str, corpus: Corpus) -> JudgedSet:
 
 
 def trained(projection: TrainedProjection) -> Method:
-    return Method(lambda views: projection.image(views.features, views.logits), projection.words)
+    return Method(lambda views: projection.image(views.features, views.logits, views.shares), projection.words)
 
 
 def baselines(start: Start, corpus: Corpus) -> Mapping[str, Method]:

@@ -21,15 +21,17 @@ from training.data.pairs import PAIRS
 from training.features import content_hash
 from training.specialists.card import Report, card
 from training.specialists.corpus import read_corpus
-from training.specialists.export import export
+from training.specialists.export import Gains, export
 from training.specialists.fits import fit_ridge
 from training.specialists.judge import JudgedSet, Method, baselines, judge_look, set_of_captions, trained
 from training.specialists.memory import Memory
 from training.specialists.train import PLAN, fit_start, train_memory
 from training.specialists.views import Towers
 
-GAINS = (1.0, 1.15, 1.3, 1.5, 1.75, 2.0)
-"""Tried for ConSE's share, on the development halves."""
+CONSE_GAINS = (1.0, 1.15, 1.3, 1.5, 1.75, 2.0)
+COLOUR_GAINS = (0.0, 1.0, 2.0, 3.0, 4.0)
+"""Every pair of them is tried on the development halves."""
+LEARNT = Gains()
 NAMES = ("R@1", "R@10", "S@1", "S@10", "MRR")
 SAMPLES = Path(__file__).resolve().parents[2] / "samples"
 
@@ -49,20 +51,21 @@ def run(cache: Path, out: Path, *, seed: int = 0, device: str = "auto") -> Repor
     parts = {split: corpus.where(corpus.splits == split) for split in ("train", "dev", "test")}
     skipped: list[str] = []
     photos = _photographs(cache, towers, skipped)
-    start = fit_start(parts["train"])
+    start = fit_start(parts["train"], towers.name_colours())
     development = {"in-domain": set_of_captions("in-domain", parts["dev"]), **_half(photos, "dev")}
 
-    def project(memory: Memory, gain: float) -> Method:
-        return trained(export(memory, start, parts["train"], gain))
+    def project(memory: Memory, gains: Gains) -> Method:
+        return trained(export(memory, start, parts["train"], gains))
 
-    def develop(memory: Memory, gain: float = 1.0) -> dict[str, float]:
-        method = project(memory, gain)
+    def develop(memory: Memory, gains: Gains = LEARNT) -> dict[str, float]:
+        method = project(memory, gains)
         return _development({name: method.judge(judged) for name, judged in development.items()})
 
     folder = cache / "training" / "runs" / f"specialists-{seed}-{content_hash(data / PAIRS)[:8]}"
     memory, history = train_memory(parts["train"], start, folder, develop, seed=seed, device=device)
-    tried = [{"gain": gain} | develop(memory, gain) for gain in GAINS]
-    gain = max(tried, key=lambda figures: figures["choice"])["gain"]
+    pairs = [Gains(conse, colours) for conse in CONSE_GAINS for colours in COLOUR_GAINS]
+    tried = [asdict(gains) | develop(memory, gains) for gains in pairs]
+    gains = pairs[int(np.argmax([figures["choice"] for figures in tried]))]
     report = Report(
         seed=seed,
         pictures={split: len(part) for split, part in parts.items()},
@@ -70,14 +73,14 @@ def run(cache: Path, out: Path, *, seed: int = 0, device: str = "auto") -> Repor
         epochs=[history.start, *history.epochs],
         best_epoch=history.best_epoch,
         gains=tried,
-        gain=gain,
+        chosen=asdict(gains),
         skipped=skipped,
     )
     final = {"in-domain": set_of_captions("in-domain", parts["test"]), **_half(photos, "final")}
     final |= _drawings(cache, towers, skipped)
-    methods = dict(baselines(start, parts["train"])) | {"trained": project(memory, gain)}
+    methods = dict(baselines(start, parts["train"])) | {"trained": project(memory, gains)}
     wide = replace(start, linear=fit_ridge(corpus.views.features, start.words.place(corpus.captions)))
-    shipped = export(memory, wide, corpus, gain)
+    shipped = export(memory, wide, corpus, gains)
     write_whole(weights, shipped.save)
     as_loaded = {"shipped": trained(TrainedProjection.load(weights))}
     for name, judged in final.items():
