@@ -34,20 +34,28 @@ class Projection(Protocol):
     def words(self, sentences: Array) -> Embeddings: ...
 
 
+def roots(features: Array) -> Array:
+    """Signed square roots: a few loud channels do not outweigh the many quiet ones (as RootSIFT, Arandjelović and
+    Zisserman, CVPR 2012)."""
+    return np.sign(features) * np.sqrt(np.abs(features))
+
+
 @dataclass(frozen=True)
 class Sight:
-    """Features -> the visual space: standardised, 512 principal axes, weaker ones raised (eigenvalue^-.33), unit."""
+    """Features -> the visual space: their roots, standardised, 512 principal axes, weaker ones raised
+    (eigenvalue^-.33), unit; and `look`, a map of it (`training.specialists.look`)."""
 
-    sight_mean: Array  # (features,)
+    sight_mean: Array  # (features,), of the roots
     sight_axes: Array  # (features, 512), the strongest axis first
+    look_map: Array  # (512, LOOK_DIM)
 
     def see(self, features: Array) -> Embeddings:
         """(n, features) -> (n, 512)."""
-        return unit((features - self.sight_mean) @ self.sight_axes)
+        return unit((roots(features) - self.sight_mean) @ self.sight_axes)
 
     def look(self, features: Array) -> Embeddings:
-        """(n, features) -> (n, LOOK_DIM): the strongest axes of `see`."""
-        return unit(self.see(features)[:, :LOOK_DIM])
+        """(n, features) -> (n, LOOK_DIM)."""
+        return unit(self.see(features) @ self.look_map)
 
 
 @dataclass(frozen=True)

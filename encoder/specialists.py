@@ -19,7 +19,7 @@ from encoder.towers import SIDE, Array, SentenceModel, VisionModel
 from pictures import colours
 
 PREPROCESSING = 1
-TRAINED, CONSE = "memory-2", "conse-1"
+TRAINED, CONSE = "memory-2", "conse-2"
 """Revisions: what the numbers in the weights are used for."""
 
 

@@ -10,7 +10,7 @@ import pytest
 from encoder.projection import LOOK_DIM, WEIGHTS, ConseProjection, TrainedProjection
 from encoder.protocol import unit
 
-FEATURES, AXES, KEYS, DIM = 7, 5, 4, 3
+FEATURES, AXES, KEYS, LOOKS, DIM = 7, 5, 4, 3, 3
 CAPTION_OF = [0, 0, 1, 2, 2]
 
 
@@ -24,6 +24,7 @@ def small(rng: np.random.Generator) -> TrainedProjection:
     return TrainedProjection(
         sight_mean=draw(FEATURES),
         sight_axes=draw(FEATURES, AXES),
+        look_map=draw(AXES, LOOKS),
         key_map=draw(AXES, KEYS),
         memory_keys=unit(draw(len(CAPTION_OF), KEYS)),
         memory_starts=np.array([0, 2, 3], dtype=np.int32),
@@ -49,8 +50,13 @@ def slow_product(row: list[float], matrix: np.ndarray) -> list[float]:
     return [sum(row[i] * float(matrix[i][j]) for i in range(len(row))) for j in range(matrix.shape[1])]
 
 
+def slow_centred(features: list[float], p: TrainedProjection) -> list[float]:
+    rooted = [math.copysign(math.sqrt(abs(value)), value) for value in features]
+    return [value - float(mean) for value, mean in zip(rooted, p.sight_mean, strict=True)]
+
+
 def slow_remembered(features: list[float], p: TrainedProjection) -> list[float]:
-    centred = [value - float(mean) for value, mean in zip(features, p.sight_mean, strict=True)]
+    centred = slow_centred(features, p)
     key = slow_unit(slow_product(slow_unit(slow_product(centred, p.sight_axes)), p.key_map))
     powers = [math.exp(4.0 * sum(a * float(b) for a, b in zip(key, other, strict=True))) for other in p.memory_keys]
     total = [0.0] * DIM
@@ -64,6 +70,13 @@ def test_the_memory_equals_the_slow_loop(small: TrainedProjection, rng: np.rando
     features = rng.normal(size=(4, FEATURES)).astype(np.float32)
     for row, one in zip(small.remembered(features), features, strict=True):
         np.testing.assert_allclose(row, slow_remembered(one.tolist(), small), atol=1e-5)
+
+
+def test_look_equals_the_slow_loop(small: TrainedProjection, rng: np.random.Generator) -> None:
+    features = rng.normal(size=(4, FEATURES)).astype(np.float32)
+    for row, one in zip(small.look(features), features, strict=True):
+        seen = slow_unit(slow_product(slow_centred(one.tolist(), small), small.sight_axes))
+        np.testing.assert_allclose(row, slow_unit(slow_product(seen, small.look_map)), atol=1e-5)
 
 
 def test_a_picture_is_the_weighted_sum_of_its_four_parts_less_the_centre(
@@ -119,7 +132,8 @@ def test_what_is_no_number_becomes_a_row_of_nan_and_no_warning(
 
 
 def test_a_picture_with_the_mean_features_has_no_look(small: TrainedProjection) -> None:
-    assert np.isnan(small.look(small.sight_mean[None])).all()
+    mean = np.sign(small.sight_mean) * small.sight_mean**2
+    assert np.isnan(small.look(mean[None])).all()
 
 
 def test_the_shipped_weights_have_the_promised_dimensions_and_size() -> None:

@@ -32,7 +32,8 @@ class Report:
     """Set -> method -> metric."""
     better: dict[str, dict[str, Interval]] = field(default_factory=dict)
     """Set -> method -> R@10 of the trained one minus that method's, paired."""
-    look: dict[str, float] = field(default_factory=dict)
+    look: dict[str, dict[str, float]] = field(default_factory=dict)
+    """Vector -> among `all` drawings, or among those of `others`."""
     skipped: list[str] = field(default_factory=list)
     minutes: float = 0.0
     weights_bytes: int = 0
@@ -76,8 +77,9 @@ def _recipe(report: Report, plan: Plan) -> list[str]:
         "joined at cosine > .8): " + ", ".join(f"{split} {count:,}" for split, count in report.pictures.items()) + ".",
         "",
         "## Recipe",
-        "1. Features: last layer and, of five stages, channel means and deviations (2,912); standardised, 512 "
-        "principal axes at eigenvalue^-.33, unit length. `look` is the first 256 of them.",
+        "1. Features: last layer and, of five stages, channel means and deviations (2,912); their roots, standardised, "
+        "512 principal axes at eigenvalue^-.33, unit length. `look`: 256 dimensions of them, where what sets "
+        "artists' drawings of one thing apart is evened out and their style is not (`training/specialists/look.py`).",
         "2. Words: MiniLM less the captions' mean, whitened at eigenvalue^-.2, on both sides.",
         f"3. InfoNCE, {plan.epochs} epochs, AdamW {plan.learning_rate:g}, batch 512, every phrase of the same concept "
         "a positive. From each picture the memory of its own concept is hidden, from half of them that of their whole "
@@ -137,9 +139,11 @@ def _figures(report: Report) -> list[str]:
         ]
     lines += [
         "### look: the same emoji by another designer among the first ten, test split",
-        "| vector | share |",
-        "|---|---|",
-        *(f"| {name} | {share:.3f} |" for name, share in report.look.items()),
+        "The designer's own other drawings stand in between, or are left out.",
+        "",
+        "| vector | among all | among other designers' |",
+        "|---|---|---|",
+        *(f"| {name} | {shares['all']:.3f} | {shares['others']:.3f} |" for name, shares in report.look.items()),
         "",
     ]
     return lines

@@ -87,13 +87,17 @@ def run(cache: Path, out: Path, *, seed: int = 0, device: str = "auto") -> Repor
         _judge(report, name, judged, methods if name == "in-domain" else methods | as_loaded)
     test = parts["test"]
     codes, sources = [pair.code for pair in test.pairs], [pair.source for pair in test.pairs]
+    seen = shipped.see(test.views.features)
+    vectors = {
+        f"`look`, {LOOK_DIM} dimensions": shipped.look(test.views.features),
+        f"the first {LOOK_DIM} principal axes": unit(seen[:, :LOOK_DIM]),
+        "512 principal axes": seen,
+        "the memory's keys, 512 dimensions": unit(seen @ shipped.key_map),
+        "last layer as it is": unit(test.views.features[:, :1280]),
+    }
     report.look = {
-        f"{LOOK_DIM} dimensions": judge_look(shipped.look(test.views.features), codes, sources),
-        "512 dimensions": judge_look(shipped.see(test.views.features), codes, sources),
-        "the memory's keys, 512 dimensions": judge_look(
-            unit(shipped.see(test.views.features) @ shipped.key_map), codes, sources
-        ),
-        "last layer as it is": judge_look(unit(test.views.features[:, :1280]), codes, sources),
+        name: {own: judge_look(rows, codes, sources, own=own == "all") for own in ("all", "others")}
+        for name, rows in vectors.items()
     }
     report.weights_bytes = weights.stat().st_size
     report.minutes = (time.monotonic() - started) / 60

@@ -67,7 +67,7 @@ def fit_start(corpus: Corpus, colour_names: Array) -> Start:
     linear = fit_ridge(corpus.views.features, words.place(corpus.captions))
     colours = unit(words.place(colour_names))
     return Start(
-        fit_sight(corpus.views.features),
+        fit_sight(corpus.views.features, corpus.things, corpus.sources),
         words,
         linear,
         classes=words.place(class_embeddings()),

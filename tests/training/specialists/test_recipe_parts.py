@@ -56,11 +56,12 @@ def training(corpus: Corpus, monkeypatch: pytest.MonkeyPatch) -> Corpus:
 
 
 def test_the_principal_axes_are_decorrelated_and_scaled(rng: np.random.Generator) -> None:
-    """Standardised features on an axis have the variance eigenvalue^(1 − .66)."""
+    """Standardised roots of features on an axis have the variance eigenvalue^(1 − .66)."""
     features = (rng.normal(size=(500, 6)) @ rng.normal(size=(6, 6)) * [1, 2, 3, 4, 5, 6]).astype(np.float32)
-    sight = fit_sight(features)
-    rows = (features - sight.sight_mean) @ sight.sight_axes
-    standard = (features - features.mean(axis=0)) / features.std(axis=0)
+    sight = fit_sight(features, np.full(500, "thing"), np.full(500, "artist"))
+    rooted = np.sign(features) * np.abs(features) ** 0.5
+    rows = (rooted - sight.sight_mean) @ sight.sight_axes
+    standard = (rooted - rooted.mean(axis=0)) / rooted.std(axis=0)
     eigenvalues = np.sort(np.linalg.eigvalsh(np.cov(standard.T, bias=True)))[::-1]
     np.testing.assert_allclose(np.cov(rows.T, bias=True), np.diag(eigenvalues**0.34), atol=1e-3)
 
@@ -194,3 +195,12 @@ def test_look_counts_another_artist_s_drawing_of_the_same_emoji_only() -> None:
     assert judge_look(unit(look), codes, sources) == 1.0
     crowd = [f"D{i}" for i in range(11)]
     assert judge_look(unit(look), [*codes[:6], *crowd], sources) == 0.5
+
+
+def test_look_among_other_designers_passes_over_the_designer_s_own_drawings() -> None:
+    """Between an emoji's two drawings stand twelve by the designer of the first: only the second still finds the other,
+    unless they are passed over."""
+    look = np.array([[1, 0], [0.9, 0.5], *[[0.99, -0.01 * i] for i in range(12)]], dtype=np.float32)
+    codes, sources = ["A", "A", *[f"D{i}" for i in range(12)]], ["x", "y", *["x"] * 12]
+    assert judge_look(unit(look), codes, sources) == 0.5
+    assert judge_look(unit(look), codes, sources, own=False) == 1.0
