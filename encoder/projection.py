@@ -2,6 +2,7 @@
 
 A picture's place in the space is a sum of four: the words of the training pictures that look like it (a memory), the
 words of the classes that the classifier thinks of (ConSE), a linear map of its features, and the names of its colours.
+Where the memory holds nothing like the picture, as with most photographs, ConSE and the colours count more.
 `training.specialists` makes the weights. Numpy arrays in, arrays out; knows no picture and no torch model.
 """
 
@@ -75,6 +76,7 @@ class TrainedProjection(Sight):
     words_map: Array  # (dim, dim)
     sharpness: Array  # (): 1 / temperature of the memory
     mixing: Array  # (4,): memory, ConSE, linear map, colours
+    familiar: Array  # (3,): from which to which cosine a picture becomes familiar; what `trust` is then
 
     @classmethod
     def load(cls, path: Path = WEIGHTS) -> "TrainedProjection":
@@ -89,7 +91,8 @@ class TrainedProjection(Sight):
         steps = np.abs(self.memory_keys).max(axis=1, keepdims=True) / 127
         small["memory_keys"] = np.rint(self.memory_keys / steps).astype(np.int8)
         small["memory_starts"] = self.memory_starts.astype(np.int32)
-        small["sharpness"], small["mixing"] = self.sharpness.astype(np.float32), self.mixing.astype(np.float32)
+        for name in ("sharpness", "mixing", "familiar"):
+            small[name] = np.asarray(getattr(self, name), dtype=np.float32)
         save_file({name: np.ascontiguousarray(array) for name, array in small.items()}, path)
 
     @property
@@ -99,21 +102,41 @@ class TrainedProjection(Sight):
 
     def image(self, features: Array, logits: Array, shares: Array) -> Embeddings:
         """(n, features), (n, 1000), (n, 11): how much there is of each of `pictures.colours.COLOURS` -> (n, dim)."""
+        cosines = self._cosines(features)
+        trust = self.trust(cosines)[:, None]
         parts = (
-            self.remembered(features),
-            conse(logits, self.classes),
+            self._recall(cosines),
+            trust * conse(logits, self.classes),
             unit(self.linear(features)),
-            coloured(shares, self.colours),
+            trust * coloured(shares, self.colours),
         )
         return unit(sum(weight * part for weight, part in zip(self.mixing, parts, strict=True)) - self.centre)
+
+    def trust(self, cosines: Array) -> Array:
+        """(n, pictures of the memory) -> (n,): what the shares of ConSE and the colours are multiplied with.
+
+        By the nearest picture alone: 1 for a strange one, linear between the two cosines of `familiar`.
+        """
+        low, high, share = self.familiar
+        with np.errstate(invalid="ignore"):
+            nearness = np.clip((cosines.max(axis=1) - low) / (high - low), 0, 1)
+        return np.asarray(1 - (1 - share) * nearness, dtype=np.float32)
 
     def remembered(self, features: Array) -> Embeddings:
         """(n, features) -> (n, dim): captions of the memory's pictures, weighted by softmax(sharpness · cosine).
 
         Nadaraya, On Estimating Regression, 1964; with learnt keys: Vinyals et al., 2016 (arXiv 1606.04080).
         """
+        return self._recall(self._cosines(features))
+
+    def _cosines(self, features: Array) -> Array:
+        """(n, features) -> (n, pictures of the memory)."""
         with np.errstate(invalid="ignore"):
-            cosines = unit(self.see(features) @ self.key_map) @ self.memory_keys.T
+            cosines: Array = unit(self.see(features) @ self.key_map) @ self.memory_keys.T
+        return cosines
+
+    def _recall(self, cosines: Array) -> Embeddings:
+        with np.errstate(invalid="ignore"):
             weights = np.exp(self.sharpness * (cosines - cosines.max(axis=1, keepdims=True, initial=-1)))
         return unit(np.add.reduceat(weights, self.memory_starts, axis=1) @ self.captions)
 

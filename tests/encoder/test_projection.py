@@ -38,6 +38,7 @@ def small(rng: np.random.Generator) -> TrainedProjection:
         words_map=draw(DIM, DIM),
         sharpness=np.float32(4.0),  # type: ignore[arg-type]
         mixing=np.array([1.0, 0.5, 0.25, 0.3], dtype=np.float32),
+        familiar=np.array([0.0, 0.8, 0.4], dtype=np.float32),
     )
 
 
@@ -55,10 +56,13 @@ def slow_centred(features: list[float], p: TrainedProjection) -> list[float]:
     return [value - float(mean) for value, mean in zip(rooted, p.sight_mean, strict=True)]
 
 
+def slow_cosines(features: list[float], p: TrainedProjection) -> list[float]:
+    key = slow_unit(slow_product(slow_unit(slow_product(slow_centred(features, p), p.sight_axes)), p.key_map))
+    return [sum(a * float(b) for a, b in zip(key, other, strict=True)) for other in p.memory_keys]
+
+
 def slow_remembered(features: list[float], p: TrainedProjection) -> list[float]:
-    centred = slow_centred(features, p)
-    key = slow_unit(slow_product(slow_unit(slow_product(centred, p.sight_axes)), p.key_map))
-    powers = [math.exp(4.0 * sum(a * float(b) for a, b in zip(key, other, strict=True))) for other in p.memory_keys]
+    powers = [math.exp(4.0 * cosine) for cosine in slow_cosines(features, p)]
     total = [0.0] * DIM
     for power, caption in zip(powers, CAPTION_OF, strict=True):
         for axis in range(DIM):
@@ -82,23 +86,32 @@ def test_look_equals_the_slow_loop(small: TrainedProjection, rng: np.random.Gene
 def test_a_picture_is_the_weighted_sum_of_its_four_parts_less_the_centre(
     small: TrainedProjection, rng: np.random.Generator
 ) -> None:
-    """All probability on one class, so that ConSE is that class; two colours, .8 and .2: roots as 2 to 1."""
-    features = rng.normal(size=(1, FEATURES)).astype(np.float32)
+    """All probability on one class, so that ConSE is that class; two colours, .8 and .2: roots as 2 to 1. Of both
+    shares .4 is left at a cosine of .8."""
     logits = np.full((1, 1000), -1000, dtype=np.float32)
     logits[0, 7] = 1000
-    linear = slow_unit((features[0] @ small.linear_map + small.linear_bias).tolist())
-    parts = [
-        (1.0, slow_remembered(features[0].tolist(), small)),
-        (0.5, slow_unit(small.classes[7].tolist())),
-        (0.25, linear),
-    ]
     shares = np.zeros((1, 11), dtype=np.float32)
     shares[0, [3, 5]] = 0.8, 0.2
-    parts.append(
-        (0.3, [(2 * float(red) + float(yellow)) / 3 for red, yellow in zip(*small.colours[[3, 5]], strict=True)])
-    )
-    total = [sum(weight * part[axis] for weight, part in parts) - float(small.centre[axis]) for axis in range(DIM)]
-    np.testing.assert_allclose(small.image(features, logits, shares)[0], slow_unit(total), atol=1e-5)
+    red_and_yellow = [(2 * float(red) + float(yellow)) / 3 for red, yellow in zip(*small.colours[[3, 5]], strict=True)]
+    left = []
+    for features in rng.normal(size=(20, 1, FEATURES)).astype(np.float32):
+        nearest = max(slow_cosines(features[0].tolist(), small))
+        left.append(1.0 if nearest <= 0 else 0.4 if nearest >= 0.8 else 1 - 0.6 * nearest / 0.8)
+        parts = [
+            (1.0, slow_remembered(features[0].tolist(), small)),
+            (0.5 * left[-1], slow_unit(small.classes[7].tolist())),
+            (0.25, slow_unit((features[0] @ small.linear_map + small.linear_bias).tolist())),
+            (0.3 * left[-1], red_and_yellow),
+        ]
+        total = [sum(weight * part[axis] for weight, part in parts) - float(small.centre[axis]) for axis in range(DIM)]
+        np.testing.assert_allclose(small.image(features, logits, shares)[0], slow_unit(total), atol=1e-5)
+    assert min(left) == 0.4 < 0.45 < max(left), "near and far pictures were among them"
+
+
+def test_a_strange_picture_s_classes_count_whole_and_a_familiar_one_s_less(small: TrainedProjection) -> None:
+    """Cosines from 0 to .8 take the share from whole to .4, by the nearest alone."""
+    cosines = np.array([[-0.9, -0.2], [0.0, -1.0], [0.4, 0.1], [-0.5, 0.8], [1.0, 1.0], [np.nan, 0.1]], np.float32)
+    np.testing.assert_allclose(small.trust(cosines), [1, 1, 0.7, 0.4, 0.4, np.nan], atol=1e-6)
 
 
 def test_words_are_centred_mapped_and_unit(small: TrainedProjection, rng: np.random.Generator) -> None:

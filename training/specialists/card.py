@@ -1,16 +1,19 @@
 """What the recipe found, as the model card that lies beside the weights. Numbers in, Markdown out."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from evaluation.metrics import Interval
 from training.plan import Plan
+from training.specialists.export import FAMILIAR_FROM, FAMILIAR_TO
 
 LABELS = {
     "trained": "**trained**, memory of the training split",
     "shipped": "**shipped**: the same numbers, memory of all splits",
     "floor": "floor: memory + .75 ConSE + .25 ridge, no gradient",
 }
+METRICS = ("in-domain MRR", "in-domain R@10", "photographs MRR", "photographs R@10")
+"""Of the development halves."""
 
 
 @dataclass
@@ -24,7 +27,7 @@ class Report:
     epochs: list[dict[str, float]]
     best_epoch: int
     gains: list[dict[str, float]]
-    """Development figures of each pair of shares (`conse`, `colours`) that was tried."""
+    """Development figures of each `export.Gains` that was tried."""
     chosen: dict[str, float]
     sets: dict[str, dict[str, int]] = field(default_factory=dict)
     """Queries and pictures of each judged set."""
@@ -86,39 +89,40 @@ def _recipe(report: Report, plan: Plan) -> list[str]:
         "source.",
         "4. Colours: each pixel has the nearest of eleven names (xkcd colour survey); the words for them, less their "
         "mean, weighted by the square root of how much there is of each.",
-        "5. The epoch, ConSE's and the colours' shares are those with the best mean of MRR and R@10 over the "
-        "development halves.",
+        "5. ConSE and the colours count less where the memory holds a picture like the one that is seen: from the "
+        f"cosine {FAMILIAR_FROM} to {FAMILIAR_TO} of the nearest key, down to the share of a familiar picture.",
+        "6. The epoch and these shares are those with the best mean of MRR and R@10 over the development halves.",
         "",
         "| epoch | loss | in-domain dev MRR | R@10 | photographs dev MRR | R@10 |",
         "|---|---|---|---|---|---|",
     ]
     for number, metrics in enumerate(report.epochs):
         chosen = " (chosen)" if number == report.best_epoch else ""
-        names = ("in-domain MRR", "in-domain R@10", "photographs MRR", "photographs R@10")
-        figures = " | ".join(f"{metrics[name]:.3f}" if name in metrics else "–" for name in names)
-        loss = f"{metrics['loss']:.3f}" if "loss" in metrics else "–"
-        lines.append(f"| {number}{chosen} | {loss} | {figures} |")
+        lines.append(f"| {number}{chosen} | {_cells(metrics, ('loss', *METRICS))} |")
     lines += [
         "",
-        "Mean of all four, by what ConSE's share (down) and the colours' (across) are multiplied by:",
+        "What the learnt shares are multiplied by, one of the three varied, the others as chosen:",
         "",
-        *_grid(report),
+        "| ConSE | colours | both, of a familiar picture | in-domain dev MRR | R@10 | photographs MRR | R@10 | mean |",
+        "|---|---|---|---|---|---|---|---|",
+        *_varied(report),
     ]
     return [*lines, ""]
 
 
-def _grid(report: Report) -> list[str]:
-    across = sorted({tried["colours"] for tried in report.gains})
-    lines = ["| | " + " | ".join(f"{colours:g}" for colours in across) + " |", "|---" * (len(across) + 1) + "|"]
-    for conse in sorted({tried["conse"] for tried in report.gains}):
-        row = {tried["colours"]: tried for tried in report.gains if tried["conse"] == conse}
-        cells = [
-            f"{row[colours]['choice']:.3f}"
-            + (" (chosen)" if report.chosen == {"conse": conse, "colours": colours} else "")
-            for colours in across
-        ]
-        lines.append(f"| {conse:g} | " + " | ".join(cells) + " |")
+def _varied(report: Report) -> list[str]:
+    names, metrics = tuple(report.chosen), (*METRICS, "choice")
+    lines = []
+    for tried in report.gains:
+        if sum(tried[name] != report.chosen[name] for name in names) <= 1:
+            chosen = " (chosen)" if all(tried[name] == report.chosen[name] for name in names) else ""
+            shares = " | ".join(f"{tried[name]:g}" for name in names)
+            lines.append(f"| {shares}{chosen} | {_cells(tried, metrics)} |")
     return lines
+
+
+def _cells(figures: Mapping[str, float], names: Sequence[str]) -> str:
+    return " | ".join(f"{figures[name]:.3f}" if name in figures else "–" for name in names)
 
 
 def _figures(report: Report) -> list[str]:

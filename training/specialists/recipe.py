@@ -11,6 +11,7 @@ import numpy as np
 
 from encoder.projection import LOOK_DIM, WEIGHTS, TrainedProjection
 from encoder.protocol import unit
+from encoder.specialists import TRAINED
 from encoder.torch_setup import choose_device
 from evaluation.metrics import Judgement, bootstrap, paired_bootstrap
 from training.atomic import write_text, write_whole
@@ -28,9 +29,13 @@ from training.specialists.memory import Memory
 from training.specialists.train import PLAN, fit_start, train_memory
 from training.specialists.views import Towers
 
-CONSE_GAINS = (1.0, 1.15, 1.3, 1.5, 1.75, 2.0)
-COLOUR_GAINS = (0.0, 1.0, 2.0, 3.0, 4.0)
-"""Every pair of them is tried on the development halves."""
+TRIED = tuple(
+    Gains(conse, colours, familiar)
+    for conse in (1.0, 1.3, 1.6, 2.0)
+    for colours in (0.0, 1.0, 2.0, 3.0, 4.0)
+    for familiar in (1.0, 0.75, 0.6, 0.5)
+)
+"""On the development halves."""
 LEARNT = Gains()
 NAMES = ("R@1", "R@10", "S@1", "S@10", "MRR")
 SAMPLES = Path(__file__).resolve().parents[2] / "samples"
@@ -61,11 +66,10 @@ def run(cache: Path, out: Path, *, seed: int = 0, device: str = "auto") -> Repor
         method = project(memory, gains)
         return _development({name: method.judge(judged) for name, judged in development.items()})
 
-    folder = cache / "training" / "runs" / f"specialists-{seed}-{content_hash(data / PAIRS)[:8]}"
+    folder = cache / "training" / "runs" / f"specialists-{TRAINED}-{seed}-{content_hash(data / PAIRS)[:8]}"
     memory, history = train_memory(parts["train"], start, folder, develop, seed=seed, device=device)
-    pairs = [Gains(conse, colours) for conse in CONSE_GAINS for colours in COLOUR_GAINS]
-    tried = [asdict(gains) | develop(memory, gains) for gains in pairs]
-    gains = pairs[int(np.argmax([figures["choice"] for figures in tried]))]
+    tried = [asdict(gains) | develop(memory, gains) for gains in TRIED]
+    gains = TRIED[int(np.argmax([figures["choice"] for figures in tried]))]
     report = Report(
         seed=seed,
         pictures={split: len(part) for split, part in parts.items()},

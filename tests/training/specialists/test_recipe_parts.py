@@ -11,7 +11,7 @@ from encoder.protocol import unit
 from training.data.pairs import PicturePair
 from training.specialists import fits
 from training.specialists.corpus import Corpus
-from training.specialists.export import Gains, export
+from training.specialists.export import FAMILIAR_FROM, FAMILIAR_TO, Gains, export
 from training.specialists.fits import fit_ridge, fit_sight, fit_words, out_of_fold
 from training.specialists.judge import baselines, judge_look, set_of_captions, trained
 from training.specialists.memory import Memory
@@ -161,9 +161,12 @@ def test_training_finds_more_of_concepts_it_has_never_seen_and_the_encoder_says_
         module = memory(start.inputs(views)).numpy()
     projection = export(memory, start, training, Gains())
     np.testing.assert_allclose(projection.image(views.features, views.logits, views.shares), module, atol=1e-4)
-    wide = export(memory, start, corpus, Gains(conse=2, colours=3))
+    wide = export(memory, start, corpus, Gains(conse=2, colours=3, familiar=0.5))
     assert len(wide.memory_keys) == len(corpus)
     np.testing.assert_allclose(wide.mixing, projection.mixing * [1, 2, 1, 3], rtol=1e-5)
+    known, strange = np.full((1, 9), FAMILIAR_TO, np.float32), np.full((1, 9), FAMILIAR_FROM, np.float32)
+    assert wide.trust(known) == pytest.approx(0.5) and wide.trust(strange) == pytest.approx(1)
+    assert projection.trust(known) == 1
 
 
 def test_the_loss_has_a_finite_gradient_with_hidden_pictures(training: Corpus) -> None:
