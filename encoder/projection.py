@@ -1,8 +1,9 @@
 """The specialists' projection: what the vision and the sentence model say -> the shared space, and `look`.
 
-A picture's place in the space is a sum of three: the words of the training pictures that look like it (a memory), the
-words of the classes that the classifier thinks of (ConSE), and a linear map of its features. `training.specialists`
-makes the weights. Numpy arrays in, arrays out; knows no picture and no torch model.
+A picture's place in the space is a sum of four: the words of the training pictures that look like it (a memory), the
+words of the classes that the classifier thinks of (ConSE), a linear map of its features, and the names of its colours.
+Where the memory holds nothing like the picture, as with most photographs, ConSE and the colours count more.
+`training.specialists` makes the weights. Numpy arrays in, arrays out; knows no picture and no torch model.
 """
 
 from dataclasses import dataclass, fields
@@ -27,27 +28,35 @@ class Projection(Protocol):
     @property
     def dims(self) -> dict[str, int]: ...
 
-    def image(self, features: Array, logits: Array) -> Embeddings: ...
+    def image(self, features: Array, logits: Array, shares: Array) -> Embeddings: ...
 
     def look(self, features: Array) -> Embeddings: ...
 
     def words(self, sentences: Array) -> Embeddings: ...
 
 
+def roots(features: Array) -> Array:
+    """Signed square roots: a few loud channels do not outweigh the many quiet ones (as RootSIFT, Arandjelović and
+    Zisserman, CVPR 2012)."""
+    return np.sign(features) * np.sqrt(np.abs(features))
+
+
 @dataclass(frozen=True)
 class Sight:
-    """Features -> the visual space: standardised, 512 principal axes, weaker ones raised (eigenvalue^-.33), unit."""
+    """Features -> the visual space: their roots, standardised, 512 principal axes, weaker ones raised
+    (eigenvalue^-.33), unit; and `look`, a map of it (`training.specialists.look`)."""
 
-    sight_mean: Array  # (features,)
+    sight_mean: Array  # (features,), of the roots
     sight_axes: Array  # (features, 512), the strongest axis first
+    look_map: Array  # (512, LOOK_DIM)
 
     def see(self, features: Array) -> Embeddings:
         """(n, features) -> (n, 512)."""
-        return unit((features - self.sight_mean) @ self.sight_axes)
+        return unit((roots(features) - self.sight_mean) @ self.sight_axes)
 
     def look(self, features: Array) -> Embeddings:
-        """(n, features) -> (n, LOOK_DIM): the strongest axes of `see`."""
-        return unit(self.see(features)[:, :LOOK_DIM])
+        """(n, features) -> (n, LOOK_DIM)."""
+        return unit(self.see(features) @ self.look_map)
 
 
 @dataclass(frozen=True)
@@ -59,13 +68,15 @@ class TrainedProjection(Sight):
     memory_starts: NDArray[np.int32]  # (captions,): the pictures of a caption stand together; the first of each
     captions: Array  # (captions, dim), in the words' space, not unit
     classes: Array  # (1000, dim), likewise
+    colours: Array  # (11, dim), likewise, less their mean: what tells a colour from the others
     linear_map: Array  # (features, dim)
     linear_bias: Array  # (dim,)
     centre: Array  # (dim,): what is common to all pictures, taken away
     words_mean: Array  # (dim,)
     words_map: Array  # (dim, dim)
     sharpness: Array  # (): 1 / temperature of the memory
-    mixing: Array  # (3,): memory, ConSE, linear map
+    mixing: Array  # (4,): memory, ConSE, linear map, colours
+    familiar: Array  # (3,): from which to which cosine a picture becomes familiar; what `trust` is then
 
     @classmethod
     def load(cls, path: Path = WEIGHTS) -> "TrainedProjection":
@@ -80,7 +91,8 @@ class TrainedProjection(Sight):
         steps = np.abs(self.memory_keys).max(axis=1, keepdims=True) / 127
         small["memory_keys"] = np.rint(self.memory_keys / steps).astype(np.int8)
         small["memory_starts"] = self.memory_starts.astype(np.int32)
-        small["sharpness"], small["mixing"] = self.sharpness.astype(np.float32), self.mixing.astype(np.float32)
+        for name in ("sharpness", "mixing", "familiar"):
+            small[name] = np.asarray(getattr(self, name), dtype=np.float32)
         save_file({name: np.ascontiguousarray(array) for name, array in small.items()}, path)
 
     @property
@@ -88,18 +100,43 @@ class TrainedProjection(Sight):
         dim = len(self.centre)
         return {"image": dim, "caption": dim, "look": LOOK_DIM}
 
-    def image(self, features: Array, logits: Array) -> Embeddings:
-        """(n, features), (n, 1000) -> (n, dim)."""
-        parts = (self.remembered(features), conse(logits, self.classes), unit(self.linear(features)))
+    def image(self, features: Array, logits: Array, shares: Array) -> Embeddings:
+        """(n, features), (n, 1000), (n, 11): how much there is of each of `pictures.colours.COLOURS` -> (n, dim)."""
+        cosines = self._cosines(features)
+        trust = self.trust(cosines)[:, None]
+        parts = (
+            self._recall(cosines),
+            trust * conse(logits, self.classes),
+            unit(self.linear(features)),
+            trust * coloured(shares, self.colours),
+        )
         return unit(sum(weight * part for weight, part in zip(self.mixing, parts, strict=True)) - self.centre)
+
+    def trust(self, cosines: Array) -> Array:
+        """(n, pictures of the memory) -> (n,): what the shares of ConSE and the colours are multiplied with.
+
+        By the nearest picture alone: 1 for a strange one, linear between the two cosines of `familiar`.
+        """
+        low, high, share = self.familiar
+        with np.errstate(invalid="ignore"):
+            nearness = np.clip((cosines.max(axis=1) - low) / (high - low), 0, 1)
+        return np.asarray(1 - (1 - share) * nearness, dtype=np.float32)
 
     def remembered(self, features: Array) -> Embeddings:
         """(n, features) -> (n, dim): captions of the memory's pictures, weighted by softmax(sharpness · cosine).
 
         Nadaraya, On Estimating Regression, 1964; with learnt keys: Vinyals et al., 2016 (arXiv 1606.04080).
         """
+        return self._recall(self._cosines(features))
+
+    def _cosines(self, features: Array) -> Array:
+        """(n, features) -> (n, pictures of the memory)."""
         with np.errstate(invalid="ignore"):
-            cosines = unit(self.see(features) @ self.key_map) @ self.memory_keys.T
+            cosines: Array = unit(self.see(features) @ self.key_map) @ self.memory_keys.T
+        return cosines
+
+    def _recall(self, cosines: Array) -> Embeddings:
+        with np.errstate(invalid="ignore"):
             weights = np.exp(self.sharpness * (cosines - cosines.max(axis=1, keepdims=True, initial=-1)))
         return unit(np.add.reduceat(weights, self.memory_starts, axis=1) @ self.captions)
 
@@ -129,10 +166,17 @@ class ConseProjection(Sight):
         dim = self.class_embeddings.shape[1]
         return {"image": dim, "caption": dim, "look": LOOK_DIM}
 
-    def image(self, features: Array, logits: Array) -> Embeddings:
+    def image(self, features: Array, logits: Array, shares: Array) -> Embeddings:
         """(n, 1000) -> (n, dim)."""
         return conse(logits, self.class_embeddings)
 
     def words(self, sentences: Array) -> Embeddings:
         """(n, dim) -> (n, dim)."""
         return unit(sentences)
+
+
+def coloured(shares: Array, colours: Array) -> Array:
+    """(n, 11), (11, dim) -> (n, dim), not unit: the names weighted by the square root of how much there is of each,
+    so that one colour alone says more than all of them together, and a small red thing is red."""
+    roots = np.sqrt(shares)
+    return np.asarray(roots / roots.sum(axis=1, keepdims=True) @ colours, dtype=np.float32)

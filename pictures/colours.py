@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy.spatial import cKDTree
 
-_PROTOTYPES = {
+_PROTOTYPES = {  # the default encoder sees by them: a change needs another encoder.specialists.PREPROCESSING
     "black": "000000 070d0d",
     "white": "ffffff ffffe4 ebebeb",  # the last one is ours: paper in a photograph is seldom brighter
     "grey": "363737 3c4142 59656d 6f828a 7d7f7c 929591 95a3a6 978a84 d8dcd6",
@@ -77,13 +77,10 @@ def palette(image: Image.Image) -> Palette:
     White paper, or the white that transparent ground is shown on, is a colour like any other; what is drawn on it is
     measured against the drawing.
     """
-    pixels = _picked(image)  # (n, 3) of 0 … 255
-    red, green, blue = (pixels >> (8 - _BITS)).T
-    names, weights = _table()
-    named = names[red, green, blue]  # (n,) index into COLOURS
+    pixels = _picked(image).reshape(-1, 3)  # of 0 … 255
+    named, weights = _named(pixels)
     counts = np.bincount(named, minlength=len(COLOURS))
-    weighed = np.bincount(named, weights[red, green, blue], len(COLOURS))
-    chosen = sorted(_dominant(weighed / weighed.sum()), key=lambda index: (-counts[index], index))
+    chosen = sorted(_dominant(_weighed(named, weights)), key=lambda index: (-counts[index], index))
     means = [pixels[named == index].mean(axis=0).round().astype(int) for index in chosen]
     return Palette(
         tuple(COLOURS[index] for index in chosen),
@@ -91,12 +88,48 @@ def palette(image: Image.Image) -> Palette:
     )
 
 
+def shares(image: Image.Image) -> NDArray[np.float64]:
+    """(11,): how much of an RGB picture has each of COLOURS, a coloured pixel weighing more; the sum is 1."""
+    return _weighed(*_named(_picked(image).reshape(-1, 3)))
+
+
+def shares_without(image: Image.Image, grid: int) -> NDArray[np.float64]:
+    """(grid², 11): `shares` of what is left where one cell is taken away, line by line, of grid x grid cells of the
+    square that holds the whole picture in its middle."""
+    picked = _picked(image)
+    side = max(image.size)
+    down = _cells(image.height, side, picked.shape[0], grid)
+    across = _cells(image.width, side, picked.shape[1], grid)
+    named, weights = _named(picked.reshape(-1, 3))
+    cell = (down[:, None] * grid + across).ravel()
+    parts = np.bincount(cell * len(COLOURS) + named, weights, grid * grid * len(COLOURS)).reshape(-1, len(COLOURS))
+    left: NDArray[np.float64] = parts.sum(axis=0) - parts
+    return np.asarray(left / left.sum(axis=1, keepdims=True))
+
+
+def _cells(length: int, side: int, count: int, grid: int) -> NDArray[np.int64]:
+    """For `count` places evenly along a length in the middle of a side: in which of `grid` stretches of the side."""
+    places = (side - length) / 2 + (np.arange(count) + 0.5) * length / count
+    return np.asarray(places * grid // side, dtype=np.int64)
+
+
 def _picked(image: Image.Image) -> NDArray[np.uint8]:
-    """At most 96 x 96 of the picture's pixels, evenly spread."""
+    """At most 96 x 96 of the picture's pixels, evenly spread -> (height, width, 3)."""
     size = (min(SIDE, image.width), min(SIDE, image.height))
     few = image.convert("RGB") if size == image.size else image.resize(size, Image.Resampling.NEAREST).convert("RGB")
-    pixels: NDArray[np.uint8] = np.asarray(few)
-    return pixels.reshape(-1, 3)
+    return np.asarray(few)
+
+
+def _named(pixels: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
+    """(n, 3) -> for each pixel an index into COLOURS, and its weight."""
+    red, green, blue = (pixels >> (8 - _BITS)).T
+    names, weights = _table()
+    return names[red, green, blue], weights[red, green, blue]
+
+
+def _weighed(named: NDArray[np.uint8], weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    weighed = np.bincount(named, weights, len(COLOURS))
+    return np.asarray(weighed / weighed.sum())
 
 
 def _dominant(shares: NDArray[np.float64]) -> list[int]:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageColor, ImageDraw
 
-from pictures.colours import COLOURS, MOST, Palette, palette, to_lab
+from pictures.colours import COLOURS, MOST, Palette, palette, shares, shares_without, to_lab
 from pictures.open import Limits, open_image
 from tests.pictures.builders import encode
 
@@ -144,3 +144,34 @@ def test_noise_of_all_colours_has_five_at_most_each_once() -> None:
     rng = np.random.default_rng(0)
     found = palette(Image.fromarray(rng.integers(0, 256, (300, 200, 3), dtype=np.uint8)))
     assert 1 <= len(found.names) == len(set(found.names)) == len(found.swatches) <= MOST
+
+
+def test_shares_weigh_a_colour_by_how_colourful_it_is() -> None:
+    """Half black, half pure red, whose chroma is 104.6: weights 1 and 1 + 104.6 / 40."""
+    found = dict(zip(COLOURS, shares(striped(black=50, red=50)), strict=True))
+    assert found["red"] == pytest.approx(3.61 / 4.61, abs=0.01)
+    assert found["black"] == pytest.approx(1 / 4.61, abs=0.01)
+    assert sum(found.values()) == pytest.approx(1)
+
+
+def test_what_is_left_without_a_cell_is_the_picture_with_that_cell_cut_out() -> None:
+    """A tall picture of four stripes in the middle of its square: two cells across lie beside it and change nothing."""
+    image = plain("black", (96, 96))
+    image.paste(Image.new("RGB", (96, 24), "red"), (0, 48))
+    tall = image.crop((0, 0, 48, 96))
+    left = shares_without(tall, 4).reshape(4, 4, len(COLOURS))
+    red = COLOURS.index("red")
+    whole = shares(tall)
+    np.testing.assert_allclose(left[:, [0, 3]], np.broadcast_to(whole, (4, 2, len(COLOURS))))
+    assert (left[[0, 1, 3]][:, 1:3, red] > whole[red]).all(), "less black"
+    assert (left[2, 1:3, red] < whole[red]).all()
+    cut = np.asarray(tall).copy().reshape(-1, 3)[~_cell(2, 1)]
+    again = shares(Image.fromarray(cut[None]))
+    np.testing.assert_allclose(left[2, 1], again, atol=0.02)
+
+
+def _cell(row: int, column: int) -> np.ndarray:
+    """Of the square of 96 pixels, 4 x 4 cells; the picture is its columns 24 to 72."""
+    inside = np.zeros((96, 96), dtype=bool)
+    inside[row * 24 : row * 24 + 24, column * 24 : column * 24 + 24] = True
+    return inside[:, 24:72].ravel()

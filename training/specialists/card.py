@@ -1,16 +1,19 @@
 """What the recipe found, as the model card that lies beside the weights. Numbers in, Markdown out."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from evaluation.metrics import Interval
 from training.plan import Plan
+from training.specialists.export import FAMILIAR_FROM, FAMILIAR_TO
 
 LABELS = {
     "trained": "**trained**, memory of the training split",
     "shipped": "**shipped**: the same numbers, memory of all splits",
     "floor": "floor: memory + .75 ConSE + .25 ridge, no gradient",
 }
+METRICS = ("in-domain MRR", "in-domain R@10", "photographs MRR", "photographs R@10")
+"""Of the development halves."""
 
 
 @dataclass
@@ -24,15 +27,16 @@ class Report:
     epochs: list[dict[str, float]]
     best_epoch: int
     gains: list[dict[str, float]]
-    """Development figures of each share of ConSE that was tried."""
-    gain: float
+    """Development figures of each `export.Gains` that was tried."""
+    chosen: dict[str, float]
     sets: dict[str, dict[str, int]] = field(default_factory=dict)
     """Queries and pictures of each judged set."""
     rows: dict[str, dict[str, dict[str, Interval]]] = field(default_factory=dict)
     """Set -> method -> metric."""
     better: dict[str, dict[str, Interval]] = field(default_factory=dict)
     """Set -> method -> R@10 of the trained one minus that method's, paired."""
-    look: dict[str, float] = field(default_factory=dict)
+    look: dict[str, dict[str, float]] = field(default_factory=dict)
+    """Vector -> among `all` drawings, or among those of `others`."""
     skipped: list[str] = field(default_factory=list)
     minutes: float = 0.0
     weights_bytes: int = 0
@@ -59,7 +63,8 @@ def _head(report: Report) -> list[str]:
         f"`specialists.safetensors`: {report.weights_bytes:,} bytes. Seed {report.seed}, {report.minutes:.1f} minutes.",
         "",
         "A frozen EfficientNet-Lite2 (ImageNet-1k) and a frozen all-MiniLM-L6-v2, joined by: a memory of drawings with "
-        "their captions, whose keys, temperature and mixing are trained contrastively; ConSE; and a ridge regression.",
+        "their captions, whose keys, temperature and mixing are trained contrastively; ConSE; a ridge regression; and "
+        "the names of the picture's colours.",
         "For finding pictures by words and by pictures. Not for recognising people, nor for any decision about them.",
         "",
     ]
@@ -75,35 +80,49 @@ def _recipe(report: Report, plan: Plan) -> list[str]:
         "joined at cosine > .8): " + ", ".join(f"{split} {count:,}" for split, count in report.pictures.items()) + ".",
         "",
         "## Recipe",
-        "1. Features: last layer and, of five stages, channel means and deviations (2,912); standardised, 512 "
-        "principal axes at eigenvalue^-.33, unit length. `look` is the first 256 of them.",
+        "1. Features: last layer and, of five stages, channel means and deviations (2,912); their roots, standardised, "
+        "512 principal axes at eigenvalue^-.33, unit length. `look`: 256 dimensions of them, where what sets "
+        "artists' drawings of one thing apart is evened out and their style is not (`training/specialists/look.py`).",
         "2. Words: MiniLM less the captions' mean, whitened at eigenvalue^-.2, on both sides.",
         f"3. InfoNCE, {plan.epochs} epochs, AdamW {plan.learning_rate:g}, batch 512, every phrase of the same concept "
         "a positive. From each picture the memory of its own concept is hidden, from half of them that of their whole "
         "source.",
-        "4. The epoch and ConSE's share are those with the best mean of MRR and R@10 over the development halves.",
+        "4. Colours: each pixel has the nearest of eleven names (xkcd colour survey); the words for them, less their "
+        "mean, weighted by the square root of how much there is of each.",
+        "5. ConSE and the colours count less where the memory holds a picture like the one that is seen: from the "
+        f"cosine {FAMILIAR_FROM} to {FAMILIAR_TO} of the nearest key, down to the share of a familiar picture.",
+        "6. The epoch and these shares are those with the best mean of MRR and R@10 over the development halves.",
         "",
         "| epoch | loss | in-domain dev MRR | R@10 | photographs dev MRR | R@10 |",
         "|---|---|---|---|---|---|",
     ]
     for number, metrics in enumerate(report.epochs):
         chosen = " (chosen)" if number == report.best_epoch else ""
-        names = ("in-domain MRR", "in-domain R@10", "photographs MRR", "photographs R@10")
-        figures = " | ".join(f"{metrics[name]:.3f}" if name in metrics else "–" for name in names)
-        loss = f"{metrics['loss']:.3f}" if "loss" in metrics else "–"
-        lines.append(f"| {number}{chosen} | {loss} | {figures} |")
+        lines.append(f"| {number}{chosen} | {_cells(metrics, ('loss', *METRICS))} |")
     lines += [
         "",
-        "| ConSE's share times | in-domain dev R@10 | photographs dev R@10 | mean of all four |",
-        "|---|---|---|---|",
+        "What the learnt shares are multiplied by, one of the three varied, the others as chosen:",
+        "",
+        "| ConSE | colours | both, of a familiar picture | in-domain dev MRR | R@10 | photographs MRR | R@10 | mean |",
+        "|---|---|---|---|---|---|---|---|",
+        *_varied(report),
     ]
-    for tried in report.gains:
-        chosen = " (chosen)" if tried["gain"] == report.gain else ""
-        photographs = f"{tried['photographs R@10']:.3f}" if "photographs R@10" in tried else "–"
-        lines.append(
-            f"| {tried['gain']}{chosen} | {tried['in-domain R@10']:.3f} | {photographs} | {tried['choice']:.3f} |"
-        )
     return [*lines, ""]
+
+
+def _varied(report: Report) -> list[str]:
+    names, metrics = tuple(report.chosen), (*METRICS, "choice")
+    lines = []
+    for tried in report.gains:
+        if sum(tried[name] != report.chosen[name] for name in names) <= 1:
+            chosen = " (chosen)" if all(tried[name] == report.chosen[name] for name in names) else ""
+            shares = " | ".join(f"{tried[name]:g}" for name in names)
+            lines.append(f"| {shares}{chosen} | {_cells(tried, metrics)} |")
+    return lines
+
+
+def _cells(figures: Mapping[str, float], names: Sequence[str]) -> str:
+    return " | ".join(f"{figures[name]:.3f}" if name in figures else "–" for name in names)
 
 
 def _figures(report: Report) -> list[str]:
@@ -124,9 +143,11 @@ def _figures(report: Report) -> list[str]:
         ]
     lines += [
         "### look: the same emoji by another designer among the first ten, test split",
-        "| vector | share |",
-        "|---|---|",
-        *(f"| {name} | {share:.3f} |" for name, share in report.look.items()),
+        "The designer's own other drawings stand in between, or are left out.",
+        "",
+        "| vector | among all | among other designers' |",
+        "|---|---|---|",
+        *(f"| {name} | {shares['all']:.3f} | {shares['others']:.3f} |" for name, shares in report.look.items()),
         "",
     ]
     return lines

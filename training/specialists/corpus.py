@@ -51,6 +51,13 @@ class Corpus:
         return np.array([pair.split for pair in self.pairs])
 
     @property
+    def things(self) -> NDArray[np.str_]:
+        """What each picture shows, narrower than a concept: its emoji, or its caption."""
+        return np.array(
+            [pair.code or f"caption {row}" for pair, row in zip(self.pairs, self.caption_rows, strict=True)]
+        )
+
+    @property
     def caption_rows(self) -> NDArray[np.int64]:
         """For each picture the row of its caption among the phrases."""
         return np.array([rows[0] for rows in self.phrases_of])

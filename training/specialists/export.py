@@ -1,5 +1,7 @@
 """The trained memory as the arrays that the encoder loads. Knows no file names."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 
@@ -10,13 +12,24 @@ from training.specialists.memory import Memory
 from training.specialists.train import Start
 from training.specialists.views import Array
 
+FAMILIAR_FROM, FAMILIAR_TO = 0.3, 0.5
+"""Cosines to the nearest remembered picture. Of photographs half lie below .34; of drawings of concepts that the memory
+lacks, half lie above .51."""
 
-def export(memory: Memory, start: Start, corpus: Corpus, conse_gain: float) -> TrainedProjection:
-    """`corpus` is what is remembered: the training pictures, or more of them under the same trained numbers.
 
-    `conse_gain` multiplies ConSE's learnt share: drawings, all that there is to train on, need it less than
-    photographs.
-    """
+@dataclass(frozen=True)
+class Gains:
+    """What the learnt shares are multiplied by: drawings, all that there is to train on, need ConSE less than
+    photographs, and their captions name fewer colours."""
+
+    conse: float = 1.0
+    colours: float = 1.0
+    familiar: float = 1.0
+    """Both, once more, for a picture that the memory holds the like of."""
+
+
+def export(memory: Memory, start: Start, corpus: Corpus, gains: Gains) -> TrainedProjection:
+    """`corpus` is what is remembered: the training pictures, or more of them under the same trained numbers."""
     rows = corpus.caption_rows
     captions, counts = np.unique(rows, return_counts=True)
     together = np.argsort(rows, kind="stable")  # the pictures of a caption side by side
@@ -24,18 +37,21 @@ def export(memory: Memory, start: Start, corpus: Corpus, conse_gain: float) -> T
     return TrainedProjection(
         sight_mean=start.sight.sight_mean,
         sight_axes=start.sight.sight_axes,
+        look_map=start.sight.look_map,
         key_map=key_map,
         memory_keys=unit(start.sight.see(corpus.views.features[together]) @ key_map),
         memory_starts=np.concatenate([[0], np.cumsum(counts)[:-1]]).astype(np.int32),
         captions=start.words.place(corpus.phrases[captions]),
         classes=start.classes,
+        colours=start.colours,
         linear_map=start.linear.weight,
         linear_bias=start.linear.bias,
         centre=_array(memory.centre),
         words_mean=start.words.mean,
         words_map=start.words.map,
+        familiar=np.array([FAMILIAR_FROM, FAMILIAR_TO, gains.familiar], dtype=np.float32),
         sharpness=_array(memory.log_sharpness.exp()),
-        mixing=_array(memory.log_mixing.exp()) * np.array([1, conse_gain, 1], dtype=np.float32),
+        mixing=_array(memory.log_mixing.exp()) * np.array([1, gains.conse, 1, gains.colours], dtype=np.float32),
     )
 
 

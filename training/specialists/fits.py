@@ -9,8 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from encoder.projection import Sight
+from encoder.projection import Sight, roots
 from encoder.protocol import unit
+from training.specialists.look import fit_look
 
 Array = NDArray[np.float32]
 AXES = 512
@@ -20,14 +21,17 @@ RIDGE = 1e4
 FOLDS = 5
 
 
-def fit_sight(features: Array) -> Sight:
-    """(n, features) -> standardised, the 512 strongest principal axes, each scaled by its eigenvalue^-.33."""
-    mean, deviation = features.mean(axis=0), features.std(axis=0) + 1e-6
-    standard = (features - mean) / deviation
+def fit_sight(features: Array, things: NDArray[np.str_], sources: NDArray[np.str_]) -> Sight:
+    """(n, features) -> their roots, standardised, the 512 strongest principal axes, each scaled by its
+    eigenvalue^-.33; `look` by what each picture shows and who drew it."""
+    rooted = roots(features)
+    mean, deviation = rooted.mean(axis=0), rooted.std(axis=0) + 1e-6
+    standard = (rooted - mean) / deviation
     values, axes = np.linalg.eigh(standard.T @ standard / len(standard))
     strongest = np.argsort(-values)[:AXES]
     scaled = axes[:, strongest] * np.maximum(values[strongest], 1e-8) ** SIGHT_POWER
-    return Sight(mean.astype(np.float32), (scaled / deviation[:, None]).astype(np.float32))
+    mean, raised = mean.astype(np.float32), (scaled / deviation[:, None]).astype(np.float32)
+    return Sight(mean, raised, fit_look(unit((rooted - mean) @ raised), things, sources))
 
 
 @dataclass(frozen=True)

@@ -52,7 +52,7 @@ def set_of_captions(name: str, corpus: Corpus) -> JudgedSet:
 
 
 def trained(projection: TrainedProjection) -> Method:
-    return Method(lambda views: projection.image(views.features, views.logits), projection.words)
+    return Method(lambda views: projection.image(views.features, views.logits, views.shares), projection.words)
 
 
 def baselines(start: Start, corpus: Corpus) -> Mapping[str, Method]:
@@ -101,13 +101,19 @@ def _relative(cosines: Array) -> Array:
     return unit(np.where(cosines >= weakest, np.maximum(cosines, 0) ** POWER, 0))
 
 
-def judge_look(look: Array, codes: Sequence[str | None], sources: Sequence[str]) -> float:
-    """Share of emoji whose ten nearest hold another designer's drawing of it, among all drawings that have a code."""
+def judge_look(look: Array, codes: Sequence[str | None], sources: Sequence[str], *, own: bool = True) -> float:
+    """Share of emoji whose ten nearest hold another designer's drawing of it, among all drawings that have a code.
+
+    `own`: the designer's own other drawings stand in between. Without them the figures are those of MODELS.md
+    (.904 and .963; docs/training.md).
+    """
     of_emoji = [at for at, code in enumerate(codes) if code is not None]
     rows = look[of_emoji]
     code, source = (np.array([values[at] for at in of_emoji]) for values in (codes, sources))
     cosines = rows @ rows.T
     np.fill_diagonal(cosines, -np.inf)
+    if not own:
+        cosines[source[:, None] == source] = -np.inf
     nearest = np.argsort(-cosines, axis=1)[:, :10]
     found = ((code[nearest] == code[:, None]) & (source[nearest] != source[:, None])).any(axis=1)
     possible = [bool(((code == one) & (source != own)).any()) for one, own in zip(code, source, strict=True)]

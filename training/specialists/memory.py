@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from training.losses import Temperature
 
 START_TEMPERATURE = 0.06
-START_MIXING = (1.0, 1.2, 0.25)
-"""Memory, ConSE, linear map: what was best without training on the development halves."""
+START_MIXING = (1.0, 1.2, 0.25, 0.4)
+"""Memory, ConSE, linear map, colours: what was best without training on the development halves."""
 
 
 class Inputs(NamedTuple):
@@ -23,15 +23,16 @@ class Inputs(NamedTuple):
     sight: Tensor  # (n, 512), unit rows
     conse: Tensor  # (n, dim), unit rows
     linear: Tensor  # (n, dim), unit rows
+    colours: Tensor  # (n, dim)
 
     def rows(self, at: Tensor) -> "Inputs":
         return Inputs(*(part[at] for part in self))
 
 
 class Memory(nn.Module):
-    """z = unit(m₁·unit(Σ_j softmax_j(cos(K·x, K·x_j) / τ)·t_j) + m₂·ConSE + m₃·linear − b), learnt: K, τ, m, b.
+    """z = unit(m₁·unit(Σ_j softmax_j(cos(K·x, K·x_j) / τ)·t_j) + m₂·ConSE + m₃·linear + m₄·colours − b)
 
-    K = 1 + `change` begins as the identity, b as zero: at first the space is the one without training.
+    Learnt: K, τ, m, b. K = 1 + `change` begins as the identity, b as zero: at first the space is that without training.
     """
 
     remembered: Tensor  # (pictures, 512): the memory's `sight`
@@ -58,5 +59,6 @@ class Memory(nn.Module):
         if hidden is not None:
             logits = logits.masked_fill(hidden, -torch.inf)
         recalled = F.normalize(logits.softmax(dim=1) @ self.words, dim=1)
-        memory, conse, linear = self.log_mixing.exp()
-        return F.normalize(memory * recalled + conse * inputs.conse + linear * inputs.linear - self.centre, dim=1)
+        parts = (recalled, inputs.conse, inputs.linear, inputs.colours)
+        mixed = sum(weight * part for weight, part in zip(self.log_mixing.exp(), parts, strict=True))
+        return F.normalize(mixed - self.centre, dim=1)

@@ -11,6 +11,7 @@ import numpy as np
 
 from encoder.projection import LOOK_DIM, WEIGHTS, TrainedProjection
 from encoder.protocol import unit
+from encoder.specialists import TRAINED
 from encoder.torch_setup import choose_device
 from evaluation.metrics import Judgement, bootstrap, paired_bootstrap
 from training.atomic import write_text, write_whole
@@ -21,15 +22,21 @@ from training.data.pairs import PAIRS
 from training.features import content_hash
 from training.specialists.card import Report, card
 from training.specialists.corpus import read_corpus
-from training.specialists.export import export
+from training.specialists.export import Gains, export
 from training.specialists.fits import fit_ridge
 from training.specialists.judge import JudgedSet, Method, baselines, judge_look, set_of_captions, trained
 from training.specialists.memory import Memory
 from training.specialists.train import PLAN, fit_start, train_memory
 from training.specialists.views import Towers
 
-GAINS = (1.0, 1.15, 1.3, 1.5, 1.75, 2.0)
-"""Tried for ConSE's share, on the development halves."""
+TRIED = tuple(
+    Gains(conse, colours, familiar)
+    for conse in (1.0, 1.3, 1.6, 2.0)
+    for colours in (0.0, 1.0, 2.0, 3.0, 4.0)
+    for familiar in (1.0, 0.75, 0.6, 0.5)
+)
+"""On the development halves."""
+LEARNT = Gains()
 NAMES = ("R@1", "R@10", "S@1", "S@10", "MRR")
 SAMPLES = Path(__file__).resolve().parents[2] / "samples"
 
@@ -49,20 +56,20 @@ def run(cache: Path, out: Path, *, seed: int = 0, device: str = "auto") -> Repor
     parts = {split: corpus.where(corpus.splits == split) for split in ("train", "dev", "test")}
     skipped: list[str] = []
     photos = _photographs(cache, towers, skipped)
-    start = fit_start(parts["train"])
+    start = fit_start(parts["train"], towers.name_colours())
     development = {"in-domain": set_of_captions("in-domain", parts["dev"]), **_half(photos, "dev")}
 
-    def project(memory: Memory, gain: float) -> Method:
-        return trained(export(memory, start, parts["train"], gain))
+    def project(memory: Memory, gains: Gains) -> Method:
+        return trained(export(memory, start, parts["train"], gains))
 
-    def develop(memory: Memory, gain: float = 1.0) -> dict[str, float]:
-        method = project(memory, gain)
+    def develop(memory: Memory, gains: Gains = LEARNT) -> dict[str, float]:
+        method = project(memory, gains)
         return _development({name: method.judge(judged) for name, judged in development.items()})
 
-    folder = cache / "training" / "runs" / f"specialists-{seed}-{content_hash(data / PAIRS)[:8]}"
+    folder = cache / "training" / "runs" / f"specialists-{TRAINED}-{seed}-{content_hash(data / PAIRS)[:8]}"
     memory, history = train_memory(parts["train"], start, folder, develop, seed=seed, device=device)
-    tried = [{"gain": gain} | develop(memory, gain) for gain in GAINS]
-    gain = max(tried, key=lambda figures: figures["choice"])["gain"]
+    tried = [asdict(gains) | develop(memory, gains) for gains in TRIED]
+    gains = TRIED[int(np.argmax([figures["choice"] for figures in tried]))]
     report = Report(
         seed=seed,
         pictures={split: len(part) for split, part in parts.items()},
@@ -70,27 +77,31 @@ def run(cache: Path, out: Path, *, seed: int = 0, device: str = "auto") -> Repor
         epochs=[history.start, *history.epochs],
         best_epoch=history.best_epoch,
         gains=tried,
-        gain=gain,
+        chosen=asdict(gains),
         skipped=skipped,
     )
     final = {"in-domain": set_of_captions("in-domain", parts["test"]), **_half(photos, "final")}
     final |= _drawings(cache, towers, skipped)
-    methods = dict(baselines(start, parts["train"])) | {"trained": project(memory, gain)}
+    methods = dict(baselines(start, parts["train"])) | {"trained": project(memory, gains)}
     wide = replace(start, linear=fit_ridge(corpus.views.features, start.words.place(corpus.captions)))
-    shipped = export(memory, wide, corpus, gain)
+    shipped = export(memory, wide, corpus, gains)
     write_whole(weights, shipped.save)
     as_loaded = {"shipped": trained(TrainedProjection.load(weights))}
     for name, judged in final.items():
         _judge(report, name, judged, methods if name == "in-domain" else methods | as_loaded)
     test = parts["test"]
     codes, sources = [pair.code for pair in test.pairs], [pair.source for pair in test.pairs]
+    seen = shipped.see(test.views.features)
+    vectors = {
+        f"`look`, {LOOK_DIM} dimensions": shipped.look(test.views.features),
+        f"the first {LOOK_DIM} principal axes": unit(seen[:, :LOOK_DIM]),
+        "512 principal axes": seen,
+        "the memory's keys, 512 dimensions": unit(seen @ shipped.key_map),
+        "last layer as it is": unit(test.views.features[:, :1280]),
+    }
     report.look = {
-        f"{LOOK_DIM} dimensions": judge_look(shipped.look(test.views.features), codes, sources),
-        "512 dimensions": judge_look(shipped.see(test.views.features), codes, sources),
-        "the memory's keys, 512 dimensions": judge_look(
-            unit(shipped.see(test.views.features) @ shipped.key_map), codes, sources
-        ),
-        "last layer as it is": judge_look(unit(test.views.features[:, :1280]), codes, sources),
+        name: {own: judge_look(rows, codes, sources, own=own == "all") for own in ("all", "others")}
+        for name, rows in vectors.items()
     }
     report.weights_bytes = weights.stat().st_size
     report.minutes = (time.monotonic() - started) / 60

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from encoder.conse import class_embeddings, conse
-from encoder.projection import Sight
+from encoder.projection import Sight, coloured
 from encoder.protocol import unit
 from training.checkpoints import load, restore
 from training.loop import History, Plan, train
@@ -40,13 +40,19 @@ class Start:
     words: WordSpace
     linear: LinearMap
     classes: Array  # (1000, dim), in the words' space
+    colours: Array  # (11, dim), likewise, less their mean
 
     def inputs(self, views: Views) -> Inputs:
         """What the memory module gets of pictures that it was not fitted on."""
         return self._inputs(views, self.linear(views.features))
 
     def _inputs(self, views: Views, linear: Array) -> Inputs:
-        rows = self.sight.see(views.features), conse(views.logits, self.classes), unit(linear)
+        rows = (
+            self.sight.see(views.features),
+            conse(views.logits, self.classes),
+            unit(linear),
+            coloured(views.shares, self.colours),
+        )
         return Inputs(*(torch.from_numpy(np.ascontiguousarray(row)) for row in rows))
 
     def inputs_of_training(self, corpus: Corpus) -> Inputs:
@@ -55,10 +61,18 @@ class Start:
         return self._inputs(corpus.views, out_of_fold(fit_ridge, corpus.views.features, words, corpus.concepts))
 
 
-def fit_start(corpus: Corpus) -> Start:
+def fit_start(corpus: Corpus, colour_names: Array) -> Start:
+    """`colour_names` (11, 384): unit sentence vectors."""
     words = fit_words(corpus.captions)
     linear = fit_ridge(corpus.views.features, words.place(corpus.captions))
-    return Start(fit_sight(corpus.views.features), words, linear, words.place(class_embeddings()))
+    colours = unit(words.place(colour_names))
+    return Start(
+        fit_sight(corpus.views.features, corpus.things, corpus.sources),
+        words,
+        linear,
+        classes=words.place(class_embeddings()),
+        colours=colours - colours.mean(axis=0),
+    )
 
 
 def new_memory(start: Start, corpus: Corpus) -> Memory:

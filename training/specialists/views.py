@@ -13,10 +13,13 @@ from PIL import Image
 from encoder.protocol import unit
 from encoder.specialists import PREPROCESSING, square
 from encoder.towers import SentenceModel, VisionModel
+from pictures import colours
 from training.features import FeatureCache, content_hash
 
 Array = NDArray[np.float32]
 PICTURES_AT_ONCE = 64
+COLOUR_TEXTS = ("{}", "{} coloured", "{} color")
+"""A colour's place among the words is the mean of these."""
 
 
 class HasPath(Protocol):
@@ -28,13 +31,14 @@ class HasPath(Protocol):
 
 @dataclass(frozen=True)
 class Views:
-    """n pictures as the vision model sees them."""
+    """n pictures as the vision model and the namer of colours see them."""
 
     features: Array  # (n, 2912): the last layer, then the middle layers
     logits: Array  # (n, 1000)
+    shares: Array  # (n, 11), of COLOURS
 
     def __getitem__(self, rows: NDArray[np.integer] | NDArray[np.bool_]) -> "Views":
-        return Views(self.features[rows], self.logits[rows])
+        return Views(self.features[rows], self.logits[rows], self.shares[rows])
 
     def __len__(self) -> int:
         return len(self.logits)
@@ -48,6 +52,7 @@ class Towers:
         folder = cache / "training" / "features"
         seen = f"efficientnet-lite2-{content_hash(self._vision.path)[:12]}-preprocessing-{PREPROCESSING}"
         self._seen = FeatureCache(folder, seen)
+        self._coloured = FeatureCache(folder, f"colours-{content_hash(Path(colours.__file__))[:12]}")
         self._said = FeatureCache(folder, f"minilm-{content_hash(self._sentences.path)[:12]}")
 
     def see(self, pictures: Sequence[HasPath], hashes: Sequence[str], progress: str | None = None) -> Views:
@@ -58,8 +63,12 @@ class Towers:
                      for i in range(0, len(positions), PICTURES_AT_ONCE)]  # fmt: skip
             return np.concatenate(parts)
 
+        def name(positions: Sequence[int]) -> Array:
+            return np.stack([_shares(pictures[at].path) for at in positions])
+
         rows = self._seen.rows(hashes, compute, progress=progress)
-        return Views(rows[:, :-1000], rows[:, -1000:])
+        shares = self._coloured.rows(hashes, name, chunk=4096, progress=f"{progress}: colours" if progress else None)
+        return Views(rows[:, :-1000], rows[:, -1000:], shares)
 
     def say(self, phrases: Sequence[str], progress: str | None = None) -> Array:
         """-> (n, 384), unit rows."""
@@ -68,6 +77,16 @@ class Towers:
             hashes, lambda at: self._sentences.encode([phrases[i] for i in at]), chunk=4096, progress=progress
         )
         return unit(rows)
+
+    def name_colours(self) -> Array:
+        """(11, 384), unit rows: the words for each of `pictures.colours.COLOURS`."""
+        said = self.say([text.format(name) for text in COLOUR_TEXTS for name in colours.COLOURS])
+        return unit(said.reshape(len(COLOUR_TEXTS), len(colours.COLOURS), -1).sum(axis=0))
+
+
+def _shares(path: Path) -> Array:
+    with Image.open(path) as image:
+        return colours.shares(image.convert("RGB")).astype(np.float32)
 
 
 def _open(paths: Sequence[Path], vision: VisionModel) -> Array:
