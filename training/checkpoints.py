@@ -65,18 +65,18 @@ def load(folder: Path, epoch: int | None = None) -> Checkpoint:
     epoch = found[-1] if epoch is None else epoch
     path, resume = _path(folder, epoch, ".safetensors"), _path(folder, epoch, ".resume.safetensors")
     try:
-        state = read_state(folder, epoch)
-        return Checkpoint(folder, epoch, load_file(path), state, load_file(resume) if resume.exists() else {})
+        tensors, more = load_file(path), load_file(resume) if resume.exists() else {}
     except (OSError, ValueError, SafetensorError) as error:
-        raise TrainingError(
-            f"The checkpoint of epoch {epoch} in {folder} is damaged ({error}). Train in another folder; the epochs "
-            "before it can still be loaded by their number."
-        ) from error
+        raise _damaged(folder, epoch, error) from error
+    return Checkpoint(folder, epoch, tensors, read_state(folder, epoch), more)
 
 
 def read_state(folder: Path, epoch: int) -> dict[str, Any]:
-    """The numbers of one epoch, without its weights."""
-    state: dict[str, Any] = json.loads(_path(folder, epoch, ".json").read_text(encoding="utf-8"))
+    """The numbers of one epoch, without its weights. Raises TrainingError when they are damaged."""
+    try:
+        state: dict[str, Any] = json.loads(_path(folder, epoch, ".json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise _damaged(folder, epoch, error) from error
     return state
 
 
@@ -101,3 +101,10 @@ def put(model: nn.Module, tensors: Mapping[str, Tensor], source: str) -> None:
 
 def _path(folder: Path, epoch: int, suffix: str) -> Path:
     return folder / f"epoch-{epoch:04d}{suffix}"
+
+
+def _damaged(folder: Path, epoch: int, error: Exception) -> TrainingError:
+    return TrainingError(
+        f"The checkpoint of epoch {epoch} in {folder} is damaged ({error}). Delete that folder to begin again, or "
+        "train in another; the epochs before it can still be loaded by their number."
+    )

@@ -92,3 +92,8 @@ def content_hash(path: Path) -> str:
     """SHA-256 of the file's bytes, in hex."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def model_key(name: str, weights: Path) -> str:
+    """The part of a cache's key that a frozen model decides; weights of the same bytes are the same model."""
+    return f"{name}-{content_hash(weights)[:12]}"

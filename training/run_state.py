@@ -23,6 +23,7 @@ from training.errors import CannotWrite, OtherCheckpoint, TrainingError
 from training.plan import Metrics, Plan, best_of, share_of_rate
 
 log = logging.getLogger(__name__)
+AGAIN = "Delete that folder to begin again, or use another."
 
 
 class RunState:
@@ -100,7 +101,7 @@ class RunState:
             return []
         missing = sorted(set(range(done[-1])) - set(done))
         if missing:
-            raise TrainingError(f"{folder} has epoch {done[-1]}, and not {missing[0]} before it. Use another folder.")
+            raise TrainingError(f"{folder} has epoch {done[-1]}, and not {missing[0]} before it. {AGAIN}")
         checkpoint = checkpoints.load(folder)
         _check_same(checkpoint.state["plan"], self._terms(), folder)
         checkpoints.restore(self.weights, checkpoint)
@@ -108,7 +109,7 @@ class RunState:
         if checkpoint.epoch and not tensors:
             raise TrainingError(
                 f"{folder} has the weights of epoch {checkpoint.epoch}, and not its resume.safetensors: training "
-                "cannot go on from there. Use another folder."
+                f"cannot go on from there. {AGAIN}"
             )
         if self._averaged:
             raw = {name.removeprefix("model."): t for name, t in tensors.items() if name.startswith("model.")}
@@ -193,6 +194,5 @@ def _check_same(found: dict[str, Any], wanted: dict[str, Any], folder: Path) -> 
     for name in wanted:
         if found.get(name) != wanted[name]:
             raise OtherCheckpoint(
-                f"{folder} holds a run with {name} = {found.get(name)!r}, this one has {wanted[name]!r}. "
-                "Use another folder, or remove it to begin again."
+                f"{folder} holds a run with {name} = {found.get(name)!r}, this one has {wanted[name]!r}. {AGAIN}"
             )

@@ -68,15 +68,24 @@ def test_what_is_not_there_is_named(tmp_path: Path) -> None:
         checkpoints.load(tmp_path, 5)
 
 
-@pytest.mark.parametrize("name", ["epoch-0001.safetensors", "epoch-0001.json"])
+@pytest.mark.parametrize("name", ["epoch-0001.safetensors", "epoch-0001.resume.safetensors", "epoch-0001.json"])
 def test_a_damaged_checkpoint_is_a_sentence_and_those_before_are_loaded(tmp_path: Path, name: str) -> None:
     for epoch in range(2):
-        checkpoints.save(tmp_path, epoch, TENSORS, {})
+        checkpoints.save(tmp_path, epoch, TENSORS, {}, {"m": torch.ones(2)})
     path = tmp_path / name
     path.write_bytes(path.read_bytes()[:-9])
-    with pytest.raises(TrainingError, match=r"epoch 1 .* is damaged .*Train in another folder"):
+    with pytest.raises(TrainingError, match=r"epoch 1 .* is damaged .*Delete that folder to begin again, or train in"):
         checkpoints.load(tmp_path)
     assert checkpoints.load(tmp_path, 0).epoch == 0
+
+
+def test_a_run_with_a_damaged_epoch_does_not_go_on(tmp_path: Path) -> None:
+    """Not the newest: its weights are not needed, its numbers are."""
+    run(tmp_path, epochs=2)
+    path = tmp_path / "epoch-0001.json"
+    path.write_bytes(path.read_bytes()[:-9])
+    with pytest.raises(TrainingError, match=r"epoch 1 .* is damaged .*Delete that folder to begin again"):
+        run(tmp_path, epochs=2)
 
 
 def test_weights_of_another_shape_are_refused_with_both(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from settings import PROJECT
 from training.errors import CannotWrite, TrainingError
-from training.features import Array, FeatureCache
+from training.features import Array, FeatureCache, model_key
 
 
 class Tower:
@@ -60,6 +60,14 @@ def test_another_encoder_is_another_cache(tmp_path: Path) -> None:
         assert tower.asked == [hashes]
     assert len(list((tmp_path / "cache").iterdir())) == len(keys)
     assert [path.name for path in tmp_path.iterdir()] == ["cache"]
+
+
+def test_other_weights_are_another_key_and_the_same_ones_elsewhere_are_not(tmp_path: Path) -> None:
+    for name, content in (("a", "one"), ("b", "two"), ("c", "one")):
+        (tmp_path / name).write_text(content)
+    keys = {name: model_key("minilm", tmp_path / name) for name in "abc"}
+    assert keys["a"] == keys["c"] != keys["b"]
+    assert model_key("other", tmp_path / "a") != keys["a"]
 
 
 def test_nothing_asked_is_nothing_computed(tmp_path: Path) -> None:

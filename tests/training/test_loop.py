@@ -147,6 +147,15 @@ def test_the_gradient_is_clipped_to_its_norm(tmp_path: Path) -> None:
     assert moment.flatten().tolist() == pytest.approx([0.1 * 0.5 * 0.6, 0.1 * 0.5 * 0.8], rel=1e-4)
 
 
+def test_a_scaled_gradient_is_clipped_after_it_is_scaled_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In float16 the gradient comes 65,536 times as long; clipped as it comes, next to nothing of it would be left."""
+    monkeypatch.setattr(run_state, "_precision", lambda device: torch.float16)
+    model, plan = nn.Linear(2, 1, bias=False), Plan(1, 0.1, clip_norm=0.005, mixed_precision=True)
+    train(model, lambda _: [torch.tensor([[0.3, 0.4]])], lambda m, b: 0.1 * m(b).float().sum(), plan, tmp_path)
+    moment = checkpoints.load(tmp_path).resume["optimizer.0.exp_avg"]
+    assert moment.flatten().tolist() == pytest.approx([0.1 * 0.005 * 0.6, 0.1 * 0.005 * 0.8], rel=1e-2)
+
+
 def test_the_average_is_the_exponential_one(tmp_path: Path) -> None:
     """After steps w1, w2, w3: w1, then .9·w1 + .1·w2, then .9 of that + .1·w3; it is kept, and what on_epoch sees."""
     seen: list[float] = []

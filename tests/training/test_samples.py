@@ -92,6 +92,29 @@ def test_a_sample_that_has_to_wait_comes_in_the_next_batch() -> None:
         assert (len(batches), batches.left_over) == (2, 0)
 
 
+def slow_distinct(order: list[int], keys: list[tuple[str, ...]], size: int) -> list[list[int]]:
+    """From the front of what is left, each time, whoever does not repeat a key."""
+    batches: list[list[int]] = []
+    while True:
+        batch: list[int] = []
+        for position in order:
+            repeated = any(key in keys[other] for other in batch for key in keys[position])
+            if len(batch) < size and not repeated:
+                batch.append(position)
+        if len(batch) < size:
+            return batches
+        batches.append(batch)
+        order = [position for position in order if position not in batch]
+
+
+@pytest.mark.parametrize("epoch", range(5))
+def test_distinct_batches_are_those_of_the_slow_way(epoch: int, rng: np.random.Generator) -> None:
+    """So who has to wait goes first in the next batch, before those that come later in the epoch's order."""
+    keys = [(f"caption {rng.integers(30)}", f"picture {rng.integers(40)}") for _ in range(200)]
+    order = np.random.default_rng([7, epoch]).permutation(200).tolist()
+    assert DistinctBatches(keys, size=12, seed=7).epoch(epoch).positions == slow_distinct(order, keys, 12)
+
+
 def test_a_key_that_is_everywhere_is_said() -> None:
     with pytest.raises(TrainingError, match=r"No batch of 2 .* of 3 samples \(the commonest key: \('one', 3\)\)"):
         DistinctBatches([("one",)] * 3, size=2).epoch(0)

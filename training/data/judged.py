@@ -11,6 +11,8 @@ from itertools import groupby
 from pathlib import Path
 from typing import Literal
 
+from tqdm import tqdm
+
 from ingest.captions import FolderWords
 from ingest.files import Found, find_images
 from training.data.packages import SourceMissing, debian, version_of
@@ -89,8 +91,9 @@ def photographs(
     """
     rows = described(table)
     found: list[JudgedPicture] = []
-    for package, group in groupby(sorted(rows, key=lambda row: row.package), key=lambda row: row.package):
-        share = list(group)
+    packages = groupby(sorted(rows, key=lambda row: row.package), key=lambda row: row.package)
+    shares = {package: list(group) for package, group in packages}
+    for package, share in tqdm(shares.items(), "packages of photographs", unit="", leave=False, disable=None):
         try:
             folder = debian(package, cache)
         except SourceMissing as missing:

@@ -4,6 +4,7 @@ Killed anywhere and called again, only what is missing is done, and the result i
 """
 
 import hashlib
+import logging
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from tqdm import tqdm
 
 from training.atomic import write_text
 from training.data.concepts import SAME_CONCEPT, IntArray, find_concepts, split_concepts
@@ -19,14 +21,15 @@ from training.data.manifest import Manifest, SourceReport, write_manifest
 from training.data.packages import SourceMissing, licence_of, version_of
 from training.data.pairs import PAIRS, PicturePair, pair_lines, picture_path
 from training.data.rendered import render_missing
-from training.data.sources import EXPECTED, WORDS, Words, find_source
+from training.data.sources import EXPECTED, WORDS, Words, find_source, readable
 from training.data.svg import SIDE, Unrenderable
 from training.data.words import phrases_of
 from training.errors import CannotWrite, TrainingError
-from training.features import FeatureCache
+from training.features import FeatureCache, model_key
 
 Embed = Callable[[Sequence[str]], NDArray[np.float32]]
 Gloss = Callable[[str], str | None]
+log = logging.getLogger(__name__)
 SHARES = {"test": 0.12, "dev": 0.10}
 SEED = 0
 
@@ -49,12 +52,13 @@ def make_data(
     folder = cache / "training" / "data"
     try:
         known = Words(cache)
-        drawings, reports = _gather(cache, names, known)
+        drawings, reports = _gather(cache, names, known, progress)
+        _say_what_is_missing(known, reports)
         svgs = [drawing.svg for drawing in drawings]
         results = render_missing(folder, svgs, workers or os.cpu_count() or 1, progress)
         groups = _group(drawings, results, reports)
         captions = sorted({drawing.caption for group in groups.values() for drawing in group})
-        vectors = embed(captions) if embed else _embed(folder, captions, progress)
+        vectors = embed(captions) if embed else _embed(cache, captions, progress)
         concepts = find_concepts(vectors, _joined(groups, captions))
         sides = split_concepts(concepts, captions, SHARES, SEED)
         pairs = _pair(folder, groups, captions, concepts, sides, reports, known.gloss_of)
@@ -69,19 +73,24 @@ def make_data(
     return manifest
 
 
-def _gather(cache: Path, names: Sequence[str], known: Words) -> tuple[list[Drawing], dict[str, SourceReport]]:
+def _gather(
+    cache: Path, names: Sequence[str], known: Words, progress: bool
+) -> tuple[list[Drawing], dict[str, SourceReport]]:
     """Every drawing that can be had; what cannot is named in its report."""
     drawings: list[Drawing] = []
     reports: dict[str, SourceReport] = {}
-    for name in names:
+    for name in (bar := tqdm(names, "sources", unit="", leave=False, disable=None if progress else True)):
+        bar.set_postfix_str(name)
         origin = find_source(name, known)
         report = reports[name] = SourceReport(origin.package)
         try:
             package = origin.obtain(cache)
-            shelf = origin.read(package)
-        except (SourceMissing, ValueError, KeyError, TypeError, AttributeError) as error:
-            damage = f"{origin.package} cannot be read ({type(error).__name__}: {error}). Delete it and try again."
-            report.missing = str(error) if isinstance(error, SourceMissing) else damage
+            with readable(origin.package, package):
+                shelf = origin.read(package)
+            if not shelf.drawings:
+                raise SourceMissing(origin.package, f"there is no drawing in {package}; delete it and try again")
+        except SourceMissing as missing:
+            report.missing = str(missing)
             report.share = round(origin.expected / sum(EXPECTED[n] for n in names), 4)
             continue
         report.version, report.licence, report.author = version_of(package), shelf.licence, shelf.author
@@ -91,6 +100,15 @@ def _gather(cache: Path, names: Sequence[str], known: Words) -> tuple[list[Drawi
     if not drawings:
         raise TrainingError("\n".join([*(report.missing for report in reports.values()), "No source can be had."]))
     return drawings, reports
+
+
+def _say_what_is_missing(known: Words, reports: dict[str, SourceReport]) -> None:
+    """Before the long part, so that one may stop here; the manifest says it again."""
+    for missing in known.missing.values():
+        log.warning("Without words of %s: %s", missing.name, missing)
+    for name, report in reports.items():
+        if report.missing:
+            log.warning("Without %s, %.1f %% of the pictures expected: %s", name, 100 * report.share, report.missing)
 
 
 def _group(
@@ -114,21 +132,19 @@ def _group(
     return groups
 
 
-def _embed(folder: Path, captions: Sequence[str], progress: bool) -> NDArray[np.float32]:
-    """Unit vectors by the specialists' sentence model, each caption once and for all."""
-    model: list[Embed] = []
+def _embed(cache: Path, captions: Sequence[str], progress: bool) -> NDArray[np.float32]:
+    """Unit vectors by the specialists' sentence model, each caption once and for all: the training finds them there."""
+    from encoder.towers import SentenceModel
 
-    def compute(positions: Sequence[int]) -> NDArray[np.float32]:
-        if not model:
-            from encoder.towers import SentenceModel
-
-            model.append(SentenceModel("cpu").encode)
-        return model[0]([captions[position] for position in positions])
-
+    model = SentenceModel("cpu")
+    kept = FeatureCache(cache / "training" / "features", model_key("minilm", model.path))
     hashes = [hashlib.sha256(caption.encode()).hexdigest() for caption in captions]
-    cache = FeatureCache(folder / "captions", "all-MiniLM-L6-v2")
-    rows = cache.rows(hashes, compute, progress="captions" if progress else None)
-    return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), np.float32)
+    said = kept.rows(
+        hashes,
+        lambda positions: model.encode([captions[at] for at in positions]),
+        progress="captions" if progress else None,
+    )
+    return np.asarray(said / np.linalg.norm(said, axis=1, keepdims=True), np.float32)
 
 
 def _joined(groups: dict[str, list[Drawing]], captions: Sequence[str]) -> list[tuple[int, int]]:

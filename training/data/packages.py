@@ -5,6 +5,7 @@ a killed run is simply called again.
 """
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -14,7 +15,10 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from training.errors import TrainingError
+import psutil
+
+from training.atomic import FULL
+from training.errors import CannotWrite, TrainingError
 
 NPM_VERSIONS = {
     "@iconify-json/noto": "1.2.9",
@@ -39,8 +43,15 @@ NPM_VERSIONS = {
 }
 """What the recipe was measured with. Debian's packages come in the version of the machine's release."""
 TIMEOUT_S = 900
-STALE_S = 3600
-"""Leftovers of killed runs are removed after this time; a younger one may belong to a run beside this one."""
+UNREACHABLE_S = 300
+"""How long a tool that found no network is not asked again: without one, each package would take its tries anew."""
+NPM_TRIES = ("--fetch-retries=2", "--fetch-retry-mintimeout=1000", "--fetch-retry-maxtimeout=5000")
+"""npm's own second and third try come after 10 and 60 s, in silence."""
+_NO_NETWORK = re.compile(
+    r"EAI_AGAIN|ENOTFOUND|ENETUNREACH|ECONNREFUSED|ETIMEDOUT|Temporary failure resolving|Could not (resolve|connect)"
+)
+_unreachable: dict[str, float] = {}  # tool -> when
+_NO_SPACE = re.compile(r"ENOSPC|EDQUOT|No space left on device|Disk quota exceeded|File too large")
 
 
 class SourceMissing(TrainingError):
@@ -52,7 +63,10 @@ class SourceMissing(TrainingError):
 
 
 def debian(name: str, cache: Path) -> Path:
-    """The files of a Debian package, unpacked and not installed; what lies in the cache is not asked for again."""
+    """The files of a Debian package, unpacked and not installed; what lies in the cache is not asked for again.
+
+    Raises SourceMissing; CannotWrite where the disk is full, since no other package could be had either.
+    """
     shelf = cache / "training" / "packages" / "debian"
     if here := sorted(shelf.glob(f"{name}@*")):
         return here[-1]
@@ -74,7 +88,7 @@ def debian(name: str, cache: Path) -> Path:
 
 def npm(name: str, cache: Path) -> Path:
     """The files of an npm package in the version of `NPM_VERSIONS` (the newest where it names none); nothing of it is
-    run."""
+    run. Raises as `debian`."""
     shelf = cache / "training" / "packages" / "npm"
     wanted = NPM_VERSIONS.get(name)
     if here := sorted(shelf.glob(f"{_flat(name)}@{wanted or '*'}")):
@@ -86,7 +100,7 @@ def npm(name: str, cache: Path) -> Path:
 
     def obtain(folder: Path) -> tuple[str, Path]:
         spec = f"{name}@{wanted}" if wanted else name
-        _run(name, ["npm", "pack", "--ignore-scripts", spec], folder, _npm_remedy)
+        _run(name, ["npm", "pack", "--ignore-scripts", *NPM_TRIES, spec], folder, _npm_remedy)
         archives = list(folder.glob("*.tgz"))
         if len(archives) != 1:
             raise SourceMissing(name, f"npm left {len(archives)} archives where one was expected")
@@ -112,7 +126,7 @@ def licence_of(folder: Path) -> str:
         if (described := folder / "package.json").exists():
             return str(json.loads(described.read_text(encoding="utf-8"))["license"])
         text = "".join(path.read_text(encoding="utf-8") for path in sorted(folder.glob("usr/share/doc/*/copyright")))
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, TypeError):
         return "not stated"
     if named := re.search(r"^License: *(\S.*)$", text, re.MULTILINE):  # the machine-readable form
         return named[1]
@@ -123,9 +137,11 @@ def _shelve(shelf: Path, name: str, obtain: Callable[[Path], tuple[str, Path]]) 
     try:
         shelf.mkdir(parents=True, exist_ok=True)
         for leftover in shelf.glob(".partial-*"):
-            if time.time() - leftover.stat().st_mtime > STALE_S:
+            owner = leftover.name.split("-")[1]
+            if not (owner.isdigit() and psutil.pid_exists(int(owner))):  # killed, and not at work beside this one
                 shutil.rmtree(leftover, ignore_errors=True)
-        with tempfile.TemporaryDirectory(prefix=".partial-", dir=shelf, ignore_cleanup_errors=True) as temporary:
+        mine = f".partial-{os.getpid()}-"
+        with tempfile.TemporaryDirectory(prefix=mine, dir=shelf, ignore_cleanup_errors=True) as temporary:
             version, unpacked = obtain(Path(temporary))
             target = shelf / f"{_flat(name)}@{version.replace(':', '%3a')}"
             try:
@@ -135,6 +151,8 @@ def _shelve(shelf: Path, name: str, obtain: Callable[[Path], tuple[str, Path]]) 
                     raise
             return target
     except OSError as error:
+        if error.errno in FULL:
+            raise _full(name, shelf) from None
         raise SourceMissing(
             name, f"it cannot be written to {shelf} ({error.strerror or error}); free space there or check permissions"
         ) from None
@@ -148,18 +166,33 @@ def _run(
     name: str,
     command: Sequence[str],
     folder: Path,
-    remedy: Callable[[str], str] = lambda said: said or "no reason given",
+    remedy: Callable[[str], str] = lambda said: said.rpartition("\n")[2] or "no reason given",
 ) -> str:
     """What the command printed; raises SourceMissing with its last words."""
+    tool = command[0]
+    if time.monotonic() - _unreachable.get(tool, -UNREACHABLE_S) < UNREACHABLE_S:
+        raise SourceMissing(name, f"{tool} found no network a moment ago; try again when there is one")
     try:
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=TIMEOUT_S)
     except subprocess.TimeoutExpired:
-        raise SourceMissing(name, f"{command[0]} gave no answer in {TIMEOUT_S} s; try again") from None
+        raise SourceMissing(name, f"{tool} gave no answer in {TIMEOUT_S} s; try again") from None
     except (OSError, UnicodeDecodeError) as error:
-        raise SourceMissing(name, f"{command[0]} could not be run ({error})") from None
+        raise SourceMissing(name, f"{tool} could not be run ({error})") from None
     if done.returncode:
-        raise SourceMissing(name, f"{command[0]}: {remedy(done.stderr.strip() or done.stdout.strip())}")
+        said = done.stderr.strip() or done.stdout.strip()
+        if _NO_SPACE.search(said):
+            raise _full(name, folder.parent)
+        if _NO_NETWORK.search(said):
+            _unreachable[tool] = time.monotonic()
+        raise SourceMissing(name, f"{tool}: {remedy(said)}")
     return done.stdout
+
+
+def _full(name: str, shelf: Path) -> CannotWrite:
+    return CannotWrite(
+        f"The package {name} cannot be put into {shelf}: no space is left, there or where apt-get and npm keep copies "
+        "of their own. Free some space and start again; the packages that are there stay."
+    )
 
 
 def _apt_remedy(said: str) -> str:

@@ -30,7 +30,8 @@ def render_missing(
         folder.mkdir(parents=True, exist_ok=True)
         with (folder / RECORDS).open("a", encoding="utf-8") as records:
             records.write("\n" if records.tell() else "")  # a killed run may have left half a line
-            bar = tqdm(_render_twice(todo, workers), total=len(todo), desc="pictures", unit="", disable=not progress)
+            quiet = None if progress else True  # None: quiet where nobody watches
+            bar = tqdm(_render_twice(todo, workers), total=len(todo), desc="pictures", unit="", disable=quiet)
             for key, result in bar:
                 if isinstance(result, Unrenderable):
                     done[key], outcome = result, {"why": str(result)}

@@ -1,8 +1,10 @@
-"""The sources of drawings and of words, by name: where each comes from and how it is read."""
+"""The sources of drawings and of words, by name: where each comes from, how it is read, and when it is damaged."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from training.data.drawings import Shelf, Source
 from training.data.emoji import Emojis
@@ -11,6 +13,7 @@ from training.data.openclipart import read_openclipart
 from training.data.packages import SourceMissing, debian, npm
 from training.data.wordnet import WordNet
 
+T = TypeVar("T")
 EXPECTED = {
     "noto": 1681, "twemoji": 1909, "openmoji": 2466, "fluent-emoji": 1589, "fluent-emoji-flat": 1590, "fxemoji": 905,
     "emojione": 1403, "streamline-emojis": 786, "flat-color-icons": 329, "streamline-color": 588,
@@ -20,6 +23,19 @@ EXPECTED = {
 }  # fmt: skip
 """Source -> pictures that it gave when the recipe was measured, in the order in which they claim a common picture."""
 WORDS = {"wordnet-base": "Debian wordnet-base", "emojibase-data": "npm emojibase-data"}
+DAMAGE = (OSError, ValueError, KeyError, IndexError, TypeError, AttributeError)
+"""What reading a file raises that is not what its package once held."""
+
+
+@contextmanager
+def readable(name: str, package: Path) -> Iterator[None]:
+    """Raises SourceMissing, with the folder to delete, where a package's files cannot be read inside."""
+    try:
+        yield
+    except DAMAGE as error:
+        raise SourceMissing(
+            name, f"its files are damaged ({type(error).__name__}: {error}); delete {package} and try again"
+        ) from error
 
 
 class Words:
@@ -28,13 +44,21 @@ class Words:
     def __init__(self, cache: Path) -> None:
         self.packages: dict[str, Path] = {}
         self.missing: dict[str, SourceMissing] = {}
-        for name, obtain in (("wordnet-base", debian), ("emojibase-data", npm)):
-            try:
-                self.packages[name] = obtain(name, cache)
-            except SourceMissing as missing:
-                self.missing[name] = missing
-        self._wordnet = WordNet(self.packages["wordnet-base"]) if "wordnet-base" in self.packages else None
-        self._emojis = Emojis(self.packages["emojibase-data"]) if "emojibase-data" in self.packages else None
+        self._wordnet = self._read("wordnet-base", debian, cache, lambda package: WordNet(package).read_all())
+        self._emojis = self._read("emojibase-data", npm, cache, Emojis)
+
+    def _read(
+        self, name: str, obtain: Callable[[str, Path], Path], cache: Path, reader: Callable[[Path], T]
+    ) -> T | None:
+        try:
+            package = obtain(name, cache)
+            with readable(name, package):
+                read = reader(package)
+        except SourceMissing as missing:
+            self.missing[name] = missing
+            return None
+        self.packages[name] = package
+        return read
 
     @property
     def emojis(self) -> Emojis:

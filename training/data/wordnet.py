@@ -37,6 +37,13 @@ class WordNet:
     def __init__(self, package: Path) -> None:
         self._folder = package / PLACE
 
+    def read_all(self) -> "WordNet":
+        """Itself, with every file read now instead of when it is asked for. Raises OSError, ValueError or IndexError
+        where one is not what wndb(5WN) says, or two do not fit together."""
+        if not self.words or not self.nouns.keys() >= set(self.first_senses.values()):
+            raise ValueError("index.noun names senses that data.noun does not have")
+        return self
+
     @cached_property
     def nouns(self) -> dict[int, Noun]:
         """Offset -> synset, all 82,115."""

@@ -1,5 +1,6 @@
 """From the pairs to the default encoder's weights, its figures and its card. The one place where the parts meet."""
 
+import hashlib
 import json
 import time
 from collections import Counter
@@ -9,16 +10,19 @@ from pathlib import Path
 
 import numpy as np
 
+from encoder import projection
 from encoder.projection import LOOK_DIM, WEIGHTS, TrainedProjection
 from encoder.protocol import unit
-from encoder.specialists import TRAINED
 from encoder.torch_setup import choose_device
 from evaluation.metrics import Judgement, bootstrap, paired_bootstrap
+from training import losses
 from training.atomic import write_text, write_whole
 from training.data.judged import JudgedPicture, drawings, photographs
 from training.data.make import make_data
+from training.data.manifest import Manifest, read_manifest
 from training.data.packages import SourceMissing
 from training.data.pairs import PAIRS
+from training.data.sources import EXPECTED
 from training.features import content_hash
 from training.specialists.card import Report, card
 from training.specialists.corpus import read_corpus
@@ -49,12 +53,11 @@ def run(cache: Path, out: Path, *, seed: int = 0, device: str = "auto") -> Repor
     started, weights = time.monotonic(), out / WEIGHTS.name
     device = str(choose_device(device))
     data = cache / "training" / "data"
-    if not (data / PAIRS).exists():
-        make_data(cache)
+    manifest = read_manifest(data) if (data / PAIRS).exists() else make_data(cache)
     towers = Towers(cache, device)
     corpus = read_corpus(data, towers)
     parts = {split: corpus.where(corpus.splits == split) for split in ("train", "dev", "test")}
-    skipped: list[str] = []
+    skipped = lacking(manifest)
     photos = _photographs(cache, towers, skipped)
     start = fit_start(parts["train"], towers.name_colours())
     development = {"in-domain": set_of_captions("in-domain", parts["dev"]), **_half(photos, "dev")}
@@ -66,7 +69,7 @@ def run(cache: Path, out: Path, *, seed: int = 0, device: str = "auto") -> Repor
         method = project(memory, gains)
         return _development({name: method.judge(judged) for name, judged in development.items()})
 
-    folder = cache / "training" / "runs" / f"specialists-{TRAINED}-{seed}-{content_hash(data / PAIRS)[:8]}"
+    folder = cache / "training" / "runs" / f"specialists-{seed}-{content_hash(data / PAIRS)[:8]}-{_recipe()}"
     memory, history = train_memory(parts["train"], start, folder, develop, seed=seed, device=device)
     tried = [asdict(gains) | develop(memory, gains) for gains in TRIED]
     gains = TRIED[int(np.argmax([figures["choice"] for figures in tried]))]
@@ -108,6 +111,19 @@ def run(cache: Path, out: Path, *, seed: int = 0, device: str = "auto") -> Repor
     write_text(weights.with_suffix(".json"), json.dumps(asdict(report), indent=1, ensure_ascii=False) + "\n")
     write_text(weights.with_suffix(".md"), card(report, PLAN))
     return report
+
+
+def lacking(manifest: Manifest) -> list[str]:
+    """A sentence for each source that the pairs lack."""
+    reports = manifest.sources | manifest.words
+    missing = [f"{name} is not in the pairs: {report.missing}" for name, report in reports.items() if report.missing]
+    return missing + [f"{name} was not asked for when the pairs were made." for name in EXPECTED if name not in reports]
+
+
+def _recipe() -> str:
+    """Another one has another run's folder: what is resumed was begun by these very files."""
+    files = sorted([*Path(__file__).parent.glob("*.py"), Path(losses.__file__), Path(projection.__file__)])
+    return hashlib.sha256("".join(content_hash(file) for file in files).encode()).hexdigest()[:8]
 
 
 def _development(judgements: Mapping[str, Judgement]) -> dict[str, float]:

@@ -14,7 +14,8 @@ from encoder.protocol import unit
 from encoder.specialists import PREPROCESSING, square
 from encoder.towers import SentenceModel, VisionModel
 from pictures import colours
-from training.features import FeatureCache, content_hash
+from training.errors import TrainingError
+from training.features import FeatureCache, model_key
 
 Array = NDArray[np.float32]
 PICTURES_AT_ONCE = 64
@@ -50,10 +51,10 @@ class Towers:
     def __init__(self, cache: Path, device: str = "cpu") -> None:
         self._vision, self._sentences = VisionModel(device), SentenceModel(device)
         folder = cache / "training" / "features"
-        seen = f"efficientnet-lite2-{content_hash(self._vision.path)[:12]}-preprocessing-{PREPROCESSING}"
-        self._seen = FeatureCache(folder, seen)
-        self._coloured = FeatureCache(folder, f"colours-{content_hash(Path(colours.__file__))[:12]}")
-        self._said = FeatureCache(folder, f"minilm-{content_hash(self._sentences.path)[:12]}")
+        seen = model_key("efficientnet-lite2", self._vision.path)
+        self._seen = FeatureCache(folder, f"{seen}-preprocessing-{PREPROCESSING}")
+        self._coloured = FeatureCache(folder, model_key("colours", Path(colours.__file__)))
+        self._said = FeatureCache(folder, model_key("minilm", self._sentences.path))
 
     def see(self, pictures: Sequence[HasPath], hashes: Sequence[str], progress: str | None = None) -> Views:
         """`hashes`: of the pictures' content, in their order."""
@@ -85,14 +86,17 @@ class Towers:
 
 
 def _shares(path: Path) -> Array:
-    with Image.open(path) as image:
-        return colours.shares(image.convert("RGB")).astype(np.float32)
+    return colours.shares(_picture(path)).astype(np.float32)
+
+
+def _picture(path: Path) -> Image.Image:
+    try:
+        with Image.open(path) as image:
+            return image.convert("RGB")
+    except OSError as error:
+        raise TrainingError(f"{path} cannot be read ({error}). Delete it and run: python -m training data") from None
 
 
 def _open(paths: Sequence[Path], vision: VisionModel) -> Array:
-    pixels = []
-    for path in paths:
-        with Image.open(path) as image:
-            pixels.append(square(image.convert("RGB")))
-    seen = vision.encode(np.stack(pixels))
+    seen = vision.encode(np.stack([square(_picture(path)) for path in paths]))
     return np.concatenate([seen.features, seen.middle, seen.logits], axis=1)

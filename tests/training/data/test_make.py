@@ -1,7 +1,10 @@
 """From packages to pairs: what comes out, what is counted, and that being killed changes nothing."""
 
 import errno
+import hashlib
 import os
+import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -21,6 +24,7 @@ from training.data.packages import SourceMissing
 from training.data.pairs import PicturePair, load_pairs
 from training.data.svg import SIDE, render
 from training.errors import CannotWrite, TrainingError
+from training.features import FeatureCache
 
 
 def embed(captions: Sequence[str]) -> np.ndarray:
@@ -108,7 +112,9 @@ def test_a_source_more_is_added_to_what_is_there(cache: Path) -> None:
     assert sides["fox"] == by_name(cache)["fox"].split
 
 
-def test_a_source_that_cannot_be_had_is_named_with_its_share(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_source_that_cannot_be_had_is_named_with_its_share(
+    cache: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     monkeypatch.setenv("PATH", "")
     manifest = make_tiny(cache, ["noto", "twemoji"])
     missing = manifest.sources["twemoji"]
@@ -116,13 +122,50 @@ def test_a_source_that_cannot_be_had_is_named_with_its_share(cache: Path, monkey
     assert missing.share == pytest.approx(1909 / (1681 + 1909), abs=0.0001)
     assert missing.pictures == 0
     assert manifest.pictures == 2
+    said = "Without twemoji, 53.2 % of the pictures expected: The package @iconify-json/twemoji cannot be had"
+    assert caplog.text.count(said) == 1 == caplog.text.count("Without")
 
 
 def test_a_damaged_package_is_a_missing_source(cache: Path) -> None:
     (cache / "training/packages/npm/iconify-json+noto@1.2.9/icons.json").write_text("{")
     manifest = make_tiny(cache)
-    assert "npm @iconify-json/noto cannot be read (JSONDecodeError" in manifest.sources["noto"].missing
+    missing = manifest.sources["noto"].missing
+    assert missing.startswith(
+        "The package npm @iconify-json/noto cannot be had: its files are damaged (JSONDecodeError"
+    )
+    assert missing.endswith(f"delete {cache}/training/packages/npm/iconify-json+noto@1.2.9 and try again")
     assert manifest.pictures == 2
+
+
+def test_a_package_without_a_drawing_is_a_missing_source(cache: Path) -> None:
+    shutil.rmtree(cache / "training/packages/debian/openclipart-svg@1/usr/share/openclipart")
+    manifest = make_tiny(cache)
+    assert "there is no drawing in" in manifest.sources["openclipart"].missing
+    assert manifest.sources["openclipart"].share == pytest.approx(2850 / (1681 + 329 + 2850), abs=0.0001)
+
+
+@pytest.mark.parametrize(
+    ("package", "file", "without"),
+    [
+        ("npm/emojibase-data@17.0.0", "en/data.json", ["noto", "flat-color-icons"]),
+        ("debian/wordnet-base@1%3a3.0-37", "usr/share/wordnet/data.noun", ["openclipart"]),
+    ],
+)
+@pytest.mark.parametrize("how", ["cut in half", "removed"])
+def test_a_damaged_package_of_words_is_named_and_what_does_not_need_it_goes_on(
+    cache: Path, package: str, file: str, without: list[str], how: str
+) -> None:
+    path = cache / "training" / "packages" / package / file
+    if how == "removed":
+        path.unlink()
+    else:
+        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    manifest = make_tiny(cache)
+    name = package.split("/")[1].split("@")[0]
+    sentence = rf"The package {name} cannot be had: its files are damaged \(.*\); delete .*/{package} and try again"
+    assert re.fullmatch(sentence, manifest.words[name].missing)
+    assert [source for source, report in manifest.sources.items() if report.missing] == without
+    assert manifest.pictures > 0
 
 
 def test_without_the_dictionary_there_are_pictures_without_glosses(
@@ -204,6 +247,8 @@ def test_the_sentence_models_vectors_are_kept(cache: Path, monkeypatch: pytest.M
     asked: list[list[str]] = []
 
     class Model:
+        path = cache / "weights"
+
         def __init__(self, device: str) -> None:
             assert device == "cpu"
 
@@ -212,9 +257,17 @@ def test_the_sentence_models_vectors_are_kept(cache: Path, monkeypatch: pytest.M
             return 3 * embed(captions)
 
     monkeypatch.setattr("encoder.towers.SentenceModel", Model)
+    captions = ["big box", "dog face", "fox", "red apple"]
+    Model.path.write_text("weights")
     first = make_data(cache, TINY_SOURCES, progress=False, workers=1)
     assert make_data(cache, TINY_SOURCES, progress=False, workers=1) == first
-    assert asked == [["big box", "dog face", "fox", "red apple"]]
+    assert asked == [captions]
+    kept = FeatureCache(cache / "training" / "features", f"minilm-{hashlib.sha256(b'weights').hexdigest()[:12]}")
+    hashes = [hashlib.sha256(caption.encode()).hexdigest() for caption in captions]
+    assert np.array_equal(kept.rows(hashes, lambda _: pytest.fail("they are there")), 3 * embed(captions))
+    Model.path.write_text("other weights")
+    make_data(cache, TINY_SOURCES, progress=False, workers=1)
+    assert asked == [captions, captions]
 
 
 def test_the_recipes_packages_all_have_a_fixed_version() -> None:

@@ -1,24 +1,31 @@
 """From a package's name to its files, with stand-ins for apt-get, dpkg-deb and npm that do what those do."""
 
+import errno
 import io
 import os
 import shutil
 import stat
+import subprocess
 import sys
 import tarfile
-import time
 from pathlib import Path
 
 import pytest
 
 from training.data import packages
 from training.data.packages import NPM_VERSIONS, SourceMissing, debian, licence_of, npm, version_of
+from training.errors import CannotWrite
 
 
 @pytest.fixture(autouse=True)
 def unpacks_safely(request: pytest.FixtureRequest) -> None:
     if "npm" in request.function.__code__.co_names and not hasattr(tarfile, "data_filter"):
         pytest.skip("this Python is older than 3.11.4 and cannot unpack safely")
+
+
+@pytest.fixture(autouse=True)
+def every_registry_may_be_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packages, "_unreachable", {})
 
 
 @pytest.fixture
@@ -61,7 +68,8 @@ def test_npm_gives_the_files_in_the_version_of_the_recipe(tools: Path, tmp_path:
     folder = npm("@iconify-json/noto", tmp_path)
     assert (folder / "icons.json").read_text() == "{}"
     assert version_of(folder) == NPM_VERSIONS["@iconify-json/noto"]
-    assert calls(tools, "npm") == ["pack --ignore-scripts @iconify-json/noto@1.2.9"]
+    [call] = calls(tools, "npm")
+    assert call.startswith("pack --ignore-scripts --fetch-retries=2 ") and call.endswith(" @iconify-json/noto@1.2.9")
 
 
 def test_an_npm_package_without_a_fixed_version_says_which_came(tools: Path, tmp_path: Path) -> None:
@@ -124,6 +132,40 @@ def test_npms_own_reason_is_handed_on(tools: Path, tmp_path: Path) -> None:
         npm("a", tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("obtain", "tool_of", "said"),
+    [
+        (npm, "npm", "npm error code EAI_AGAIN"),
+        (debian, "apt-get", "E: Failed to fetch http://a/b.deb  Temporary failure resolving 'a'"),
+    ],
+)
+def test_without_a_network_a_registry_is_asked_once(
+    tools: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, obtain, tool_of: str, said: str
+) -> None:
+    """Twenty packages would be twenty times its tries; what lies in the cache comes all the same, and later it is
+    asked again."""
+    tool(tools, "dpkg-deb", "")
+    tool(tools, tool_of, f"sys.stderr.write({said!r} + chr(10)); sys.exit(1)")
+    with pytest.raises(SourceMissing, match=r"EAI_AGAIN|Temporary failure"):
+        obtain("a", tmp_path)
+    with pytest.raises(SourceMissing, match=rf"The package b cannot be had: {tool_of} found no network a moment ago"):
+        obtain("b", tmp_path)
+    assert len(calls(tools, tool_of)) == 1
+    kept = tmp_path / "training" / "packages" / ("npm" if obtain is npm else "debian") / "c@1"
+    kept.mkdir(parents=True)
+    assert obtain("c", tmp_path) == kept
+    monkeypatch.setattr(packages, "UNREACHABLE_S", 0)
+    with pytest.raises(SourceMissing, match=r"EAI_AGAIN|Temporary failure"):
+        obtain("b", tmp_path)
+
+
+def test_a_package_that_is_not_there_does_not_stop_the_next(tools: Path, tmp_path: Path) -> None:
+    tool(tools, "npm", "sys.stderr.write('npm error code E404' + chr(10)); sys.exit(1)")
+    for name in ("a", "b"):
+        with pytest.raises(SourceMissing, match=f"The package {name} cannot be had: npm: code E404$"):
+            npm(name, tmp_path)
+
+
 def test_an_archive_that_writes_elsewhere_is_refused(tools: Path, tmp_path: Path) -> None:
     npm_that_gives(tools, archive(tmp_path / "a-1.0.0.tgz", {"package/a": "", "../../../../escaped": "x"}))
     with pytest.raises(SourceMissing, match="its archive cannot be unpacked"):
@@ -154,6 +196,36 @@ def test_a_cache_that_cannot_be_written_is_a_sentence(tools: Path, tmp_path: Pat
         npm("a", tmp_path)
 
 
+@pytest.mark.parametrize("said", ["npm error code ENOSPC", "tar: a: Cannot write: No space left on device"])
+def test_a_full_disk_ends_the_run_and_is_no_missing_source(tools: Path, tmp_path: Path, said: str) -> None:
+    """The next packages would not fit either, and a space learnt from what did fit would be a poor one in silence."""
+    tool(tools, "npm", f"sys.stderr.write({said!r} + chr(10)); sys.exit(1)")
+    with pytest.raises(
+        CannotWrite, match=r"The package a cannot be put into .*/npm: no space is left.* Free some space"
+    ):
+        npm("a", tmp_path)
+    assert list((tmp_path / "training" / "packages" / "npm").iterdir()) == []
+
+
+def test_a_disk_that_fills_up_while_unpacking_is_the_same(
+    tools: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    npm_that_gives(tools, archive(tmp_path / "a-1.0.0.tgz", {"package/a": "a"}))
+    monkeypatch.setattr(tarfile.TarFile, "extractall", full)
+    with pytest.raises(CannotWrite, match="no space is left"):
+        npm("a", tmp_path)
+
+
+def test_of_many_words_the_last_line_is_handed_on(tools: Path, tmp_path: Path) -> None:
+    tool(tools, "apt-get", "pathlib.Path('a_1_all.deb').write_text('')")
+    tool(tools, "dpkg-deb", "sys.stderr.write('tar: x\\n' * 999 + 'dpkg-deb: error: bad archive\\n'); sys.exit(2)")
+    with pytest.raises(SourceMissing, match=r"had: dpkg-deb: dpkg-deb: error: bad archive$"):
+        debian("a", tmp_path)
+
+
 def test_two_runs_at_once_both_get_the_package(tools: Path, tmp_path: Path) -> None:
     """The one that is late finds the other's folder in its place."""
     packed = archive(tmp_path / "a-1.0.0.tgz", {"package/a": "mine"})
@@ -167,15 +239,17 @@ def test_two_runs_at_once_both_get_the_package(tools: Path, tmp_path: Path) -> N
     assert [path.name for path in other.parent.iterdir()] == ["a@1.0.0"]
 
 
-def test_leftovers_of_killed_runs_are_removed_in_time(tools: Path, tmp_path: Path) -> None:
+def test_leftovers_of_killed_runs_are_removed_and_a_living_ones_stay(tools: Path, tmp_path: Path) -> None:
+    """Also those of a name without a process."""
+    dead = subprocess.Popen(["/bin/true"])
+    dead.wait()
     shelf = tmp_path / "training" / "packages" / "npm"
-    (shelf / ".partial-old").mkdir(parents=True)
-    (shelf / ".partial-young").mkdir()
-    two_hours_ago = time.time() - 7200
-    os.utime(shelf / ".partial-old", (two_hours_ago, two_hours_ago))
+    living = f".partial-{os.getppid()}-x1"
+    for name in (f".partial-{dead.pid}-x0", living, ".partial-x2"):
+        (shelf / name).mkdir(parents=True)
     npm_that_gives(tools, archive(tmp_path / "a-1.0.0.tgz", {"package/a": ""}))
     npm("a", tmp_path)
-    assert sorted(path.name for path in shelf.iterdir()) == [".partial-young", "a@1.0.0"]
+    assert sorted(path.name for path in shelf.iterdir()) == [living, "a@1.0.0"]
 
 
 @pytest.mark.parametrize(
@@ -183,6 +257,7 @@ def test_leftovers_of_killed_runs_are_removed_in_time(tools: Path, tmp_path: Pat
     [
         ("package.json", '{"license": "MIT"}', "MIT"),
         ("package.json", "{}", "not stated"),
+        ("package.json", "[]", "not stated"),
         (
             "usr/share/doc/a/copyright",
             "Format: x\n\nFiles: *\nLicense: Expat\n\nFiles: debian/*\nLicense: GPL\n",
