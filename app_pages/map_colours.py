@@ -33,18 +33,21 @@ class Groups:
 
 
 def by_folder(layout: Layout) -> Groups:
-    """The folder, or the one above it: as deep as most of the points still fall into few folders."""
+    """The folder, or the one above it: as deep as most of the points still fall into few folders. One that holds more
+    than half of them is told apart further."""
     folders = [path.split("/") for path in layout.folders.all()]
     sizes = np.bincount(layout.folder, minlength=len(folders))
     deepest = max((len(parts) for parts in folders), default=1)
     shared = _shared(folders)
-    cut = [path[: shared + 1] for path in folders]
+    cut: list[Sequence[str]] = [path[: shared + 1] for path in folders]
     for depth in range(deepest, shared, -1):
         tops = ["/".join(parts[:depth]) for parts in folders]
         if len(set(tops)) == 1 or _covered(tops, sizes) < ENOUGH:
             continue
         cut = [parts[:depth] for parts in folders]
         break
+    while deeper := _largest_apart(cut, folders, sizes):
+        cut = deeper
     names = ["/".join(parts[shared:]) or "/".join(parts) or "/" for parts in cut]
     return _grouped(layout.folder, names)
 
@@ -79,6 +82,19 @@ COLOURINGS: Mapping[str, Callable[[Layout], Groups]] = {
 }
 
 
+def _largest_apart(
+    cut: Sequence[Sequence[str]], folders: Sequence[Sequence[str]], sizes: NDArray[np.int64]
+) -> list[Sequence[str]]:
+    """The cut with its largest folder in parts; [] where it holds less than half, has none, or they are too many."""
+    largest, size = max(_whole(["/".join(parts) for parts in cut], sizes).items(), key=lambda pair: pair[1])
+    deeper = [
+        whole[: len(parts) + 1] if "/".join(parts) == largest else parts
+        for parts, whole in zip(cut, folders, strict=True)
+    ]
+    enough = _covered(["/".join(parts) for parts in deeper], sizes) >= ENOUGH
+    return deeper if 2 * size > sizes.sum() and deeper != list(cut) and enough else []
+
+
 def _shared(folders: Sequence[Sequence[str]]) -> int:
     """How many parts all the folders have in common, at most all but the last of the shortest."""
     if not folders:
@@ -90,10 +106,15 @@ def _shared(folders: Sequence[Sequence[str]]) -> int:
 
 def _covered(names: Sequence[str], sizes: NDArray[np.int64]) -> float:
     """The share of the points that the MOST largest names hold."""
+    return sum(sorted(_whole(names, sizes).values())[-MOST:]) / max(int(sizes.sum()), 1)
+
+
+def _whole(names: Sequence[str], sizes: NDArray[np.int64]) -> dict[str, int]:
+    """Name -> its points."""
     whole: dict[str, int] = {}
     for name, size in zip(names, sizes, strict=True):
         whole[name] = whole.get(name, 0) + int(size)
-    return sum(sorted(whole.values())[-MOST:]) / max(sum(whole.values()), 1)
+    return whole
 
 
 def _grouped(labels: NDArray[np.integer], names: Sequence[str], *, last_is_other: bool = False) -> Groups:

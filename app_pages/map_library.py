@@ -112,10 +112,12 @@ def _watch(work: MapWork, space: str, drawn: str, version: LibraryVersion) -> No
         st.rerun()
     progress = work.progress(space)
     stage, share = (progress.stage, progress.share) if progress else ("Starting", 0.0)
-    st.progress(share, f"{'Computing the layout' if layout is None else _meanwhile(layout, version)} {stage}")
+    st.progress(share, f"{_meanwhile(layout, version)} {stage}")
 
 
-def _meanwhile(layout: Layout, version: LibraryVersion) -> str:
+def _meanwhile(layout: Layout | None, version: LibraryVersion) -> str:
+    if layout is None:
+        return "Computing the layout:"
     if layout.version == str(version):
         return "PCA is drawn; UMAP is on its way."
     return f"This is the layout of an older version of the library ({layout.total:,} pictures, now {version.count:,})."

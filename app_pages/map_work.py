@@ -7,6 +7,7 @@ from pathlib import Path
 from app_pages.own_process import OwnProcess
 from evaluation.layouts import LayoutStore, Progress
 
+KILLED = "It ended without a word (killed, or out of memory)."
 NICE = 10
 """It may take minutes, and nobody waits for it as for a search."""
 
@@ -57,12 +58,14 @@ class MapWork:
             if self._tried.get(space) != version or self._alive(space) or self._running(space):
                 return ""
         progress = self.store.progress(space)
-        if process is not None and process.poll() and (progress is None or progress.pid != process.pid):
+        code = process.poll() if process is not None else None
+        if process is not None and code and (progress is None or progress.pid != process.pid):
             lines = process.last_words()  # it ended before it began to count
-            return lines[-1] if lines else f"It ended with exit code {process.poll()}. Its log: {self._log(space)}"
+            ended = KILLED if code < 0 else f"It ended with exit code {code}. Its log: {self._log(space)}"
+            return lines[-1] if lines else ended
         if progress is None:
             return ""
-        return progress.error or ("It ended without a word (killed, or out of memory)." if progress.died else "")
+        return progress.error or (KILLED if progress.died else "")
 
     def _running(self, space: str) -> bool:
         progress = self.store.progress(space)

@@ -31,6 +31,7 @@ from search.asking import DEFAULT_TARGETS
 NAMED = 20
 """Files named one by one at the terminal; --json names them all."""
 OWN = "encoder"
+WHETHER_CHANCE = "Whether one encoder is better than another or luckier here: python -m evaluation compare A B FOLDER"
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -49,7 +50,9 @@ def parse_arguments() -> argparse.Namespace:
         description="Is encoder B better than encoder A on a captioned folder, or could the difference be chance?",
     )
     for name in ("A", "B"):
-        compare_two.add_argument(name.lower(), metavar=name, help="specialists, or a model's folder or name")
+        compare_two.add_argument(
+            name.lower(), metavar=name, help="specialists, conse (it untrained), or a model's folder or name"
+        )
     for command in (retrieval, compare_two):
         command.add_argument("folder", type=Path, metavar="FOLDER")
     commands.add_parser(
@@ -145,7 +148,8 @@ def run_retrieval(
         )
     else:
         titles = {OWN: encoder.identity.id, **{name: name for name in baselines}, RANDOM: RANDOM}
-        print("\n\n".join([_heading(folder, encoded), retrieval_text(directions, titles), *notes]))
+        parts = [_heading(folder, encoded), f"{retrieval_text(directions, titles)}\n{WHETHER_CHANCE}", "\n".join(notes)]
+        print("\n\n".join(filter(None, parts)))
     return int(bool(folder.unread or encoded.failed))
 
 

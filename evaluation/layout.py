@@ -7,7 +7,10 @@ PCA is linear: it shows the directions in which the vectors differ most, and say
 hold. UMAP keeps neighbours together; its axes, distances between groups and empty places mean nothing.
 """
 
+import io
+import re
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -68,9 +71,23 @@ def pca(vectors: Rows, dims: int) -> tuple[Points, Axes]:
     return axes.place(rows), axes
 
 
-def umap(vectors: Rows) -> Points:
+class _Epochs(io.StringIO):
+    """Where UMAP's progress bar is written: a sink that reads "n/total" from it."""
+
+    def __init__(self, on_epoch: Callable[[float], object]) -> None:
+        super().__init__()
+        self._on_epoch = on_epoch
+
+    def write(self, text: str) -> int:
+        for done, total in re.findall(r"(\d+)/(\d+)", text):
+            self._on_epoch(int(done) / max(int(total), 1))
+        return len(text)
+
+
+def umap(vectors: Rows, on_epoch: Callable[[float], object] = lambda share: None) -> Points:
     """UMAP in two dimensions by cosine, with a fixed seed: the same vectors give the same picture on one machine.
 
+    `on_epoch` is told which share of the epochs is done, 0 to 1; before the first one the neighbours are found.
     McInnes, Healy, Melville, UMAP, 2018 (arXiv 1802.03426). Raises UmapMissing, and EvaluationError for fewer than 3.
     """
     check_enough(len(vectors))
@@ -83,7 +100,15 @@ def umap(vectors: Rows) -> Points:
         warnings.simplefilter("ignore")  # umap's of what it lacks; numba's and scikit-learn's, about umap's own code
         from umap import UMAP
 
-        model = UMAP(n_components=2, n_neighbors=near, metric="cosine", init=start, random_state=SEED, n_jobs=1)
+        model = UMAP(
+            n_components=2,
+            n_neighbors=near,
+            metric="cosine",
+            init=start,
+            random_state=SEED,
+            n_jobs=1,
+            tqdm_kwds={"disable": False, "file": _Epochs(on_epoch), "bar_format": "{n}/{total}", "mininterval": 0.5},
+        )
         points: Points = np.asarray(model.fit_transform(np.asarray(vectors, np.float32)), np.float32)
     return points
 

@@ -109,10 +109,10 @@ def lay_out(pictures: Pictures, space: str, store: LayoutStore, say: Say, *, at_
 
 
 def _with_umap(layout: Layout, rows: Embeddings, say: Say) -> Layout:
-    say("Finding neighbours and laying them out (UMAP)", 0.5)
     if not umap_is_there():
         return replace(layout, complete=True)
-    points = drawing.umap(rows)
+    say("Finding the neighbours of every point (UMAP)", 0.5)
+    points = drawing.umap(rows, lambda share: say("Laying the points out (UMAP)", 0.7 + 0.25 * share))
     say("Asking how far the picture can be trusted", 0.95)
     trust = drawing.trust(rows, points)
     figures = layout.figures if trust is None else {**layout.figures, "trust_umap": trust}

@@ -92,6 +92,14 @@ def test_hover_shows_the_picture_a_click_opens_it_and_a_lasso_lays_out_the_grid(
     assert tab.problems == []
 
 
+def test_what_was_under_the_pointer_goes_with_the_view(url: str, laid_out: Layout, tab: Tab) -> None:
+    tab.go(url)
+    point_under_the_pointer(tab, open_map(tab))
+    tab.click('.st-key-map-view button:has-text("2-D PCA")')
+    tab.page.wait_for_selector('.loupe-map[data-drawn$="pca2"]')
+    assert not tab.page.locator(".loupe-map-tip:not([hidden])").count()
+
+
 def test_the_map_computes_itself_and_shows_what_it_has(url: str, home: Path, tab: Tab) -> None:
     """Nothing is there: progress, then PCA, then UMAP, and nobody presses anything. The process is the app's child."""
     pytest.importorskip("umap", reason="without umap-learn there is PCA only")

@@ -60,6 +60,21 @@ def test_few_deep_folders_stay_apart() -> None:
     assert members(groups) == {"2020/sea": 2, "2020/hills": 1, "2021": 1}
 
 
+def test_a_folder_that_holds_most_of_the_library_is_told_apart_further() -> None:
+    """Of 100 points 56 lie below `icons`, in four sets; the days of the other two folders would be too many."""
+    sets = [f"/p/icons/{name}/{n:02}" for name in ("a", "b", "c", "d") for n in range(14)]
+    days = [f"/p/photos/{n:02}" for n in range(24)] + [f"/p/scans/{n:02}" for n in range(20)]
+    groups = COLOURINGS["Folder"](layout_of(sets + days))
+    assert members(groups) == {**{f"icons/{name}": 14 for name in "abcd"}, "photos": 24, "scans": 20}
+
+
+def test_a_folder_that_would_fall_into_too_many_parts_stays_whole() -> None:
+    """80 of 100 points below `icons`, in forty sets: with them the ten largest groups would hold 36."""
+    sets = [f"/p/icons/{n % 40:02}" for n in range(80)]
+    groups = COLOURINGS["Folder"](layout_of(sets + ["/p/photos"] * 14 + ["/p/scans"] * 6))
+    assert members(groups) == {"icons": 80, "photos": 14, "scans": 6}
+
+
 @pytest.mark.parametrize("folders", [["/p/a"] * 3, ["/"], [""], ["/p", "/p/a"]])
 def test_one_folder_or_none_is_no_trouble(folders: list[str]) -> None:
     assert sum(members(COLOURINGS["Folder"](layout_of(folders))).values()) == len(folders)

@@ -19,7 +19,7 @@ from streamlit.testing.v1 import AppTest
 from app_pages import map_library
 from app_pages.address import AskingPicture
 from app_pages.connection import Connection
-from app_pages.map_work import KILLED, MapWork
+from app_pages.map_work import MapWork
 from app_pages.parts import Parts
 from encoder.protocol import Encoder
 from evaluation import layout as drawing
@@ -371,16 +371,6 @@ def test_a_layout_that_failed_says_why_and_can_be_tried_again(parts: Parts, libr
     page.button(key="map-again").click().run()
     assert before and not page.exception
     wait_for(lambda: not maps.running("image"), 60)
-
-
-def test_a_layout_process_that_was_killed_is_said_in_words(tmp_path: Path) -> None:
-    """A real process that ends itself as the kernel ends one when memory is short: no word, no exit code of its own."""
-    (tmp_path / "evaluation").mkdir()
-    (tmp_path / "evaluation" / "__main__.py").write_text("import os; os.kill(os.getpid(), 9)")
-    maps = MapWork(tmp_path / "home", tmp_path)
-    assert maps.start("image", "one")
-    wait_for(lambda: not maps.running("image"), 60)
-    assert maps.failure("image", "one") == KILLED and "killed" in KILLED
 
 
 @pytest.mark.parametrize(("count", "words"), [(1, "The library has 1 picture."), (2, "The library has 2 pictures.")])

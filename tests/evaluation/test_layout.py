@@ -91,6 +91,12 @@ def test_umap_keeps_groups_together_and_repeats_itself(rng: np.random.Generator)
         assert umap(rows[::30]).shape == (3, 2)
 
 
+def test_umap_tells_which_share_of_its_epochs_is_done(rng: np.random.Generator) -> None:
+    shares: list[float] = []
+    umap(blobs(rng)[0], shares.append)
+    assert shares == sorted(shares) and (shares[0], shares[-1]) == (0, 1)
+
+
 def test_umap_that_is_missing_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(layout, "umap_is_there", lambda: False)
     with pytest.raises(layout.UmapMissing, match="pip install umap-learn"):
@@ -156,3 +162,26 @@ def test_a_cluster_is_named_by_what_the_others_do_not_say() -> None:
     texts = ["red cat photos", "a cat once photos", "blue sea photos", "blue sea photos", "photos", "photos"]
     cluster = np.array([0, 0, 1, 1, 2, 2], np.uint8)
     assert name_clusters(cluster, texts) == ["1 · cat", "2 · blue, sea", "3"]
+
+
+def test_a_word_that_is_frequent_here_and_rare_elsewhere_names_before_one_that_is_frequent_everywhere() -> None:
+    """Of four texts each, `emoji` is in 4 and 2, `cat` in 3 and 0. log(4/4 : 6/8) = .29 a text for `emoji`,
+    3/4 · log(3/4 : 3/8) = .52 for `cat`. By the difference of the shares `cat` would lead too, .75 to .5; `tail`, in 2
+    and 0, counts 2/4 · log 2 = .35, and by the difference no more than `emoji`."""
+    texts = ["cat tail emoji", "cat tail emoji", "cat emoji", "emoji", "emoji", "emoji", "sea", "sea"]
+    names = name_clusters(np.array([0] * 4 + [1] * 4, np.uint8), texts)
+    assert names[0] == "1 · cat, tail, emoji"
+
+
+def test_a_cluster_of_many_different_captions_has_a_name_too() -> None:
+    """A word of one text in thirty is enough, if it is nowhere else; one in a hundred is not."""
+    own = [f"{word} {word}" for word in map(_numbered, range(90))]
+    for place in (0, 30, 60):
+        own[place] += " lighthouse"
+    cluster = np.array([0] * 93 + [1] * 50, np.uint8)
+    assert name_clusters(cluster, [*own, "x", "y", "z"] + ["cat"] * 50) == ["1 · lighthouse", "2 · cat"]
+
+
+def _numbered(number: int) -> str:
+    """A word of its own for each number."""
+    return "".join(chr(97 + int(digit)) for digit in f"{number:04}")

@@ -126,6 +126,35 @@ def test_a_linear_probe_separates_what_a_line_separates(rng: np.random.Generator
     assert 0.3 < linear_probe(rows[:200], coins[:200], rows[200:], coins[200:]) < 0.7
 
 
+def slow_probe(train: np.ndarray, signs: np.ndarray, test: np.ndarray, c: float) -> np.ndarray:
+    """The sign of each test row, by gradient descent on ½‖w‖² + c · Σ log(1 + exp(−sign·(w·x + b))) over standardised
+    rows."""
+    middle, spread = train.mean(axis=0), train.std(axis=0)
+    rows, weights, bias = (train - middle) / spread, np.zeros(train.shape[1]), 0.0
+    for _ in range(20_000):
+        pull = c * signs / (1 + np.exp(signs * (rows @ weights + bias)))
+        weights, bias = weights - 0.005 * (weights - pull @ rows), bias + 0.005 * pull.sum()
+    return np.sign((test - middle) / spread @ weights + bias)
+
+
+@pytest.mark.parametrize("c", [1.0, 0.001])
+def test_a_linear_probe_equals_the_slow_version(rng: np.random.Generator, c: float) -> None:
+    """Coordinates of very different size, labels that overlap, most of them alike; a small c leaves only the bias."""
+    rows = rng.normal(size=(160, 3)) * [0.001, 1, 1000]
+    signs = np.where(rows @ [1000, 1, 0.001] + rng.normal(size=160) > 1.2, 1, -1)
+    found = slow_probe(rows[:80], signs[:80], rows[80:], c)
+    right = float((found == signs[80:]).mean())
+    assert linear_probe(rows[:80], signs[:80], rows[80:], signs[80:], c=c) == pytest.approx(right)
+    assert (found != found[0]).any() == (c == 1)
+
+
+def test_a_linear_probe_is_fitted_on_the_training_rows_alone(rng: np.random.Generator) -> None:
+    """Labelled the other way round there, every test row is wrong."""
+    rows = rng.normal(size=(100, 2)) + 10 * np.repeat([[1.0], [-1.0]], 50, axis=0)
+    labels = np.repeat([0, 1], 50)
+    assert linear_probe(rows, labels, rows, 1 - labels) == 0
+
+
 def test_a_linear_probe_of_one_label_is_refused() -> None:
     with pytest.raises(EvaluationError, match="at least two labels"):
         linear_probe(SQUARE, [1, 1, 1, 1], SQUARE, [1, 1, 1, 1])
