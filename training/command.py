@@ -91,8 +91,8 @@ def _finetune(parser: argparse.ArgumentParser) -> None:
 Train an encoder further on a folder of captioned pictures (metadata.csv, metadata.jsonl or NAME.txt beside them).
 
 Writes --out: a plain transformers folder, or a head for the specialists with a memory of your captions (as vectors,
-not as words), that LOUPE_ENCODER=FOLDER loads; README.md
-and training/report.json, which say what was gained on pictures held out and lost on others; training/checkpoints.
+not as words), that LOUPE_ENCODER=FOLDER loads; README.md and training/report.json, which say what was gained on
+pictures held out and lost on others; training/checkpoints.
 The weights saved lie between the start and the tuned ones, where validation is best (WiSE-FT, arXiv 2109.01903).
 
 By default the text tower is locked: then caption vectors that are stored already stay true, and only pictures have to

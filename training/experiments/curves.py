@@ -34,7 +34,8 @@ def draw_curves(
     left.legend(loc="lower right", fontsize=8)
     names = [row.method for row in rows]
     height = 0.38
-    for offset, colour, name in zip((-height / 2, height / 2), COLOURS, bars, strict=False):
+    offsets = (-height / 2, height / 2) if len(bars) > 1 else (0.0,)
+    for offset, colour, name in zip(offsets, COLOURS, bars, strict=False):
         values = [row.metrics[name] for row in rows]
         places = [place + offset for place in range(len(rows))]
         spread = [[v.mean - v.low for v in values], [v.high - v.mean for v in values]]

@@ -30,6 +30,9 @@ STEPS = 200
 """Of UMAP's optimisation, at each epoch."""
 SHOWN = 6
 """Epochs in the PNG."""
+SUBTITLES = ("PCA, fitted on the last epoch", "UMAP, each epoch begun at the one before")
+EYE = {"x": 1.95, "y": 1.85, "z": 1.1}
+"""Where the 3-D picture is looked at from: the cube's corners and their numbers are whole."""
 
 
 @dataclass(frozen=True)
@@ -157,7 +160,7 @@ def write_html(space: Space, title: str, path: Path) -> None:
             drawn.append(go.Scattergl(x=x, y=y, marker={**dot, "size": 4}, showlegend=False, **look))
         return drawn
 
-    figure = make_subplots(1, 2, specs=[[{"type": "scene"}, {"type": "xy"}]], subplot_titles=("PCA", "UMAP"))
+    figure = make_subplots(1, 2, specs=[[{"type": "scene"}, {"type": "xy"}]], subplot_titles=SUBTITLES)
     last = len(space.epochs) - 1
     for number, trace in enumerate(traces(last)):
         figure.add_trace(trace, 1, 1 + number % 2)
@@ -175,10 +178,10 @@ def write_html(space: Space, title: str, path: Path) -> None:
     ]
     reach = float(np.abs(space.pca).max())
     wide = float(np.abs(space.umap).max()) * 1.03
-    axis = {"range": [-reach, reach]}
+    axes = {f"{letter}axis": {"range": [-reach, reach], "title": f"PC {n}"} for n, letter in enumerate("xyz", 1)}
     figure.update_layout(
         title=f"{title}: {_caption(space, last)}",
-        scene={"xaxis": axis, "yaxis": axis, "zaxis": axis, "aspectmode": "cube"},
+        scene={**axes, "aspectmode": "cube", "camera": {"eye": EYE, "center": {"x": 0, "y": 0, "z": -0.12}}},
         xaxis={"range": [-wide, wide], "showticklabels": False},
         yaxis={"range": [-wide, wide], "showticklabels": False, "scaleanchor": "x"},
         sliders=[{"active": last, "currentvalue": {"prefix": "epoch "}, "steps": steps}],
@@ -188,8 +191,12 @@ def write_html(space: Space, title: str, path: Path) -> None:
 
 
 def _caption(space: Space, place: int, line: int | None = None) -> str:
-    solid = f"PCA 3-D {space.explained[place]:.0%} of variance, trust {space.trust[place, 0]:.2f}"
-    flat = f"UMAP trust {space.trust[place, 1]:.2f}"
+    variance, (solid, flat) = f"{space.explained[place]:.0%} of variance", space.trust[place]
     if line is None:
-        return f"epoch {space.epochs[place]}, {solid}, {flat}"
-    return f"epoch {space.epochs[place]}\n{solid}" if line == 0 else flat
+        return (
+            f"epoch {space.epochs[place]}; PCA 3-D: {variance}, trustworthiness {solid:.2f}; "
+            f"UMAP 2-D: trustworthiness {flat:.2f}"
+        )
+    return (
+        f"epoch {space.epochs[place]}\nPCA 3-D {variance}, trust {solid:.2f}" if line == 0 else f"UMAP trust {flat:.2f}"
+    )

@@ -5,7 +5,7 @@ Knows no experiment and no text.
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +20,7 @@ from evaluation.space import map_at_r
 from training.experiments.intervals import over_queries_and_seeds, over_seeds
 from training.experiments.labelled_texts import LabelledTexts, Part, pick_labelled
 from training.experiments.result import Row
-from training.heads import Linear, SkipConnection
+from training.heads import SkipConnection
 from training.loop import Plan, train
 from training.losses import sup_con
 from training.plan import History
@@ -49,17 +49,7 @@ class HeadRecipe:
 
 
 SKIP = HeadRecipe("skip-connection head", SkipConnection, 1e-2)
-LINEAR = HeadRecipe("plain linear head", lambda dim: Linear(dim, dim), 3e-4)
-AT_SKIPS_RATE = replace(LINEAR, method="plain linear head at the skip's rate", learning_rate=SKIP.learning_rate)
-FROM_IDENTITY = HeadRecipe("linear head from the identity", lambda dim: identity(dim), 3e-4)
-"""Each, but the one that says so, with the learning rate that was best for it on held out training glosses."""
-
-
-def identity(dim: int) -> nn.Linear:
-    """A linear head that begins by changing nothing."""
-    head = Linear(dim, dim, near_zero=True)
-    nn.init.eye_(head.weight)
-    return head
+"""Of E7 and E9, which ask it with up to all labels."""
 
 
 @dataclass(frozen=True)

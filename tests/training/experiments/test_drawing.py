@@ -103,6 +103,7 @@ def test_the_page_holds_every_epoch_and_needs_no_network(space: Space, tmp_path:
     assert re.findall(r'"name":"(\d)"', frames) == ["0", "1", "2"]
     labels = re.findall(r'"label":"(\d)"', page)
     assert labels == ["0", "1", "2"], json.dumps(labels)
+    assert re.findall(r'"title":{"text":"(PC \d)"}', page) == ["PC 1", "PC 2", "PC 3"]
 
 
 def test_the_png_is_small_and_has_the_labels_colours(space: Space, tmp_path: Path) -> None:

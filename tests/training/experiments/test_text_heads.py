@@ -9,9 +9,8 @@ from evaluation.space import map_at_r
 from training import checkpoints
 from training.experiments import text_heads
 from training.experiments.labelled_texts import Part, draw_texts, pick_labelled
+from training.experiments.skip_or_linear import FROM_IDENTITY, LINEAR
 from training.experiments.text_heads import (
-    FROM_IDENTITY,
-    LINEAR,
     SKIP,
     OnFrozen,
     chance,

@@ -6,7 +6,7 @@ import pytest
 
 from training.experiments import few_labels, separation, skip_or_linear
 from training.experiments.result import Findings
-from training.experiments.text_heads import LINEAR, SKIP
+from training.experiments.skip_or_linear import LINEAR, SKIP
 
 
 @pytest.fixture(scope="module")
