@@ -6,7 +6,6 @@ pictures adds their captions; words and `look` stay as they are. Knows no epochs
 
 import hashlib
 import json
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -116,8 +115,4 @@ class Head(nn.Module):
         }
         arrays = {name: tensor.detach().contiguous().clone() for name, tensor in arrays.items()}
 
-        def write(part: Path) -> None:
-            save_file(arrays, part)
-            shutil.copymode(folder / DESCRIPTION, part)  # not for its owner alone
-
-        write_whole(folder / HEAD, write)
+        write_whole(folder / HEAD, lambda part: save_file(arrays, part))
