@@ -43,7 +43,9 @@ def main(port: int) -> int:
         with assembly.connected(settings) as client:
             if _is_empty(client):
                 print("The library is empty: adding the sample pictures ...", flush=True)
-                subprocess.run([sys.executable, "-m", "ingest", str(PROJECT / "samples")], cwd=PROJECT, check=False)
+                ingest = subprocess.Popen([sys.executable, "-m", "ingest", str(PROJECT / "samples")], cwd=PROJECT)
+                with _ended_after(ingest):  # ended for certain: while it lives, it keeps Weaviate running
+                    ingest.wait()
             with _app(_free_port(port), settings) as (app, url, log):
                 reason = _wait_until_ready(app, url, log)
                 print(f"Loupe is ready: {url}  (ctrl-C stops it)", flush=True)
@@ -85,15 +87,22 @@ def _app(port: int, settings: Settings) -> Iterator[tuple[subprocess.Popen[bytes
             stderr=output,
             start_new_session=True,
         )
-    try:
+    with _ended_after(app):
         yield app, f"http://127.0.0.1:{port}", log
+
+
+@contextlib.contextmanager
+def _ended_after(process: subprocess.Popen[bytes]) -> Iterator[None]:
+    """Afterwards the process has ended, however that was left."""
+    try:
+        yield
     finally:
-        app.terminate()
+        process.terminate()
         try:
-            app.wait(STOP_S)
+            process.wait(STOP_S)
         except subprocess.TimeoutExpired:
-            app.kill()
-            app.wait()
+            process.kill()
+            process.wait()
 
 
 def _wait_until_ready(app: subprocess.Popen[bytes], url: str, log: Path) -> str:

@@ -19,6 +19,8 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from types import ModuleType
+from unittest.mock import patch
 
 import psutil
 import pytest
@@ -69,7 +71,9 @@ class Shell:
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload(["tests.ingest.colour_ingest"])
         process = context.Process(target=forked, args=([str(folder), "--json"], self.environment | extra, said))
-        process.start()
+        # It would run the main module's file again, and the app's tests leave a page of Streamlit's as that module.
+        with patch.dict(sys.modules, {"__main__": ModuleType("__main__")}):
+            process.start()
         return process
 
     def run(self, folder: Path, *arguments: str, **extra: str) -> tuple[int, dict[str, object], str]:
