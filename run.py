@@ -17,6 +17,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
 
+import psutil
+
 import assembly
 import exits
 from schema.collection import open_pictures
@@ -40,21 +42,19 @@ def main(port: int) -> int:
         signal.signal(signal.SIGHUP, _interrupt)
     logging.getLogger("schema").setLevel(logging.WARNING)
     try:
-        with assembly.connected(settings) as client:
+        with assembly.connected(settings) as client, _children_ended():
             if _is_empty(client):
                 print("The library is empty: adding the sample pictures ...", flush=True)
-                ingest = subprocess.Popen([sys.executable, "-m", "ingest", str(PROJECT / "samples")], cwd=PROJECT)
-                with _ended_after(ingest):  # ended for certain: while it lives, it keeps Weaviate running
-                    ingest.wait()
-            with _app(_free_port(port), settings) as (app, url, log):
-                reason = _wait_until_ready(app, url, log)
-                print(f"Loupe is ready: {url}  (ctrl-C stops it)", flush=True)
-                if reason:
-                    print(f"But it cannot answer yet: {reason}", file=sys.stderr)
-                if _has_display():
-                    webbrowser.open(url)
-                app.wait()
-                raise _ended(app, log)
+                subprocess.run([sys.executable, "-m", "ingest", str(PROJECT / "samples")], cwd=PROJECT, check=False)
+            app, url, log = _app(_free_port(port), settings)
+            reason = _wait_until_ready(app, url, log)
+            print(f"Loupe is ready: {url}  (ctrl-C stops it)", flush=True)
+            if reason:
+                print(f"But it cannot answer yet: {reason}", file=sys.stderr)
+            if _has_display():
+                webbrowser.open(url)
+            app.wait()
+            raise _ended(app, log)
     except KeyboardInterrupt:
         with contextlib.suppress(OSError):  # the terminal may be gone
             print("\nLoupe is stopped.", flush=True)
@@ -74,8 +74,7 @@ def _is_empty(client: object) -> bool:
         return True
 
 
-@contextlib.contextmanager
-def _app(port: int, settings: Settings) -> Iterator[tuple[subprocess.Popen[bytes], str, Path]]:
+def _app(port: int, settings: Settings) -> tuple[subprocess.Popen[bytes], str, Path]:
     """The web app in a session of its own, so that ctrl-C reaches it in order: first the app, then Weaviate."""
     log = assembly.make_home(settings) / "app.log"
     with log.open("wb") as output:
@@ -87,22 +86,27 @@ def _app(port: int, settings: Settings) -> Iterator[tuple[subprocess.Popen[bytes
             stderr=output,
             start_new_session=True,
         )
-    with _ended_after(app):
-        yield app, f"http://127.0.0.1:{port}", log
+    return app, f"http://127.0.0.1:{port}", log
 
 
 @contextlib.contextmanager
-def _ended_after(process: subprocess.Popen[bytes]) -> Iterator[None]:
-    """Afterwards the process has ended, however that was left."""
+def _children_ended() -> Iterator[None]:
+    """Afterwards every process begun within has ended, also one whose very beginning was interrupted: while it lives,
+    Weaviate stays."""
+    this = psutil.Process()
+    before = set(this.children())
     try:
         yield
     finally:
-        process.terminate()
-        try:
-            process.wait(STOP_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        begun = [child for child in this.children() if child not in before]
+        for child in begun:
+            with contextlib.suppress(psutil.Error):
+                child.terminate()
+        _, alive = psutil.wait_procs(begun, STOP_S)
+        for child in alive:
+            with contextlib.suppress(psutil.Error):
+                child.kill()
+        psutil.wait_procs(alive)
 
 
 def _wait_until_ready(app: subprocess.Popen[bytes], url: str, log: Path) -> str:
