@@ -178,5 +178,5 @@ class ConseProjection(Sight):
 def coloured(shares: Array, colours: Array) -> Array:
     """(n, 11), (11, dim) -> (n, dim), not unit: the names weighted by the square root of how much there is of each,
     so that one colour alone says more than all of them together, and a small red thing is red."""
-    roots = np.sqrt(shares)
-    return np.asarray(roots / roots.sum(axis=1, keepdims=True) @ colours, dtype=np.float32)
+    weights = np.sqrt(shares)
+    return np.asarray(weights / weights.sum(axis=1, keepdims=True) @ colours, dtype=np.float32)

@@ -1,6 +1,6 @@
 """The trained memory as the arrays that the encoder loads. Knows no file names."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -34,7 +34,7 @@ def export(memory: Memory, start: Start, corpus: Corpus, gains: Gains) -> Traine
     captions, counts = np.unique(rows, return_counts=True)
     together = np.argsort(rows, kind="stable")  # the pictures of a caption side by side
     key_map = _array(torch.eye(len(memory.change)) + memory.change)
-    return TrainedProjection(
+    learnt = TrainedProjection(
         sight_mean=start.sight.sight_mean,
         sight_axes=start.sight.sight_axes,
         look_map=start.sight.look_map,
@@ -49,9 +49,19 @@ def export(memory: Memory, start: Start, corpus: Corpus, gains: Gains) -> Traine
         centre=_array(memory.centre),
         words_mean=start.words.mean,
         words_map=start.words.map,
-        familiar=np.array([FAMILIAR_FROM, FAMILIAR_TO, gains.familiar], dtype=np.float32),
+        familiar=np.array([FAMILIAR_FROM, FAMILIAR_TO, 1], dtype=np.float32),
         sharpness=_array(memory.log_sharpness.exp()),
-        mixing=_array(memory.log_mixing.exp()) * np.array([1, gains.conse, 1, gains.colours], dtype=np.float32),
+        mixing=_array(memory.log_mixing.exp()),
+    )
+    return weighted(learnt, gains)
+
+
+def weighted(learnt: TrainedProjection, gains: Gains) -> TrainedProjection:
+    """The same memory with its shares multiplied. `learnt`: as exported with all gains 1."""
+    return replace(
+        learnt,
+        mixing=learnt.mixing * np.array([1, gains.conse, 1, gains.colours], dtype=np.float32),
+        familiar=learnt.familiar * np.array([1, 1, gains.familiar], dtype=np.float32),
     )
 
 

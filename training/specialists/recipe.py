@@ -26,7 +26,7 @@ from training.data.sources import EXPECTED
 from training.features import content_hash
 from training.specialists.card import Report, card
 from training.specialists.corpus import read_corpus
-from training.specialists.export import Gains, export
+from training.specialists.export import Gains, export, weighted
 from training.specialists.fits import fit_ridge
 from training.specialists.judge import JudgedSet, Method, baselines, judge_look, set_of_captions, trained
 from training.specialists.memory import Memory
@@ -62,16 +62,19 @@ def run(cache: Path, out: Path, *, seed: int = 0, device: str = "auto") -> Repor
     start = fit_start(parts["train"], towers.name_colours())
     development = {"in-domain": set_of_captions("in-domain", parts["dev"]), **_half(photos, "dev")}
 
-    def project(memory: Memory, gains: Gains) -> Method:
-        return trained(export(memory, start, parts["train"], gains))
-
-    def develop(memory: Memory, gains: Gains = LEARNT) -> dict[str, float]:
-        method = project(memory, gains)
+    def develop(projection: TrainedProjection) -> dict[str, float]:
+        method = trained(projection)
         return _development({name: method.judge(judged) for name, judged in development.items()})
 
+    def learnt_by(memory: Memory) -> TrainedProjection:
+        return export(memory, start, parts["train"], LEARNT)
+
     folder = cache / "training" / "runs" / f"specialists-{seed}-{content_hash(data / PAIRS)[:8]}-{_recipe()}"
-    memory, history = train_memory(parts["train"], start, folder, develop, seed=seed, device=device)
-    tried = [asdict(gains) | develop(memory, gains) for gains in TRIED]
+    memory, history = train_memory(
+        parts["train"], start, folder, lambda memory: develop(learnt_by(memory)), seed=seed, device=device
+    )
+    learnt = learnt_by(memory)
+    tried = [asdict(gains) | develop(weighted(learnt, gains)) for gains in TRIED]
     gains = TRIED[int(np.argmax([figures["choice"] for figures in tried]))]
     report = Report(
         seed=seed,
@@ -85,7 +88,7 @@ def run(cache: Path, out: Path, *, seed: int = 0, device: str = "auto") -> Repor
     )
     final = {"in-domain": set_of_captions("in-domain", parts["test"]), **_half(photos, "final")}
     final |= _drawings(cache, towers, skipped)
-    methods = dict(baselines(start, parts["train"])) | {"trained": project(memory, gains)}
+    methods = dict(baselines(start, parts["train"])) | {"trained": trained(weighted(learnt, gains))}
     wide = replace(start, linear=fit_ridge(corpus.views.features, start.words.place(corpus.captions)))
     shipped = export(memory, wide, corpus, gains)
     write_whole(weights, shipped.save)
