@@ -21,9 +21,9 @@ _IPTC_IN_TIFF, _IPTC_IN_PHOTOSHOP = 33723, 0x0404
 _IPTC_CAPTION, _IPTC_KEYWORD = (2, 120), (2, 25)
 _YEARS = range(1800, 2200)
 _DATES = (  # when it was taken, when it was digitised, when it was last written; each with its UTC offset
-    (ExifTags.Base.DateTimeOriginal, ExifTags.Base.OffsetTimeOriginal),
-    (ExifTags.Base.DateTimeDigitized, ExifTags.Base.OffsetTimeDigitized),
-    (ExifTags.Base.DateTime, ExifTags.Base.OffsetTime),
+    ("exif", ExifTags.Base.DateTimeOriginal, ExifTags.Base.OffsetTimeOriginal),
+    ("exif_digitised", ExifTags.Base.DateTimeDigitized, ExifTags.Base.OffsetTimeDigitized),
+    ("edited", ExifTags.Base.DateTime, ExifTags.Base.OffsetTime),
 )
 
 
@@ -33,6 +33,10 @@ class Description:
 
     taken_at: datetime | None = None
     """In UTC. A camera's time without an offset is local time of an unknown place; it is taken as if it were UTC."""
+    taken_local: datetime | None = None
+    """What the clock at the place showed, without a zone. Its day is the picture's day."""
+    taken_source: str = ""
+    """"exif", "xmp", "iptc", "exif_digitised", "file_name", "sidecar", "edited", or "" without a date."""
     camera: str = ""
     latitude: float | None = None
     longitude: float | None = None
@@ -51,6 +55,7 @@ def describe(image: Image.Image) -> Description:
     xmp = _piece(lambda: read_xmp(image.info.get("xmp") or image.info.get("XML:com.adobe.xmp")), Xmp())
     iptc = _piece(lambda: _iptc(image.info, exif), None) or {}
     latitude, longitude = _piece(lambda: _position(gps), None) or (None, None)
+    taken, taken_source = _taken({**exif, **more})
     caption, caption_source = _first(
         xmp=lambda: clean_caption(xmp.description),
         iptc=lambda: clean_caption(" ".join(iptc.get(_IPTC_CAPTION, []))),
@@ -62,7 +67,9 @@ def describe(image: Image.Image) -> Description:
         exif=lambda: clean_tags(_utf16(exif.get(_XP_KEYWORDS)).split(";")),
     )
     return Description(
-        taken_at=_taken_at({**exif, **more}),
+        taken_at=None if taken is None else taken.astimezone(UTC),
+        taken_local=None if taken is None else taken.replace(tzinfo=None),
+        taken_source=taken_source,
         camera=_piece(lambda: _camera(exif), ""),
         latitude=latitude,
         longitude=longitude,
@@ -139,11 +146,12 @@ def _camera(exif: Mapping[int, Any]) -> str:
     return f"{make} {model}".strip()
 
 
-def _taken_at(exif: Mapping[int, Any]) -> datetime | None:
-    for date, offset in _DATES:
+def _taken(exif: Mapping[int, Any]) -> tuple[datetime | None, str]:
+    """With its offset; UTC where none is known."""
+    for source, date, offset in _DATES:
         if moment := _piece(lambda date=date, offset=offset: _moment(exif.get(date), exif.get(offset)), None):  # type: ignore[misc]
-            return moment
-    return None
+            return moment, source
+    return None, ""
 
 
 def _moment(date: object, offset: object) -> datetime | None:
@@ -152,7 +160,7 @@ def _moment(date: object, offset: object) -> datetime | None:
     if moment.year not in _YEARS:
         return None
     zone = _piece(lambda: datetime.strptime(clean(_text(offset), 40), "%z").tzinfo, None) or UTC
-    return moment.replace(tzinfo=zone).astimezone(UTC)
+    return moment.replace(tzinfo=zone)
 
 
 def _position(gps: Mapping[int, Any]) -> tuple[float | None, float | None]:

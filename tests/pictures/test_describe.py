@@ -257,3 +257,12 @@ def test_row_14_nested_xmp_takes_no_time() -> None:
         started = time.perf_counter()
         assert read_xmp(packet).subjects == ()
         assert time.perf_counter() - started < 2
+
+
+def test_the_local_clock_and_its_source_are_told_beside_the_moment() -> None:
+    """21:30 on 31 December at -08:00 is 2024 in UTC, and 2023 where the picture was taken."""
+    facts = with_exif(exif={TAKEN: "2023:12:31 21:30:00", OFFSET: "-08:00"})
+    assert facts.taken_at == datetime(2024, 1, 1, 5, 30, tzinfo=UTC)
+    assert (facts.taken_local, facts.taken_source) == (datetime(2023, 12, 31, 21, 30), "exif")
+    edited = with_exif({DATE: "2001:01:01 00:00:00"})
+    assert (edited.taken_local, edited.taken_source) == (datetime(2001, 1, 1), "edited")
