@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from weaviate.classes.query import Filter
@@ -24,8 +25,38 @@ NEWER = {"colour": "colours", "near": "cells", "words": "phrases", "megapixels":
 """Fields whose property a library lacks that an older Loupe made, until its next ingest."""
 
 
-def to_weaviate(conditions: Sequence[Condition], properties: Collection[str] | None = None) -> Any:
-    """One Weaviate filter in which all conditions hold, or None when there are none.
+@dataclass(frozen=True)
+class Passing:
+    """The pictures that pass all of `wanted` and none of `unwanted`: Weaviate filters without a negation inside.
+
+    A list or a search may ask Weaviate for what does not pass a filter, a count may not: it also counts the document
+    ids of objects that were replaced since, which no list shows. `counts` needs no negation.
+    """
+
+    wanted: tuple[Any, ...] = ()
+    unwanted: tuple[Any, ...] = ()
+
+    @property
+    def filter(self) -> Any:
+        """For lists and searches; None where everything passes."""
+        return _all_of((*self.wanted, *(Filter.not_(one) for one in self.unwanted)))
+
+    @property
+    def counts(self) -> tuple[Any, ...]:
+        """Filters to count with: the first one's number less the second one's, where there is a second."""
+        if not self.unwanted:
+            return (_all_of(self.wanted),)
+        return _all_of(self.wanted), _all_of((*self.wanted, _any_of(self.unwanted)))
+
+    def without(self, uuids: Collection[uuid.UUID]) -> "Passing":
+        """Except those pictures."""
+        if not uuids:
+            return self
+        return replace(self, unwanted=(*self.unwanted, Filter.by_id().contains_any(list(uuids))))
+
+
+def to_weaviate(conditions: Sequence[Condition], properties: Collection[str] | None = None) -> Passing:
+    """What passes all conditions.
 
     `properties`: what the collection has, where that is known. Raises FilterError for a condition on one that it lacks.
     """
@@ -35,35 +66,37 @@ def to_weaviate(conditions: Sequence[Condition], properties: Collection[str] | N
                 f"the library does not know {condition.field!r} of its pictures: an older Loupe made it. "
                 "Ingest its folders again (python -m ingest FOLDER); no picture is encoded again for that"
             )
-    parts = [_one(condition) for condition in conditions]
-    return None if not parts else parts[0] if len(parts) == 1 else Filter.all_of(parts)
+    found = [(*_test(condition), condition.negated) for condition in conditions]
+    return Passing(
+        tuple(test for test, is_met, negated in found if is_met != negated),
+        tuple(test for test, is_met, negated in found if is_met == negated),
+    )
 
 
-def undescribed(properties: Collection[str]) -> Any:
+def undescribed(properties: Collection[str]) -> Passing:
     """The pictures that an older Loupe stored and no ingest has met since: colour, near, words and megapixels do not
-    find them. None where that is all of them."""
+    find them."""
     if "described" not in properties:
-        return None
-    return Filter.not_(Filter.by_property("described").greater_or_equal(DESCRIBED))
+        return Passing()
+    return Passing(unwanted=(Filter.by_property("described").greater_or_equal(DESCRIBED),))
 
 
-def among(uuids: Collection[uuid.UUID], condition: Any) -> Any:
-    """Those pictures, as far as they pass the condition too."""
-    these = Filter.by_id().contains_any(list(uuids))
-    return these if condition is None else Filter.all_of([these, condition])
+def _all_of(filters: Sequence[Any]) -> Any:
+    return None if not filters else filters[0] if len(filters) == 1 else Filter.all_of(list(filters))
 
 
-def without(uuids: Collection[uuid.UUID], condition: Any) -> Any:
-    """What passes the condition, but those pictures."""
-    if not uuids:
-        return condition
-    others = Filter.not_(Filter.by_id().contains_any(list(uuids)))
-    return others if condition is None else Filter.all_of([others, condition])
+def _any_of(filters: Sequence[Any]) -> Any:
+    return filters[0] if len(filters) == 1 else Filter.any_of(list(filters))
 
 
-def _one(condition: Condition) -> Any:
-    positive = _positive(condition)
-    return Filter.not_(positive) if condition.negated else positive
+def _test(condition: Condition) -> tuple[Any, bool]:
+    """A filter without a negation, and whether a picture that passes the condition (not negated) passes it."""
+    name, value = condition.field, condition.value
+    if name == "tags.none":
+        return Filter.by_property("tags").contains_any(list(condition.values)), False
+    if name == "location":
+        return Filter.by_property("latitude").greater_or_equal(-90), value == "yes"
+    return _positive(condition), True
 
 
 def _positive(condition: Condition) -> Any:
@@ -74,8 +107,6 @@ def _positive(condition: Condition) -> Any:
         return Filter.by_property("paths_folded").like(f"*{value.casefold()}*")
     if name == "tags.all":
         return Filter.by_property("tags").contains_all(list(condition.values))
-    if name == "tags.none":
-        return Filter.not_(Filter.by_property("tags").contains_any(list(condition.values)))
     if name in ("tags", "tags.any"):
         return Filter.by_property("tags").contains_any(list(condition.values))
     if name == "words":
@@ -84,9 +115,6 @@ def _positive(condition: Condition) -> Any:
         return Filter.by_property("colours").contains_any(list(condition.colours))
     if name == "near":
         return Filter.by_property("cells").contains_any(list(cover(*condition.circle)))
-    if name == "location":
-        known = Filter.by_property("latitude").greater_or_equal(-90)
-        return known if value == "yes" else Filter.not_(known)
     if name == "captioned":
         return Filter.by_property("captioned").equal(value == "yes")
     if name in DATE_PROPERTIES:
@@ -110,8 +138,7 @@ def _folder(folder: str) -> Any:
 
 def _phrase(name: str, starts: Sequence[str]) -> Any:
     prop = Filter.by_property(name)
-    tests = [prop.like(f"{start}*") if start.endswith(END) else prop.contains_any([start]) for start in starts]
-    return tests[0] if len(tests) == 1 else Filter.all_of(tests)
+    return _all_of([prop.like(f"{start}*") if start.endswith(END) else prop.contains_any([start]) for start in starts])
 
 
 def _date(prop: Any, operator: str, value: str) -> Any:

@@ -21,7 +21,7 @@ from search import facets
 from search.asking import DEFAULT_TARGETS, encode_terms, weigh, weights_of
 from search.bank_store import Cut, keep_bank
 from search.calibration import LibrarySpace
-from search.conditions import among, to_weaviate, undescribed, without
+from search.conditions import Passing, to_weaviate, undescribed
 from search.diversity import joined, spread_out
 from search.duplicates import TARGET, Sameness
 from search.errors import FilterError, QueryError
@@ -72,16 +72,17 @@ class Searcher:
         if not query.terms and not query.filters:
             raise QueryError("The question is empty: type some words, or give a picture.")
         self.index.check_there()
-        condition = self._condition(query.filters)
+        passing = self._passing(query.filters)
         if not query.terms:
-            return self._listed(query, condition, started, waited)
+            return self._listed(query, passing.without(query.hidden), started, waited)
         query = self._resolved(query)
         before = time.perf_counter()
         asked = self._asked(query)
         encoded = time.perf_counter() - before
         own = {term.item for term in query.terms if term.item is not None} | set(query.hidden)
-        counting = self._threads.submit(self._count_others, own, condition)
-        ranking = self._ranking(query, asked, without(own, condition))
+        others = passing.without(own)
+        counting = self._threads.submit(self.index.count, others)
+        ranking = self._ranking(query, asked, others.filter)
         hits = self._hits(ranking.page(query.offset, query.limit), asked, query, ranking.line)
         counted = ranking.counted if query.facets else []
         asking = time.perf_counter()
@@ -101,12 +102,11 @@ class Searcher:
             next((term.targets for term in asked if term.example), asked[0].targets),
         )
 
-    def _listed(self, query: Query, condition: Any, started: float, waited: float) -> Results:
+    def _listed(self, query: Query, passing: Passing, started: float, waited: float) -> Results:
         """Filters alone: what passes, newest first."""
-        others = without(set(query.hidden), condition)
-        found = self.index.listed(others, query.offset, query.limit)
+        found = self.index.listed(passing.filter, query.offset, query.limit)
         hits = tuple(Hit(one.uuid, from_properties(one.properties), None) for one in found)
-        total = self.index.count(others)
+        total = self.index.count(passing)
         counts = self.facets(query.filters) if query.facets else {}
         timing = Timing(0.0, 1000 * (self.index.waited() - waited), 1000 * (time.perf_counter() - started))
         return Results(hits, total, query.offset, query.limit, timing, counts, total if counts else 0, likely=total)
@@ -127,10 +127,10 @@ class Searcher:
     def facets(self, filters: Sequence[Condition] = ()) -> dict[str, facets.Counts]:
         """Counts of what passes the filters; a folder counts what lies below it too."""
         self.index.check_there()
-        condition = self._condition(filters)
+        passing = self._passing(filters)
         texts = {name: prop for name, prop in facets.TEXT_PROPERTIES.items() if prop in self.pictures.properties}
-        counts = self.index.occurrences(list(texts.values()), condition, facets.MAX_VALUES)
-        captioned, whole = self.index.truths("captioned", condition)
+        counts = self.index.occurrences(list(texts.values()), passing.filter, facets.MAX_VALUES)
+        captioned = self.index.count(self._passing([*filters, Condition("captioned", "=", "yes")]))
         months = counts.get("month", {})
         years: Counter[str] = Counter()
         for month, n in months.items():
@@ -138,7 +138,7 @@ class Searcher:
         return {
             **{name: facets.by_frequency(counts[prop]) for name, prop in texts.items()},
             "year": facets.by_frequency(years),
-            "captioned": facets.by_frequency({"yes": captioned, "no": whole - captioned}),
+            "captioned": facets.by_frequency({"yes": captioned, "no": self.index.count(passing) - captioned}),
         }
 
     def undescribed(self) -> int:
@@ -150,8 +150,7 @@ class Searcher:
     def count(self, filters: Sequence[Condition] = ()) -> int:
         """Pictures that pass the filters."""
         self.index.check_there()
-        condition = self._condition(filters)
-        return self.index.count(condition)
+        return self.index.count(self._passing(filters))
 
     def spread(self, k: int, but: Collection[uuid.UUID] = ()) -> tuple[ImageRecord, ...]:
         """Pictures of a random sample that lie far apart, those in `but` left out: what to show somebody of whom
@@ -205,10 +204,10 @@ class Searcher:
         `MAX_WINDOW` pictures."""
         located = Condition("location", "=", "yes")
         self.index.check_there()
-        found = self.index.positions(self._condition([*filters, located]), MAX_WINDOW)
+        found = self.index.positions(self._passing([*filters, located]).filter, MAX_WINDOW)
         return dict(Counter((round(latitude, 3), round(longitude, 3)) for latitude, longitude in found))
 
-    def _condition(self, filters: Sequence[Condition]) -> Any:
+    def _passing(self, filters: Sequence[Condition]) -> Passing:
         """Raises FilterError for a property that the library lacks; an ingest may have added it since it was opened."""
         try:
             return to_weaviate(filters, self.pictures.properties)
@@ -374,6 +373,3 @@ class Searcher:
                 )
             )
         return tuple(hits)
-
-    def _count_others(self, own: Collection[uuid.UUID], condition: Any) -> int:
-        return self.index.count(condition) - (self.index.count(among(own, condition)) if own else 0)

@@ -24,7 +24,6 @@ from pictures.thumbnails import ThumbnailStore
 from schema.client import Address
 from schema.collection import PROPERTIES, Pictures, StorageOptions, ensure_pictures, open_pictures
 from schema.record import ImageRecord, place_properties, to_properties, word_properties
-from search.conditions import undescribed
 from search.errors import FilterError
 from search.filters import Condition
 from search.query import Query, Term
@@ -165,11 +164,10 @@ def test_pictures_that_no_ingest_has_met_again_are_counted(
     (tmp_path / "other").mkdir()
     paint(tmp_path / "other" / "x.png", "blue", seed=60)
     assert bring(pictures, colours, tmp_path / "other").described == 0
-    count = pictures.collection.aggregate.over_all
-    assert undescribed(older.properties) is None
-    assert count(filters=undescribed(pictures.properties), total_count=True).total_count == 5
+    assert Searcher(older, colours).undescribed() == 6  # the library has no such property yet: all of it
+    assert Searcher(pictures, colours).undescribed() == 5
     bring(pictures, colours, folder)
-    assert count(filters=undescribed(pictures.properties), total_count=True).total_count == 0
+    assert Searcher(pictures, colours).undescribed() == 0
 
 
 def test_a_renamed_folder_of_an_older_library_is_described_too(
