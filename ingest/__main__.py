@@ -49,7 +49,7 @@ def main(arguments: argparse.Namespace) -> int:
             )
             report = ingest.run(root)
             if not report.interrupted:
-                losses = find_losses(ledger, root, ingest.would_drop)
+                losses = find_losses(ledger, root, ingest.would_drop, ingest.unread)
                 agreed = (lambda question: True) if arguments.yes else ask
                 wish = {"remove": arguments.prune, "agreed": agreed, "at_most": arguments.at_most}
                 prune(ledger, thumbnails, losses, report, **wish)

@@ -123,7 +123,10 @@ class Bar:
                 file=sys.stderr,
             )
         if report.offline:
-            print(f"  {report.offline} pictures are out of reach (an unmounted disk?) and were kept", file=sys.stderr)
+            print(
+                f"  {report.offline} pictures are out of reach (an unmounted or unreadable folder) and were kept",
+                file=sys.stderr,
+            )
 
     def _save(self, *, at_once: bool = True, **changes: object) -> None:
         if self._file is not None and self._status is not None:

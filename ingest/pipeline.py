@@ -8,7 +8,7 @@ batch in flight and the next run goes on (invariant I4).
 import hashlib
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -120,6 +120,11 @@ class Ingest:
         self._report.seconds = time.monotonic() - started
         return self._report
 
+    @property
+    def unread(self) -> Collection[str]:
+        """Files and folders that the run could not read, as the report names them."""
+        return [failure.path for failure in self._report.unreadable]
+
     def _changed_files(self, root: Path, words: FolderWords) -> Iterator[tuple[Found, Words, tuple[ImageRecord, ...]]]:
         """The files whose bytes have to be looked at; unchanged ones cost a stat and end here."""
         census = Census()
@@ -129,8 +134,11 @@ class Ingest:
             files = []
             for entry in chunk:
                 if isinstance(entry, Skipped):
-                    failures = self._report.skipped if entry.reason in EXPECTED_SKIPS else self._report.unreadable
-                    failures.append(Failure(entry.path, f"{entry.reason}: {entry.message}"))
+                    failure = Failure(entry.path, f"{entry.reason}: {entry.message}")
+                    if entry.reason in EXPECTED_SKIPS:
+                        self._report.skipped.append(failure)
+                    else:
+                        self._note_unread(failure)
                 else:
                     files.append((entry, words.of(entry)))
             known = self._ledger.by_paths([str(found.path) for found, _ in files])
@@ -197,11 +205,15 @@ class Ingest:
             self._in_flight.discard(item.sha256)
             return _failure(item.found, error)
 
+    def _note_unread(self, failure: Failure) -> None:
+        self._report.unreadable.append(failure)
+        self._availability.note_unread(failure.path)
+
     def _named(self, results: Iterator[Item | Failure]) -> Iterator[Item]:
         """What succeeded; what failed is named in the report."""
         for result in results:
             if isinstance(result, Failure):
-                self._report.unreadable.append(result)
+                self._note_unread(result)
                 self._step()
             else:
                 yield result

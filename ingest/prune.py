@@ -3,13 +3,12 @@
 Knows no encoder. Never removes what may only be out of reach: see `places.Availability.is_lost`.
 """
 
-import os
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ingest.ledger import Ledger
-from ingest.places import Availability
+from ingest.places import Availability, Look
 from ingest.report import IngestReport
 from pictures.thumbnails import ThumbnailStore
 
@@ -25,12 +24,13 @@ class Losses:
     lost: tuple[tuple[str, str], ...]
     """(hash, path)"""
     offline: int
+    """Files that may only be out of reach, or that cannot be looked at."""
 
 
-def find_losses(ledger: Ledger, root: Path, but: Collection[str] = ()) -> Losses:
+def find_losses(ledger: Ledger, root: Path, but: Collection[str] = (), unread: Collection[str] = ()) -> Losses:
     """Looks at every picture's places once, and leaves out the paths in `but`; memory grows with what is lost, not with
-    the library."""
-    availability = Availability()
+    the library. `unread`: what the run before could not read (`Ingest.unread`)."""
+    availability = Availability(unread)
     known = offline = 0
     lost = []
     for sha256, places in ledger.all_places():
@@ -40,7 +40,7 @@ def find_losses(ledger: Ledger, root: Path, but: Collection[str] = ()) -> Losses
             known += 1
             if availability.is_lost(place, root):
                 lost.append((sha256, place.path))
-            elif not os.path.lexists(place.path):
+            elif availability.look(place.path) is not Look.THERE:
                 offline += 1
     return Losses(known, tuple(lost), offline)
 

@@ -6,16 +6,15 @@ import shutil
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 import unicodedata
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from ingest.files import Census, Found, RootError, Skipped, check_root, find_images, printable
 from settings import PROJECT
+from tests.ingest.runs import become_ordinary
 
 
 def touch(root: Path, *names: str) -> None:
@@ -30,21 +29,6 @@ def found(root: Path) -> list[str]:
 
 def skipped(root: Path) -> dict[str, str]:
     return {e.path: e.reason for e in find_images(root) if isinstance(e, Skipped)}
-
-
-@pytest.fixture
-def ordinary_user() -> Iterator[Path]:
-    """A folder, and for the time of the test no rights beyond those of an ordinary user: root may read everything."""
-    folder = Path(tempfile.mkdtemp())
-    folder.chmod(0o755)
-    yield folder
-    os.seteuid(os.getuid())
-    shutil.rmtree(folder)
-
-
-def become_ordinary() -> None:
-    if os.getuid() == 0:
-        os.seteuid(65_534)
 
 
 def test_a_folders_files_come_before_its_subfolders_each_sorted(tmp_path: Path) -> None:

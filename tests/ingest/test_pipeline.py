@@ -3,7 +3,6 @@
 import os
 import re
 import shutil
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,62 +11,13 @@ import pytest
 from PIL import Image
 
 from ingest.ledger import Ledger
-from ingest.pipeline import Ingest
-from ingest.prune import find_losses, prune
-from ingest.report import IngestReport
-from pictures.open import Limits
 from pictures.thumbnails import ThumbnailStore
 from schema.collection import Pictures
 from schema.record import DESCRIBED, ImageRecord, Place, sha256_of
 from tests.colours import ColourEncoder
 from tests.conftest import all_records
 from tests.ingest.paint import paint, paint_many
-
-Run = Callable[..., IngestReport]
-COUNTS = ("added", "updated", "renamed", "copied", "unchanged", "removed", "missing", "offline", "encoded")
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    folder = tmp_path / "photos"
-    folder.mkdir()
-    return folder
-
-
-@pytest.fixture
-def ledger(pictures: Pictures) -> Ledger:
-    return Ledger(pictures, wait_s=10)
-
-
-@pytest.fixture
-def run(ledger: Ledger, colours: ColourEncoder, tmp_path: Path) -> Run:
-    thumbnails = ThumbnailStore(tmp_path / "thumbs")
-
-    def run(folder: Path, *, remove: bool = False, agreed: bool = True, dry_run: bool = False) -> IngestReport:
-        ingest = Ingest(ledger, colours, thumbnails, limits=Limits(), batch_size=4, dry_run=dry_run)
-        report = ingest.run(folder)
-        prune(
-            ledger,
-            thumbnails,
-            find_losses(ledger, folder, ingest.would_drop),
-            report,
-            remove=remove,
-            agreed=lambda question: agreed,
-        )
-        return report
-
-    return run
-
-
-def counts(report: IngestReport) -> dict[str, int]:
-    """The counts that are not 0."""
-    return {name: getattr(report, name) for name in COUNTS if getattr(report, name)}
-
-
-def stored(pictures: Pictures) -> dict[str, ImageRecord]:
-    """Path -> record, for every place."""
-    records = list(all_records(Ledger(pictures, wait_s=10)))
-    return {place.path: record for record in records for place in record.places}
+from tests.ingest.runs import Run, counts, stored
 
 
 def vectors(pictures: Pictures, record: ImageRecord) -> dict[str, list[float]]:

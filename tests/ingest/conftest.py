@@ -1,0 +1,61 @@
+"""A folder, a ledger of an empty library, and a run of one into the other."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ingest.ledger import Ledger
+from ingest.pipeline import Ingest
+from ingest.prune import find_losses, prune
+from ingest.report import IngestReport
+from pictures.open import Limits
+from pictures.thumbnails import ThumbnailStore
+from schema.collection import Pictures
+from tests.colours import ColourEncoder
+from tests.ingest.runs import Run
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def ledger(pictures: Pictures) -> Ledger:
+    return Ledger(pictures, wait_s=10)
+
+
+@pytest.fixture
+def run(ledger: Ledger, colours: ColourEncoder, tmp_path: Path) -> Run:
+    thumbnails = ThumbnailStore(tmp_path / "thumbs")
+
+    def run(folder: Path, *, remove: bool = False, agreed: bool = True, dry_run: bool = False) -> IngestReport:
+        ingest = Ingest(ledger, colours, thumbnails, limits=Limits(), batch_size=4, dry_run=dry_run)
+        report = ingest.run(folder)
+        prune(
+            ledger,
+            thumbnails,
+            find_losses(ledger, folder, ingest.would_drop, ingest.unread),
+            report,
+            remove=remove,
+            agreed=lambda question: agreed,
+        )
+        return report
+
+    return run
+
+
+@pytest.fixture
+def ordinary_user() -> Iterator[Path]:
+    """A folder that everybody may enter, and the rights of whoever runs the tests again afterwards."""
+    folder = Path(tempfile.mkdtemp())
+    folder.chmod(0o777)
+    yield folder
+    os.seteuid(os.getuid())
+    shutil.rmtree(folder)
