@@ -10,7 +10,6 @@ import os
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,10 +22,11 @@ from ingest.files import Census, Found, Skipped, find_images
 from ingest.ledger import Ledger
 from ingest.places import Availability
 from ingest.prune import drop_places
-from ingest.report import Failure, IngestReport
+from ingest.report import Failure, IngestReport, failure_of
 from ingest.streams import ahead, batched
-from ingest.words import changed_words, first_words
-from pictures.open import Facts, Limits, Opened, PictureError, open_image
+from ingest.upkeep import Upkeep
+from ingest.words import first_words
+from pictures.open import Limits, Opened, PictureError, open_image
 from pictures.thumbnails import ThumbnailStore
 from schema.record import DESCRIBED, ImageRecord, Place, now
 
@@ -91,6 +91,16 @@ class Ingest:
         self._stopped = stopped
         self._earlier = earlier
         self._report = IngestReport(dry_run=dry_run)
+        self._upkeep = Upkeep(
+            ledger,
+            encoder,
+            thumbnails,
+            limits,
+            self._report,
+            batch_size=batch_size,
+            writes=self._writes,
+            stopped=stopped,
+        )
         self.would_drop: set[str] = set()
         """After a dry run: places that a real one would have dropped, because their bytes were found elsewhere."""
         self._done = 0
@@ -152,11 +162,11 @@ class Ingest:
                     continue
                 # Left behind by a run that was cut off between two writes.
                 self._leaving += [(record.sha256, str(found.path)) for record in stale]
-                self._mend_thumbnail(current, found)
-                self._count_unchanged(self._update_words(current, found, told))
+                self._upkeep.mend_thumbnail(current, found)
+                self._count_unchanged(self._upkeep.update_words(current, found, told))
                 if current.described < DESCRIBED:
                     outdated[current.sha256] = (current, found)
-            self._describe_again(list(outdated.values()))
+            self._upkeep.describe_again(self._pool, list(outdated.values()))
         self._report.left_out = str(census)
 
     def _hash(self, job: tuple[Found, Words, tuple[ImageRecord, ...]]) -> Hashed | Failure:
@@ -167,7 +177,7 @@ class Ingest:
             with found.path.open("rb") as file:
                 return Hashed(found, told, hashlib.file_digest(file, "sha256").hexdigest(), stale)
         except (PictureError, OSError) as error:
-            return _failure(found, error)
+            return failure_of(found.path, error)
 
     def _unknown(self, files: Iterator[Hashed]) -> Iterator[Hashed]:
         """Those whose bytes the library does not hold; for the others only their place is stored."""
@@ -203,7 +213,7 @@ class Ingest:
             return Decoded(item, opened, description(opened.image))
         except (PictureError, OSError) as error:
             self._in_flight.discard(item.sha256)
-            return _failure(item.found, error)
+            return failure_of(item.found.path, error)
 
     def _note_unread(self, failure: Failure) -> None:
         self._report.unreadable.append(failure)
@@ -280,11 +290,11 @@ class Ingest:
             self._ledger.set_places(changed)
         else:
             self.would_drop |= {old.path for old in gone}
-        self._mend_thumbnail(record, item.found)
+        self._upkeep.mend_thumbnail(record, item.found)
         if record.described < DESCRIBED:
-            self._describe_again([(changed, item.found)])
+            self._upkeep.describe_again(self._pool, [(changed, item.found)])
             changed = replace(changed, described=DESCRIBED)
-        words_changed = self._update_words(changed, item.found, item.words)
+        words_changed = self._upkeep.update_words(changed, item.found, item.words)
         if known_here:
             self._count_unchanged(words_changed)
             return changed
@@ -296,61 +306,6 @@ class Ingest:
             self._report.copied += 1
         self._step()
         return changed
-
-    def _mend_thumbnail(self, record: ImageRecord, found: Found) -> None:
-        """One that was deleted, or never made on this machine, is made again."""
-        if not self._writes or self._thumbnails.path_of(record.sha256).exists():
-            return
-        with suppress(PictureError, OSError):
-            opened = open_image(found.path, self._limits, self._encoder.image_side)
-            if opened.sha256 == record.sha256:
-                self._thumbnails.write(record.sha256, opened.image)
-
-    def _describe_again(self, outdated: Sequence[tuple[ImageRecord, Found]]) -> None:
-        """Colours and the like of pictures that an older Loupe stored. Decoded anew, but not encoded."""
-        for start in range(0, len(outdated), self._batch_size):
-            if self._stopped():
-                return
-            batch = outdated[start : start + self._batch_size]
-            results = list(self._pool.map(self._description, batch))
-            described = [result for result in results if not isinstance(result, Failure)]
-            if self._writes:
-                self._ledger.set_descriptions(described)
-            self._report.described += len(described)
-            self._report.warnings += [
-                f"{failure.path} could not be described again, so its colours stay unknown ({failure.reason})."
-                for failure in results
-                if isinstance(failure, Failure)
-            ]
-
-    def _description(self, job: tuple[ImageRecord, Found]) -> ImageRecord | Failure:
-        record, found = job
-        try:
-            opened = open_image(found.path, self._limits, self._encoder.image_side)
-            if opened.sha256 != record.sha256:
-                raise PictureError("changed", "its bytes changed, but not its size and time; touch it and run again")
-            return replace(record, **description(opened.image))
-        except (PictureError, OSError) as error:
-            return _failure(found, error)
-
-    def _update_words(self, record: ImageRecord, found: Found, told: Words) -> bool:
-        """Store caption and tags where what stands beside the file has changed; True when it had."""
-        changed = changed_words(record, str(found.path), told, lambda: self._embedded(found))
-        if changed is None:
-            return False
-        if self._writes:
-            if changed.caption:
-                vector = self._encoder.encode_texts([changed.caption])[0]
-            else:
-                vector = self._ledger.image_vector(changed)
-            self._ledger.set_words(changed, vector)
-        return changed.caption != record.caption or changed.tags != record.tags
-
-    def _embedded(self, found: Found) -> Facts | None:
-        try:
-            return open_image(found.path, self._limits, self._encoder.image_side).facts
-        except (PictureError, OSError):
-            return None
 
     def _count_unchanged(self, words_changed: bool) -> None:
         if words_changed:
@@ -393,13 +348,3 @@ def _record(item: Decoded, root: Path) -> ImageRecord:
         **item.description,
         **first_words(str(found.path), item.hashed.words, facts),
     )
-
-
-def _failure(found: Found, error: PictureError | OSError) -> Failure:
-    if isinstance(error, PictureError):
-        reason, message = error.reason, str(error)
-    elif isinstance(error, FileNotFoundError):
-        reason, message = "vanished", "the file was there when the folder was listed; run the same command again"
-    else:
-        reason, message = "unreadable", f"{error.strerror or error}; check the file's permissions and the disk"
-    return Failure(str(found.path), f"{reason}: {message}")

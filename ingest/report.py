@@ -1,7 +1,10 @@
 """What an ingest did, file by file counted and every failure named (invariant I9). Plain data; knows no database."""
 
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
+
+from pictures.open import PictureError
 
 
 @dataclass(frozen=True)
@@ -9,6 +12,17 @@ class Failure:
     path: str
     reason: str
     """A short code and a sentence: `empty: the file has 0 bytes`."""
+
+
+def failure_of(path: Path, error: PictureError | OSError) -> Failure:
+    """The failure of a file that could not be read."""
+    if isinstance(error, PictureError):
+        reason, message = error.reason, str(error)
+    elif isinstance(error, FileNotFoundError):
+        reason, message = "vanished", "the file was there when the folder was listed; run the same command again"
+    else:
+        reason, message = "unreadable", f"{error.strerror or error}; check the file's permissions and the disk"
+    return Failure(str(path), f"{reason}: {message}")
 
 
 @dataclass
