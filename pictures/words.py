@@ -1,5 +1,6 @@
 """Captions and tags made clean, wherever they come from. Text in, text out; knows no files and no pictures."""
 
+import re
 import unicodedata
 from collections.abc import Iterable
 
@@ -14,8 +15,15 @@ _JUNK = frozenset({
     "digital still camera", "casio computer co.,ltd.", "panasonic", "dcim", "dji", "dav", "hdr", "hdrpl",
     "exif_jpeg_picture", "exif jpeg picture", "jpeg image", "jpeg", "image", "picture", "photo", "untitled",
     "default", "applemark", "lead technologies inc. v1.01", "cof", "ptr", "rhdr", "edf", "oznor", "sdr", "mde",
-    "created with gimp", "screenshot", "user comments", "my beautiful picture", "none", "null", "n/a",
+    "created with gimp", "screenshot", "user comments", "my beautiful picture", "none", "null", "n/a", "nan",
+    "ai generated image",
 })  # fmt: skip
+# IMG_1234, DSC01234.JPG, P1010001 (2): what programs put into a title that nobody gave.
+_FILE_NAME = re.compile(
+    r".*\.(jpe?g|png|webp|gif|bmp|tiff?|avif|heic|heif|jp2|mpo|dng|nef|cr[23w]|arw|raf|orf|rw2|mp4|mov)"
+    r"|(IMG_?E?|_?DSC[NF]?|_MG|P|PICT|DCP|CIMG|SAM|GOPR|MVI|PXL|VID|MVIMG)?[-_]?\d{3,}[\d_-]*(\s?\(\d+\))?",
+    re.IGNORECASE,
+)
 
 
 def clean(text: str, limit: int) -> str:
@@ -36,8 +44,14 @@ def clean_caption(text: str) -> str:
     return "" if caption.casefold() in _JUNK else caption
 
 
+def clean_title(text: str) -> str:
+    """As `clean_caption`; "" for a title that is only the file's name ("IMG_1234.JPG")."""
+    title = clean_caption(text)
+    return "" if _FILE_NAME.fullmatch(title) else title
+
+
 def clean_tags(tags: Iterable[str]) -> tuple[str, ...]:
-    """The first 64 different tags, in their order, each at most 100 characters; case tells tags apart."""
+    """The first 64 different tags, in their order, each at most 100 characters; case distinguishes tags."""
     found: dict[str, None] = {}
     for tag in tags:
         if cleaned := clean(tag, MAX_TAG):

@@ -1,23 +1,47 @@
-"""Description and subjects of an XMP packet (XMP part 1, Dublin Core). Text in, text out; knows no picture.
+"""Read description, keywords, date and place of an XMP packet (XMP part 1, Dublin Core). Knows no picture.
 
 The packet comes from strangers. A document type, where entities are declared (billion laughs, file:///etc/passwd), is
 refused by the parser's own event, so no encoding trick hides it: what the defusedxml package does, in one handler.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from xml.etree.ElementTree import Element, TreeBuilder
 from xml.parsers import expat
 
 MAX_BYTES = 4_000_000
-_DC = "http://purl.org/dc/elements/1.1/"
 _RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 _XML = "http://www.w3.org/XML/1998/namespace"
+_NAMES = {
+    "http://purl.org/dc/elements/1.1/": "dc",
+    "http://ns.adobe.com/exif/1.0/": "exif",
+    "http://ns.adobe.com/photoshop/1.0/": "photoshop",
+    "http://ns.adobe.com/xap/1.0/": "xmp",
+    "http://ns.adobe.com/lightroom/1.0/": "lr",
+    "http://www.digikam.org/ns/1.0/": "digiKam",
+    "http://ns.microsoft.com/photo/1.0/": "MicrosoftPhoto",
+    "http://ns.microsoft.com/photo/1.0": "MicrosoftPhoto",
+}
+_HIERARCHIES = {"lr:hierarchicalSubject": "|", "digiKam:TagsList": "/", "MicrosoftPhoto:LastKeywordXMP": "/"}
+"""Properties that hold keywords with their parents, and what stands between those."""
+_INTERNAL = ("darktable", "_digikam_internal_tags_")
+"""First parts of keywords that programs keep for themselves ("darktable|exported")."""
 
 
 @dataclass(frozen=True)
 class Xmp:
     description: str = ""
+    title: str = ""
+    """dc:title, else photoshop:Headline."""
     subjects: tuple[str, ...] = ()
+    """The plain keywords, then every part of the hierarchical ones that is not among them."""
+    original: str = ""
+    """When it was taken: exif:DateTimeOriginal, else photoshop:DateCreated."""
+    created: str = ""
+    """xmp:CreateDate: when this file came to be, which for a scan is not when it was taken."""
+    modified: str = ""
+    latitude: str = ""
+    longitude: str = ""
 
 
 def read_xmp(packet: object) -> Xmp:
@@ -28,16 +52,60 @@ def read_xmp(packet: object) -> Xmp:
         return Xmp()
     if len(packet) > MAX_BYTES:
         raise ValueError(f"an XMP packet of {len(packet)} bytes; at most {MAX_BYTES} are read")
-    root = _parse(packet.strip(b"\x00 \r\n\t"))
-    description, subjects = "", []
-    for element in root.iter():
-        if element.tag == f"{_DC}description":
-            description = description or _alternative(element)
-        elif element.tag == f"{_DC}subject":
-            subjects += [item.text or "" for item in _items(element)]
-        elif element.tag == f"{_RDF}Description":  # the short form: a property as an attribute
-            description = description or element.get(f"{_DC}description", "")
-    return Xmp(description, tuple(subjects))
+    texts: dict[str, str] = {}
+    lists: dict[str, list[str]] = {}
+    for name, value, items in _properties(_parse(packet.strip(b"\x00 \r\n\t"))):
+        if value and not texts.get(name):
+            texts[name] = value
+        lists.setdefault(name, []).extend(items)
+    return Xmp(
+        description=texts.get("dc:description", ""),
+        title=texts.get("dc:title") or texts.get("photoshop:Headline", ""),
+        subjects=tuple(_keywords(lists)),
+        original=texts.get("exif:DateTimeOriginal") or texts.get("photoshop:DateCreated", ""),
+        created=texts.get("xmp:CreateDate", ""),
+        modified=texts.get("xmp:ModifyDate", ""),
+        latitude=texts.get("exif:GPSLatitude", ""),
+        longitude=texts.get("exif:GPSLongitude", ""),
+    )
+
+
+def _properties(root: Element) -> Iterator[tuple[str, str, list[str]]]:
+    """Name, text and list items of every property of the picture itself; not of those it was made from, deeper in."""
+    for rdf in root.iter(f"{_RDF}RDF"):
+        for node in (child for child in rdf if child.tag == f"{_RDF}Description"):
+            for key, value in node.items():  # the short form: a property as an attribute
+                yield _name(key), value, []
+            for element in node:
+                yield _name(element.tag), _alternative(element), [item.text or "" for item in _items(element)]
+
+
+def _name(tag: str) -> str:
+    """`dc:title` for a known namespace; "" for others."""
+    for namespace, prefix in _NAMES.items():
+        if tag.startswith(namespace) and (local := tag.removeprefix(namespace)).isalpha():
+            return f"{prefix}:{local}"
+    return ""
+
+
+def _keywords(lists: dict[str, list[str]]) -> Iterator[str]:
+    """The plain keywords, then `Animals|Cat` as Cat, Animals; each once, and none that a program keeps for itself."""
+    paths = [
+        [part.strip() for part in path.split(separator)]
+        for name, separator in _HIERARCHIES.items()
+        for path in lists.get(name, [])
+    ]
+    internal = {part.casefold() for path in paths if path[0].casefold() in _INTERNAL for part in path}
+    theirs = {part.casefold() for path in paths if path[0].casefold() not in _INTERNAL for part in path}
+    known = internal - theirs
+    for keyword in lists.get("dc:subject", []):
+        if keyword.strip().casefold() not in known:
+            yield keyword
+    known |= {keyword.strip().casefold() for keyword in lists.get("dc:subject", [])}
+    for part in (part for path in paths if path[0].casefold() not in _INTERNAL for part in reversed(path)):
+        if part.casefold() not in known:
+            known.add(part.casefold())
+            yield part
 
 
 def _items(element: Element) -> list[Element]:
