@@ -142,6 +142,8 @@ class Progress:
     share: float = 0.0
     error: str = ""
     done: bool = False
+    began: str = ""
+    """As in ProcessIdentity; a file of an older Loupe has none."""
 
     @property
     def running(self) -> bool:
@@ -153,7 +155,7 @@ class Progress:
 
     @property
     def _alive(self) -> bool:
-        return ProcessIdentity(self.pid, self.created).alive
+        return ProcessIdentity(self.pid, self.created, self.began).alive
 
 
 class LayoutStore:
@@ -238,7 +240,7 @@ class Reporter:
     def __init__(self, store: LayoutStore, space: str) -> None:
         self._store, self._space = store, space
         this = ProcessIdentity.of_this_process()
-        self._progress = Progress(this.pid, this.created)
+        self._progress = Progress(this.pid, this.created, began=this.began)
         self._written = 0.0
         store.say(space, self._progress)
 

@@ -34,6 +34,8 @@ class Status:
     failed: int = 0
     report: dict[str, Any] | None = None
     error: str = ""
+    began: str = ""
+    """As in ProcessIdentity; a file of an older Loupe has none."""
 
     @property
     def running(self) -> bool:
@@ -46,7 +48,7 @@ class Status:
 
     @property
     def _alive(self) -> bool:
-        return ProcessIdentity(self.pid, self.created).alive
+        return ProcessIdentity(self.pid, self.created, self.began).alive
 
 
 class StatusFile:
@@ -79,7 +81,7 @@ def only_one(home: Path, collection: str, folder: Path) -> Iterator[StatusFile]:
     file = StatusFile(home)
     with hold(home, collection):
         this = ProcessIdentity.of_this_process()
-        status = Status(this.pid, this.created, str(folder), time.time())
+        status = Status(this.pid, this.created, str(folder), time.time(), began=this.began)
         file.write(status)
         try:
             yield file

@@ -2,7 +2,7 @@
 
 The folder `home` holds all of it: `weaviate/` (data), `api_key` (mode 0600), `weaviate.log`, `server.json` (the
 state: who runs, on which ports, who uses it). Every change happens under one file lock, so two processes may start or
-stop at once. A state that is stale (kill -9, reboot) heals itself: a process counts only with its creation time, and
+stop at once. A state that is stale (kill -9, reboot) heals itself: a process counts only with its beginning, and
 a server whose state file is lost is found again by its data folder.
 """
 
@@ -171,7 +171,7 @@ class LocalServer:
                 command = process.cmdline()
                 log.warning("found Weaviate running (pid %d) without a record of it; recorded again", process.pid)
                 return Running(
-                    process=ProcessIdentity(process.pid, process.create_time()),
+                    process=ProcessIdentity.of(process.pid),
                     version=environment["LOUPE_SERVER_VERSION"],
                     http_port=int(command[command.index("--port") + 1]),
                     grpc_port=int(environment["GRPC_PORT"]),

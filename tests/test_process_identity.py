@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import psutil
 import pytest
@@ -46,3 +47,10 @@ def test_another_process_with_the_same_pid_is_not_it(seconds: float, alive: bool
     """The system's clock may be set meanwhile, which moves what it says by fractions of a second."""
     this = ProcessIdentity.of_this_process()
     assert ProcessIdentity(this.pid, this.created + seconds).alive == alive
+
+
+def test_a_process_of_another_boot_is_not_it() -> None:
+    """After a reboot the same pid may begin as long after the boot."""
+    this = ProcessIdentity.of_this_process()
+    assert replace(this, began=this.began.replace("-", "x")).alive is False
+    assert replace(this, began=f"0.0 {this.began.split(' ')[1]}").alive is False
