@@ -44,7 +44,9 @@ class Ranked:
     @property
     def shares(self) -> tuple[Share, ...]:
         """What each term brought on each target. Worked out for those that are shown: most are not."""
-        return () if self.scores is None else shares_of(self.scores, self.row)
+        if self.scores is None or self.found is None:
+            return ()
+        return shares_of(self.scores, self.row, captioned=bool(self.found.properties.get("captioned")))
 
 
 @dataclass
@@ -108,13 +110,21 @@ def judged(found: Sequence[Found], scores: Scores, line: float | None) -> list[R
     ]
 
 
-def shares_of(scores: Scores, row: int) -> tuple[Share, ...]:
-    """What each term brought on each target; terms that had no say (best_score) have amount 0 and are left out."""
-    terms, targets = np.nonzero(scores.amounts[row])
-    return tuple(
-        Share(int(t), scores.targets[m], float(scores.similarities[row, t, m]), float(scores.amounts[row, t, m]))
-        for t, m in zip(terms, targets, strict=True)
-    )
+def shares_of(scores: Scores, row: int, *, captioned: bool = True) -> tuple[Share, ...]:
+    """What each term brought on each target; terms that had no say (best_score) have amount 0 and are left out.
+
+    The caption vector of a picture without a caption is its image vector: what that brought, its image brought.
+    """
+    found: dict[tuple[int, str], Share] = {}
+    terms, columns = np.nonzero(scores.amounts[row])
+    for t, m in zip(terms.tolist(), columns.tolist(), strict=True):
+        name = scores.targets[m]
+        target = "image" if name == "caption" and not captioned else name
+        similarity, amount = float(scores.similarities[row, t, m]), float(scores.amounts[row, t, m])
+        if (known := found.get((t, target))) is not None:
+            amount += known.amount
+        found[t, target] = Share(t, target, similarity, amount)
+    return tuple(found.values())
 
 
 def by_relevance(ranked: Iterable[Ranked]) -> list[Ranked]:

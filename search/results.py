@@ -10,7 +10,7 @@ from schema.record import ImageRecord
 
 @dataclass(frozen=True)
 class Share:
-    """What one term brought on one target."""
+    """What one term brought on one target; `caption` only where the picture has one."""
 
     term: int
     """Its place among the question's terms."""

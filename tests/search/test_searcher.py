@@ -3,6 +3,7 @@
 import time
 import uuid
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,12 +14,14 @@ import weaviate
 from PIL import Image
 
 import search.searcher
+from app_pages import discover_why
 from encoder.protocol import unit
 from schema.client import Address, connect
 from schema.collection import StorageOptions, ensure_pictures
 from schema.errors import NoLibrary, Unreachable
 from schema.local_server import HOST, LocalServer
 from schema.record import ImageRecord, uuid_of
+from search.answer import text_of
 from search.errors import QueryError, SearchError
 from search.facets import FACETS
 from search.filters import Condition
@@ -26,7 +29,7 @@ from search.query import Query, Term
 from search.searcher import Searcher
 from tests.colours import ColourEncoder
 from tests.conftest import plan
-from tests.search.colour_library import CAPTIONS, Library, expected, fill
+from tests.search.colour_library import CAPTIONS, Library, cosine, expected, fill
 
 RED, BLUE = Term(text="red"), Term(text="blue")
 ALL = 1000
@@ -372,3 +375,33 @@ def test_filters_alone_list_what_passes_newest_first(library: Library, searcher:
     assert results.to_json()["hits"][0]["similarity"] is None
     with pytest.raises(QueryError, match="filters alone"):
         searcher.vectors(Query((), filters=conditions))
+
+
+@pytest.mark.parametrize("targets", [None, {"caption": 1.0}, {"image": 0.2, "caption": 1.0, "look": 0.3}])
+@pytest.mark.parametrize("diversity", [0.0, 0.3])
+def test_a_picture_without_a_caption_is_explained_by_what_it_shows(
+    library: Library, searcher: Searcher, targets: dict[str, float] | None, diversity: float
+) -> None:
+    """Its caption vector is its picture's: on the page, behind --why, in the API and in Discover nothing names a
+    caption."""
+    like = next(key for key, one in library.records.items() if one.captioned)
+    terms = (Term(text="red"), Term(item=like)) if targets is not None and "look" in targets else (Term(text="red"),)
+    query = Query(terms, targets=targets, diversity=diversity, limit=60)
+    hits = searcher.search(query).hits
+    with_caption = [hit for hit in hits if hit.record.captioned]
+    without = [hit for hit in hits if not hit.record.captioned]
+    assert with_caption and len(without) > 10
+    for hit in hits:
+        assert sum(share.amount for share in hit.shares) == pytest.approx(hit.relevance)
+        assert len({(share.term, share.target) for share in hit.shares}) == len(hit.shares)
+    assert all("caption" in {share.target for share in hit.shares} for hit in with_caption)
+    asked = {"image", *(targets or {})} - {"caption"}
+    for hit in without:
+        assert {share.target for share in hit.shares} == asked
+        [image] = [share for share in hit.shares if share.target == "image" and share.term == 0]
+        row = library.vectors[hit.uuid]["image"]
+        assert image.similarity == pytest.approx(cosine(library.encoder.encode_texts(["red"])[0], row), abs=1e-5)
+        assert not any(share["target"] == "caption" for share in hit.to_json()["shares"])
+        assert "What it says" not in discover_why.details(hit, terms, library.records)
+    answer = text_of(query, replace(searcher.search(query), hits=tuple(without)), unlikely=True, why=True)
+    assert "image: red" in answer and "caption:" not in answer
