@@ -32,7 +32,7 @@ from app_pages.question import PAGE_SIZES, Question
 from encoder.protocol import EncoderError
 from schema.errors import NoLibrary, SchemaError
 from schema.record import ImageRecord
-from search.answer import NEAREST
+from search.answer import NEAREST, did_you_mean
 from search.contradiction import contradiction
 from search.errors import FilterError, QueryError, SearchError
 from search.grammar import GrammarError
@@ -56,6 +56,7 @@ EXAMPLES_PX = 300
 JUMP_FROM, JUMP_PX = 7, 130
 """More pages than the row of numbers shows get a field to jump."""
 FACETS_TTL_S = 15
+TAKE_AWAY = "No picture passes these filters. Take one away above."
 PLACES_TTL_S = 60
 PLACES_MOST = 2000
 EXAMPLES_TTL_S = 600
@@ -163,9 +164,11 @@ def _hits(question: Question, answer: Answer, searcher: Searcher, parts: Parts) 
             st.info(_beyond(results))
             st.button("To the first page", on_click=_turn_to, args=(1,))
         else:
-            why = contradiction(answer.query.filters) or "No picture passes these filters. Take one away above."
+            why = contradiction(answer.query.filters) or did_you_mean(results) or TAKE_AWAY
             st.info(plain(why), icon=":material/filter_alt_off:")
         return
+    if results.meant:
+        st.info(plain(did_you_mean(results)), icon=":material/spellcheck:")
     with st.container(horizontal=True, vertical_alignment="center", gap="medium", key="count"):
         st.caption(summary(results), width="content")
         albums_saving.button(answer.query, searcher, parts)

@@ -77,6 +77,8 @@ class Census:
 def check_root(root: Path) -> Path:
     """The absolute path of the folder; raises RootError when it is missing, is no folder or cannot be read."""
     absolute = Path(os.path.abspath(root.expanduser()))  # noqa: PTH100  resolve() would replace links in its path
+    if absolute.anchor == "//":  # POSIX lets a system give two slashes a meaning of their own; none of ours does
+        absolute = Path("/", *absolute.parts[1:])
     shown = printable(str(absolute))
     try:
         shown.encode()

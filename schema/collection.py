@@ -266,6 +266,7 @@ PROPERTIES = [
     _text("name_phrases", many=True),
     _text("format"),
     _text("camera"),
+    _text("camera_folded"),
     _text("orientation"),
     _number("width"),
     _number("height"),

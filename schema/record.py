@@ -9,6 +9,7 @@ from pathlib import PurePath
 from typing import Any
 
 from schema.globe import cells_of
+from schema.names import folded, folder_of
 from schema.phrases import runs_of
 
 NAMESPACE = uuid.UUID("6f1d3a52-9a0e-5c5e-8c1e-3c8f0d1e7a42")
@@ -16,8 +17,9 @@ NAMESPACE = uuid.UUID("6f1d3a52-9a0e-5c5e-8c1e-3c8f0d1e7a42")
 ANIMATED_FORMATS = ("GIF", "PNG", "WEBP", "AVIF")
 """The frames of an MPO (a phone's JPEG), of a TIFF or of an HEIF are further pictures, not an animation."""
 
-DESCRIBED = 1
-"""The version of what Loupe computes from a picture beside its vectors: colours, perceptual hash, phrases, position.
+DESCRIBED = 2
+"""The version of what Loupe computes from a picture beside its vectors: colours, perceptual hash, phrases, position,
+names in one form.
 Records with a lower one are described again by the next ingest; raise it when that has to happen."""
 
 
@@ -180,6 +182,7 @@ def description_properties(record: ImageRecord) -> dict[str, Any]:
         "swatches": list(record.swatches),
         "phash": record.phash,
         "megapixels": record.megapixels,
+        "camera_folded": folded(record.camera),
         "described": record.described,
     }
     if record.taken_at is not None:
@@ -217,9 +220,9 @@ def place_properties(places: tuple[Place, ...]) -> dict[str, Any]:
     return {
         "places": [{"path": p.path, "size": p.size, "mtime_us": p.mtime_us, "root": p.root} for p in places],
         "paths": [p.path for p in places],
-        "paths_folded": [p.path.casefold() for p in places],
-        "folders": sorted({folder for p in places for folder in p.folders}),
-        "roots": sorted({p.root for p in places}),
+        "paths_folded": [folded(p.path) for p in places],
+        "folders": sorted({folder_of(folder) for p in places for folder in p.folders}),
+        "roots": sorted({folder_of(p.root) for p in places}),
         "file_name": PurePath(places[0].path).name if places else "",
         "name_phrases": runs_of(PurePath(p.path).name for p in places),
     }

@@ -11,6 +11,7 @@ from search.results import Hit, Results
 
 NEAREST = 3
 """So many unlikely pictures are shown where nothing is likely."""
+CORRECT_IT = "Take a filter away, or correct it."
 
 
 def to_json(query: Query, results: Results) -> dict[str, Any]:
@@ -31,8 +32,10 @@ def note(query: Query, results: Results) -> str:
             return opposed
         if query.filters:
             filters = ", ".join(printable(str(condition)[:200]) for condition in query.filters)
-            return f"No picture of the library passes {filters}. Take a filter away, or correct it."
+            return f"No picture of the library passes {filters}. {did_you_mean(results) or CORRECT_IT}"
         return "There is no picture to search: the library is empty, or all of it asks or is hidden."
+    if results.meant:
+        return did_you_mean(results)
     if not results.hits:
         return f"There are {results.total} pictures, so nothing is at offset {results.offset}."
     if nothing_likely(results):
@@ -40,6 +43,11 @@ def note(query: Query, results: Results) -> str:
     if unlikely := sum(hit.unlikely for hit in results.hits):
         return f"{unlikely} of these {len(results.hits)} are unlikely: as near as pictures are to any question."
     return ""
+
+
+def did_you_mean(results: Results) -> str:
+    """A sentence or two for each filter that holds a value that the library does not; "" for none."""
+    return printable(" ".join(map(str, results.meant)))
 
 
 def nothing_likely(results: Results) -> bool:
@@ -56,7 +64,7 @@ def text_of(query: Query, results: Results, *, unlikely: bool = False, why: bool
     lines = []
     if none and results.hits:
         lines.append("No good match." + (" The nearest:" if shown else ""))
-    elif not results.hits:
+    elif not results.hits or results.meant:
         lines.append(note(query, results))
     for hit in shown:
         lines.append(_line(hit))

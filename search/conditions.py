@@ -8,6 +8,7 @@ from typing import Any
 from weaviate.classes.query import Filter
 
 from schema.globe import cover
+from schema.names import folded, spellings
 from schema.phrases import END, starts_of
 from schema.record import DESCRIBED
 from search.errors import FilterError
@@ -21,8 +22,14 @@ NUMBER_TESTS: Mapping[str, Callable[[Any, float], Any]] = {
     "<": lambda prop, value: prop.less_than(value),
 }
 DATE_PROPERTIES = {"taken": "taken_at", "added": "added_at"}
-NEWER = {"colour": "colours", "near": "cells", "words": "phrases", "megapixels": "megapixels"}
-"""Fields whose property a library lacks that an older Loupe made, until its next ingest."""
+NEWER = {
+    ("colour", "="): "colours",
+    ("near", "="): "cells",
+    ("words", "~"): "phrases",
+    ("camera", "~"): "camera_folded",
+    **{("megapixels", operator): "megapixels" for operator in NUMBER_TESTS},
+}
+"""Tests whose property a library lacks that an older Loupe made, until its next ingest."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +68,7 @@ def to_weaviate(conditions: Sequence[Condition], properties: Collection[str] | N
     `properties`: what the collection has, where that is known. Raises FilterError for a condition on one that it lacks.
     """
     for condition in conditions:
-        if properties is not None and NEWER.get(condition.field, "sha256") not in properties:
+        if properties is not None and NEWER.get((condition.field, condition.operator), "sha256") not in properties:
             raise FilterError(
                 f"the library does not know {condition.field!r} of its pictures: an older Loupe made it. "
                 "Ingest its folders again (python -m ingest FOLDER); no picture is encoded again for that"
@@ -102,9 +109,13 @@ def _test(condition: Condition) -> tuple[Any, bool]:
 def _positive(condition: Condition) -> Any:
     name, operator, value = condition.field, condition.operator, condition.value
     if name == "folder":
-        return _folder(value.rstrip("/") or "/")
+        return _folder(value)
     if name == "path":
-        return Filter.by_property("paths_folded").like(f"*{value.casefold()}*")
+        return _any_of([Filter.by_property("paths_folded").like(f"*{one}*") for one in spellings(folded(value))])
+    if name == "camera" and operator == "~":
+        return Filter.by_property("camera_folded").like(f"*{folded(value)}*")
+    if name == "format":
+        return Filter.by_property("format").contains_any(list(condition.formats))
     if name == "tags.all":
         return Filter.by_property("tags").contains_all(list(condition.values))
     if name in ("tags", "tags.any"):
@@ -129,11 +140,14 @@ def _positive(condition: Condition) -> Any:
 
 
 def _folder(folder: str) -> Any:
-    """A record lists its folders from the ingested one down; a folder above that one is known by what lies below it."""
-    inside = Filter.by_property("folders").contains_any([folder])
+    """A record lists its folders from the ingested one down; a folder above that one is known by what lies below it.
+    An older Loupe stored names as the disk writes them."""
+    written = spellings(folder)
+    inside = Filter.by_property("folders").contains_any(list(written))
     if "*" in folder or "?" in folder:  # `like` knows no way to say them literally
         return inside
-    return Filter.any_of([inside, Filter.by_property("roots").like(folder.rstrip("/") + "/*")])
+    roots = Filter.by_property("roots")
+    return Filter.any_of([inside, *(roots.like(one.rstrip("/") + "/*") for one in written)])
 
 
 def _phrase(name: str, starts: Sequence[str]) -> Any:

@@ -51,7 +51,11 @@ def _opposite(one: Condition, other: Condition) -> bool:
 
 def _differ(one: Condition, other: Condition) -> bool:
     plain = one.field == other.field in SINGLE and not one.negated and not other.negated
-    return plain and one.value != other.value
+    if not plain or {one.operator, other.operator} != {"="}:
+        return False
+    if one.field == "format":
+        return not set(one.formats) & set(other.formats)
+    return one.value != other.value
 
 
 def _apart(one: Condition, other: Condition) -> bool:

@@ -4,6 +4,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from schema.names import composed
+
 FACETS = ("folder", "tag", "year", "month", "camera", "format", "orientation", "captioned", "colour")
 PROPERTIES = ("folders", "tags", "year", "camera", "format", "orientation", "captioned", "colours", "month")
 """What `values` reads."""
@@ -17,6 +19,8 @@ TEXT_PROPERTIES = {
     "month": "month",
 }
 """Facet -> the text property that holds its values."""
+SAME = {"MPO": "JPEG"}
+"""A phone's JPEG with further pictures behind the first counts as what it is called."""
 MAX_VALUES = 500
 
 Counts = tuple[tuple[str, int], ...]
@@ -36,11 +40,24 @@ def by_frequency(counts: Mapping[str, int]) -> Counts:
     return tuple(ordered[:MAX_VALUES])
 
 
+def merged(name: str, counts: Mapping[str, int]) -> Counts:
+    """A facet of what Weaviate counted of each stored value."""
+    shown: Counter[str] = Counter()
+    for value, n in counts.items():
+        shown[_shown(name, value)] += n
+    return by_frequency(shown)
+
+
+def _shown(name: str, value: str) -> str:
+    return SAME.get(value, value) if name == "format" else composed(value)
+
+
 def _values(properties: Mapping[str, Any]) -> dict[str, Sequence[str]]:
     found: dict[str, Sequence[str]] = {}
     for name, stored in TEXT_PROPERTIES.items():
         value = properties.get(stored)
-        found[name] = value if isinstance(value, list) else [value] if value else []
+        values = value if isinstance(value, list) else [value] if value else []
+        found[name] = list(dict.fromkeys(_shown(name, one) for one in values))
     if (year := properties.get("year")) is not None:
         found["year"] = [str(int(year))]
     found["captioned"] = ["yes" if properties.get("captioned") else "no"]

@@ -14,7 +14,9 @@ Grammar of one condition (a question's conditions all have to hold):
     orientation = landscape             or portrait, square
     captioned = yes                     or no
     path ~ holiday                      the path contains it, in any case; * stands for any characters, ? for one
-    camera = Canon EOS 5D   year = 2024   format = JPEG
+    camera = Canon EOS 5D   year = 2024
+    camera ~ iphone                     contains it, as path does
+    format = JPEG                       also jpg, HEIC, tif; a phone's MPO is a JPEG
     megapixels > 8                      with a fraction where wanted; `=`: rounded to what is written
     bytes > 5MB                         a number, or one of kB (1,000), MB, GB
     colour = red,blue                   one of its dominant colours is any of these
@@ -27,12 +29,14 @@ Grammar of one condition (a question's conditions all have to hold):
 import csv
 import io
 import re
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Self
 
 from pictures.colours import COLOURS
+from schema.names import composed, folder_of
 from schema.phrases import words_of
 from search.errors import FilterError
 
@@ -48,7 +52,19 @@ TAGS = ("tags", "tags.any", "tags.all", "tags.none")
 PARTS = ("path", "words")
 FIELDS = (*TEXTS, *TAGS, *DATES, *NUMBERS, *CHOICES, *PARTS, "colour", "near")
 COMPARISONS = ("=", ">=", "<=", ">", "<")
+PLAIN = (*NUMBERS, *DATES, *CHOICES, "near", "colour")
+"""Fields whose values are ASCII: a keyboard's full-width digits and typographic dashes are meant as such."""
+DASHES = "\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\ufe63\uff0d"
 ALIASES = {"color": "colour"}
+FORMATS = {
+    "JPEG": ("JPEG", "MPO"),
+    **dict.fromkeys(("JPG", "JPE", "JFIF"), ("JPEG", "MPO")),
+    **dict.fromkeys(("HEIC", "HIF"), ("HEIF",)),
+    **dict.fromkeys(("JP2", "J2K", "JPX", "JPEG 2000"), ("JPEG2000",)),
+    "TIF": ("TIFF",),
+}
+"""What people call formats -> what they are stored as; others are stored as they are called, in capitals. An MPO is a
+JPEG with further pictures behind the first."""
 UNITS = {"": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9}
 MAX_KM = 20_038
 """Half way round the earth."""
@@ -65,7 +81,8 @@ _FORM = re.compile(r"(!?)\s*([a-z.]+)\s*(>=|<=|=|>|<|~)(.*)", re.DOTALL)
 
 @dataclass(frozen=True)
 class Condition:
-    """One condition. `value` is as the person wrote it (trimmed); `str` gives back what `parse` reads."""
+    """One condition. `value` is as the person wrote it (trimmed), in the form in which it is stored; `str` gives back
+    what `parse` reads."""
 
     field: str
     operator: str
@@ -73,6 +90,7 @@ class Condition:
     negated: bool = False
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "value", _in_one_form(self.field, self.value))
         if self.field not in FIELDS:
             raise FilterError(f"unknown filter {self.field[:40]!r}; known are {', '.join(FIELDS)}")
         allowed = operators(self.field)
@@ -145,6 +163,12 @@ class Condition:
         return tuple(dict.fromkeys(names))
 
     @property
+    def formats(self) -> tuple[str, ...]:
+        """The stored formats that are meant."""
+        name = self.value.removeprefix(".").upper()
+        return FORMATS.get(name, (name,))
+
+    @property
     def circle(self) -> tuple[float, float, float]:
         """Latitude, longitude, kilometres."""
         parts = [part.strip() for part in self.value.split(",")]
@@ -175,7 +199,21 @@ def operators(field: str) -> tuple[str, ...]:
     """Those that a field takes."""
     if field in PARTS:
         return ("~",)
+    if field == "camera":
+        return ("=", "~")
     return COMPARISONS if field in NUMBERS or field in DATES else ("=",)
+
+
+def _in_one_form(field: str, value: str) -> str:
+    """Letters composed, folders with single slashes, digits and signs of numbers, dates and places in ASCII."""
+    if not isinstance(value, str) or not is_text(value):
+        return value
+    if field == "folder":
+        return folder_of(value).strip() if value else value
+    if field in PLAIN:
+        value = unicodedata.normalize("NFKC", value.translate(dict.fromkeys(map(ord, DASHES), "-")))
+        return value.casefold() if field in CHOICES else value
+    return composed(value)
 
 
 def joined(tags: Sequence[str]) -> str:

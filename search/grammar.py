@@ -1,7 +1,8 @@
 """The question as it is typed in one line -> terms and conditions, and back. Knows no encoder, no database and no file.
 
     question  = { [sign] [weight] piece }             pieces stand apart by white space
-    sign      = "+" | "-"                             only at a word's start: `t-shirt` and `C++` are words
+    sign      = "+" | "-"                             only at a word's start: `t-shirt` and `C++` are words; a dash in
+                                                      the place of "-" only right before a word: `–dog`
     weight    = number ":"                            `2:beach`, `0.5:sunset`; 0 < number <= 1000
     piece     = words | picture | filter
     words     = word { word }                         `red bicycle` is one term
@@ -12,7 +13,8 @@
               | ["!"] field operator value            `folder:/photos`, `taken>=2020`, `width:>1000`, see `filters`
     operator  = ":" | "=" | ">=" | "<=" | ">" | "<" | "~"
                                                       white space around all of them but ":" does not count
-    value     = no white space, or in double quotes; a double quote inside is written twice
+    value     = no white space, or in double quotes; a double quote inside is written twice; “these”, «these» and
+                「these」 are quotes too, and full-width signs mean what they look like: `year：2024`
 
 A sign or a weight begins a new term of words, which goes on to the next sign or weight: `beach - old people` is beach,
 without "old people". Pictures and filters stand beside the words and take only the sign right before them:
@@ -23,13 +25,24 @@ Words stay words where nothing could be meant but words: `16:9`, `12:30`, ` -- `
 What could be meant as more and cannot be read is refused, never taken for words.
 """
 
-import re
 from collections.abc import Sequence
 
 from search.errors import QueryError
 from search.filters import Condition
 from search.query import Term
-from search.reader import LISTS, PHRASE, QUOTED, WEIGHT, GrammarError, Reader, example_at, to_float, unquoted
+from search.reader import (
+    CONTAINING,
+    LISTS,
+    PHRASE,
+    QUOTED,
+    SPECIAL,
+    WEIGHT,
+    GrammarError,
+    Reader,
+    example_at,
+    to_float,
+    unquoted,
+)
 
 __all__ = ["GrammarError", "example", "parse", "show", "show_example", "split_weight"]
 
@@ -103,10 +116,10 @@ def _shown(condition: Condition) -> str:
         return f"{sign}{_quoted(value)}"
     if name in LISTS:
         name = "tag" if name == "tags" else name
-        value = ",".join(_quoted(part) if re.search(r'[\s",“„”]|^[=<>~:]', part) else part for part in condition.values)
-    elif re.search(r'[\s"“„]|^[=<>~:]', value):
+        value = ",".join(_quoted(part) if SPECIAL.search(part) else part for part in condition.values)
+    elif SPECIAL.search(value.replace(",", "")):
         value = _quoted(value)
-    return f"{sign}{name}{':' if operator == '=' else operator}{value}"
+    return f"{sign}{name}{':' if operator == '=' and name not in CONTAINING else operator}{value}"
 
 
 def _quoted(text: str) -> str:

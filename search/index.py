@@ -4,6 +4,7 @@ The only module that queries for `Searcher` (invariant I6). Every call raises Un
 NoLibrary when the collection was removed, SearchError for what it refuses.
 """
 
+import re
 import threading
 import time
 import uuid
@@ -20,6 +21,7 @@ from encoder.protocol import Embeddings, first_line
 from schema.client import CLIENT_ERRORS
 from schema.collection import Pictures
 from schema.errors import NoLibrary, Unreachable
+from schema.names import folded, spellings
 from search.conditions import Passing
 from search.errors import SearchError
 
@@ -140,12 +142,17 @@ class PictureIndex:
         return [_found(o) for o in answer.objects]
 
     def uuids_at(self, path: str) -> list[uuid.UUID]:
-        """The pictures that lie at this path, or whose path ends with it."""
-        found = Filter.by_property("paths").equal(path)
-        if not any(sign in path for sign in "*?"):
-            found = Filter.any_of([found, Filter.by_property("paths").like(f"*/{path.lstrip('/')}")])
+        """The pictures that lie at this path, or whose path ends with it; where there is none, in any case."""
+        paths = re.sub("/{2,}", "/", path)
+        return self._at("paths", spellings(paths)) or self._at("paths_folded", spellings(folded(paths)))
+
+    def _at(self, name: str, paths: Sequence[str]) -> list[uuid.UUID]:
+        prop = Filter.by_property(name)
+        tests = [prop.contains_any(list(paths))]
+        if not any(sign in paths[0] for sign in "*?"):
+            tests += [prop.like(f"*/{one.lstrip('/')}") for one in paths]
         with self._answering():
-            answer = self._collection.query.fetch_objects(filters=found, limit=2, return_properties=[])
+            answer = self._collection.query.fetch_objects(filters=Filter.any_of(tests), limit=2, return_properties=[])
         return [o.uuid for o in answer.objects]
 
     def count(self, passing: Passing) -> int:

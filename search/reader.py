@@ -18,7 +18,7 @@ from search.query import MAX_WEIGHT, Term
 
 PHRASE = "words"
 """The filter field that exact words in quotes are a condition on."""
-CONTAINING = ("path", PHRASE)
+CONTAINING = ("path", "camera", PHRASE)
 """Fields whose colon means "contains"."""
 LISTS = (*TAGS, "colour")
 """Fields whose value is a list with quotes of its own, see `Condition.values`."""
@@ -26,14 +26,25 @@ NAMES = ("like", "text", "tag", *ALIASES, *FIELDS)
 WINDOW = 60
 """So many characters of the question go into `GrammarError.pointer`."""
 
-_SIGN = re.compile(r"[+\-\u2212]")  # hyphen-minus and the minus sign
-_DASH = re.compile(r"-{2,}(?!\S)")
-_RATIO = re.compile(r"[0-9.]+(:[0-9.]+)+([ap]m)?(?![^\s,;!?)])", re.IGNORECASE)
+# The minus sign and the full-width ones stand for what they look like. A dash that a keyboard put in the place of a
+# hyphen is a sign only right before a word: `Paris – la nuit` is a title.
+_SIGN = re.compile(r"[+\-\u2212\uff0b\uff0d]|[\u2010-\u2015](?=[^\s\u2010-\u2015])")
+_DASH = re.compile(r"[-\u2010-\u2015\u2212]{2,}(?!\S)")
+_RATIO = re.compile(r"[0-9.]+([:：][0-9.]+)+([ap]m)?(?![^\s,;!?)])", re.IGNORECASE)
 _NUMBER = r"(?=[.,]*[0-9])[0-9.,]+(?:e[+-]?[0-9]+)?|nan|inf|infinity"
-WEIGHT = re.compile(rf"({_NUMBER}):", re.IGNORECASE)
-_FIELD = re.compile(r"(!?)([^\W\d_][\w.]*)(\s*:?(?:>=|<=|=|>|<|~)\s*|:)")
-QUOTED = re.compile(r'"((?:[^"]|"")*)"|[“„]([^“”]*)[“”]')
-_VALUE = re.compile(r'(?:[^\s"“„]|"(?:[^"]|"")*"|[“„][^“”]*[“”])+')
+WEIGHT = re.compile(rf"({_NUMBER})[:：]", re.IGNORECASE)
+_OPERATOR = "=<>~:＝＜＞～：≤≥≦≧"
+_COMPARED = str.maketrans({"≤": "<=", "≦": "<=", "≥": ">=", "≧": ">="})
+_FIELD = re.compile(r"([!！]?)([^\W\d_][\w.]*)(\s*[:：]?(?:>=|<=|[=<>~＝＜＞～≤≥≦≧])\s*|[:：])")
+_PAIRS = (("“„”‟", "“”‟"), ("«", "»"), ("»", "«"), ("「", "」"), ("『", "』"), ("＂", "＂"))
+"""Characters that open quotes, and those that close them."""
+_OPENING = '"' + "".join(opening for opening, _ in _PAIRS)
+QUOTED = re.compile(
+    '"((?:[^"]|"")*)"|' + "|".join(f"[{opening}]([^{opening}{closing}]*)[{closing}]" for opening, closing in _PAIRS)
+)
+_VALUE = re.compile(rf"(?:[^\s{_OPENING}]|{QUOTED.pattern})+")
+SPECIAL = re.compile(rf"[\s,，{_OPENING}{''.join(closing for _, closing in _PAIRS)}]|^[{_OPERATOR}]")
+"""What a value in a list has to be quoted for."""
 _WORD = re.compile(r"\S+")
 
 
@@ -94,12 +105,15 @@ class Reader:
         return tuple(self._finished()), tuple(self.conditions)
 
     def _piece(self, lead: _Lead) -> None:
-        if self.text[self.at] in '"“„' or self.text.startswith('!"', self.at):
+        if self.text[self.at] in _OPENING or (self.text[self.at] in "!！" and self._opens(self.at + 1)):
             self._phrase(lead)
         elif (match := _FIELD.match(self.text, self.at)) and not self._is_word(match):
             self._field(lead, match)
         else:
             self._word(lead)
+
+    def _opens(self, at: int) -> bool:
+        return self.text[at : at + 1] != "" and self.text[at] in _OPENING
 
     def _lead(self) -> _Lead:
         """The sign and the weight, if any."""
@@ -107,7 +121,7 @@ class Reader:
         if _DASH.match(self.text, self.at):
             return _Lead(begin)
         if match := _SIGN.match(self.text, self.at):
-            sign = 1 if match[0] == "+" else -1
+            sign = 1 if match[0] in "+＋" else -1
             self.at = match.end()
             if not self._skip():
                 self._fail(
@@ -142,18 +156,20 @@ class Reader:
 
     def _phrase(self, lead: _Lead) -> None:
         begin = self.at
-        negated = self.text[begin] == "!"
+        negated = self.text[begin] in "!！"
         phrase = self._quote(begin + negated)
         self._condition(lead, begin, PHRASE, "~", phrase, negated=negated)
 
     def _is_word(self, match: re.Match[str]) -> bool:
-        """`wars: a`, `a = b`: a name that is none of ours, and white space."""
+        """`wars: a`, `a = b`, `題名：猫`: a name that is none of ours, and white space or a full-width sign."""
         after = match.end() == len(self.text) or self.text[match.end()].isspace()
-        return match[2].lower() not in NAMES and (after or match[3] != match[3].strip())
+        spaced = after or match[3] != match[3].strip()
+        return _name(match[2]) not in NAMES and (spaced or not match[3].isascii())
 
     def _field(self, lead: _Lead, match: re.Match[str]) -> None:
         begin = self.at
-        negated, name, operator = match[1] == "!", match[2].lower(), match[3].strip()
+        negated, name = match[1] != "", _name(match[2])
+        operator = unicodedata.normalize("NFKC", match[3].translate(_COMPARED)).strip()
         operator = operator.removeprefix(":") or ":"
         if name not in NAMES:
             self._fail(
@@ -174,7 +190,7 @@ class Reader:
         if name in LISTS:
             self._condition(lead, begin, name, "=" if operator == ":" else operator, self._list(), negated=negated)
             return
-        quoted = self.text[self.at] in '"“„'
+        quoted = self.text[self.at] in _OPENING
         value = self._quote(self.at) if quoted else self._bare()
         if name == "text":
             self._term(lead, lambda: Term(text=value, weight=lead.signed_weight))
@@ -222,9 +238,11 @@ class Reader:
             self._fail(f"the quotes at character {end + 1} do not close; write another quote or none", end)
         value = self.text[self.at : end]
         self.at = end
-        return QUOTED.sub(
-            lambda quoted: quoted[0] if quoted[2] is None else '"' + quoted[2].replace('"', '""') + '"', value
-        )
+        parts, at = "", 0
+        for quoted in QUOTED.finditer(value):
+            parts += value[at : quoted.start()].replace("，", ",") + '"' + unquoted(quoted).replace('"', '""') + '"'
+            at = quoted.end()
+        return parts + value[at:].replace("，", ",")
 
     def _bare(self) -> str:
         """A value without quotes."""
@@ -297,9 +315,13 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else "?" for c in text)
 
 
+def _name(text: str) -> str:
+    return unicodedata.normalize("NFKC", text).lower()
+
+
 def unquoted(match: re.Match[str]) -> str:
     """The inside of what `QUOTED` matched."""
-    return match[2] if match[1] is None else match[1].replace('""', '"')
+    return next(inside for inside in match.groups() if inside is not None).replace('""', '"')
 
 
 def to_float(text: str) -> float:

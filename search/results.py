@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from schema.record import ImageRecord
+from search.meant import Meant
 
 
 @dataclass(frozen=True)
@@ -108,6 +109,9 @@ class Results:
     """Pictures above the line, of the window that was read."""
     targets: Mapping[str, float] = field(default_factory=dict)
     """What counted for the examples, or else for the words: as given, as chosen, or as learned from the likes."""
+
+    meant: tuple[Meant, ...] = ()
+    """What filters may have meant that find nothing, or leave nothing out."""
 
     def to_json(self) -> dict[str, Any]:
         return {

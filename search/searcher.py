@@ -28,6 +28,7 @@ from search.errors import FilterError, QueryError
 from search.explain import Explanation, Vocabulary, by_words, heat, seen
 from search.filters import Condition
 from search.index import Found, PictureIndex, Probe, Wanted
+from search.meant import Meant, find_meant
 from search.preference import learn_targets
 from search.query import AUTO, MAX_WINDOW, Query, Term
 from search.ranking import WINDOWS, Ranked, Ranking, arranged, by_relevance, captioned, fused, judged, matrices
@@ -44,6 +45,8 @@ MOST_NEAR = 16
 NEAR_LIKES = 480
 WIDER = 480
 """The first window where the weighted sum is a poorer guide to the best: dislikes alone."""
+KNOWN = 3000
+"""The most frequent values of a property, among which a value is looked for that no picture has."""
 TAGS = 300
 """The most frequent tags of the library, as words for what is seen in a picture."""
 
@@ -100,6 +103,7 @@ class Searcher:
             ranking.line,
             ranking.likely,
             next((term.targets for term in asked if term.example), asked[0].targets),
+            self._meant(query.filters, total),
         )
 
     def _listed(self, query: Query, passing: Passing, started: float, waited: float) -> Results:
@@ -109,7 +113,8 @@ class Searcher:
         total = self.index.count(passing)
         counts = self.facets(query.filters) if query.facets else {}
         timing = Timing(0.0, 1000 * (self.index.waited() - waited), 1000 * (time.perf_counter() - started))
-        return Results(hits, total, query.offset, query.limit, timing, counts, total if counts else 0, likely=total)
+        counted, other = total if counts else 0, self._meant(query.filters, total)
+        return Results(hits, total, query.offset, query.limit, timing, counts, counted, likely=total, meant=other)
 
     def records(self, uuids: Sequence[uuid.UUID]) -> dict[uuid.UUID, ImageRecord]:
         """The stored records of those uuids that are in the library."""
@@ -136,7 +141,7 @@ class Searcher:
         for month, n in months.items():
             years[month[:4]] += n
         return {
-            **{name: facets.by_frequency(counts[prop]) for name, prop in texts.items()},
+            **{name: facets.merged(name, counts[prop]) for name, prop in texts.items()},
             "year": facets.by_frequency(years),
             "captioned": facets.by_frequency({"yes": captioned, "no": self.index.count(passing) - captioned}),
         }
@@ -198,6 +203,12 @@ class Searcher:
             map_,
             tuple(seen(vector, words, rows, self.space().spreads.get("image"))),
         )
+
+    def _meant(self, filters: Sequence[Condition], total: int) -> tuple[Meant, ...]:
+        def known_of(names: Sequence[str]) -> dict[str, dict[str, int]]:
+            return self.index.occurrences(names, None, KNOWN)
+
+        return find_meant(filters, total, lambda one: self.index.count(self._passing([one])), known_of)
 
     def places(self, filters: Sequence[Condition] = ()) -> dict[tuple[float, float], int]:
         """Where pictures were taken: (latitude, longitude) rounded to a tenth of a kilometre -> how many; of at most

@@ -34,6 +34,10 @@ def words(*terms: tuple[str, float]) -> tuple[Term, ...]:
         ("beach -people", words(("beach", 1), ("people", -1))),
         ("beach + sunset - old people", words(("beach", 1), ("sunset", 1), ("old people", -1))),
         ("beach \u2212 people", words(("beach", 1), ("people", -1))),
+        ("–dog", words(("dog", -1))),
+        ("cat −dog ‐fox —hen", words(("cat", 1), ("dog", -1), ("fox", -1), ("hen", -1))),
+        ("beach ＋sunset －people", words(("beach", 1), ("sunset", 1), ("people", -1))),
+        ("2：beach 0.5：sunset", words(("beach", 2), ("sunset", 0.5))),
         ("-people", words(("people", -1))),
         ("2:beach", words(("beach", 2))),
         ("2:red beach 0.5:sunset - 1.5:old people", words(("red beach", 2), ("sunset", 0.5), ("old people", -1.5))),
@@ -69,6 +73,12 @@ def test_terms_their_weights_and_their_signs(line: str, terms: tuple[Term, ...])
         "ein rotes Fahrrad, daneben ein Hund",
         "the cat's e-mail @home #1 (50% off) & more; 1/2",
         "I <3 you",
+        "Paris – la nuit",
+        "cats — and dogs –– 1990–2000",
+        "16：9 at 12：30",
+        "題名：猫",
+        "２：３",
+        "5 ≥ 3, x≥y",
     ],
 )
 def test_a_plain_sentence_is_one_term_of_its_words(line: str) -> None:
@@ -100,7 +110,18 @@ def test_pictures_are_named_by_uuid_or_path() -> None:
         ("folder:/x year:2024 taken>=2020", ["folder=/x", "year=2024", "taken>=2020"]),
         ("taken >= 2020 width > 5", ["taken>=2020", "width>5"]),
         ("width:>1000 -path:holiday", ["width>1000", "!path~holiday"]),
-        ('camera:"Canon EOS 5D" !folder="/a b"', ["camera=Canon EOS 5D", "!folder=/a b"]),
+        ('camera:"Canon EOS 5D" !folder="/a b"', ["camera~Canon EOS 5D", "!folder=/a b"]),
+        ("camera=X100 camera:iphone", ["camera=X100", "camera~iphone"]),
+        ("year：2024", ["year=2024"]),
+        ("ｙｅａｒ：２０２４\u3000taken≥2020‑05 ！tag：猫，犬", ["year=2024", "taken>=2020-05", "!tags=猫,犬"]),
+        ("near:−33.8,151.2,5 width＞1000", ["near=-33.8,151.2,5", "width>1000"]),
+        ('–tag:raw −tag:x —"red car"', ["!tags=raw", "!tags=x", "!words~red car"]),
+        (
+            "”red car” «blue car» »old car« 「赤い車」 ＂tin＂",
+            [f"words~{w}" for w in ("red car", "blue car", "old car", "赤い車", "tin")],
+        ),
+        ("tag:«old car»,“new, car” orientation:Landscape", ['tags=old car,"new, car"', "orientation=landscape"]),
+        ("folder://photos//2024/", ["folder=/photos/2024"]),
         ('"red car"', ["words~red car"]),
         ('-"red car" !"blue car"', ["!words~red car", "!words~blue car"]),
         ("“red car” tag:“old car”", ["words~red car", "tags=old car"]),
@@ -249,7 +270,10 @@ def test_what_is_shown_is_read_as_it_was(terms: tuple[Term, ...], line: str) -> 
         ("folder=>x", 'folder:">x"'),
         ("path~~/=>?*", 'path~"~/=>?*"'),
         ("path~two\nlines", 'path~"two\nlines"'),
-        ("camera=“X”", 'camera:"“X”"'),
+        ("camera=“X”", 'camera="“X”"'),
+        ("camera~iphone", "camera~iphone"),
+        ("folder=/a/「b」", 'folder:"/a/「b」"'),
+        ("tags=a，b", 'tag:"a，b"'),
         ("taken>=2020-05", "taken>=2020-05"),
         ("!year=2024", "-year:2024"),
     ],
@@ -264,7 +288,7 @@ def test_whatever_a_condition_holds_it_survives_being_shown() -> None:
     rng = random.Random(10)
     read = 0
     for _ in range(60_000):
-        value = "".join(rng.choices('ab1 .,"\n\r=~>:/-+“”*?2é', k=rng.randint(1, 7)))
+        value = "".join(rng.choices('ab1 .,"\n\r=~>:/-+“”*?2é–−：＝«」，！', k=rng.randint(1, 7)))
         try:
             condition = Condition(rng.choice(FIELDS), rng.choice("=~>"), value.strip(), rng.random() < 0.5)
         except QueryError:
