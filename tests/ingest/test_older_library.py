@@ -19,6 +19,7 @@ from ingest.ledger import Ledger
 from ingest.pipeline import Ingest
 from ingest.report import IngestReport
 from ingest.tagging import tag
+from ingest.upkeep import Upkeep
 from pictures.open import Limits
 from pictures.thumbnails import ThumbnailStore
 from schema.client import Address
@@ -34,9 +35,9 @@ from tests.ingest.paint import paint, paint_many
 
 NEW = {
     *("own_tags", "file_tags", "phrases", "name_phrases", "megapixels", "described", "month"),
-    *("colours", "swatches", "phash", "cells"),
+    *("colours", "swatches", "phash", "cells", "camera_folded"),
 }
-"""What came with issue C."""
+"""What came with issue C, and later."""
 Run = Callable[..., IngestReport]
 
 
@@ -207,14 +208,14 @@ def test_a_picture_that_cannot_be_opened_any_more_is_named_and_keeps_what_it_has
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     pictures = ensure_pictures(empty, colours.identity, StorageOptions())
-    original = Ingest._description
+    original = Upkeep._description
 
-    def vanishing(self: Ingest, job: tuple[ImageRecord, Any]) -> Any:
+    def vanishing(self: Upkeep, job: tuple[ImageRecord, Any]) -> Any:
         if job[1].path.name == "0002.png":
             job[1].path.unlink()
         return original(self, job)
 
-    monkeypatch.setattr(Ingest, "_description", vanishing)
+    monkeypatch.setattr(Upkeep, "_description", vanishing)
     report = bring(pictures, colours, folder)
     assert (report.described, report.unchanged) == (4, 6)
     [warning] = report.warnings
