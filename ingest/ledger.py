@@ -25,6 +25,7 @@ from encoder.protocol import Embeddings
 from schema.client import CLIENT_ERRORS
 from schema.collection import PLACES, Pictures
 from schema.errors import Unreachable
+from schema.indexing import index_again, write_out
 from schema.record import (
     ImageRecord,
     Place,
@@ -116,7 +117,7 @@ class Ledger:
                 return self._add_singly(records, objects)
             return [(records[index][0], error.message) for index, error in errors.items()]
 
-        return self._ask(insert) if objects else []
+        return self._write(insert, [item.uuid for item in objects]) if objects else []
 
     def _add_singly(
         self, records: Sequence[tuple[ImageRecord, Vectors]], objects: Sequence[DataObject[Any, Any]]
@@ -145,10 +146,11 @@ class Ledger:
         they are by now."""
         with self.lock():
             current = self._with_own_tags_of_now(record)
-            self._ask(
+            self._write(
                 lambda: self._collection.data.update(
                     record.uuid, properties=word_properties(current), vector={"caption": caption_vector.tolist()}
-                )
+                ),
+                [record.uuid],
             )
 
     def set_tags(self, record: ImageRecord) -> bool:
@@ -190,6 +192,21 @@ class Ledger:
             return_properties=self._fields,
         )
         return [from_properties(found.properties) for found in self._ask(question).objects]
+
+    def _write(self, write: Callable[[], Result], uuids: Sequence[uuid.UUID]) -> Result:
+        """Store vectors; found by them from now on, whatever happens to the server (see `schema.indexing`)."""
+        tries = 0
+
+        def once() -> Result:
+            nonlocal tries
+            tries += 1
+            result = write()
+            if tries > 1:  # the server that went away may have stored them, and then the same write changed nothing
+                index_again(self._collection, uuids)
+            write_out(self._collection)
+            return result
+
+        return self._ask(once)
 
     def _ask(self, question: Callable[[], Result]) -> Result:
         retrying = tenacity.Retrying(

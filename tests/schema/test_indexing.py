@@ -1,0 +1,113 @@
+"""What was acknowledged is found by its own vectors, although the server was killed."""
+
+import time
+from collections.abc import Iterator
+from uuid import UUID
+
+import numpy as np
+import pytest
+import weaviate
+
+from ingest.ledger import Ledger
+from schema import indexing
+from schema.collection import StorageOptions, delete_library, ensure_pictures, open_pictures
+from schema.indexing import index_again, waiting, write_out
+from schema.local_server import LocalServer
+from tests.colours import ColourEncoder
+from tests.conftest import plan
+from tests.schema.kills import client_of, kill, recall_at_10
+from tests.search.colour_library import Library, fill
+
+
+@pytest.fixture(scope="module")
+def own_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalServer]:
+    server = LocalServer(plan(tmp_path_factory.mktemp("indexing") / "home"))
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def started(own_server: LocalServer) -> LocalServer:
+    """Without a library."""
+    own_server.start()
+    with client_of(own_server) as client:
+        delete_library(client)
+    return own_server
+
+
+def filled(client: weaviate.WeaviateClient) -> Library:
+    encoder = ColourEncoder()
+    return fill(ensure_pictures(client, encoder.identity, StorageOptions()), encoder)
+
+
+@pytest.mark.parametrize("seconds", [0, 5])
+def test_row_53_a_server_killed_after_an_acknowledged_batch_finds_it(started: LocalServer, seconds: int) -> None:
+    """Row 53: sixty pictures are acknowledged, nothing is written since, kill -9: all are found in all three named
+    vectors."""
+    with client_of(started) as client:
+        filled(client)
+    time.sleep(seconds)
+    kill(started)
+    started.start()
+    with client_of(started) as client:
+        collection = open_pictures(client).collection
+        assert collection.aggregate.over_all(total_count=True).total_count == 60
+        assert min(recall_at_10(collection, 60).values()) >= 0.99
+
+
+def test_a_new_caption_is_found_after_a_kill(started: LocalServer) -> None:
+    with client_of(started) as client:
+        library = filled(client)
+        one = next(iter(library.records.values()))
+        words = np.array([0.5, -0.5, 0.5, -0.5], dtype=np.float32)
+        Ledger(library.pictures, wait_s=10).set_words(one, words)
+    kill(started)
+    started.start()
+    with client_of(started) as client:
+        found = open_pictures(client).collection.query.near_vector(words.tolist(), limit=1, target_vector="caption")
+        assert found.objects[0].uuid == one.uuid
+
+
+def test_a_write_that_was_tried_again_is_in_the_index(started: LocalServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first try was stored, and the server killed before it answered: to the second nothing is new. The kill comes
+    between the batch and `write_out`, the moment that a random one seldom meets."""
+    tries = 0
+
+    def killing(collection: object) -> None:
+        nonlocal tries
+        tries += 1
+        if tries == 1:
+            kill(started)
+            started.start()
+        write_out(collection)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("ingest.ledger.write_out", killing)
+    with client_of(started) as client:
+        filled(client)
+        assert tries >= 2
+        assert min(recall_at_10(open_pictures(client).collection, 60).values()) >= 0.99
+    kill(started)
+    started.start()
+    with client_of(started) as client:
+        assert min(recall_at_10(open_pictures(client).collection, 60).values()) >= 0.99
+
+
+def test_indexing_again_changes_nothing_that_is_stored(library: Library) -> None:
+    """Vectors bit by bit, properties, own tags; what is not there is left out."""
+
+    def stored() -> dict[UUID, tuple[object, dict[str, bytes]]]:
+        return {
+            one.uuid: (one.properties, {n: np.array(v, np.float32).tobytes() for n, v in one.vector.items()})
+            for one in library.pictures.collection.iterator(include_vector=True)
+        }
+
+    before = stored()
+    uuids = [*list(library.records)[:5], indexing.NOBODY]
+    assert index_again(library.pictures.collection, uuids) == 5
+    assert stored() == before
+
+
+def test_nothing_waits_where_vectors_are_indexed_as_they_are_written(
+    client: weaviate.WeaviateClient, library: Library
+) -> None:
+    assert waiting(client, library.pictures.name) == 0
