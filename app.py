@@ -4,18 +4,20 @@ import logging
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 import streamlit as st
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 import assembly
-from app_pages import albums_api, api, files, map_points, selection_files
+from app_pages import links
 from app_pages.connection import Connection
-from app_pages.headers import SecurityHeaders
 from app_pages.ingestion import Ingestion
 from app_pages.map_work import MapWork
 from app_pages.parts import Parts, install
+from app_pages.routes import is_page, routes
+from app_pages.same_origin import SameOrigin
 from ingest.roots import Roots
 from settings import PROJECT, Settings, SettingsError, read_settings
 
@@ -62,13 +64,16 @@ try:
 except SettingsError as error:
     sys.exit(str(error))
 install(parts)
+served = routes(parts, links.prefix())
 app = st.App(
     PROJECT / "app_pages" / "main.py",
-    routes=[
-        route for module in (api, albums_api, files, map_points, selection_files) for route in module.routes(parts)
-    ],
+    routes=[*served],
     middleware=[
-        Middleware(SecurityHeaders),
+        Middleware(
+            SameOrigin,
+            is_page=partial(is_page, served=served, prefix=links.prefix()),
+            allowed=st.get_option("server.corsAllowedOrigins"),
+        ),
         Middleware(TrustedHostMiddleware, allowed_hosts=st.get_option("server.allowedHosts") or ["*"]),
     ],
     lifespan=lifespan,

@@ -9,7 +9,7 @@ from typing import Any
 import streamlit as st
 
 from app_pages.parts import Parts
-from app_pages.plain import plain
+from app_pages.plain import inert, plain
 from ingest.status import Status
 
 POLL_S = 2
@@ -119,11 +119,11 @@ def last_report(parts: Parts) -> None:
 
 def _failures(report: dict[str, Any]) -> None:
     rows = [
-        {"File": failure["path"], "What happened": label, "Why": failure["reason"]}
+        {"File": inert(failure["path"]), "What happened": label, "Why": inert(failure["reason"])}
         for name, label in FAILURES.items()
         for failure in report.get(name, ())
     ]
-    rows += [{"File": "", "What happened": "warning", "Why": warning} for warning in report.get("warnings", ())]
+    rows += [{"File": "", "What happened": "warning", "Why": inert(warning)} for warning in report.get("warnings", ())]
     if rows:
         with st.expander(f"{len(rows):,} to look at", icon=":material/report:", expanded=len(rows) <= 5):
             st.dataframe(rows, hide_index=True)

@@ -8,8 +8,10 @@ from urllib.parse import quote, urlencode
 from anyio import to_thread
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import Route
 
+from app_pages import links
+from app_pages.links import link
 from app_pages.parts import Parts
 from app_pages.question import Question
 from encoder.protocol import EncoderError
@@ -23,7 +25,7 @@ PAGE = ("limit", "offset", "facets")
 """What may be asked of an album beside its name, as of `/api/search`."""
 
 
-def routes(parts: Parts) -> list[BaseRoute]:
+def routes(parts: Parts) -> list[Route]:
     return [
         Route(PREFIX, partial(every, parts), methods=["GET"]),
         Route(f"{PREFIX}/{{name:path}}", partial(one, parts), methods=["GET"]),
@@ -51,7 +53,7 @@ def _every(parts: Parts) -> dict[str, Any]:
                 "name": entry.name,
                 "encoder": entry.encoder,
                 "changed_at": entry.changed_at.isoformat(),
-                "address": f"{PREFIX}/{quote(entry.name, safe='')}",
+                "address": link(f"{PREFIX}/{quote(entry.name, safe='')}"),
             }
             for entry in parts.connection.named("Albums").list()
         ]
@@ -69,8 +71,8 @@ def _one(name: str, params: dict[str, list[str]], parts: Parts) -> dict[str, Any
     return {
         "album": album.name,
         "encoder": album.note(searcher.pictures.identity.id),
-        "page": f"/?{urlencode(kept.params(), doseq=True)}",
-        **to_json(asked, searcher.search(asked)),
+        "page": link(f"/?{urlencode(kept.params(), doseq=True)}"),
+        **to_json(asked, searcher.search(asked), links.prefix()),
     }
 
 

@@ -4,13 +4,12 @@ import json
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from html import escape
 
 import streamlit as st
 
 from app_pages import address, gallery, trouble
 from app_pages.parts import Parts
-from app_pages.plain import plain, sentence
+from app_pages.plain import escape, plain, sentence
 from app_pages.question import Question
 from encoder.protocol import EncoderError
 from schema.errors import NamedError, NoLibrary, SchemaError

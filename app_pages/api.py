@@ -5,15 +5,15 @@ from collections.abc import AsyncGenerator, Mapping
 from functools import partial
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import urlsplit
 
 from anyio import CapacityLimiter, move_on_after, to_thread
 from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import Route
 
+from app_pages import links
 from app_pages.parts import Parts
 from app_pages.question import PARAMETERS, Question
 from encoder.protocol import EncoderError
@@ -71,6 +71,7 @@ Answer: {"hits": [{"uuid", "path", "similarity", "relevance", "unlikely", "share
     400 {"error": a sentence, "position": of the character in q, from 0, where there is one}
                                 what was asked cannot be answered as it stands
     413, 415, 403               too large, another content type, another site's page asked
+    404, 405                    no such address, no such method
     503 {"error": a sentence}   Weaviate or the encoder is away; ask again
 
 GET /api/albums                   {"albums": [{"name", "encoder", "changed_at", "address"}]}
@@ -88,7 +89,7 @@ class Refused(Exception):
         self.status = status
 
 
-def routes(parts: Parts) -> list[BaseRoute]:
+def routes(parts: Parts) -> list[Route]:
     return [
         Route("/api", about, methods=["GET"]),
         Route("/api/search", partial(search, parts), methods=["GET", "POST"]),
@@ -125,7 +126,6 @@ async def search(parts: Parts, request: Request) -> Response:
         if request.method != "POST":
             query = _query_of(_lists(request.query_params.multi_items()), None, parts)
         else:
-            _refuse_foreign(request)
             query = await _posted(request, parts)
         return JSONResponse(await to_thread.run_sync(_answer, parts, query))
     except Refused as error:
@@ -137,19 +137,12 @@ async def search(parts: Parts, request: Request) -> Response:
 
 
 def _answer(parts: Parts, query: Query) -> dict[str, Any]:
-    return to_json(query, parts.connection.searcher().search(query))
+    return to_json(query, parts.connection.searcher().search(query), links.prefix())
 
 
 def _error(error: Exception, status: HTTPStatus) -> Response:
     place = {"position": error.position} if isinstance(error, GrammarError) else {}
     return JSONResponse({"error": str(error), **place}, status_code=status)
-
-
-def _refuse_foreign(request: Request) -> None:
-    """Browsers name the page that posts. Another site's page must not make this machine work, or upload to it."""
-    origin = request.headers.get("origin")
-    if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
-        raise Refused(HTTPStatus.FORBIDDEN, f"A page of {origin[:200]} may not ask here; pages of this server may.")
 
 
 async def _posted(request: Request, parts: Parts) -> Query:

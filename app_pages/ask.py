@@ -5,7 +5,6 @@ Every widget writes the address and nothing else; the page then reads it and ask
 
 from collections.abc import Mapping
 from dataclasses import replace
-from html import escape
 from uuid import UUID
 
 import streamlit as st
@@ -15,7 +14,7 @@ from app_pages import address, gallery, keyboard
 from app_pages.address import AskingPicture
 from app_pages.chips import Chip, chips_of, without
 from app_pages.parts import Parts
-from app_pages.plain import plain, sentence
+from app_pages.plain import escape, plain, sentence
 from app_pages.question import Question
 from pictures.open import EXTENSIONS, PictureError, open_image
 from schema.record import ImageRecord

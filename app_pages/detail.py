@@ -5,14 +5,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from html import escape
 
 import streamlit as st
 
 from app_pages import address, ask, discover_why, explain_panel, gallery, scale, thumbs
 from app_pages.files import find_original
+from app_pages.links import link
 from app_pages.parts import Parts
-from app_pages.plain import plain, sentence
+from app_pages.plain import escape, plain, sentence
 from schema.record import ImageRecord
 from search.errors import SearchError
 from search.query import Query, Term, parse_uuid
@@ -56,7 +56,8 @@ def show(
     title = "This picture cannot be shown" if record is None else plain(gallery.title_of(record))
     dialog = st.dialog(title, width="large", on_dismiss=address.close_item)
     if record is None:
-        dialog(st.warning)(sentence(problem) if problem else f"There is no picture {text} in the library (any more).")
+        gone = f"There is no picture {plain(text[:80])} in the library (any more)."
+        dialog(st.warning)(sentence(problem) if problem else gone)
     else:
         dialog(partial(_draw, record, neighbours, answer, records, searcher, parts, on_like))()
 
@@ -115,7 +116,7 @@ def _actions(record: ImageRecord, reachable: bool, on_like: gallery.Click) -> No
             args=(str(record.uuid),),
         )  # fmt: skip
         if reachable:
-            st.link_button("Open the picture", f"/originals/{record.uuid}", icon=":material/open_in_new:")
+            st.link_button("Open the picture", link(f"/originals/{record.uuid}"), icon=":material/open_in_new:")
 
 
 def _place(place: int, hit: Hit, results: Results) -> str:

@@ -4,14 +4,13 @@ Every click edits the session; the page then asks again. Knows no database.
 """
 
 from collections.abc import Mapping
-from html import escape
 from uuid import UUID
 
 import streamlit as st
 
 from app_pages import discover_session, gallery
 from app_pages.gallery import Click
-from app_pages.plain import plain
+from app_pages.plain import escape, plain
 from schema.record import ImageRecord
 from search.preference import Profile
 

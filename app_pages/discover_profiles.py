@@ -15,7 +15,7 @@ import streamlit as st
 from app_pages import discover_session
 from app_pages.discover_session import Session
 from app_pages.parts import Parts
-from app_pages.plain import plain, sentence
+from app_pages.plain import inert, plain, sentence
 from schema.errors import NamedError, SchemaError
 from schema.named import MAX_NAME, Entry
 from search.errors import QueryError
@@ -101,7 +101,10 @@ def _save_as(parts: Parts, session: Session) -> None:
 def _open(parts: Parts, entries: list[Entry], session: Session) -> None:
     unsaved = "" if session.name or session.profile.empty else " Undo comes back to this session."
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        st.selectbox("Kept", [entry.name for entry in entries], key="profile-choice", index=None, placeholder="Choose")
+        st.selectbox(
+            "Kept", [entry.name for entry in entries], key="profile-choice", index=None, placeholder="Choose",
+            format_func=inert,
+        )  # fmt: skip
         st.button("Open", key="open-profile", on_click=_load, args=(parts,), help=f"Go on with it.{unsaved}")
 
 

@@ -5,12 +5,12 @@ stands in one bar of its own, so that the bars add up too.
 """
 
 from collections.abc import Mapping, Sequence
-from html import escape
 from pathlib import PurePath
 from uuid import UUID
 
 from app_pages import gallery
 from app_pages.ask import COUNTS
+from app_pages.plain import escape
 from schema.record import ImageRecord
 from search.query import Term
 from search.results import Hit, Share

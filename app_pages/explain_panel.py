@@ -3,13 +3,12 @@ sees. Draws; asks the searcher; no picture is kept.
 """
 
 from collections.abc import Sequence
-from html import escape
 
 import streamlit as st
 
 from app_pages.gallery import thumbnail_url, title_of
 from app_pages.parts import Parts
-from app_pages.plain import sentence
+from app_pages.plain import escape, plain, sentence
 from pictures.open import PictureError, open_image
 from schema.record import ImageRecord
 from search.errors import SearchError
@@ -35,7 +34,7 @@ def draw(query: Query, record: ImageRecord, searcher: Searcher, parts: Parts) ->
         st.html(heat_html(explanation.heat, record))
         st.caption("Where the similarity to the question lies: what is lost when that part of the picture is left out.")
     if explanation.seen:
-        st.caption(f"The encoder sees: {', '.join(explanation.seen)}")
+        st.caption(plain(f"The encoder sees: {', '.join(explanation.seen)}"))
 
 
 def explain(query: Query, record: ImageRecord, searcher: Searcher, parts: Parts) -> Explanation:

@@ -9,7 +9,7 @@ from pathlib import Path
 from anyio import to_thread
 from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse, Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import Route
 
 from app_pages.parts import Parts
 from encoder.protocol import EncoderError
@@ -36,7 +36,7 @@ ORIGINAL_HEADERS = {"Cache-Control": "private, max-age=300", "Content-Security-P
 log = logging.getLogger(__name__)
 
 
-def routes(parts: Parts) -> list[BaseRoute]:
+def routes(parts: Parts) -> list[Route]:
     # {name:path} also takes what holds slashes, so that no such address falls through to another route.
     return [
         Route("/app/static/thumbs/{name:path}", partial(thumbnail, parts), methods=["GET"]),

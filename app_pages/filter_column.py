@@ -11,7 +11,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from app_pages import address, date_bars, folder_tree, near_map
 from app_pages.near_map import Place
-from app_pages.plain import plain
+from app_pages.plain import inert, plain
 from app_pages.question import Question
 from pictures.colours import COLOURS
 from search.filters import Condition, joined
@@ -95,7 +95,7 @@ def _tags(question: Question, counts: Counts) -> None:
             [*known, *(tag for tag in chosen if tag not in known)],
             key=key,
             placeholder="Any" if field != "tags.none" else "None",
-            format_func=lambda tag: f"{tag} ({known[tag]:,})" if tag in known else tag,
+            format_func=lambda tag: f"{inert(tag)} ({known[tag]:,})" if tag in known else inert(tag),
             on_change=_set_tags,
             args=(field,),
         )
@@ -217,7 +217,7 @@ def _choice(question: Question, field: str, label: str, counts: Counts) -> None:
             key=f"filter-{field}",
             index=None,
             placeholder="Any",
-            format_func=lambda value: f"{value} ({known[value]:,})" if known.get(value) else value,
+            format_func=lambda value: f"{inert(value)} ({known[value]:,})" if known.get(value) else inert(value),
             on_change=_set_chosen,
             args=(field, "="),
         )

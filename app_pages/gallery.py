@@ -5,12 +5,13 @@ does is handed in.
 """
 
 from collections.abc import Callable, Sequence
-from html import escape
 from pathlib import PurePath
 
 import streamlit as st
 
 from app_pages import scale
+from app_pages.links import link
+from app_pages.plain import escape
 from schema.record import ImageRecord
 from search.results import Hit
 
@@ -33,7 +34,7 @@ Note = Callable[[Hit], str]
 
 
 def thumbnail_url(record: ImageRecord) -> str:
-    return f"/app/static/thumbs/{record.sha256}"
+    return link(f"/app/static/thumbs/{record.sha256}")
 
 
 def title_of(record: ImageRecord) -> str:
@@ -132,7 +133,7 @@ def examples(found: Sequence[tuple[str, Hit]], on_ask: Callable[[str], None]) ->
 def large(record: ImageRecord, *, reachable: bool) -> None:
     """The whole picture, as large as the place allows; its thumbnail where the file is out of reach."""
     shape = f"{record.width} / {record.height}" if record.width and record.height else "4 / 3"
-    source = f"/originals/{record.uuid}" if reachable else thumbnail_url(record)
+    source = link(f"/originals/{record.uuid}") if reachable else thumbnail_url(record)
     st.html(
         f'<figure class="loupe-large"><img src="{source}" alt="{escape(title_of(record))}" '
         f'style="aspect-ratio: {shape}; --ratio: {record.width / max(record.height, 1):.4f}; '

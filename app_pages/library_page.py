@@ -9,7 +9,7 @@ import streamlit as st
 
 from app_pages import adding, address, trouble
 from app_pages.parts import Parts
-from app_pages.plain import plain
+from app_pages.plain import inert, plain
 from encoder.protocol import EncoderError
 from schema.disk import bytes_in
 from schema.errors import NoLibrary, SchemaError
@@ -91,7 +91,7 @@ def _table(title: str, counts: Sequence[tuple[str, int]]) -> None:
         return
     most = max(count for _, count in counts)
     st.dataframe(
-        [{title: value, "Pictures": count} for value, count in counts],
+        [{title: inert(str(value)), "Pictures": count} for value, count in counts],
         hide_index=True,
         column_config={"Pictures": st.column_config.ProgressColumn(format="localized", min_value=0, max_value=most)},
     )

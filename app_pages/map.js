@@ -209,7 +209,8 @@ const isNarrow = (root) => root.clientWidth < NARROW_PX;
 const json = (url) => remembered(url, (answer) => (answer.ok ? answer.json() : null)).catch(() => null);
 const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
 const axes = (dims) => ["x", "y", "z"].slice(0, dims);
-const short = (text) => (text.length > 28 ? `${text.slice(0, 27)}…` : text);
+// Plotly reads its texts as HTML with links.
+const short = (text) => (text.length > 28 ? `${text.slice(0, 27)}…` : text).replaceAll("&", "&amp;").replaceAll("<", "&lt;");
 // Beside a question the points step back; in three dimensions they would hide it.
 const opacityOf = (data, shown) => (data.question ? (data.dims === 3 ? 0.2 : 0.45) : shown > 5000 ? 0.7 : 0.85);
 const pointSize = (count, flat) => (count > 20000 ? 3 : count > 5000 ? 4 : count > 500 ? 6 : 9) * (flat ? 1 : 0.7);

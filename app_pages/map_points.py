@@ -11,9 +11,11 @@ from importlib.resources import files
 from anyio import to_thread
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import Route
 
+from app_pages.links import link
 from app_pages.parts import Parts
+from app_pages.plain import inert
 from evaluation.layouts import SPACES, Layout
 
 PLOTLY = "/app/static/plotly/{version}.js"
@@ -24,7 +26,7 @@ VIEWS = {"umap2": 2, "pca2": 2, "pca3": 3}
 IMMUTABLE = {"Cache-Control": "public, max-age=31536000, immutable"}
 
 
-def routes(parts: Parts) -> list[BaseRoute]:
+def routes(parts: Parts) -> list[Route]:
     return [
         Route(PLOTLY, plotly, methods=["GET"]),
         Route(POINTS, partial(points, parts), methods=["GET"]),
@@ -33,16 +35,16 @@ def routes(parts: Parts) -> list[BaseRoute]:
 
 
 def plotly_url() -> str:
-    return PLOTLY.format(version=version("plotly"))
+    return link(PLOTLY).format(version=version("plotly"))
 
 
 def points_url(layout: Layout, view: str) -> str:
-    return POINTS.format(layout=layout.id, view=view)
+    return link(POINTS).format(layout=layout.id, view=view)
 
 
 def point_url(layout: Layout) -> str:
     """Without the index, which the browser adds."""
-    return POINT.removesuffix("{index:int}").format(layout=layout.id)
+    return link(POINT).removesuffix("{index:int}").format(layout=layout.id)
 
 
 async def plotly(request: Request) -> Response:
@@ -67,7 +69,7 @@ async def point(parts: Parts, request: Request) -> Response:
     index = request.path_params["index"]
     if layout is None or not 0 <= index < len(layout):
         return _missing()
-    about = {"title": layout.titles[index], "thumbnail": f"/app/static/thumbs/{layout.thumbnail(index)}"}
+    about = {"title": inert(layout.titles[index]), "thumbnail": link(f"/app/static/thumbs/{layout.thumbnail(index)}")}
     return JSONResponse(about, headers=IMMUTABLE)
 
 

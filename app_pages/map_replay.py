@@ -7,7 +7,7 @@ from typing import Any
 import streamlit as st
 
 from app_pages.map_colours import MOST, OTHER, PALETTES
-from app_pages.plain import plain
+from app_pages.plain import escape, plain
 from app_pages.training_runs import RunSpace, RunUnreadable, find_runs, read_metrics, read_space
 
 COMMAND = "python -m training experiment E3"
@@ -75,7 +75,9 @@ def replay(space: RunSpace, view: str, metrics: Sequence[dict[str, float]], dark
             kind = go.Scatter3d if view == "pca" else go.Scattergl
             size = 2.5 if view == "pca" else 5
             drawn.append(
-                kind(**axes, name=name, mode="markers", hoverinfo="name", marker={"size": size, "color": colour})
+                kind(
+                    **axes, name=escape(name), mode="markers", hoverinfo="name", marker={"size": size, "color": colour}
+                )
             )
         return drawn
 

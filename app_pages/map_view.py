@@ -15,6 +15,7 @@ import streamlit as st
 
 from app_pages.map_colours import PALETTES, Groups
 from app_pages.map_points import VIEWS, plotly_url, point_url, points_url
+from app_pages.plain import inert
 from evaluation.layouts import Layout
 
 KEY = "map"
@@ -79,10 +80,10 @@ def data_of(layout: Layout, view: str, groups: Groups, asked: Asked | None) -> d
         "codes": base64.b64encode(groups.codes.tobytes()).decode(),
         "captions_from": pictures,
         "groups": [
-            {"name": name, "count": count, "other": groups.has_other and place == len(groups.names) - 1}
+            {"name": inert(name), "count": count, "other": groups.has_other and place == len(groups.names) - 1}
             for place, (name, count) in enumerate(zip(groups.names, counts, strict=True))
         ],
-        "question": {"text": asked.text, "at": list(asked.at), "hits": list(asked.hits)} if asked else None,
+        "question": {"text": inert(asked.text), "at": list(asked.at), "hits": list(asked.hits)} if asked else None,
         "palettes": {name: list(colours) for name, colours in PALETTES.items()},
     }
 

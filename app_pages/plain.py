@@ -1,6 +1,29 @@
-"""Streamlit's labels and texts are Markdown; what people typed and files are called is not."""
+"""What people typed and what files are called, made fit to be drawn: as text that steers nothing.
+
+Streamlit's labels and texts are Markdown; `st.html` is HTML; both obey characters that turn the direction of writing.
+"""
+
+import html
+import re
 
 MARKS = "\\`*_{}[]()<>#+-!|:~$="
+# Embeddings, overrides and isolates can show "gpj.exe" as "exe.jpg". The three marks are common in Hebrew and Arabic
+# texts and steer only what stands beside them.
+TURNS = dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A)], "\N{REPLACEMENT CHARACTER}")
+TURNS |= dict.fromkeys([0x200E, 0x200F, 0x061C], "")
+WORD_JOINER = "\N{WORD JOINER}"
+AFTER_MARKDOWN = re.compile(r":(?=[\w+/-]*:|//)|@|www(?=\.)|[-<>~](?=[->=])", re.IGNORECASE)
+"""Where an invisible character keeps Streamlit from making links, icons, emoji and arrows: it makes them of the text
+that Markdown leaves, so a backslash does not help."""
+
+
+def inert(text: str) -> str:
+    r"""The text without what turns the direction of writing; a sign shows where that was.
+
+    >>> inert("photo\u202egpj.exe")
+    'photo�gpj.exe'
+    """
+    return text.translate(TURNS)
 
 
 def plain(text: str) -> str:
@@ -9,7 +32,13 @@ def plain(text: str) -> str:
     >>> plain("a*b :red[c]")
     'a\\*b \\:red\\[c\\]'
     """
-    return "".join(f"\\{c}" if c in MARKS else c for c in text)
+    joined = AFTER_MARKDOWN.sub(rf"\g<0>{WORD_JOINER}", inert(text))
+    return "".join(f"\\{c}" if c in MARKS else c for c in joined)
+
+
+def escape(text: str) -> str:
+    """The text so that HTML shows it as it is, between tags and in quoted attributes."""
+    return html.escape(inert(text))
 
 
 def sentence(error: Exception) -> str:

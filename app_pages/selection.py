@@ -12,7 +12,7 @@ import streamlit as st
 
 from app_pages import address, discover_session, gallery
 from app_pages.parts import Parts
-from app_pages.plain import plain, sentence
+from app_pages.plain import inert, plain, sentence
 from encoder.protocol import EncoderError
 from ingest import tagging
 from schema.errors import SchemaError
@@ -133,7 +133,9 @@ def _tags_form(searcher: Searcher, parts: Parts) -> None:
     known = _known_tags(searcher, searcher.pictures.name)
     with st.form("tags-form", clear_on_submit=True, border=False):
         for key, label in (("tags-add", "Add"), ("tags-remove", "Take away")):
-            st.multiselect(label, known, key=key, accept_new_options=True, placeholder="Type or choose tags")
+            st.multiselect(
+                label, known, key=key, accept_new_options=True, placeholder="Type or choose tags", format_func=inert
+            )
         st.form_submit_button("Write the tags", type="primary", on_click=_tag, args=(searcher, parts))
     st.caption("Kept in the library, found at once; the files stay as they are.")
 

@@ -18,7 +18,7 @@ from uuid import UUID
 from anyio import CapacityLimiter, to_thread
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
-from starlette.routing import BaseRoute, Route
+from starlette.routing import Route
 
 from app_pages.files import find_original
 from app_pages.parts import Parts
@@ -40,7 +40,7 @@ GONE = "This selection is not known any more: the app was restarted, or it is to
 _zip_threads = CapacityLimiter(2)  # of their own: copying gigabytes must not use up those of the pages
 
 
-def routes(parts: Parts) -> list[BaseRoute]:
+def routes(parts: Parts) -> list[Route]:
     return [Route(f"{PREFIX}{{name}}/loupe.{{kind}}", partial(send, parts), methods=["GET"])]
 
 

@@ -8,6 +8,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 
+from app_pages.links import link
 from search.results import Hit
 
 PREFIX = "/selections/"
@@ -32,7 +33,7 @@ class Selections:
             self._held.move_to_end(name)
             while len(self._held) > 1 and sum(map(len, self._held.values())) > self._max_held:
                 self._held.popitem(last=False)
-        return lambda kind: f"{PREFIX}{name}/loupe.{kind}"
+        return lambda kind: link(f"{PREFIX}{name}/loupe.{kind}")
 
     def find(self, name: str) -> tuple[Hit, ...] | None:
         with self._lock:

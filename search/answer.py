@@ -14,7 +14,7 @@ NEAREST = 3
 CORRECT_IT = "Take a filter away, or correct it."
 
 
-def to_json(query: Query, results: Results) -> dict[str, Any]:
+def to_json(query: Query, results: Results, prefix: str = "") -> dict[str, Any]:
     """The results, and with them `asked`: the question as it was read, whose terms the hits' shares count from 0 (a
     picture that was handed in is `{"image": true}`), and `note`: a sentence about the answer, or ""."""
     terms = [
@@ -22,7 +22,7 @@ def to_json(query: Query, results: Results) -> dict[str, Any]:
         for term in query.terms
         for json in (Query((term,)).to_json()["terms"] or [{}])
     ]
-    return {**results.to_json(), "asked": query.to_json() | {"terms": terms}, "note": note(query, results)}
+    return {**results.to_json(prefix), "asked": query.to_json() | {"terms": terms}, "note": note(query, results)}
 
 
 def note(query: Query, results: Results) -> str:

@@ -41,7 +41,8 @@ class Hit:
     copies: tuple[UUID, ...] = ()
     """Near-duplicates that stand behind this one."""
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self, prefix: str = "") -> dict[str, Any]:
+        """`prefix`: what stands before the paths of the app that answers, for example "/loupe"."""
         record = self.record
         return {
             "uuid": str(self.uuid),
@@ -76,7 +77,7 @@ class Hit:
             "latitude": record.latitude,
             "longitude": record.longitude,
             "sha256": record.sha256,
-            "thumbnail": f"/app/static/thumbs/{record.sha256}",
+            "thumbnail": f"{prefix}/app/static/thumbs/{record.sha256}",
         }
 
 
@@ -113,9 +114,9 @@ class Results:
     meant: tuple[Meant, ...] = ()
     """What filters may have meant that find nothing, or leave nothing out."""
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self, prefix: str = "") -> dict[str, Any]:
         return {
-            "hits": [hit.to_json() for hit in self.hits],
+            "hits": [hit.to_json(prefix) for hit in self.hits],
             "total": self.total,
             "offset": self.offset,
             "limit": self.limit,

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +19,12 @@ from starlette.middleware import Middleware
 from starlette.testclient import TestClient
 from streamlit.testing.v1 import AppTest
 
-from app_pages import albums_api, api, files, map_points, selection_files
 from app_pages.connection import Connection
-from app_pages.headers import SecurityHeaders
 from app_pages.ingestion import Ingestion
 from app_pages.map_work import MapWork
 from app_pages.parts import Parts
+from app_pages.routes import is_page, routes
+from app_pages.same_origin import SameOrigin
 from encoder.protocol import Encoder
 from ingest.roots import Roots
 from pictures.open import Limits
@@ -76,9 +77,9 @@ def parts(samples: Pictures, home: Path, connection: Connection, thumbnails: Thu
 
 
 def http_of(parts: Parts) -> TestClient:
-    modules = (api, albums_api, files, map_points, selection_files)
-    routes = [route for module in modules for route in module.routes(parts)]
-    app = Starlette(routes=routes, middleware=[Middleware(SecurityHeaders)])
+    served = routes(parts)
+    guard = Middleware(SameOrigin, is_page=partial(is_page, served=served))
+    app = Starlette(routes=[*served], middleware=[guard])
     return TestClient(app, base_url="http://127.0.0.1:8501")
 
 
@@ -125,16 +126,16 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def app_process(environment: dict[str, str], log: Path) -> Iterator[str]:
+def app_process(environment: dict[str, str], log: Path, *options: str) -> Iterator[str]:
     """`streamlit run app.py` as a process; its address, as soon as it answers at all."""
     port = free_port()
-    command = [sys.executable, "-m", "streamlit", "run", "app.py", f"--server.port={port}"]
+    command = [sys.executable, "-m", "streamlit", "run", "app.py", f"--server.port={port}", *options]
     with log.open("wb") as output:
         process = subprocess.Popen(
             command, cwd=PROJECT, env=environment, stdout=output, stderr=output, start_new_session=True
         )
     try:
-        wait_for(lambda: httpx.get(f"http://127.0.0.1:{port}/_stcore/health", trust_env=False).is_success, 60)
+        wait_for(lambda: httpx.get(f"http://127.0.0.1:{port}/healthz", trust_env=False), 60)
         yield f"http://127.0.0.1:{port}"
     finally:
         process.send_signal(signal.SIGTERM)
