@@ -43,7 +43,7 @@ def assemble(settings: Settings) -> Parts:
         ingestion=Ingestion(settings.loupe_home, PROJECT),
         roots=Roots(settings.loupe_home).all,
         limits=assembly.limits(settings),
-        max_upload_mb=settings.loupe_max_upload_mb,
+        upload_limits=assembly.upload_limits(settings),
         samples=PROJECT / "samples",
         home=settings.loupe_home,
         maps=MapWork(settings.loupe_home, PROJECT),

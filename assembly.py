@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import weaviate
@@ -104,7 +105,21 @@ def cut(settings: Settings) -> Cut:
 
 
 def limits(settings: Settings, max_megapixels: float | None = None) -> Limits:
-    return Limits(max_megapixels or settings.loupe_max_megapixels, settings.loupe_max_file_mb)
+    return Limits(
+        max_megapixels or settings.loupe_max_megapixels,
+        settings.loupe_max_file_mb,
+        settings.loupe_max_decoded_mb,
+        settings.loupe_max_decode_s,
+    )
+
+
+def upload_limits(settings: Settings) -> Limits:
+    """Of a picture that a visitor asks with."""
+    return replace(
+        limits(settings),
+        max_file_mb=settings.loupe_max_upload_mb,
+        max_decoded_mb=settings.loupe_max_upload_decoded_mb,
+    )
 
 
 def thumbnails(settings: Settings) -> ThumbnailStore:

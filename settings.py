@@ -36,7 +36,10 @@ class Settings(BaseSettings):
 
     loupe_max_megapixels: Annotated[float, Field(gt=0, le=1000)] = 150
     loupe_max_file_mb: Annotated[float, Field(gt=0, le=4096)] = 512
+    loupe_max_decoded_mb: Annotated[float, Field(ge=100, le=1_000_000)] = 1500
+    loupe_max_decode_s: Annotated[float, Field(gt=0, le=3600)] = 5
     loupe_max_upload_mb: Annotated[float, Field(gt=0, le=1024)] = 20
+    loupe_max_upload_decoded_mb: Annotated[float, Field(ge=100, le=1_000_000)] = 600
 
     loupe_weaviate_version: Annotated[str, Field(pattern=r"^\d+\.\d+\.\d+$")] = "1.35.2"
     loupe_weaviate_port: Port = 8080

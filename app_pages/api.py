@@ -156,7 +156,7 @@ async def _posted(request: Request, parts: Parts) -> Query:
                 raise
             raise QueryError(f"the body is not JSON ({str(error)[:200]})") from None
     if kind == "multipart/form-data":
-        most = int(parts.max_upload_mb * 1e6) + FORM_BYTES
+        most = int(parts.upload_limits.max_file_mb * 1e6) + FORM_BYTES
         try:
             form = await MultiPartParser(request.headers, _bounded(request, most), max_files=1, max_fields=200).parse()
         except (MultiPartException, KeyError) as error:

@@ -123,7 +123,7 @@ def _picture(parts: Parts, turn: int) -> None:
             "A picture that shows what you look for",
             type=sorted(EXTENSIONS),
             key=key,
-            max_upload_size=max(1, int(parts.max_upload_mb)),
+            max_upload_size=max(1, int(parts.upload_limits.max_file_mb)),
             on_change=_take,
             args=(key, parts),
         )

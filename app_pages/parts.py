@@ -21,18 +21,14 @@ class Parts:
     """The folders that were ingested on this machine: the only ones whose originals are shown."""
     limits: Limits
     """Of the library's own files."""
-    max_upload_mb: float
+    upload_limits: Limits
+    """Of a picture that asks."""
     samples: Path
     home: Path
     maps: MapWork
     training_runs: Path
     """The folder in which every training run has one of its own."""
     selections: Selections = field(default_factory=Selections)
-
-    @property
-    def upload_limits(self) -> Limits:
-        """Of a picture that asks."""
-        return Limits(self.limits.max_megapixels, self.max_upload_mb)
 
 
 _installed: list[Parts] = []

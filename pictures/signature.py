@@ -5,12 +5,14 @@ Every function takes the whole file's bytes and never raises on hostile ones.
 
 import re
 import struct
+from typing import NamedTuple
 
 MAX_FRAMES = 65_535
 """Counting stops here: a hostile file may claim any number."""
-MAX_SCAN_MEGAPIXELS = 5000
-"""Scans x megapixels of a progressive JPEG; usual are 10 x 12. Else 100 kB can ask for hours of decoding."""
-
+# Markers that are followed by their length. All others stand alone: RST, TEM (FF 01), SOI, and the ones that libjpeg
+# does not know, over which it passes between restart markers and at which it stops everywhere else.
+_JPEG_MARKER = re.compile(rb"\xff([\xc0-\xc7\xc9-\xcf\xd9-\xdd\xe0-\xef\xfe])")
+_JPEG_NO_FRAME = {0xC4, 0xCC}  # DHT and DAC lie among the SOFn
 _AVIF_BRANDS = {b"avif", b"avis"}
 _HEIF_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"}
 _DIB_HEADERS = {12, 16, 40, 52, 56, 64, 108, 124}
@@ -42,18 +44,50 @@ def format_of(data: bytes) -> str | None:
     return None
 
 
-def jpeg_scans(data: bytes) -> int:
-    """How many scans the first picture of a JPEG file has; what follows its end (a film, another one) is not read."""
-    at, scans = 2, 0
-    # 0xFF in the pixel data is followed by 0x00 or a restart marker; anything else ends the scan.
-    marker = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
-    while found := marker.search(data, at):
+def claimed_size(data: bytes, format_name: str) -> tuple[int, int] | None:
+    """Width and height of a PNG or a WebP, by its first 30 bytes: a decoder that is asked may take memory for them."""
+    if format_name == "PNG":
+        return int.from_bytes(data[16:20], "big"), int.from_bytes(data[20:24], "big")
+    if format_name == "WEBP":
+        kind, at = data[12:16], (int.from_bytes(data[start : start + 4], "little") for start in (21, 24, 26, 27))
+        lossless, canvas_width, frame, canvas_height = at
+        if kind == b"VP8X":  # developers.google.com/speed/webp/docs/riff_container
+            return (canvas_width & 0xFFFFFF) + 1, (canvas_height & 0xFFFFFF) + 1
+        if kind == b"VP8L":
+            return (lossless & 0x3FFF) + 1, (lossless >> 14 & 0x3FFF) + 1
+        return frame & 0x3FFF, frame >> 16 & 0x3FFF
+    return None
+
+
+class JpegOutline(NamedTuple):
+    """What a JPEG asks of its decoder: never less than what libjpeg does."""
+
+    scans: int
+    pixels: int
+    """Of the largest frame header."""
+    frame: int
+    """The code of the first SOFn: 0xC0 and 0xC1 are sequential, 0xC2 is progressive, 0 is none."""
+
+
+def jpeg_outline(data: bytes) -> JpegOutline:
+    """Walk over the markers of a JPEG file's first picture as libjpeg does (jdmarker.c: next_marker, read_markers).
+
+    In the data of a scan, libjpeg stops at each 0xFF that is not followed by 0x00, fill bytes (0xFF) passed over. What
+    follows the end of the picture (a film, another picture) is not read.
+    """
+    at, scans, pixels, frame = 2, 0, 0, 0
+    while found := _JPEG_MARKER.search(data, at):
         code, at = data[found.end() - 1], found.end()
         if code == 0xD9:
             break
-        scans += code == 0xDA
-        at += int.from_bytes(data[at : at + 2], "big")
-    return scans
+        if code == 0xDA:
+            scans += 1
+        elif code & 0xF0 == 0xC0 and code not in _JPEG_NO_FRAME:
+            frame = frame or code
+            height, width = int.from_bytes(data[at + 3 : at + 5], "big"), int.from_bytes(data[at + 5 : at + 7], "big")
+            pixels = max(pixels, width * height)
+        at += max(2, int.from_bytes(data[at : at + 2], "big"))
+    return JpegOutline(scans, pixels, frame)
 
 
 def without_extras(data: bytes) -> bytes:

@@ -54,7 +54,7 @@ def parts_of(home: Path, connection: Connection, thumbnails: ThumbnailStore | No
         ingestion=Ingestion(home, PROJECT),
         roots=Roots(home).all,
         limits=Limits(),
-        max_upload_mb=20,
+        upload_limits=Limits(max_file_mb=20, max_decoded_mb=600),
         samples=SAMPLES,
         home=home,
         maps=MapWork(home, PROJECT),

@@ -1,0 +1,94 @@
+"""The process in which hostile formats are decoded: `python -m pictures.worker`, asked by `pictures.elsewhere`.
+
+First it reads and checks a picture and answers with the memory that decoding takes; told to go on, it decodes it. In
+both steps the system ends it after the picture's processor time, and refuses it memory above what it answered.
+"""
+
+import hashlib
+import json
+import os
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+import pillow_heif
+from PIL import AvifImagePlugin
+
+from pictures.apart import read, write
+from pictures.decode import FACTS, Undecoded, read_header
+from pictures.errors import PictureError
+from pictures.limits import Limits
+from pictures.reading import read as read_file
+
+OWN_BYTES = 50_000_000
+"""This process itself, measured."""
+
+# One thread: what a decoder takes then does not depend on the machine, and several pictures are decoded at once anyway.
+AvifImagePlugin.DEFAULT_MAX_THREADS = 1
+pillow_heif.options.DECODE_THREADS = 1
+
+
+class _Bounds:
+    """Memory and processor time as the system bounds them. macOS bounds the time only, Windows neither."""
+
+    def __init__(self) -> None:
+        self._own = _data_bytes()
+
+    def set(self, decoded: int, seconds: float) -> None:
+        with suppress(ImportError, OSError, ValueError):
+            import resource
+
+            _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+            resource.setrlimit(resource.RLIMIT_DATA, (self._own + decoded, hard))
+        with suppress(ImportError, AttributeError):
+            import signal
+
+            signal.setitimer(signal.ITIMER_PROF, seconds)  # SIGPROF ends the process
+
+
+def _data_bytes() -> int:
+    """Memory of the kind that RLIMIT_DATA counts, in use already."""
+    with suppress(OSError, ValueError):
+        for line in Path("/proc/self/status").read_text().splitlines():
+            if line.startswith("VmData:"):
+                return int(line.split()[1]) * 1024
+    return 0
+
+
+def _header(source: list[bytes], bounds: _Bounds) -> Undecoded:
+    kind, payload, order = source
+    asked = json.loads(order)
+    limits = Limits(**asked["limits"])
+    size = len(payload) if kind == b"bytes" else int(asked["size"])
+    bounds.set(int(limits.max_decoded_mb * 1e6) + size, limits.decode_s(size))
+    data = payload if kind == b"bytes" else read_file(Path(os.fsdecode(payload)), limits)
+    return read_header(data, limits, asked["side"])
+
+
+def _serve() -> None:
+    asking, answering = sys.stdin.buffer, sys.stdout.buffer
+    bounds = _Bounds()
+    while (source := read(asking)) is not None:
+        try:
+            undecoded = _header(source, bounds)
+            needed = undecoded.needed + OWN_BYTES
+            write(answering, [b"needed", str(needed).encode()])
+            del source
+            if read(asking) is None:
+                return
+            bounds.set(undecoded.needed, undecoded.limits.decode_s(len(undecoded.data)))
+            image, facts = undecoded.decode()
+            bounds.set(sys.maxsize // 2, 0)
+            sha256 = hashlib.sha256(undecoded.data).hexdigest()
+            size = json.dumps(image.size).encode()
+            write(answering, [b"decoded", size, sha256.encode(), FACTS.dump_json(facts), image.tobytes()])
+        except PictureError as error:
+            write(answering, [b"refused", error.reason.encode(), str(error).encode("utf-8", "replace")])
+        except MemoryError:
+            sentence = b"its header alone needs more memory than may be used; export a smaller copy as JPEG or PNG"
+            write(answering, [b"refused", b"too_large", sentence])
+
+
+if __name__ == "__main__":
+    with suppress(KeyboardInterrupt, BrokenPipeError):
+        _serve()
