@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import partial
 
 import streamlit as st
@@ -20,6 +20,13 @@ from search.results import Hit, Results
 from search.searcher import Searcher
 
 NEIGHBOURS = 12
+SOURCES = {
+    "file_name": "from the file's name",
+    "edited": "when the file was last edited: it holds no other date",
+    "exif_digitised": "when it was digitised",
+    "sidecar": "from the file beside it",
+}
+"""Where a date comes from that says less of when it was taken than the camera's own."""
 
 
 @dataclass(frozen=True)
@@ -138,7 +145,7 @@ def _facts(record: ImageRecord) -> dict[str, str]:
     return {
         "File" if len(record.places) == 1 else "Files": "\n".join(place.path for place in record.places),
         "Size": f"{record.width:,} x {record.height:,} pixels, {record.bytes / 1000:,.0f} kB, {record.format}{frames}",
-        "Taken": _moment(record.taken_at),
+        "Taken": taken(record),
         "Camera": record.camera,
         "Place": place,
         "Tags": ", ".join(record.tags),
@@ -147,6 +154,22 @@ def _facts(record: ImageRecord) -> dict[str, str]:
         "Cut off": "yes: the file is damaged, what could be read is shown" if record.truncated else "",
         "Id": str(record.uuid),
     }
+
+
+def taken(record: ImageRecord) -> str:
+    """The clock at the place, its distance from UTC where it is known, and where the date comes from where it says less
+    than a camera's."""
+    if record.clock is None:
+        return ""
+    zone = f", {_offset(record.clock, record.taken_at)}" if record.taken_at else ""
+    source = SOURCES.get(record.taken_source, "")
+    return f"{_moment(record.clock)}{zone.removesuffix(', ')}{f' ({source})' if source else ''}"
+
+
+def _offset(clock: datetime, moment: datetime) -> str:
+    """UTC-08:00; "" where it is none, or not known: then the moment was stored as the clock was read."""
+    minutes = round((clock.replace(tzinfo=UTC) - moment.astimezone(UTC)).total_seconds() / 60)
+    return f"UTC{'-' if minutes < 0 else '+'}{abs(minutes) // 60:02}:{abs(minutes) % 60:02}" if minutes else ""
 
 
 def _moment(moment: datetime | None) -> str:

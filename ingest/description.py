@@ -1,23 +1,29 @@
-"""What a record holds of a picture beside its facts and words: its looks, and tags that were given by hand before."""
+"""What a record holds of a picture beside its size and words: its looks, when and where it was taken, and tags that a
+person gave it before."""
 
 from collections.abc import Sequence
 from typing import Any
 
-from PIL import Image
-
 from ingest.ledger import Ledger
 from pictures.colours import palette
 from pictures.fingerprint import perceptual_hash
+from pictures.open import Opened
 from schema.record import DESCRIBED, ImageRecord, unite
 
 
-def description(image: Image.Image) -> dict[str, Any]:
-    """Fields of a record, from the small decoded picture; about 1.2 ms."""
-    colours = palette(image)
+def description(opened: Opened) -> dict[str, Any]:
+    """Fields of a record that a higher DESCRIBED brings up to date; about 1.2 ms, of the small decoded picture."""
+    colours, facts = palette(opened.image), opened.facts
     return {
+        "taken_at": facts.taken_at,
+        "taken_local": facts.taken_local,
+        "taken_source": facts.taken_source,
+        "camera": facts.camera,
+        "latitude": facts.latitude,
+        "longitude": facts.longitude,
         "colours": colours.names,
         "swatches": colours.swatches,
-        "phash": perceptual_hash(image),
+        "phash": perceptual_hash(opened.image),
         "described": DESCRIBED,
     }
 

@@ -210,7 +210,7 @@ class Ingest:
                 raise PictureError("changed", "the file changed while it was read; run the same command again")
             if self._writes:
                 self._thumbnails.write(opened.sha256, opened.image)
-            return Decoded(item, opened, description(opened.image))
+            return Decoded(item, opened, description(opened))
         except (PictureError, OSError) as error:
             self._in_flight.discard(item.sha256)
             return failure_of(item.found.path, error)
@@ -337,10 +337,6 @@ def _record(item: Decoded, root: Path) -> ImageRecord:
         height=facts.height,
         bytes=facts.bytes,
         format=facts.format,
-        taken_at=facts.taken_at,
-        camera=facts.camera,
-        latitude=facts.latitude,
-        longitude=facts.longitude,
         modified_at=datetime.fromtimestamp(found.mtime_us / 1e6, UTC),
         added_at=now(),
         n_frames=facts.n_frames,

@@ -72,7 +72,7 @@ class Upkeep:
             opened = open_image(found.path, self._limits, self._encoder.image_side)
             if opened.sha256 != record.sha256:
                 raise PictureError("changed", "its bytes changed, but not its size and time; touch it and run again")
-            return replace(record, **description(opened.image))
+            return replace(record, **description(opened))
         except (PictureError, OSError) as error:
             return failure_of(found.path, error)
 

@@ -283,6 +283,8 @@ PROPERTIES = [
     _text("phash", filterable=False),
     _text("cells", many=True),
     _number("taken_at", data_type=DataType.DATE),
+    _number("taken_local", data_type=DataType.DATE),
+    _text("taken_source"),
     _number("modified_at", data_type=DataType.DATE),
     _number("added_at", data_type=DataType.DATE),
     *(Property(name=name, data_type=DataType.BOOL) for name in ("captioned", "truncated", "animated")),

@@ -74,6 +74,11 @@ class ImageRecord:
     file_tags: tuple[str, ...] | None = None
     """Kept only where it is not `tags` without `own_tags`, because a tag is in both."""
     taken_at: datetime | None = None
+    """The moment."""
+    taken_local: datetime | None = None
+    """What the clock at the place showed then, without a zone. Days, months and years are counted by it."""
+    taken_source: str = ""
+    """exif, xmp, iptc, exif_digitised, file_name, sidecar or edited; "" without a date."""
     camera: str = ""
     latitude: float | None = None
     longitude: float | None = None
@@ -108,6 +113,13 @@ class ImageRecord:
         if self.file_tags is not None:
             return self.file_tags
         return _less(self.tags, self.own_tags)
+
+    @property
+    def clock(self) -> datetime | None:
+        """`taken_local`; of a picture that an older Loupe stored the moment in UTC, which is all that it knew."""
+        if self.taken_local is not None or self.taken_at is None:
+            return self.taken_local
+        return self.taken_at.replace(tzinfo=None)
 
     @property
     def megapixels(self) -> float:
@@ -150,7 +162,7 @@ def _less(tags: tuple[str, ...], own: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(tag for tag in tags if tag not in own)
 
 
-_DATES = ("taken_at", "modified_at", "added_at")
+_DATES = ("taken_at", "taken_local", "modified_at", "added_at")
 _LISTS = ("tags", "own_tags", "colours", "swatches")
 _SPECIAL = ("places", "file_tags")
 RECORD_FIELDS = frozenset(item.name for item in fields(ImageRecord)) - {"places"} | {"captioned"}
@@ -167,27 +179,32 @@ def to_properties(record: ImageRecord) -> dict[str, Any]:
         properties[item.name] = list(value) if item.name in _LISTS else value
     for name in _DATES:
         if (moment := getattr(record, name)) is not None:
-            properties[name] = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+            properties[name] = _in_utc(moment)
     properties["animated"] = record.animated
     properties["orientation"] = record.orientation
-    if record.taken_at is not None:
-        properties["year"] = record.taken_at.year
     return properties | description_properties(record) | word_properties(record) | place_properties(record.places)
 
 
 def description_properties(record: ImageRecord) -> dict[str, Any]:
-    """The properties that are computed from the picture's pixels and facts; `DESCRIBED` is their version."""
+    """The properties that are computed from the picture's pixels and facts; `DESCRIBED` is their version.
+
+    The local clock is stored as if it were UTC: a date in Weaviate has a zone."""
     properties: dict[str, Any] = {
+        "camera": record.camera,
         "colours": list(record.colours),
         "swatches": list(record.swatches),
         "phash": record.phash,
         "megapixels": record.megapixels,
         "camera_folded": folded(record.camera),
+        "taken_source": record.taken_source,
         "described": record.described,
     }
     if record.taken_at is not None:
-        properties["month"] = f"{record.taken_at:%Y-%m}"
+        properties["taken_at"] = _in_utc(record.taken_at)
+    if (clock := record.clock) is not None:
+        properties |= {"taken_local": _in_utc(clock), "year": clock.year, "month": f"{clock:%Y-%m}"}
     if record.latitude is not None and record.longitude is not None:
+        properties |= {"latitude": record.latitude, "longitude": record.longitude}
         properties["cells"] = cells_of(record.latitude, record.longitude)
     return properties
 
@@ -241,6 +258,8 @@ def from_properties(properties: Mapping[str, Any]) -> ImageRecord:
     told = tuple(properties.get("file_tags") or ())
     if properties.get("file_tags") is not None and told != _less(known["tags"], known["own_tags"]):
         known["file_tags"] = told
+    if "taken_local" in known:
+        known["taken_local"] = known["taken_local"].replace(tzinfo=None)
     for name in ("width", "height", "bytes", "n_frames", "described"):
         if name in known:
             known[name] = int(known[name])
@@ -253,6 +272,10 @@ def to_places(properties: Mapping[str, Any]) -> tuple[Place, ...]:
         Place(str(p["path"]), int(p["size"]), int(p["mtime_us"]), str(p["root"]))
         for p in properties.get("places") or ()
     )
+
+
+def _in_utc(moment: datetime) -> datetime:
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def now() -> datetime:

@@ -21,7 +21,6 @@ NUMBER_TESTS: Mapping[str, Callable[[Any, float], Any]] = {
     ">": lambda prop, value: prop.greater_than(value),
     "<": lambda prop, value: prop.less_than(value),
 }
-DATE_PROPERTIES = {"taken": "taken_at", "added": "added_at"}
 NEWER = {
     ("colour", "="): "colours",
     ("near", "="): "cells",
@@ -30,6 +29,9 @@ NEWER = {
     **{("megapixels", operator): "megapixels" for operator in NUMBER_TESTS},
 }
 """Tests whose property a library lacks that an older Loupe made, until its next ingest."""
+
+CLOCKED = 2
+"""The first version of `schema.record.DESCRIBED` that stores the clock at the place."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,8 @@ def to_weaviate(conditions: Sequence[Condition], properties: Collection[str] | N
                 f"the library does not know {condition.field!r} of its pictures: an older Loupe made it. "
                 "Ingest its folders again (python -m ingest FOLDER); no picture is encoded again for that"
             )
-    found = [(*_test(condition), condition.negated) for condition in conditions]
+    clock = "taken_local" if properties is None or "taken_local" in properties else "taken_at"
+    found = [(*_test(condition, clock), condition.negated) for condition in conditions]
     return Passing(
         tuple(test for test, is_met, negated in found if is_met != negated),
         tuple(test for test, is_met, negated in found if is_met == negated),
@@ -96,13 +99,17 @@ def _any_of(filters: Sequence[Any]) -> Any:
     return filters[0] if len(filters) == 1 else Filter.any_of(list(filters))
 
 
-def _test(condition: Condition) -> tuple[Any, bool]:
-    """A filter without a negation, and whether a picture that passes the condition (not negated) passes it."""
+def _test(condition: Condition, clock: str) -> tuple[Any, bool]:
+    """A filter without a negation, and whether a picture that passes the condition (not negated) passes it.
+
+    `clock`: the property with the time at the place, or what an older library has in its stead."""
     name, value = condition.field, condition.value
     if name == "tags.none":
         return Filter.by_property("tags").contains_any(list(condition.values)), False
     if name == "location":
         return Filter.by_property("latitude").greater_or_equal(-90), value == "yes"
+    if name == "taken":
+        return _taken(condition, clock), True
     return _positive(condition), True
 
 
@@ -128,8 +135,8 @@ def _positive(condition: Condition) -> Any:
         return Filter.by_property("cells").contains_any(list(cover(*condition.circle)))
     if name == "captioned":
         return Filter.by_property("captioned").equal(value == "yes")
-    if name in DATE_PROPERTIES:
-        return _date(Filter.by_property(DATE_PROPERTIES[name]), operator, value)
+    if name == "added":
+        return _date("added_at", operator, value)
     if name == "megapixels" and operator == "=":
         low, high = condition.span
         prop = Filter.by_property(name)
@@ -155,9 +162,19 @@ def _phrase(name: str, starts: Sequence[str]) -> Any:
     return _all_of([prop.like(f"{start}*") if start.endswith(END) else prop.contains_any([start]) for start in starts])
 
 
-def _date(prop: Any, operator: str, value: str) -> Any:
+def _taken(condition: Condition, clock: str) -> Any:
+    """By the clock at the place; of pictures that an older Loupe stored and no ingest has met since by the moment."""
+    test = _date(clock, condition.operator, condition.value)
+    if clock == "taken_at":
+        return test
+    older = Filter.by_property("described").less_than(CLOCKED)
+    return Filter.any_of([test, Filter.all_of([older, _date("taken_at", condition.operator, condition.value)])])
+
+
+def _date(name: str, operator: str, value: str) -> Any:
     """A year, a month or a day is a stretch of time: `>` means after it, `<=` up to its end, `=` within it."""
     start, end = date_range(value)
+    prop = Filter.by_property(name)
     if operator == "=":
         return Filter.all_of([prop.greater_or_equal(start), prop.less_than(end)])
     return {

@@ -8,7 +8,7 @@ Grammar of one condition (a question's conditions all have to hold):
 
     folder = /photos/2024               in that folder or below it
     tags any|all|none = a,b             written tags.any=a,b ; tags=a is tags.any=a ; "a, b" is one tag
-    taken >= 2020-05-01  taken < 2021   a year, a month or a day; also `=`: within it
+    taken >= 2020-05-01  taken < 2021   a year, a month or a day where it was taken; also `=`: within it
     added >= 2026-01-01                 when Loupe stored it
     width > 1000   height <= 600   bytes > 1000000
     orientation = landscape             or portrait, square

@@ -134,9 +134,10 @@ class PictureIndex:
         return {o.uuid: _found(o) for o in answer.objects}
 
     def listed(self, condition: Any, offset: int, limit: int) -> list[Found]:
-        """What passes, the newest first: by the moment it was taken, and what has none after that, by when it was
-        stored."""
-        newest = Sort.by_property("taken_at", ascending=False).by_property("added_at", ascending=False)
+        """What passes, the newest first: by the clock at the place where it was taken, and what has no date after that,
+        by when it was stored."""
+        taken = "taken_local" if "taken_local" in self.pictures.properties else "taken_at"
+        newest = Sort.by_property(taken, ascending=False).by_property("added_at", ascending=False)
         with self._answering():
             answer = self._collection.query.fetch_objects(filters=condition, offset=offset, limit=limit, sort=newest)
         return [_found(o) for o in answer.objects]

@@ -73,6 +73,8 @@ class Hit:
             "bytes": record.bytes,
             "format": record.format,
             "taken_at": record.taken_at.isoformat() if record.taken_at else None,
+            "taken_local": record.clock.isoformat() if record.clock else None,
+            "taken_source": record.taken_source,
             "camera": record.camera,
             "latitude": record.latitude,
             "longitude": record.longitude,

@@ -35,7 +35,7 @@ from tests.ingest.paint import paint, paint_many
 
 NEW = {
     *("own_tags", "file_tags", "phrases", "name_phrases", "megapixels", "described", "month"),
-    *("colours", "swatches", "phash", "cells", "camera_folded"),
+    *("colours", "swatches", "phash", "cells", "camera_folded", "taken_local", "taken_source"),
 }
 """What came with issue C, and later."""
 Run = Callable[..., IngestReport]

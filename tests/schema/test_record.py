@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from schema.record import (
+    DESCRIBED,
     NAMESPACE,
     ImageRecord,
     Place,
@@ -31,6 +32,8 @@ FULL = ImageRecord(
     tags_source="xmp",
     tags_place="/photos/2024/été ☀.xmp",
     taken_at=datetime(2024, 2, 29, 23, 59, 59, 500_000, tzinfo=UTC),
+    taken_local=datetime(2024, 3, 1, 5, 29, 59, 500_000),
+    taken_source="exif",
     camera="Canon EOS 5D",
     latitude=48.8583,
     longitude=-2.2945,
@@ -41,7 +44,7 @@ FULL = ImageRecord(
     colours=("white", "red"),
     swatches=("#fffdfa", "#c81e1e"),
     phash="c3d2960f3c69f0a5",
-    described=1,
+    described=DESCRIBED,
 )
 TAGGED = FULL.with_own_tags(("Sofa", "HUND"))
 BARE = ImageRecord("00" * 32, (), 1, 1, 1, "PNG")
@@ -153,7 +156,7 @@ def test_a_tag_that_file_and_person_spell_alike_stays_when_the_person_takes_thei
 def test_what_is_stored_for_filters_follows_from_the_record() -> None:
     stored = to_properties(TAGGED)
     assert stored["megapixels"] == 12.0
-    assert stored["month"] == "2024-02"
+    assert (stored["year"], stored["month"]) == (2024, "2024-03")  # by the clock at the place
     assert len(stored["cells"]) == 21
     assert {"hund", "hund|", "sofa|", "ein|hund|狗|🐕|abc|"} <= set(stored["phrases"])
     assert "été|☀|jpg|" in stored["name_phrases"]

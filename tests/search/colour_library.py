@@ -33,7 +33,7 @@ POSITIONS = [  # Paris, 3.5 km and 10.9 km from there; nowhere; both sides of th
     (-17.0, -179.9),
     (90.0, 0.0),
 ]
-CEST = timezone(timedelta(hours=2))
+CEST, PST = timezone(timedelta(hours=2)), timezone(timedelta(hours=-8))
 DATES = [
     None,
     datetime(2023, 12, 31, 23, 59, 59, 999000),
@@ -43,8 +43,8 @@ DATES = [
     datetime(2024, 2, 29),
     datetime(2024, 2, 29, 23, 59, 59, 500000),
     datetime(2024, 3, 1),
-    datetime(2024, 3, 1, 1, 30, tzinfo=CEST),  # the 29th of February, 23:30 in UTC
-    datetime(1999, 5, 17, 12),
+    datetime(2024, 3, 1, 1, 30, tzinfo=CEST),  # where it was taken; 23:30 on the 29th of February in UTC
+    datetime(1999, 12, 31, 21, 30, tzinfo=PST),  # the year 2000 in UTC
 ]
 
 
@@ -69,6 +69,7 @@ def record(index: int, count: int) -> ImageRecord:
     caption = CAPTIONS[index * 5 % 7]
     position = POSITIONS[index * 4 % 7]
     colours = COLOURS[index % 5]
+    taken = DATES[index % 10]
     return ImageRecord(
         sha256=sha256_of(str(index).encode()),
         places=tuple(places),
@@ -79,7 +80,9 @@ def record(index: int, count: int) -> ImageRecord:
         caption="a zeppelin over the sea" if index == 41 else caption,
         caption_source="metadata" if caption or index == 41 else "",
         tags=("kumquat",) if index == 17 else TAGS[index * 2 % 7],
-        taken_at=DATES[index % 10],
+        taken_at=taken,
+        taken_local=None if taken is None else taken.replace(tzinfo=None),
+        taken_source="" if taken is None else "exif",
         camera=CAMERAS[index // 2 % 3],
         latitude=position[0] if position else None,
         longitude=position[1] if position else None,

@@ -4,7 +4,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import PurePath
 
 import pytest
@@ -29,14 +29,9 @@ def passes(record: ImageRecord, text: str) -> bool:
     return PREDICATES[text](record)
 
 
-def moment(record: ImageRecord) -> datetime | None:
-    if (taken := record.taken_at) is None:
-        return None
-    return taken.replace(tzinfo=UTC) if taken.tzinfo is None else taken.astimezone(UTC)
-
-
 def taken(test: Callable[[date], bool]) -> Callable[[ImageRecord], bool]:
-    return lambda record: (at := moment(record)) is not None and test(at.date())
+    """By the clock at the place."""
+    return lambda record: (at := record.taken_local) is not None and test(at.date())
 
 
 def added(test: Callable[[date], bool]) -> Callable[[ImageRecord], bool]:
@@ -112,6 +107,8 @@ PREDICATES: dict[str, Callable[[ImageRecord], bool]] = {
     "taken>2024-02": taken(lambda d: d >= date(2024, 3, 1)),
     "taken<2024-03-01": taken(lambda d: d < date(2024, 3, 1)),
     "taken<=2024-02": taken(lambda d: d < date(2024, 3, 1)),
+    "taken=1999-12-31": taken(lambda d: d == date(1999, 12, 31)),
+    "taken>=2000 ": taken(lambda d: d.year >= 2000),
     "taken<=2023-12-31": taken(lambda d: d <= date(2023, 12, 31)),
     "added>=2026-01-20": added(lambda d: d >= date(2026, 1, 20)),
     "added=2026-01-01": added(lambda d: d == date(2026, 1, 1)),
@@ -121,8 +118,8 @@ PREDICATES: dict[str, Callable[[ImageRecord], bool]] = {
     "height<=600": lambda r: r.height <= 600,
     "height<1": lambda r: r.height < 1,
     "bytes<30000": lambda r: r.bytes < 30000,
-    "year=2024": lambda r: r.taken_at is not None and r.taken_at.year == 2024,
-    "year<2000": lambda r: r.taken_at is not None and r.taken_at.year < 2000,
+    "year=2024": lambda r: r.taken_local is not None and r.taken_local.year == 2024,
+    "year<2000": lambda r: r.taken_local is not None and r.taken_local.year < 2000,
     "orientation=landscape": lambda r: r.width > r.height,
     "orientation=portrait": lambda r: r.width < r.height,
     "orientation=square": lambda r: r.width == r.height,
@@ -219,8 +216,8 @@ def by_hand(records: Iterable[ImageRecord]) -> dict[str, tuple[tuple[str, int], 
             folders |= {str(f) for f in PurePath(place.path).parents if f.is_relative_to(place.root)}
         counts["folder"].update(folders)
         counts["tag"].update(one.tags)
-        counts["year"].update([str(one.taken_at.year)] if one.taken_at else [])
-        counts["month"].update([f"{one.taken_at:%Y-%m}"] if one.taken_at else [])
+        counts["year"].update([str(one.taken_local.year)] if one.taken_local else [])
+        counts["month"].update([f"{one.taken_local:%Y-%m}"] if one.taken_local else [])
         counts["orientation"].update([one.orientation])
         counts["captioned"].update(["yes" if one.captioned else "no"])
         counts["colour"].update(one.colours)

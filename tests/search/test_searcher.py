@@ -297,6 +297,8 @@ def test_the_json_of_results_has_one_shape(library: Library, searcher: Searcher)
         "bytes": 41_000,
         "format": "JPEG",
         "taken_at": "2023-12-31T23:59:59.999000+00:00",
+        "taken_local": "2023-12-31T23:59:59.999000",
+        "taken_source": "exif",
         "camera": one.camera,
         "latitude": None,
         "longitude": None,
@@ -361,7 +363,7 @@ def test_filters_alone_list_what_passes_newest_first(library: Library, searcher:
     results = searcher.search(Query((), filters=conditions, limit=ALL, facets=True))
     keys = {key for key, one in library.records.items() if one.camera == "X100"}
     assert {hit.uuid for hit in results.hits} == keys and results.total == results.counted == len(keys)
-    taken = [hit.record.taken_at for hit in results.hits]
+    taken = [hit.record.taken_local for hit in results.hits]
     dated = [moment for moment in taken if moment is not None]
     assert taken[: len(dated)] == dated == sorted(dated, reverse=True), "what has no date comes last"
     assert all(hit.similarity is None and hit.relevance is None and not hit.unlikely for hit in results.hits)
