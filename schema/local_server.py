@@ -230,8 +230,6 @@ class LocalServer:
             "PERSISTENCE_DATA_PATH": str(self.data),
             "BACKUP_FILESYSTEM_PATH": str(self.home / "backups"),
             "CLUSTER_HOSTNAME": "loupe",
-            "CLUSTER_IN_LOCALHOST": "true",
-            "CLUSTER_BIND_ADDR": HOST,
             "GRPC_PORT": str(grpc_port),
             "CLUSTER_GOSSIP_BIND_PORT": str(gossip_port),
             "CLUSTER_DATA_BIND_PORT": str(gossip_port + 1),
@@ -239,6 +237,7 @@ class LocalServer:
             "RAFT_INTERNAL_RPC_PORT": str(raft_port + 1),
             "CLIP_INFERENCE_API": self.plan.clip_inference_api,
             "AUTHENTICATION_APIKEY_ALLOWED_KEYS": self.api_key(),
+            "CLUSTER_BASIC_AUTH_PASSWORD": self.api_key(),
             **COMMON_ENVIRONMENT,
             **LOCAL_ENVIRONMENT,
         }
@@ -314,8 +313,15 @@ COMMON_ENVIRONMENT = {
     "DISABLE_TELEMETRY": "true",
     "LOG_LEVEL": "warning",
     "QUERY_MAXIMUM_RESULTS": "10000",
+    "CLUSTER_IN_LOCALHOST": "true",
+    "CLUSTER_BIND_ADDR": HOST,
+    "CLUSTER_BASIC_AUTH_USERNAME": USER,
 }
-"""Settings that the server in docker-compose.yml has too; a test compares the two."""
+"""Settings that the server in docker-compose.yml has too; a test compares the two.
+
+The last three close what nodes of a cluster tell each other. Gossip and raft ask for no password in any version, so
+they listen on this machine alone; the data port listens on every interface, so it asks for one: the API key.
+"""
 
 LOCAL_ENVIRONMENT = {
     "RAFT_BOOTSTRAP_EXPECT": "1",

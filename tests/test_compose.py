@@ -32,6 +32,7 @@ DOCKERFILE = [
 ]
 CONTAINER_ONLY = {
     "AUTHENTICATION_APIKEY_ALLOWED_KEYS",
+    "CLUSTER_BASIC_AUTH_PASSWORD",
     "PERSISTENCE_DATA_PATH",
     "BACKUP_FILESYSTEM_PATH",
     "CLUSTER_HOSTNAME",
@@ -109,6 +110,7 @@ def test_a_real_weaviate_starts_with_the_compose_settings(tmp_path: Path) -> Non
     """The built server, with the container's environment; only paths, key and addresses are this machine's."""
     local = {
         "AUTHENTICATION_APIKEY_ALLOWED_KEYS",
+        "CLUSTER_BASIC_AUTH_PASSWORD",
         "PERSISTENCE_DATA_PATH",
         "BACKUP_FILESYSTEM_PATH",
         "CLIP_INFERENCE_API",
@@ -214,7 +216,8 @@ def test_the_app_is_given_settings_that_exist_and_reach_weaviate() -> None:
     assert settings.weaviate_url == "http://weaviate:8080"
     assert (settings.weaviate_grpc_host, settings.weaviate_grpc_port) == ("weaviate", 50051)
     assert settings.loupe_home == Path("/data")
-    assert environment["WEAVIATE_API_KEY"] == WEAVIATE["environment"]["AUTHENTICATION_APIKEY_ALLOWED_KEYS"]
+    for name in ("AUTHENTICATION_APIKEY_ALLOWED_KEYS", "CLUSTER_BASIC_AUTH_PASSWORD"):
+        assert environment["WEAVIATE_API_KEY"] == WEAVIATE["environment"][name]
 
 
 def test_the_image_runs_as_nobody_s_superuser() -> None:
