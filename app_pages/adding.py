@@ -23,7 +23,12 @@ COUNTS = {
     "missing": "gone from the folder",
     "offline": "out of reach, kept",
 }
-FAILURES = {"unreadable": "could not be read", "rejected": "could not be stored", "skipped": "left out by rule"}
+FAILURES = {
+    "unreadable": "could not be read",
+    "rejected": "could not be stored",
+    "not_removed": "could not be removed",
+    "skipped": "left out by rule",
+}
 
 
 def first_pictures(parts: Parts) -> None:
@@ -107,6 +112,8 @@ def last_report(parts: Parts) -> None:
         + f"in {report.get('seconds', 0):.1f} s{speed}."
         + (" It was interrupted." if report.get("interrupted") else "")
     )
+    if report.get("ended_by"):
+        st.warning(plain(report["ended_by"]), icon=":material/error:")
     _failures(report)
     if missing := report.get("missing", 0):
         st.button(

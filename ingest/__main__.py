@@ -57,6 +57,8 @@ def main(arguments: argparse.Namespace) -> int:
     print(json.dumps(report.to_json(), ensure_ascii=False) if arguments.json else report)
     if arguments.new_collection:
         print("The new collection is filled. To search it: python -m schema switch", file=sys.stderr)
+    if report.ended_by:
+        return exits.Exit.UNREACHABLE
     return (
         exits.Exit.INTERRUPTED if report.interrupted else exits.Exit.SOME_FAILED if report.failed else exits.Exit.DONE
     )

@@ -108,7 +108,9 @@ class Bar:
     def finish(self, report: IngestReport) -> None:
         self._bar.close()
         self._save(report=report.to_json())
-        failures = [*report.unreadable, *report.rejected]
+        if report.ended_by:
+            print(f"  {report.ended_by}", file=sys.stderr)
+        failures = [*report.unreadable, *report.rejected, *report.not_removed]
         for failure in failures[:NAMED]:
             print(f"  {printable(failure.path)}: {failure.reason}", file=sys.stderr)
         if len(failures) > NAMED:

@@ -9,8 +9,9 @@ from pathlib import Path
 
 from ingest.ledger import Ledger
 from ingest.places import Availability, Look
-from ingest.report import IngestReport
+from ingest.report import REFUSED, Failure, IngestReport
 from pictures.thumbnails import ThumbnailStore
+from schema.errors import ReadOnly, Refused
 
 BATCH = 256
 
@@ -63,8 +64,8 @@ def prune(
         report.missing = count
         return
     if not report.dry_run:
-        drop_places(ledger, thumbnails, losses.lost)
-    report.removed = count
+        report.not_removed += drop_places(ledger, thumbnails, losses.lost)
+    report.removed = count - len(report.not_removed)
 
 
 def _allowed(count: int, known: int, agreed: Callable[[str], bool], at_most: int | None) -> bool:
@@ -74,13 +75,24 @@ def _allowed(count: int, known: int, agreed: Callable[[str], bool], at_most: int
     return 2 * count <= known or agreed(question)
 
 
-def drop_places(ledger: Ledger, thumbnails: ThumbnailStore, lost: Sequence[tuple[str, str]]) -> None:
-    """Store that bytes lie at a path no longer, for each (hash, path). A picture that lies nowhere is removed."""
+def drop_places(ledger: Ledger, thumbnails: ThumbnailStore, lost: Sequence[tuple[str, str]]) -> list[Failure]:
+    """Store that bytes lie at a path no longer, for each (hash, path), and give back those that Weaviate refused. A
+    picture that lies nowhere is removed."""
+    failures: list[Failure] = []
+    refused: Refused | None = None
     for start in range(0, len(lost), BATCH):
         batch = lost[start : start + BATCH]
         for sha256, record in ledger.by_hash(sorted({sha256 for sha256, _ in batch})).items():
             paths = {path for one, path in batch if one == sha256}
             left = record.with_places(tuple(place for place in record.places if place.path not in paths))
-            ledger.set_places(left)
+            try:
+                if isinstance(refused, ReadOnly):
+                    raise refused
+                ledger.set_places(left)
+            except Refused as error:
+                refused = error
+                failures += [Failure(path, f"{REFUSED}: {error}") for path in sorted(paths)]
+                continue
             if not left.places:
                 thumbnails.remove(sha256)
+    return failures

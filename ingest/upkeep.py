@@ -11,10 +11,11 @@ from ingest.captions import Words
 from ingest.description import description
 from ingest.files import Found
 from ingest.ledger import Ledger
-from ingest.report import Failure, IngestReport, failure_of
+from ingest.report import REFUSED, Failure, IngestReport, failure_of
 from ingest.words import changed_words
 from pictures.open import Facts, Limits, PictureError, open_image
 from pictures.thumbnails import ThumbnailStore
+from schema.errors import ReadOnly
 from schema.record import ImageRecord
 
 
@@ -57,13 +58,18 @@ class Upkeep:
             batch = outdated[start : start + self._batch_size]
             results = list(pool.map(self._description, batch))
             described = [result for result in results if not isinstance(result, Failure)]
-            if self._writes:
-                self._ledger.set_descriptions(described)
+            failures = [result for result in results if isinstance(result, Failure)]
+            try:
+                for record, error in self._ledger.set_descriptions(described) if self._writes else ():
+                    described.remove(record)
+                    failures.append(Failure(record.places[0].path, f"{REFUSED}: {error}"))
+            except ReadOnly as error:
+                self._report.ended_by = str(error)
+                return
             self._report.described += len(described)
             self._report.warnings += [
                 f"{failure.path} could not be described again, so its colours stay unknown ({failure.reason})."
-                for failure in results
-                if isinstance(failure, Failure)
+                for failure in failures
             ]
 
     def _description(self, job: tuple[ImageRecord, Found]) -> ImageRecord | Failure:

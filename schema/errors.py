@@ -3,6 +3,8 @@
 SchemaError
 ├── ServerError         the local server could not be obtained, started or stopped
 ├── Unreachable         Weaviate did not answer
+├── Refused             Weaviate answered, and did not make a change
+│   └── ReadOnly        it makes none at all at present
 ├── NoLibrary           Weaviate answers, but there is no library in it yet
 ├── EncoderMismatch     the library holds another encoder's vectors
 └── NamedError          an album or a profile cannot be kept or found as asked
@@ -21,6 +23,14 @@ class ServerError(SchemaError):
 
 class Unreachable(SchemaError):
     """Weaviate did not answer; entry points exit with 3."""
+
+
+class Refused(SchemaError):
+    """Weaviate answered, and did not make a change; its own words are in the message."""
+
+
+class ReadOnly(Refused):
+    """Weaviate makes no change at all at present, as when its disk is full."""
 
 
 class NoLibrary(SchemaError):
