@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 from encoder.protocol import Embeddings, Encoder, faults
 from ingest.captions import FolderWords, Words
 from ingest.description import description, own_tags_of
+from ingest.exclusions import Exclusions
 from ingest.files import Census, Found, Skipped, find_images
 from ingest.ledger import Ledger
 from ingest.places import Availability
@@ -78,9 +79,10 @@ class Ingest:
         on_progress: Callable[[Progress], None] = lambda progress: None,
         stopped: Callable[[], bool] = lambda: False,
         earlier: Ledger | None = None,
+        own: Sequence[Path] = (),
     ) -> None:
         """`stopped` is asked between batches and ends the run in order. `earlier`: another encoder's library, whose
-        pictures were tagged by hand."""
+        pictures were tagged by hand. `own`: folders that Loupe itself writes to."""
         self._ledger = ledger
         self._encoder = encoder
         self._thumbnails = thumbnails
@@ -91,6 +93,7 @@ class Ingest:
         self._on_progress = on_progress
         self._stopped = stopped
         self._earlier = earlier
+        self._own = own
         self._report = IngestReport(dry_run=dry_run)
         self._upkeep = Upkeep(
             ledger,
@@ -112,6 +115,7 @@ class Ingest:
         started = time.monotonic()
         self._root = root
         self._availability = Availability()
+        self.exclusions = Exclusions(root, self._own)
         self._in_flight: set[str] = set()
         self._twins: list[Hashed] = []
         self._leaving: list[tuple[str, str]] = []
@@ -130,7 +134,8 @@ class Ingest:
         self._report.warnings += words.warnings if self._halted() else words.unused()
         self._report.interrupted = self._halted()
         if self._report.ended_by:
-            self._report.not_reached = sum(isinstance(entry, Found) for entry in find_images(root)) - self._done
+            everything = find_images(root, exclusions=self.exclusions)
+            self._report.not_reached = sum(isinstance(entry, Found) for entry in everything) - self._done
         self._report.seconds = time.monotonic() - started
         return self._report
 
@@ -142,7 +147,7 @@ class Ingest:
     def _changed_files(self, root: Path, words: FolderWords) -> Iterator[tuple[Found, Words, tuple[ImageRecord, ...]]]:
         """The files whose bytes have to be looked at; unchanged ones cost a stat and end here."""
         census = Census()
-        for chunk in batched(find_images(root, census), CHUNK):
+        for chunk in batched(find_images(root, census, self.exclusions), CHUNK):
             if self._halted():
                 return
             files = []

@@ -49,6 +49,8 @@ class IngestReport:
     """Files that are gone and should have left the library, but Weaviate refused it."""
     missing: int = 0
     """In the library, gone from the folder, and kept: `--prune` removes them."""
+    excluded: int = 0
+    """In the library and in the folder, but left out by rule by now, and kept: `--prune` removes them."""
     offline: int = 0
     """In the library, not found, but their folder is empty or cannot be read: never removed."""
     encoded: int = 0
@@ -93,6 +95,7 @@ class IngestReport:
             "rejected": len(self.rejected),
             "skipped": len(self.skipped),
             "missing (remove with --prune)": self.missing,
+            "excluded by now (remove with --prune)": self.excluded,
             "offline (kept)": self.offline,
         }
         always = (f"{would}added", "unchanged", "unreadable")
