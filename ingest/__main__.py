@@ -95,5 +95,4 @@ def earlier_ledger(settings: Settings, client: weaviate.WeaviateClient) -> Ledge
 
 
 if __name__ == "__main__":
-    arguments = parse_arguments()
-    exits.run(lambda: main(arguments))
+    exits.run(lambda: main(parse_arguments()))

@@ -2,6 +2,7 @@
 
 SchemaError
 ├── ServerError         the local server could not be obtained, started or stopped
+│   └── HomeError       its folder cannot be used: full, read-only, somebody else's
 ├── Unreachable         Weaviate did not answer
 ├── Refused             Weaviate answered, and did not make a change
 │   └── ReadOnly        it makes none at all at present
@@ -19,6 +20,10 @@ class SchemaError(Exception):
 
 class ServerError(SchemaError):
     """The local server could not be obtained, started or stopped."""
+
+
+class HomeError(ServerError):
+    """The local server's folder cannot be used: full, read-only, somebody else's; entry points exit with 2."""
 
 
 class Unreachable(SchemaError):

@@ -13,7 +13,7 @@ from settings import PROJECT
 PACKAGES = ("schema", "encoder", "pictures", "ingest", "search", "evaluation", "training", "app_pages")
 ENTRY_POINTS = {"app.py", "run.py", *(f"{package}/__main__.py" for package in PACKAGES)}
 COMPOSITION = {"assembly.py", "exits.py"}
-FOR_EVERYBODY = {"process_identity.py", "whole_files.py"}
+FOR_EVERYBODY = {"own_folders.py", "process_identity.py", "whole_files.py"}
 """Every module may import these; they import nothing of ours."""
 
 ALLOWED: dict[str, set[str]] = {
