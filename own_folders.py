@@ -35,6 +35,8 @@ def using(folder: Path, kind: type[Exception] = FolderError) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        if error.errno is None:  # not the system's word: somebody else holds a lock
+            raise
         raise kind(explain(error, folder)) from error
 
 
