@@ -91,12 +91,12 @@ def _find_go(cache: Path) -> str:
 
 
 if __name__ == "__main__":
-    import exits
+    from exits import Exit, run
     from settings import read_settings
 
     def main() -> int:
         settings = read_settings()
         log.info("Weaviate is here: %s", obtain_binary(settings.loupe_cache, settings.loupe_weaviate_version))
-        return exits.Exit.DONE
+        return Exit.DONE
 
-    exits.run(main)
+    run(main)

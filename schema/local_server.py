@@ -12,7 +12,6 @@ import logging
 import os
 import secrets
 import signal
-import socket
 import subprocess
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
@@ -26,6 +25,7 @@ from own_folders import make_home, open_own, own_lock, using
 from process_identity import ProcessIdentity
 from schema.binary import obtain_binary
 from schema.errors import HomeError, ServerError
+from schema.ports import free_ports
 from whole_files import write_text_whole
 
 HOST = "127.0.0.1"
@@ -212,7 +212,7 @@ class LocalServer:
     def _spawn_once(
         self, binary: Path, http_port: int, grpc_port: int, previous: Running | None
     ) -> tuple[Running, subprocess.Popen[bytes]]:
-        with _free_ports([http_port, grpc_port, 0, 0], pairs=(2, 3)) as ports:
+        with free_ports([http_port, grpc_port, 0, 0], pairs=(2, 3)) as ports:
             http_port, grpc_port, gossip_port, raft_port = ports
         environment = self._environment(grpc_port, gossip_port, raft_port)
         if self.log_file.exists() and self.log_file.stat().st_size > 10_000_000:
@@ -364,44 +364,3 @@ LOCAL_ENVIRONMENT = {
     "LOG_FORMAT": "text",
 }
 """Settings of a server that shares its machine with a person's other work."""
-
-
-@contextlib.contextmanager
-def _free_ports(wishes: list[int], pairs: tuple[int, ...]) -> Iterator[list[int]]:
-    """For each wish a port that is free now: the wish itself, or another. Those at `pairs` have their successor free
-    too."""
-    with contextlib.ExitStack() as held:
-        ports = []
-        for index, wish in enumerate(wishes):
-            ports.append(_bind(held, wish, both=index in pairs) or _bind_any(held, both=index in pairs))
-        yield ports
-
-
-def _bind_any(held: contextlib.ExitStack, *, both: bool) -> int:
-    for _ in range(100):
-        if port := _bind(held, 0, both=both):
-            return port
-    raise ServerError("no free port was found on 127.0.0.1 after 100 tries; close some servers and try again")
-
-
-def _bind(held: contextlib.ExitStack, port: int, *, both: bool) -> int | None:
-    """Hold `port` (0: any), and its successor where `both`, on all interfaces: gRPC and the cluster listen on all."""
-    with contextlib.ExitStack() as mine:
-        try:
-            first = mine.enter_context(_reusing_socket())
-            first.bind(("0.0.0.0", port))  # noqa: S104 (held, never listened on)
-            port = int(first.getsockname()[1])
-            if both:
-                mine.enter_context(_reusing_socket()).bind(("0.0.0.0", port + 1))  # noqa: S104
-        except (OSError, OverflowError):
-            return None
-        held.enter_context(mine.pop_all())
-        return port
-
-
-def _reusing_socket() -> socket.socket:
-    """Like Go's: the port of a server that was killed with connections open is free, though the system still
-    remembers them."""
-    made = socket.socket()
-    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    return made
