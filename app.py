@@ -25,7 +25,10 @@ from settings import PROJECT, Settings, SettingsError, read_settings
 def connection(settings: Settings) -> Connection:
     if settings.weaviate_url:
         return Connection(
-            lambda: assembly.own_address(settings), lambda: assembly.encoder(settings), cut=assembly.cut(settings)
+            lambda: assembly.own_address(settings),
+            lambda: assembly.encoder(settings),
+            cut=assembly.cut(settings),
+            timeout_s=settings.loupe_question_timeout_s,
         )
     server = assembly.local_server(settings)
     return Connection(
@@ -33,6 +36,7 @@ def connection(settings: Settings) -> Connection:
         lambda: assembly.encoder(settings),
         server.leave,
         assembly.cut(settings),
+        settings.loupe_question_timeout_s,
     )
 
 

@@ -16,11 +16,14 @@ from schema.client import Address, connect
 from schema.collection import StorageOptions
 from schema.errors import Unreachable
 from schema.local_server import HOST, LocalServer, Running, ServerPlan
+from schema.patience import Patience
 from search.bank_store import Cut
 from settings import Settings
 
 START = "Start it with: python -m schema start"
 START_OWN = "Start it, or correct WEAVIATE_URL"
+RESTART = "Restart it: python -m schema stop, then python -m schema start"
+RESTART_OWN = "Restart it, or correct WEAVIATE_URL, WEAVIATE_GRPC_HOST and WEAVIATE_GRPC_PORT"
 
 
 def local_server(settings: Settings) -> LocalServer:
@@ -41,6 +44,12 @@ def remedy(settings: Settings) -> str:
     return START_OWN if settings.weaviate_url else START
 
 
+def patience(settings: Settings) -> Patience:
+    """How long a question waits for Weaviate."""
+    restart = RESTART_OWN if settings.weaviate_url else RESTART
+    return Patience(settings.loupe_question_timeout_s, remedy(settings), restart)
+
+
 def own_address(settings: Settings) -> Address:
     """The server of WEAVIATE_URL."""
     return Address.of_url(
@@ -48,23 +57,30 @@ def own_address(settings: Settings) -> Address:
         settings.weaviate_api_key.get_secret_value(),
         settings.weaviate_grpc_host,
         settings.weaviate_grpc_port,
-        remedy=remedy(settings),
+        remedy=START_OWN,
+        restart=RESTART_OWN,
+        proxy=settings.weaviate_proxy.get_secret_value(),
     )
 
 
 def local_address(server: LocalServer, running: Running) -> Address:
-    return Address(HOST, running.http_port, HOST, running.grpc_port, api_key=server.api_key(), remedy=START)
+    return Address(
+        HOST, running.http_port, HOST, running.grpc_port, api_key=server.api_key(), remedy=START, restart=RESTART
+    )
 
 
 @contextmanager
-def connected(settings: Settings) -> Iterator[weaviate.WeaviateClient]:
+def connected(settings: Settings, *, for_questions: bool = False) -> Iterator[weaviate.WeaviateClient]:
     """A client of the server of WEAVIATE_URL, or else of the local one, which runs at least as long as the block."""
     if settings.weaviate_url:
-        with closing(connect(own_address(settings))) as client:
+        with closing(connect(own_address(settings), for_questions=for_questions)) as client:
             yield client
         return
     server = local_server(settings)
-    with server.in_use() as running, closing(connect(local_address(server, running))) as client:
+    with (
+        server.in_use() as running,
+        closing(connect(local_address(server, running), for_questions=for_questions)) as client,
+    ):
         yield client
 
 

@@ -33,6 +33,7 @@ class Settings(BaseSettings):
     loupe_batch_size: Annotated[int, Field(ge=1, le=1024)] = 32
 
     loupe_false_alarm: Annotated[float, Field(gt=0, lt=1)] = 0.01
+    loupe_question_timeout_s: Annotated[float, Field(ge=1, le=600)] = 10
 
     loupe_max_megapixels: Annotated[float, Field(gt=0, le=1000)] = 150
     loupe_max_file_mb: Annotated[float, Field(gt=0, le=4096)] = 512
@@ -54,6 +55,7 @@ class Settings(BaseSettings):
     weaviate_api_key: SecretStr = SecretStr("")
     weaviate_grpc_host: str = ""
     weaviate_grpc_port: Port = 50051
+    weaviate_proxy: SecretStr = SecretStr("")
 
     @field_validator("weaviate_api_key")
     @classmethod
@@ -72,6 +74,16 @@ class Settings(BaseSettings):
                 "the address must be http:// or https:// with a host and perhaps a port, for example http://127.0.0.1:8080"
             )
         return url.rstrip("/")
+
+    @field_validator("weaviate_proxy")
+    @classmethod
+    def _plain_proxy(cls, proxy: SecretStr) -> SecretStr:
+        parts = urlsplit(proxy.get_secret_value())
+        if any((parts.scheme, parts.netloc, parts.path)) and not (parts.scheme == "http" and parts.hostname):
+            raise ValueError(
+                "the proxy must be http:// with a host and a port, for example http://proxy.example.org:3128"
+            )
+        return proxy
 
     @field_validator("weaviate_grpc_host")
     @classmethod

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from app_pages import links
+from app_pages import links, threads
 from app_pages.links import link
 from app_pages.parts import Parts
 from app_pages.question import Question
@@ -34,7 +34,7 @@ def routes(parts: Parts) -> list[Route]:
 
 async def every(parts: Parts, request: Request) -> Response:
     """GET /api/albums: {"albums": [{"name", "encoder", "changed_at", "address"}]}, by name."""
-    return await to_thread.run_sync(_answer, lambda: _every(parts))
+    return await to_thread.run_sync(_answer, lambda: _every(parts), limiter=threads.QUESTIONS)
 
 
 async def one(parts: Parts, request: Request) -> Response:
@@ -43,7 +43,7 @@ async def one(parts: Parts, request: Request) -> Response:
     """
     name = request.path_params["name"]
     params = {key: request.query_params.getlist(key) for key in request.query_params}
-    return await to_thread.run_sync(_answer, lambda: _one(name, params, parts))
+    return await to_thread.run_sync(_answer, lambda: _one(name, params, parts), limiter=threads.QUESTIONS)
 
 
 def _every(parts: Parts) -> dict[str, Any]:

@@ -6,14 +6,14 @@ from functools import partial
 from http import HTTPStatus
 from typing import Any
 
-from anyio import CapacityLimiter, move_on_after, to_thread
+from anyio import move_on_after, to_thread
 from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from app_pages import links
+from app_pages import links, threads
 from app_pages.parts import Parts
 from app_pages.question import PARAMETERS, Question
 from encoder.protocol import EncoderError
@@ -29,7 +29,6 @@ MAX_JSON_BYTES = 1_000_000
 FORM_BYTES = 200_000
 """What a form may hold beside its picture."""
 HEALTH_TIMEOUT_S = 2.0
-_health_threads = CapacityLimiter(2)  # of their own: checks of a server that hangs must not use up those of the pages
 ABOUT = """\
 Loupe's HTTP API
 
@@ -105,7 +104,7 @@ async def health(parts: Parts, request: Request) -> Response:
     """GET /healthz: answers within HEALTH_TIMEOUT_S whatever Weaviate does."""
     problem = f"Weaviate did not answer within {HEALTH_TIMEOUT_S:g} s."
     with move_on_after(HEALTH_TIMEOUT_S):
-        problem = await to_thread.run_sync(_problem, parts, abandon_on_cancel=True, limiter=_health_threads)
+        problem = await to_thread.run_sync(_problem, parts, abandon_on_cancel=True, limiter=threads.HEALTH)
     if problem:
         state = "unavailable" if parts.connection.encoder_loaded else "starting"
         return JSONResponse({"status": state, "error": problem}, status_code=HTTPStatus.SERVICE_UNAVAILABLE)
@@ -127,7 +126,7 @@ async def search(parts: Parts, request: Request) -> Response:
             query = _query_of(_lists(request.query_params.multi_items()), None, parts)
         else:
             query = await _posted(request, parts)
-        return JSONResponse(await to_thread.run_sync(_answer, parts, query))
+        return JSONResponse(await to_thread.run_sync(_answer, parts, query, limiter=threads.QUESTIONS))
     except Refused as error:
         return _error(error, error.status)
     except (QueryError, PictureError) as error:

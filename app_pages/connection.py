@@ -10,21 +10,23 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import closing, suppress
-from typing import Any
+from typing import Any, TypeVar
 
 from encoder.protocol import Encoder, EncoderError
-from schema.client import Address, connect
+from schema.client import Address, ask_both, connect
 from schema.collection import ALIAS, Pictures, open_pictures
 from schema.errors import NoLibrary, SchemaError, ServerError, Unreachable
 from schema.named import Kind, NamedStore
+from schema.patience import QUESTION_S, Patience, holding, waiting
 from search.bank_store import Cut
 from search.searcher import Searcher
 
-RETRY_S = 1.0
-"""A failure is told to everybody who asks within this time; only then is it tried again."""
+HEALTH_S = 1.0
+"""How long a check waits for Weaviate."""
 RELOAD_S = 5.0
-"""The same for the encoder."""
+"""A failure of the encoder is told to everybody who asks within this time; only then is it loaded again."""
 CORRECT = "Loading is tried again by itself; restart the app after correcting LOUPE_ENCODER."
+Answer = TypeVar("Answer")
 log = logging.getLogger(__name__)
 
 
@@ -37,6 +39,7 @@ class Connection:
         load_encoder: Callable[[], Encoder],
         let_go: Callable[[], None] = lambda: None,
         cut: Cut | None = None,
+        timeout_s: float = QUESTION_S,
     ) -> None:
         self._find_address = find_address
         self._load_encoder = load_encoder
@@ -45,11 +48,16 @@ class Connection:
         self._encoder: Encoder | None = None
         self._encoder_failure: tuple[float, EncoderError] | None = None
         self._loading = threading.Lock()
-        self._lock = threading.Lock()
+        self._patience = Patience(timeout_s)
+        self._lock = threading.RLock()
+        """Held while the connection is made, or a library opened."""
+        self._dropping = threading.Lock()
+        self._reaching = threading.Lock()
+        self._address: Address | None = None
         self._client: Any = None
-        self._searcher: Searcher | None = None
-        self._remedy = ""
-        self._failure: tuple[float, SchemaError] | None = None
+        self._left: list[tuple[float, Any]] = []
+        self._open: tuple[Any, Searcher] | None = None
+        """The searcher, and the connection that it asks over."""
         self._closed = False
 
     def start(self) -> None:
@@ -59,9 +67,11 @@ class Connection:
 
     def close(self) -> None:
         """For good: whoever still asks starts no server again."""
+        self._closed = True
         with self._lock:
-            self._closed = True
-            self._drop()
+            self._drop(self._client)
+            for _, client in self._left:
+                _close(client)
             self._let_go()
 
     @property
@@ -84,34 +94,41 @@ class Connection:
 
     def searcher(self) -> Searcher:
         """Of the live library; waits for the encoder. Raises SchemaError and EncoderError."""
-        with self._lock:
+        with self._patience.question():
             live = self._live_name()
-        encoder = self.encoder()
-        with self._lock:
-            searcher = self._searcher if self._client is not None else None
-            if searcher is None or searcher.pictures.name != live or searcher.pictures.older:
-                pictures = self._asked(lambda: open_pictures(self._connected(), encoder.identity))
-                # An older library grows with its next ingest; what a searcher has learned is kept until then.
-                if searcher is None or self._searcher is None or _changed(searcher.pictures, pictures):
-                    searcher = Searcher(pictures, encoder, self._remedy, self._cut)
-                self._searcher = searcher
-            return searcher
+            encoder = self.encoder()
+            with holding(self._lock):
+                over, searcher = self._open or (None, None)
+                if searcher is None or over is not self._client or searcher.pictures.name != live:
+                    searcher = None
+                if searcher is None or searcher.pictures.older:
+                    client, pictures = self._asked(lambda client: (client, open_pictures(client, encoder.identity)))
+                    # An older library grows with its next ingest; what a searcher has learned is kept until then.
+                    if searcher is None or client is not over or _changed(searcher.pictures, pictures):
+                        searcher = Searcher(pictures, encoder, self._patience, self._cut)
+                    self._open = client, searcher
+                return searcher
 
     def named(self, kind: Kind) -> NamedStore:
         """The albums or profiles of the server. Raises SchemaError."""
-        with self._lock:
+        with self._patience.question():
             with suppress(NoLibrary):
                 self._live_name()  # a dead connection is noticed, and made anew
-            return NamedStore(self._connected(), kind, self._remedy)
+            return NamedStore(self._connected(), kind, self._patience)
 
     def check(self) -> None:
-        """Raises what `searcher` would, and EncoderError while the encoder is being loaded. An empty server is well."""
+        """Raises soon what `searcher` would, and EncoderError while the encoder is being loaded. An empty server is
+        well."""
         if self._encoder is None:
             if self._encoder_failure is None:
                 raise EncoderError("The encoder is being loaded; this takes some seconds after the start.")
             if not self._loading.locked():
                 threading.Thread(target=self._load, daemon=True).start()
             raise self._encoder_failure[1]
+        if self._address is not None and (problem := ask_both(self._address, HEALTH_S)):
+            if not self._reaching.locked():  # where it was killed, it is started again
+                threading.Thread(target=self._reach, daemon=True).start()
+            raise Unreachable(problem)
         with suppress(NoLibrary):
             self.searcher()
 
@@ -136,7 +153,7 @@ class Connection:
         raise EncoderError(f"{reason}. {CORRECT}") from None
 
     def _reach(self) -> None:
-        with self._lock:
+        with self._reaching, self._patience.question():
             try:
                 self._live_name()
             except SchemaError as error:
@@ -144,54 +161,68 @@ class Connection:
 
     def _live_name(self) -> str:
         """The collection behind the alias: shows at once that the server is there, and that the alias was switched."""
-        current = self._asked(lambda: self._connected().alias.get(alias_name=ALIAS))
+        current = self._asked(lambda client: client.alias.get(alias_name=ALIAS))
         if current is None:
-            self._searcher = None
+            self._open = None
             raise NoLibrary("There is no library yet. Make one with: python -m ingest FOLDER")
         return str(current.collection)
 
-    def _asked(self, ask: Callable[[], Any]) -> Any:
+    def _asked(self, ask: Callable[[Any], Answer]) -> Answer:
         """The answer, over a new connection where the old one is dead."""
-        if self._closed:
-            raise SchemaError("Loupe is being stopped, and answers no more questions. Start it again.")
-        if self._failure is not None and time.monotonic() - self._failure[0] < RETRY_S:
-            raise self._failure[1]
+        client = self._connected()
         try:
             try:
-                return ask()
+                with waiting():
+                    return ask(client)
             except SchemaError:
                 raise
             except Exception:  # whatever a dead connection raises: httpx, gRPC, the client's own
-                self._drop()
-                return ask()
-        except (Unreachable, ServerError) as error:
-            self._fail(error)
+                self._drop(client)
+                client = self._connected()
+                with waiting():
+                    return ask(client)
+        except (Unreachable, ServerError):
+            self._drop(client)
             raise
         except SchemaError:
             raise
         except Exception as error:
             log.warning("Weaviate did not answer: %s: %s", type(error).__name__, str(error).partition("\n")[0])
-            failure = Unreachable(f"Weaviate did not answer. {self._remedy}.")
-            self._fail(failure)
-            raise failure from error
+            self._drop(client)
+            raise self._patience.failed(Unreachable(f"Weaviate did not answer. {self._patience.remedy}.")) from error
 
     def _connected(self) -> Any:
-        if self._client is None:
-            address = self._find_address()
-            self._remedy = address.remedy
-            self._client = connect(address)
-        return self._client
+        """The connection; made by one thread, for which the others wait."""
+        if self._client is not None:
+            return self._client
+        with holding(self._lock):
+            if self._closed:
+                raise SchemaError("Loupe is being stopped, and answers no more questions. Start it again.")
+            if self._client is None:
+                self._patience.check()
+                try:
+                    self._address = self._find_address()
+                    self._patience.remedy, self._patience.restart = self._address.remedy, self._address.restart
+                    self._client = connect(self._address, for_questions=True)
+                except (Unreachable, ServerError) as error:
+                    raise self._patience.failed(error) from None
+            return self._client
 
-    def _fail(self, failure: SchemaError) -> None:
-        self._drop()
-        self._failure = (time.monotonic(), failure)
+    def _drop(self, client: Any) -> None:
+        """Not used again. Other questions may still wait for its answers, so it is closed when those are over."""
+        with self._dropping:
+            if client is None or self._client is not client:
+                return
+            self._client, now = None, time.monotonic()
+            over = [old for at, old in self._left if now - at > 2 * self._patience.timeout_s]
+            self._left = [*((at, old) for at, old in self._left if old not in over), (now, client)]
+        for old in over:
+            _close(old)
 
-    def _drop(self) -> None:
-        self._searcher = None
-        if (client := self._client) is not None:
-            self._client = None
-            with suppress(Exception), closing(client):
-                pass
+
+def _close(client: Any) -> None:
+    with suppress(Exception), closing(client):
+        pass
 
 
 def _changed(one: Pictures, other: Pictures) -> bool:

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from app_pages import threads
 from app_pages.parts import Parts
 from encoder.protocol import EncoderError
 from own_folders import FolderError
@@ -59,7 +60,7 @@ async def thumbnail(parts: Parts, request: Request) -> Response:
 
 async def original(parts: Parts, request: Request) -> Response:
     """GET /originals/<uuid>: the picture itself, or a JPEG of it where browsers cannot show its format."""
-    return await to_thread.run_sync(_original, parts, request.path_params["name"])
+    return await to_thread.run_sync(_original, parts, request.path_params["name"], limiter=threads.ORIGINALS)
 
 
 def _original(parts: Parts, name: str) -> Response:

@@ -15,11 +15,12 @@ from pathlib import Path
 from typing import IO
 from uuid import UUID
 
-from anyio import CapacityLimiter, to_thread
+from anyio import to_thread
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from app_pages import threads
 from app_pages.files import find_original
 from app_pages.parts import Parts
 from app_pages.selection_store import PREFIX
@@ -38,7 +39,6 @@ FETCHED = 1000
 """Records asked for at once."""
 CHECK_SIDE = 32
 GONE = "This selection is not known any more: the app was restarted, or it is too long ago. Select the pictures again."
-_zip_threads = CapacityLimiter(2)  # of their own: copying gigabytes must not use up those of the pages
 
 
 def routes(parts: Parts) -> list[Route]:
@@ -52,7 +52,8 @@ async def send(parts: Parts, request: Request) -> Response:
     if hits is None or kind not in KINDS:
         return PlainTextResponse(GONE, status_code=HTTPStatus.NOT_FOUND)
     try:
-        return await to_thread.run_sync(_answer, kind, hits, parts, limiter=_zip_threads if kind == "zip" else None)
+        limiter = threads.ZIPS if kind == "zip" else threads.QUESTIONS
+        return await to_thread.run_sync(_answer, kind, hits, parts, limiter=limiter)
     except ExportError as error:
         return PlainTextResponse(str(error), status_code=HTTPStatus.CONFLICT)
     except FolderError as error:

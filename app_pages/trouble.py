@@ -6,7 +6,7 @@ import streamlit as st
 from app_pages.parts import Parts
 from app_pages.plain import sentence
 from encoder.protocol import EncoderError
-from schema.errors import EncoderMismatch, NoLibrary, SchemaError, Unreachable
+from schema.errors import EncoderMismatch, SchemaError, Unreachable
 from search.searcher import Searcher
 
 POLL_S = 2
@@ -33,9 +33,7 @@ def show(error: Exception, parts: Parts) -> None:
 @st.fragment(run_every=POLL_S)
 def _poll(parts: Parts) -> None:
     try:
-        parts.connection.searcher()
-    except NoLibrary:
-        pass
+        parts.connection.check()
     except (SchemaError, EncoderError):
         return
     st.rerun()

@@ -1,26 +1,45 @@
-"""The only caller of weaviate.connect_* (invariant I6)."""
+"""The only caller of weaviate.connect_* (invariant I6).
 
-import socket
+What is set for HTTP is set for gRPC: host, port, TLS with its certificates, key, proxy, time. Proxies in the
+environment are read by neither: the client passes them by for HTTP, and gRPC is told to.
+"""
+
+import json
+from contextlib import closing
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
+import certifi
 import grpc
 import httpx
 import weaviate
-from weaviate.classes.init import AdditionalConfig, Auth, Timeout
+from weaviate.classes.init import AdditionalConfig, Auth
+from weaviate.config import GrpcConfig, Proxies
 from weaviate.exceptions import AuthenticationFailedError, UnexpectedStatusCodeError, WeaviateBaseError
 
+from encoder.protocol import first_line
 from schema.errors import Unreachable
+from schema.patience import CLIENT_ERRORS as CLIENT_ERRORS
+from schema.patience import TimeLeft, within
 
 CONNECT_S = 5
-
-CLIENT_ERRORS = (WeaviateBaseError, httpx.HTTPError, grpc.RpcError, ConnectionError)
-"""What a call of the client may raise while Weaviate is away, or because it refuses."""
+ANSWERED = (grpc.StatusCode.OK, grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED)
+WAITS = json.dumps({"methodConfig": [{"name": [{}], "waitForReady": True}]})
+"""Calls wait for a gRPC that is away until their time is over. Without this they fail at once, and the client tries
+them again for a minute, whatever time they have."""
+CHANNEL = [
+    ("grpc.use_local_subchannel_pool", 1),  # a new client gets a new connection, not the dead one of the last
+    ("grpc.initial_reconnect_backoff_ms", 200),
+    ("grpc.min_reconnect_backoff_ms", 5000),  # how long one try to connect may take
+    ("grpc.max_reconnect_backoff_ms", 2000),  # gRPC's own is two minutes: so late a server that came back was noticed
+]
 
 
 @dataclass(frozen=True)
 class Address:
-    """Where a Weaviate listens, and its key."""
+    """Where a Weaviate listens, its key, and what to do when it does not answer."""
 
     http_host: str
     http_port: int
@@ -29,39 +48,59 @@ class Address:
     secure: bool = False
     api_key: str = field(default="", repr=False)
     remedy: str = "Start it, or correct WEAVIATE_URL"
+    restart: str = "Restart it, or correct WEAVIATE_URL, WEAVIATE_GRPC_HOST and WEAVIATE_GRPC_PORT"
+    proxy: str = field(default="", repr=False)
+    """For HTTP and gRPC alike; it may hold a password."""
 
     @classmethod
-    def of_url(
-        cls, url: str, api_key: str, grpc_host: str = "", grpc_port: int = 50051, remedy: str = remedy
-    ) -> "Address":
+    def of_url(cls, url: str, api_key: str, grpc_host: str = "", grpc_port: int = 50051, **more: Any) -> "Address":
         parts = urlsplit(url)
         secure = parts.scheme == "https"
         host = parts.hostname or "127.0.0.1"
         port = parts.port or (443 if secure else 80)
-        return cls(host, port, grpc_host or host, grpc_port, secure, api_key, remedy)
+        return cls(host, port, grpc_host or host, grpc_port, secure, api_key, **more)
 
     @property
     def url(self) -> str:
-        return f"{'https' if self.secure else 'http'}://{self.http_host}:{self.http_port}"
+        return f"{'https' if self.secure else 'http'}://{_bracketed(self.http_host)}:{self.http_port}"
+
+    @property
+    def grpc_target(self) -> str:
+        return f"{_bracketed(self.grpc_host)}:{self.grpc_port}"
 
 
-def connect(address: Address) -> weaviate.WeaviateClient:
-    """A connected client; close it when done. Raises Unreachable, with the address and what to do."""
+def connect(address: Address, *, for_questions: bool = False) -> weaviate.WeaviateClient:
+    """A connected client; close it when done. Raises Unreachable, with the address and what to do.
+
+    `for_questions`: for short-lived calls whose time is bounded, see `schema.patience`.
+    """
+    # The client would notice a wrong gRPC port at the first question only.
+    if problem := ask_both(address, CONNECT_S):
+        raise Unreachable(problem)
     try:
-        # The client would notice a wrong gRPC port at the first question, and only after a minute.
-        socket.create_connection((address.grpc_host, address.grpc_port), timeout=CONNECT_S).close()
-        return weaviate.connect_to_custom(
-            http_host=address.http_host,
-            http_port=address.http_port,
-            http_secure=address.secure,
-            grpc_host=address.grpc_host,
-            grpc_port=address.grpc_port,
-            grpc_secure=address.secure,
-            auth_credentials=Auth.api_key(address.api_key) if address.api_key else None,
-            # The client's own checks ask a package index for its newest version; Loupe talks to nobody but Weaviate.
-            skip_init_checks=True,
-            additional_config=AdditionalConfig(timeout=Timeout(init=CONNECT_S, query=60, insert=120), trust_env=False),
-        )
+        with within(CONNECT_S):
+            return weaviate.connect_to_custom(
+                http_host=_bracketed(address.http_host),
+                http_port=address.http_port,
+                http_secure=address.secure,
+                grpc_host=_bracketed(address.grpc_host),
+                grpc_port=address.grpc_port,
+                grpc_secure=address.secure,
+                auth_credentials=Auth.api_key(address.api_key) if address.api_key else None,
+                # The client's own checks ask a package index for its newest version.
+                skip_init_checks=True,
+                additional_config=AdditionalConfig(
+                    timeout=TimeLeft(init=CONNECT_S, query=60, insert=120),
+                    trust_env=False,
+                    proxies=Proxies(http=address.proxy, https=address.proxy, grpc=address.proxy)
+                    if address.proxy
+                    else None,
+                    grpc_config=GrpcConfig(
+                        channel_options=_options(address) + ([("grpc.service_config", WAITS)] if for_questions else []),
+                        credentials=_credentials() if address.secure else None,
+                    ),
+                ),
+            )
     except AuthenticationFailedError as error:
         raise Unreachable(
             f"Weaviate at {address.url} refused the key in WEAVIATE_API_KEY. Correct it in .env."
@@ -74,7 +113,81 @@ def connect(address: Address) -> weaviate.WeaviateClient:
         raise Unreachable(
             f"Weaviate at {address.url} answered with status {error.status_code}. {address.remedy}."
         ) from error
-    except (WeaviateBaseError, ValueError, OSError) as error:
+    except (WeaviateBaseError, httpx.HTTPError, ValueError, OSError) as error:
         raise Unreachable(
             f"Weaviate did not answer at {address.url} (gRPC port {address.grpc_port}). {address.remedy}."
         ) from error
+
+
+def ask_both(address: Address, timeout_s: float) -> str:
+    """What is wrong, as a sentence; empty where Weaviate answers over HTTP and over gRPC."""
+    with closing(_channel(address)) as channel:
+        asked = channel.unary_unary("/grpc.health.v1.Health/Check").future(b"", timeout=timeout_s)
+        http, over_grpc = _http_problem(address, timeout_s), _grpc_problem(asked, timeout_s)
+    where = f"{address.url} (gRPC port {address.grpc_port})"
+    silent = _silent(timeout_s)
+    if http and over_grpc:
+        if silent in (http, over_grpc):
+            return f"Weaviate did not answer at {where}: {silent}. It hangs, or is too busy. {address.restart}."
+        return f"Weaviate did not answer at {where}. {address.remedy}."
+    if over_grpc:
+        return (
+            f"Weaviate answers at {address.url}, but not at {address.grpc_host}, gRPC port {address.grpc_port} "
+            f"({over_grpc}), and questions go over gRPC. {address.restart}."
+        )
+    if http:
+        return (
+            f"Weaviate answers at {address.grpc_host}, gRPC port {address.grpc_port}, but not over HTTP at "
+            f"{address.url} ({http}). {address.restart}."
+        )
+    return ""
+
+
+def _http_problem(address: Address, timeout_s: float) -> str:
+    try:
+        answer = httpx.get(
+            f"{address.url}/v1/.well-known/ready", timeout=timeout_s, trust_env=False, proxy=address.proxy or None
+        )
+    except httpx.TimeoutException:
+        return _silent(timeout_s)
+    except (httpx.HTTPError, OSError, ValueError) as error:
+        return first_line(error)
+    return f"status {answer.status_code}" if answer.is_server_error else ""
+
+
+def _grpc_problem(asked: Any, timeout_s: float) -> str:
+    code = asked.code()  # waits for it
+    if code in ANSWERED:
+        return ""
+    return (
+        _silent(timeout_s)
+        if code is grpc.StatusCode.DEADLINE_EXCEEDED
+        else (asked.details() or code.name).rpartition(": ")[2][:200]
+    )
+
+
+def _silent(timeout_s: float) -> str:
+    return f"no answer within {timeout_s:g} s"
+
+
+def _channel(address: Address) -> grpc.Channel:
+    """Like the client's, for one call that does not wait where nobody listens."""
+    options = [*_options(address), ("grpc.default_authority", address.grpc_host)]
+    if address.proxy:
+        options.append(("grpc.http_proxy", address.proxy))
+    if address.secure:
+        return grpc.secure_channel(address.grpc_target, _credentials(), options)
+    return grpc.insecure_channel(address.grpc_target, options)
+
+
+def _options(address: Address) -> list[tuple[str, Any]]:
+    return [*CHANNEL, ("grpc.enable_http_proxy", int(bool(address.proxy)))]
+
+
+def _credentials() -> grpc.ChannelCredentials:
+    """With the authorities that HTTP trusts."""
+    return grpc.ssl_channel_credentials(Path(certifi.where()).read_bytes())
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host

@@ -23,9 +23,9 @@ from weaviate.collections import Collection
 from weaviate.exceptions import UnexpectedStatusCodeError
 
 from encoder.protocol import first_line
-from schema.client import CLIENT_ERRORS
 from schema.collection import ALIAS
 from schema.errors import NamedError, NameTaken, NameUnknown, SchemaError, Unreachable
+from schema.patience import CLIENT_ERRORS, Patience, waiting
 from schema.record import NAMESPACE, now
 
 Kind = Literal["Albums", "Profiles"]
@@ -63,13 +63,11 @@ class NamedStore:
     Names that differ in case, in blanks around or between words, or in how an accent is written are one name.
     """
 
-    def __init__(
-        self, client: weaviate.WeaviateClient, kind: Kind, remedy: str = "Start it with: python -m schema start"
-    ) -> None:
+    def __init__(self, client: weaviate.WeaviateClient, kind: Kind, patience: Patience | None = None) -> None:
         self._client = client
         self._kind = kind
         self._one = ONE[kind]
-        self._remedy = remedy
+        self._patience = patience or Patience()
         self._name = COLLECTIONS[kind]
         self._collection: Collection[Any, Any] = client.collections.use(self._name)
 
@@ -203,19 +201,23 @@ class NamedStore:
         return int(self._client.collections.use(live.collection).config.get().replication_config.factor)
 
     def _ask(self, question: Callable[[], Answer]) -> Answer:
-        """The client repeats a question to a server that is away for a minute; `_check_there` says so at once."""
-        self._check_there()
-        try:
-            return question()
-        except CLIENT_ERRORS as error:
+        with self._patience.question():
             self._check_there()
-            raise SchemaError(f"Weaviate refused what was asked of its {self._kind}: {first_line(error)}.") from error
+            try:
+                with waiting():
+                    return question()
+            except CLIENT_ERRORS as error:
+                self._check_there()
+                raise SchemaError(
+                    f"Weaviate refused what was asked of its {self._kind}: {first_line(error)}."
+                ) from error
 
     def _check_there(self) -> None:
         try:
-            self._collection.exists()
+            with waiting():
+                self._collection.exists()
         except CLIENT_ERRORS as error:
-            raise Unreachable(f"Weaviate did not answer. {self._remedy}.") from error
+            raise self._patience.failed(Unreachable(f"Weaviate did not answer. {self._patience.remedy}.")) from error
 
 
 def check_name(name: str, one: str = "album") -> str:

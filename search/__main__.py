@@ -19,14 +19,13 @@ def main(arguments: argparse.Namespace) -> int:
     limits = assembly.limits(settings)
     query = query_of(arguments, limits)
     files = open_files(query, limits)
-    with assembly.connected(settings) as client:
+    with assembly.connected(settings, for_questions=True) as client:
         open_pictures(client)  # says at once, before any model is loaded, that there is no library
         encoder = assembly.encoder(settings)
-        searcher = Searcher(
-            open_pictures(client, encoder.identity), encoder, assembly.remedy(settings), assembly.cut(settings)
-        )
+        patience = assembly.patience(settings)
+        searcher = Searcher(open_pictures(client, encoder.identity), encoder, patience, assembly.cut(settings))
         if arguments.album is not None:
-            query = of_album(find(NamedStore(client, "Albums", assembly.remedy(settings)), arguments.album), query)
+            query = of_album(find(NamedStore(client, "Albums", patience), arguments.album), query)
         query = with_files(query, files, searcher.records(uuids_of(files))) if files else query
         results = searcher.search(query)
     if arguments.json:

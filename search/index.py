@@ -8,20 +8,21 @@ import re
 import threading
 import time
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 import numpy as np
 from weaviate.classes.aggregate import Metrics
 from weaviate.classes.query import Filter, HybridFusion, MetadataQuery, Sort, TargetVectors
 
 from encoder.protocol import Embeddings, first_line
-from schema.client import CLIENT_ERRORS
 from schema.collection import Pictures
 from schema.errors import NoLibrary, Unreachable
 from schema.names import folded, spellings
+from schema.patience import CLIENT_ERRORS, Patience, waiting
 from search.conditions import Passing
 from search.errors import SearchError
 
@@ -69,10 +70,10 @@ class Wanted:
 
 
 class PictureIndex:
-    def __init__(self, pictures: Pictures, remedy: str) -> None:
+    def __init__(self, pictures: Pictures, patience: Patience) -> None:
         self.pictures = pictures
         self._collection = pictures.collection
-        self._remedy = remedy
+        self._patience = patience
         self._watch = threading.local()
 
     def waited(self) -> float:
@@ -190,12 +191,22 @@ class PictureIndex:
         with self._answering():
             return frozenset(one.name for one in self._collection.config.get(simple=True).properties)
 
-    def check_there(self) -> None:
-        """The client repeats a question to a server that is away for a minute; this says so at once."""
+    @contextmanager
+    def question(self) -> Iterator[None]:
+        """The block is one question to a library that is there."""
+        with self._patience.question() as whole:
+            if whole:
+                self._check_there()
+            yield
+
+    def _check_there(self) -> None:
         try:
-            there = self._collection.exists()
+            with waiting():
+                there = self._collection.exists()
         except CLIENT_ERRORS as error:
-            raise Unreachable(f"Weaviate did not answer the question. {self._remedy}.") from error
+            raise self._patience.failed(
+                Unreachable(f"Weaviate did not answer the question. {self._patience.remedy}.")
+            ) from error
         if not there:
             raise NoLibrary(f"The library {self.pictures.name} was removed. Open the search again.")
 
@@ -203,12 +214,34 @@ class PictureIndex:
     def _answering(self) -> Iterator[None]:
         started = time.perf_counter()
         try:
-            yield
+            with waiting():
+                yield
         except CLIENT_ERRORS as error:
-            self.check_there()
+            self._check_there()
             raise SearchError(f"Weaviate refused the question: {first_line(error)}.") from error
         finally:
             self._watch.seconds = self.waited() + time.perf_counter() - started
+
+
+class Asking(Protocol):
+    @property
+    def index(self) -> PictureIndex: ...
+
+
+Asker = TypeVar("Asker", bound=Asking)
+Given = ParamSpec("Given")
+Answer = TypeVar("Answer")
+
+
+def one_question(method: Callable[Concatenate[Asker, Given], Answer]) -> Callable[Concatenate[Asker, Given], Answer]:
+    """A method whose calls to the index are one question, however many they are."""
+
+    @wraps(method)
+    def ask(self: Asker, /, *args: Given.args, **kwargs: Given.kwargs) -> Answer:
+        with self.index.question():
+            return method(self, *args, **kwargs)
+
+    return ask
 
 
 def _near(probes: Sequence[Probe]) -> tuple[Any, Any]:

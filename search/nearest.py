@@ -9,8 +9,8 @@ import uuid
 from weaviate.classes.query import MetadataQuery
 
 from encoder.protocol import Embeddings, first_line
-from schema.client import CLIENT_ERRORS
 from schema.collection import Pictures
+from schema.patience import CLIENT_ERRORS
 from search.errors import SearchError
 
 

@@ -16,6 +16,7 @@ from PIL import Image
 from encoder.protocol import Embeddings, Encoder
 from encoder.where import embeddings_without
 from schema.collection import Pictures
+from schema.patience import Patience, begin
 from schema.record import ImageRecord, from_properties
 from search import facets
 from search.asking import DEFAULT_TARGETS, encode_terms, weigh, weights_of
@@ -27,7 +28,7 @@ from search.duplicates import TARGET, Sameness
 from search.errors import FilterError, QueryError
 from search.explain import Explanation, Vocabulary, by_words, heat, seen
 from search.filters import Condition
-from search.index import Found, PictureIndex, Probe, Wanted
+from search.index import Found, PictureIndex, Probe, Wanted, one_question
 from search.meant import Meant, find_meant
 from search.preference import learn_targets
 from search.query import AUTO, MAX_WINDOW, Query, Term
@@ -56,12 +57,12 @@ class Searcher:
         self,
         pictures: Pictures,
         encoder: Encoder,
-        remedy: str = "Start it with: python -m schema start",
+        patience: Patience | None = None,
         cut: Cut | None = None,
     ) -> None:
         """`pictures` and `encoder` must belong together: `open_pictures(client, encoder.identity)` sees to it."""
         self.pictures = pictures
-        self.index = PictureIndex(pictures, remedy)
+        self.index = PictureIndex(pictures, patience or Patience())
         self._encoder = encoder
         self._cut = cut or Cut()
         self._bank: Bank | None = None
@@ -69,12 +70,12 @@ class Searcher:
         self._known = Keeper(pictures, self._learn)
         self._threads = ThreadPoolExecutor(2, "asks Weaviate")
 
+    @one_question
     def search(self, query: Query) -> Results:
         """Raises QueryError for a question that cannot be asked, Unreachable when Weaviate is away."""
         started, waited = time.perf_counter(), self.index.waited()
         if not query.terms and not query.filters:
             raise QueryError("The question is empty: type some words, or give a picture.")
-        self.index.check_there()
         passing = self._passing(query.filters)
         if not query.terms:
             return self._listed(query, passing.without(query.hidden), started, waited)
@@ -84,12 +85,12 @@ class Searcher:
         encoded = time.perf_counter() - before
         own = {term.item for term in query.terms if term.item is not None} | set(query.hidden)
         others = passing.without(own)
-        counting = self._threads.submit(self.index.count, others)
+        counting = begin(self._threads, partial(self.index.count, others))
         ranking = self._ranking(query, asked, others.filter)
         hits = self._hits(ranking.page(query.offset, query.limit), asked, query, ranking.line)
         counted = ranking.counted if query.facets else []
         asking = time.perf_counter()
-        total = counting.result()
+        total = counting()
         done = time.perf_counter()
         waited = self.index.waited() - waited + done - asking
         return Results(
@@ -116,11 +117,12 @@ class Searcher:
         counted, other = total if counts else 0, self._meant(query.filters, total)
         return Results(hits, total, query.offset, query.limit, timing, counts, counted, likely=total, meant=other)
 
+    @one_question
     def records(self, uuids: Sequence[uuid.UUID]) -> dict[uuid.UUID, ImageRecord]:
         """The stored records of those uuids that are in the library."""
-        self.index.check_there()
         return {key: from_properties(found.properties) for key, found in self.index.fetch(uuids).items()}
 
+    @one_question
     def vectors(self, query: Query) -> dict[str, Embeddings]:
         """The unit vectors that a question's candidates are searched with, by target. Raises what `search` raises."""
         if not query.terms:
@@ -129,9 +131,9 @@ class Searcher:
             probe.target: probe.vector for probe in self._probes(self._asked(self._resolved(query)), query.strategy)
         }
 
+    @one_question
     def facets(self, filters: Sequence[Condition] = ()) -> dict[str, facets.Counts]:
         """Counts of what passes the filters; a folder counts what lies below it too."""
-        self.index.check_there()
         passing = self._passing(filters)
         texts = {name: prop for name, prop in facets.TEXT_PROPERTIES.items() if prop in self.pictures.properties}
         counts = self.index.occurrences(list(texts.values()), passing.filter, facets.MAX_VALUES)
@@ -146,21 +148,21 @@ class Searcher:
             "captioned": facets.by_frequency({"yes": captioned, "no": self.index.count(passing) - captioned}),
         }
 
+    @one_question
     def undescribed(self) -> int:
         """Pictures that an older Loupe stored: until an ingest meets them, colour, near, words and megapixels do not
         find them, and near-duplicates are not known."""
-        self.index.check_there()
         return self.index.count(undescribed(self.pictures.properties))
 
+    @one_question
     def count(self, filters: Sequence[Condition] = ()) -> int:
         """Pictures that pass the filters."""
-        self.index.check_there()
         return self.index.count(self._passing(filters))
 
+    @one_question
     def spread(self, k: int, but: Collection[uuid.UUID] = ()) -> tuple[ImageRecord, ...]:
         """Pictures of a random sample that lie far apart, those in `but` left out: what to show somebody of whom
         nothing is known."""
-        self.index.check_there()
         space = self.space()
         left_out = set(but)
         shown = [i for i, key in enumerate(space.uuids) if key in left_out]
@@ -182,10 +184,10 @@ class Searcher:
         background.line([common], self._cut.false_alarm)  # the first question need not wait for what it works out
         return space, background
 
+    @one_question
     def explain(self, query: Query, key: uuid.UUID, image: Image.Image | None = None) -> Explanation:
         """Why the picture `key` is a hit; `image`: the picture itself, where its file can be read. Raises what
         `search` raises."""
-        self.index.check_there()
         query = self._resolved(query)
         asked = self._asked(query)
         found = self.index.fetch([key], vectors=True)
@@ -210,11 +212,11 @@ class Searcher:
 
         return find_meant(filters, total, lambda one: self.index.count(self._passing([one])), known_of)
 
+    @one_question
     def places(self, filters: Sequence[Condition] = ()) -> dict[tuple[float, float], int]:
         """Where pictures were taken: (latitude, longitude) rounded to a tenth of a kilometre -> how many; of at most
         `MAX_WINDOW` pictures."""
         located = Condition("location", "=", "yes")
-        self.index.check_there()
         found = self.index.positions(self._passing([*filters, located]).filter, MAX_WINDOW)
         return dict(Counter((round(latitude, 3), round(longitude, 3)) for latitude, longitude in found))
 
@@ -339,9 +341,8 @@ class Searcher:
         likes = [term for term in asked if term.example and term.weight > 0]
         if len(likes) < 2 or query.strategy != "best_score" or query.words:
             return []
-        return [
-            one for part in self._threads.map(partial(self._near_some, likes, wanted), likes[0].targets) for one in part
-        ]
+        begun = [begin(self._threads, partial(self._near_some, likes, wanted, target)) for target in likes[0].targets]
+        return [one for result in begun for one in result()]
 
     def _near_some(self, likes: Sequence[Asked], wanted: Wanted, target: str) -> list[Found]:
         """The likes' own nearest on one target; of many likes those that lie far apart."""

@@ -16,9 +16,9 @@ import numpy as np
 from weaviate.classes.query import MetadataQuery, Sort
 
 from encoder.protocol import Embeddings, first_line
-from schema.client import CLIENT_ERRORS
 from schema.collection import Pictures
 from schema.errors import NoLibrary, Unreachable
+from schema.patience import CLIENT_ERRORS, waiting
 from search.errors import SearchError
 
 CHUNK = 1000
@@ -141,10 +141,12 @@ def _chunk(objects: Sequence[Any], name: str, dim: int) -> VectorChunk:
 def _answering(pictures: Pictures) -> Iterator[None]:
     """Turns what the client raises into Unreachable, NoLibrary where the collection was removed, or SearchError."""
     try:
-        yield
+        with waiting():
+            yield
     except CLIENT_ERRORS as error:
         try:
-            there = pictures.collection.exists()
+            with waiting():
+                there = pictures.collection.exists()
         except CLIENT_ERRORS:
             raise Unreachable("Weaviate did not answer while vectors were read. Start it, then try again.") from error
         if not there:

@@ -26,6 +26,7 @@ WRONG = {
     "LOUPE_THREADS": "-1",
     "LOUPE_FALSE_ALARM": "1",
     "LOUPE_BATCH_SIZE": "0",
+    "LOUPE_QUESTION_TIMEOUT_S": "0",
     "LOUPE_MAX_MEGAPIXELS": "nan",
     "LOUPE_MAX_FILE_MB": "1e9",
     "LOUPE_MAX_DECODED_MB": "10",
@@ -44,6 +45,7 @@ WRONG = {
     "WEAVIATE_API_KEY": f'"{KEY}"',
     "WEAVIATE_GRPC_HOST": "http://weaviate",
     "WEAVIATE_GRPC_PORT": "0",
+    "WEAVIATE_PROXY": "socks5://proxy:1080",
 }
 ANYTHING_GOES = {"LOUPE_ENCODER"}
 """A name that nobody knows is the encoder's to refuse."""

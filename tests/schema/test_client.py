@@ -117,6 +117,6 @@ def other_program(request: pytest.FixtureRequest) -> Iterator[int]:
 
 
 def test_something_that_is_no_weaviate_is_unreachable(other_program: int, free_port: int) -> None:
-    address = Address("127.0.0.1", other_program, "127.0.0.1", free_port, api_key=KEY, remedy=REMEDY)
+    address = Address("127.0.0.1", other_program, "127.0.0.1", free_port, api_key=KEY, remedy=REMEDY, restart=REMEDY)
     sentence = refused(address)
     assert REMEDY in sentence or "WEAVIATE_API_KEY" in sentence

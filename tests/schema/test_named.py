@@ -18,6 +18,7 @@ from schema.collection import StorageOptions, delete_library, ensure_pictures, l
 from schema.errors import NamedError, NameTaken, NameUnknown, SchemaError, Unreachable
 from schema.local_server import HOST, LocalServer
 from schema.named import COLLECTIONS, MAX_BYTES, MAX_NAME, NamedStore, check_name
+from schema.patience import Patience
 from schema.record import NAMESPACE
 from tests.colours import ColourEncoder
 from tests.conftest import plan
@@ -249,7 +250,7 @@ def test_names_survive_a_restart_and_a_server_that_is_away_is_said(tmp_path: Pat
 
     try:
         client = connected()
-        store = NamedStore(client, "Profiles", "Start it")
+        store = NamedStore(client, "Profiles", Patience(remedy="Start it"))
         store.save("me", DOCUMENT, "colours-1")
         server.stop()
         for ask in (

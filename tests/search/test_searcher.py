@@ -20,6 +20,7 @@ from schema.client import Address, connect
 from schema.collection import StorageOptions, ensure_pictures
 from schema.errors import NoLibrary, Unreachable
 from schema.local_server import HOST, LocalServer
+from schema.patience import Patience
 from schema.record import ImageRecord, uuid_of
 from search.answer import text_of
 from search.errors import QueryError, SearchError
@@ -342,7 +343,7 @@ def test_a_server_that_is_gone_is_said_with_the_remedy_and_soon(tmp_path: Path) 
     try:
         encoder = ColourEncoder()
         library = fill(ensure_pictures(client, encoder.identity, StorageOptions()), encoder, 10)
-        searcher = Searcher(library.pictures, encoder, remedy="Call the janitor")
+        searcher = Searcher(library.pictures, encoder, Patience(remedy="Call the janitor"))
         assert searcher.search(Query((RED,))).total == 10
         server.stop()
         keys = list(library.records)
