@@ -21,7 +21,6 @@ import psutil
 
 import assembly
 import exits
-import own_folders
 from schema.collection import open_pictures
 from schema.errors import NoLibrary, ServerError
 from settings import PROJECT, Settings, read_settings
@@ -43,12 +42,11 @@ def main(port: int) -> int:
         signal.signal(signal.SIGHUP, _interrupt)
     logging.getLogger("schema").setLevel(logging.WARNING)
     try:
-        with assembly.connected(settings) as client, _children_ended() as begun:
+        with assembly.connected(settings) as client, _children_ended():
             if _is_empty(client):
                 print("The library is empty: adding the sample pictures ...", flush=True)
                 subprocess.run([sys.executable, "-m", "ingest", str(PROJECT / "samples")], cwd=PROJECT, check=False)
             app, url, log = _app(_free_port(port), settings)
-            begun.append(app)
             reason = _wait_until_ready(app, url, log)
             print(f"Loupe is ready: {url}  (ctrl-C stops it)", flush=True)
             if reason:
@@ -79,7 +77,7 @@ def _is_empty(client: object) -> bool:
 def _app(port: int, settings: Settings) -> tuple[subprocess.Popen[bytes], str, Path]:
     """The web app in a session of its own, so that ctrl-C reaches it in order: first the app, then Weaviate."""
     log = assembly.make_home(settings) / "app.log"
-    with own_folders.using(log), own_folders.open_own(log, "wb") as output:
+    with log.open("wb") as output:
         app = subprocess.Popen(
             [*STREAMLIT, f"--server.port={port}"],
             cwd=PROJECT,
@@ -92,14 +90,13 @@ def _app(port: int, settings: Settings) -> tuple[subprocess.Popen[bytes], str, P
 
 
 @contextlib.contextmanager
-def _children_ended() -> Iterator[list[subprocess.Popen[bytes]]]:
+def _children_ended() -> Iterator[None]:
     """Afterwards every process begun within has ended, also one whose very beginning was interrupted: while it lives,
-    Weaviate stays. Those in the list know it then, and give no warning."""
+    Weaviate stays."""
     this = psutil.Process()
     before = set(this.children())
-    known: list[subprocess.Popen[bytes]] = []
     try:
-        yield known
+        yield
     finally:
         begun = [child for child in this.children() if child not in before]
         for child in begun:
@@ -110,8 +107,6 @@ def _children_ended() -> Iterator[list[subprocess.Popen[bytes]]]:
             with contextlib.suppress(psutil.Error):
                 child.kill()
         psutil.wait_procs(alive)
-        for process in known:
-            process.poll()
 
 
 def _wait_until_ready(app: subprocess.Popen[bytes], url: str, log: Path) -> str:
@@ -168,11 +163,8 @@ def _port(text: str) -> int:
     return int(text)
 
 
-def _parse_arguments() -> argparse.Namespace:
+if __name__ == "__main__":
     parser = argparse.ArgumentParser("python run.py", description=__doc__)
     parser.add_argument("--port", type=_port, default=os.environ.get("PORT") or str(PORT), metavar="N")
-    return parser.parse_args()
-
-
-if __name__ == "__main__":
-    exits.run(lambda: main(_parse_arguments().port))
+    arguments = parser.parse_args()
+    exits.run(lambda: main(arguments.port))

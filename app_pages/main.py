@@ -11,9 +11,7 @@ from app_pages.discover_page import discover_page
 from app_pages.library_page import library_page
 from app_pages.map_page import map_page
 from app_pages.parts import installed
-from app_pages.plain import sentence
 from app_pages.search_page import search_page
-from own_folders import FolderError
 
 HERE = Path(__file__).parent
 
@@ -65,8 +63,5 @@ page = st.navigation(
     ],
     position="top",
 )
-try:
-    page.run()
-except FolderError as error:
-    st.error(sentence(error), icon=":material/folder_off:")
+page.run()
 keyboard.listen()

@@ -52,4 +52,5 @@ def named(name: str, settings: Settings) -> Encoder:
 
 
 if __name__ == "__main__":
-    exits.run(lambda: main(parse_arguments()))
+    arguments = parse_arguments()
+    exits.run(lambda: main(arguments))

@@ -19,11 +19,10 @@ from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
-from filelock import Timeout
+from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
 from evaluation.errors import EvaluationError
-from own_folders import make_folder, own_lock, using
 from process_identity import ProcessIdentity
 from whole_files import write_whole
 
@@ -179,7 +178,7 @@ class LayoutStore:
             return None
 
     def write(self, layout: Layout) -> None:
-        """Raises FolderError when the disk is full; the last layout stays then."""
+        """Raises EvaluationError when the disk is full; the last layout stays then."""
         arrays, about = _flat(layout)
         arrays["about"] = np.array(json.dumps(about))
 
@@ -199,10 +198,10 @@ class LayoutStore:
     @contextmanager
     def only_one(self, space: str) -> Iterator["Reporter"]:
         """The right to compute the layout of the space; raises LayoutBusy while another process has it."""
-        lock = own_lock(make_folder(self._folder) / self._path(space, ".lock").name, blocking=False)
+        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        lock = FileLock(self._path(space, ".lock"), blocking=False)
         try:
-            with using(self._folder):
-                lock.acquire()
+            lock.acquire()
         except Timeout:
             raise LayoutBusy(f"The layout of {space!r} is being computed by another process.") from None
         reporter = Reporter(self, space)
@@ -226,9 +225,13 @@ class LayoutStore:
 
     def _replace(self, space: str, suffix: str, write: Callable[[Path], object]) -> None:
         path = self._path(space, suffix)
-        make_folder(self._folder)
-        with using(path):  # not synced: it can be computed again
-            write_whole(path, write, sync=False, private=True)
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            write_whole(path, write, sync=False)  # it can be computed again
+        except OSError as error:
+            raise EvaluationError(
+                f"{path} could not be written ({error.strerror or error}). Free some disk space."
+            ) from error
 
 
 class Reporter:

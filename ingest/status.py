@@ -9,10 +9,9 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from filelock import Timeout
+from filelock import FileLock, Timeout
 
 from ingest.errors import IngestBusy
-from own_folders import make_home, own_lock, using
 from process_identity import ProcessIdentity
 from whole_files import write_text_whole
 
@@ -60,22 +59,19 @@ class StatusFile:
     def read(self) -> Status | None:
         """None when nothing was ingested yet."""
         try:
-            with using(self._path):
-                return Status(**json.loads(self._path.read_text("utf-8"))) if self._path.exists() else None
-        except (ValueError, TypeError):  # damaged, or of a newer Loupe: the next ingest writes it anew
+            return Status(**json.loads(self._path.read_text()))
+        except (FileNotFoundError, ValueError, TypeError):
             return None
 
     def forget(self) -> None:
-        with using(self._path):
-            self._path.unlink(missing_ok=True)
+        self._path.unlink(missing_ok=True)
 
     def write(self, status: Status, *, at_once: bool = True) -> None:
         """Atomically; with `at_once` False at most twice a second."""
         if not at_once and time.monotonic() - self._written < WRITE_EVERY_S:
             return
-        make_home(self._path.parent)
-        with using(self._path):  # not synced: after a power cut it ran nowhere
-            write_text_whole(self._path, json.dumps(asdict(status)), sync=False, private=True)
+        self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        write_text_whole(self._path, json.dumps(asdict(status)), sync=False)  # after a power cut it ran nowhere
         self._written = time.monotonic()
 
 
@@ -97,10 +93,10 @@ def only_one(home: Path, collection: str, folder: Path) -> Iterator[StatusFile]:
 @contextmanager
 def hold(home: Path, collection: str) -> Iterator[None]:
     """The collection for this process alone; raises IngestBusy."""
-    lock = own_lock(make_home(home) / f"ingest-{collection}.lock", blocking=False)
+    home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    lock = FileLock(home / f"ingest-{collection}.lock", blocking=False)
     try:
-        with using(home):
-            lock.acquire()
+        lock.acquire()
     except Timeout:
         other = StatusFile(home).read()
         who = f"process {other.pid} is ingesting {other.folder}" if other else "another process is ingesting"

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from PIL import Image
 
-from own_folders import make_folder, using
 from whole_files import write_whole
 
 SIDE = 384
@@ -30,7 +29,7 @@ class ThumbnailStore:
     def write(self, sha256: str, image: Image.Image) -> Path:
         """Keep `image` (RGB, upright) within 384 x 384, unless it is there already.
 
-        Raises FolderError when the disk is full; nothing half-written stays behind.
+        Raises OSError when the disk is full; nothing half-written stays behind.
         """
         path = self.path_of(sha256)
         if path.exists():
@@ -38,11 +37,9 @@ class ThumbnailStore:
         # Pillow writes into a file itself, and takes a write that a full disk cut short for done.
         encoded = io.BytesIO()
         _fit(image).save(encoded, "JPEG", quality=QUALITY)
-        make_folder(self.root)
-        with using(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            # There are too many to wait for the disk each time.
-            write_whole(path, lambda part: part.write_bytes(encoded.getvalue()), sync=False, private=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # There are too many to wait for the disk each time.
+        write_whole(path, lambda part: part.write_bytes(encoded.getvalue()), sync=False)
         return path
 
     def find(self, name: str) -> Path | None:

@@ -36,4 +36,5 @@ def main(arguments: argparse.Namespace) -> int:
 
 
 if __name__ == "__main__":
-    exits.run(lambda: main(parse_arguments()))
+    arguments = parse_arguments()
+    exits.run(lambda: main(arguments))

@@ -62,4 +62,5 @@ def experiment(arguments: argparse.Namespace, settings: Settings) -> int:
 COMMANDS = {"data": data, "specialists": specialists, "finetune": finetune, "experiment": experiment}
 
 if __name__ == "__main__":
-    exits.run(lambda: main(parse_arguments()))
+    arguments = parse_arguments()
+    exits.run(lambda: main(arguments))
