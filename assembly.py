@@ -7,6 +7,7 @@ from pathlib import Path
 
 import weaviate
 
+import own_folders
 from encoder.load import load_encoder
 from encoder.protocol import Encoder
 from pictures.open import Limits
@@ -99,8 +100,7 @@ def attached(settings: Settings) -> Iterator[tuple[weaviate.WeaviateClient, Addr
 
 def make_home(settings: Settings) -> Path:
     """LOUPE_HOME, made for its owner only where it is not there yet."""
-    settings.loupe_home.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return settings.loupe_home
+    return own_folders.make_home(settings.loupe_home)
 
 
 def encoder(settings: Settings) -> Encoder:

@@ -1,12 +1,16 @@
-"""How a command ends: errors become sentences on stderr and exit codes (invariant I7). Imported by entry points
-only."""
+"""How a command begins and ends: errors become sentences on stderr and exit codes (invariant I7). Imported by entry
+points only."""
 
+import codecs
+import io
 import logging
+import os
 import sys
 import tempfile
 import traceback
 from collections.abc import Callable
 from enum import IntEnum
+from pathlib import Path
 from typing import NoReturn
 
 import grpc
@@ -17,8 +21,9 @@ from encoder.protocol import EncoderError, first_line
 from evaluation.errors import EvaluationError
 from ingest.errors import IngestError
 from ingest.files import RootError
+from own_folders import FolderError, explain, is_refusal
 from pictures.open import PictureError
-from schema.errors import EncoderMismatch, NamedError, NoLibrary, SchemaError
+from schema.errors import EncoderMismatch, HomeError, NamedError, NoLibrary, SchemaError
 from search.errors import QueryError, SearchError
 from settings import SettingsError
 from training.errors import TrainingError
@@ -28,6 +33,7 @@ class Exit(IntEnum):
     DONE = 0
     SOME_FAILED = 1
     USAGE = 2
+    """What was asked cannot be done here, or so: an argument, a setting, a folder that is full or somebody else's."""
     UNREACHABLE = 3
     MODEL = 4
     UNEXPECTED = 70
@@ -37,6 +43,8 @@ class Exit(IntEnum):
 
 CODES: dict[type[Exception], Exit] = {
     SettingsError: Exit.USAGE,
+    FolderError: Exit.USAGE,
+    HomeError: Exit.USAGE,
     QueryError: Exit.USAGE,
     PictureError: Exit.USAGE,
     IngestError: Exit.USAGE,
@@ -54,32 +62,79 @@ CODES: dict[type[Exception], Exit] = {
 
 
 def run(command: Callable[[], int]) -> NoReturn:
-    """Run a command to its exit code; what it cannot do is said in one sentence."""
+    """Run a command, its arguments' parsing included, to its exit code; what it cannot do is said in one sentence."""
+    _make_streams_fit()
+    try:
+        Path.cwd()
+    except OSError:  # removed; libraries cannot even be loaded then, and say that in words of their own
+        _end("The folder that this was started in is gone. Change to one that is there and start it again.", Exit.USAGE)
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     for noisy in ("httpx", "httpcore", "filelock", "grpc"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     try:
-        code = command()
+        try:
+            code: object = command()
+        except SystemExit as end:  # argparse's
+            code = end.code
+        sys.stdout.flush()
     except KeyboardInterrupt:
-        print("Interrupted.", file=sys.stderr)
-        sys.exit(Exit.INTERRUPTED)
+        _end("Interrupted.", Exit.INTERRUPTED)
     except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(Exit.DONE)
+        _end("", Exit.DONE)
     except tuple(CODES) as error:
-        print(error, file=sys.stderr)
-        sys.exit(next(code for kind, code in CODES.items() if isinstance(error, kind)))
+        _end(str(error), next(code for kind, code in CODES.items() if isinstance(error, kind)))
     except (WeaviateBaseError, httpx.HTTPError, grpc.RpcError) as error:
-        print(f"Weaviate did not do what it was asked: {first_line(error)}. {_details(error)}", file=sys.stderr)
-        sys.exit(Exit.UNREACHABLE)
+        _end(f"Weaviate did not do what it was asked: {first_line(error)}. {_details(error)}", Exit.UNREACHABLE)
     except Exception as error:
-        print(f"Loupe failed unexpectedly: {first_line(error)}. {_details(error)}", file=sys.stderr)
-        sys.exit(Exit.UNEXPECTED)
-    sys.exit(code)
+        if isinstance(error, OSError) and is_refusal(error):
+            _end(explain(error), Exit.USAGE)
+        _end(f"Loupe failed unexpectedly: {first_line(error)}. {_details(error)}", Exit.UNEXPECTED)
+    _end("", code)
+
+
+def _end(said: str, code: object) -> NoReturn:
+    """Say it and exit; what a stream cannot take any more is let go, so that Python does not try once again."""
+    for stream, text in ((sys.stdout, ""), (sys.stderr, f"{said}\n" if said else "")):
+        try:
+            stream.write(text)
+            stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    sys.exit(code)  # type: ignore[arg-type]
+
+
+def _make_streams_fit() -> None:
+    """No letter and no closed stream ends a command. A letter that the terminal cannot write is escaped as in JSON."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        stream = getattr(sys, name)
+        if stream is None:  # closed by whoever started us: the next file that is opened would take its number
+            os.open(os.devnull, os.O_RDWR)
+            setattr(sys, name, open(number, "r" if number == 0 else "w", closefd=False))
+        elif number and isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="loupe_escape")
+
+
+def _escape(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    units = error.object[error.start : error.end].encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{units[i : i + 2].hex()}" for i in range(0, len(units), 2)), error.end
+
+
+codecs.register_error("loupe_escape", _escape)
 
 
 def _details(error: Exception) -> str:
-    """Keeps the traceback in a file of its own, and says where."""
-    with tempfile.NamedTemporaryFile("w", prefix="loupe-", suffix=".txt", delete=False) as file:
-        file.write("".join(traceback.format_exception(error)))
-    return f"The details are in {file.name}; please report them."
+    """Keep the traceback in a file of its own, and say where; where no file can be, it is said itself."""
+    text = "".join(traceback.format_exception(error))
+    try:
+        handle, name = tempfile.mkstemp(prefix="loupe-", suffix=".txt")
+    except OSError:
+        return f"Please report these details:\n{text}"
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
+            file.write(text)
+    except OSError:
+        Path(name).unlink()
+        return f"Please report these details:\n{text}"
+    return f"The details are in {name}; please report them."

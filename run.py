@@ -21,6 +21,7 @@ import psutil
 
 import assembly
 import exits
+import own_folders
 from schema.collection import open_pictures
 from schema.errors import NoLibrary, ServerError
 from settings import PROJECT, Settings, read_settings
@@ -42,11 +43,12 @@ def main(port: int) -> int:
         signal.signal(signal.SIGHUP, _interrupt)
     logging.getLogger("schema").setLevel(logging.WARNING)
     try:
-        with assembly.connected(settings) as client, _children_ended():
+        with assembly.connected(settings) as client, _children_ended() as begun:
             if _is_empty(client):
                 print("The library is empty: adding the sample pictures ...", flush=True)
                 subprocess.run([sys.executable, "-m", "ingest", str(PROJECT / "samples")], cwd=PROJECT, check=False)
             app, url, log = _app(_free_port(port), settings)
+            begun.append(app)
             reason = _wait_until_ready(app, url, log)
             print(f"Loupe is ready: {url}  (ctrl-C stops it)", flush=True)
             if reason:
@@ -77,7 +79,7 @@ def _is_empty(client: object) -> bool:
 def _app(port: int, settings: Settings) -> tuple[subprocess.Popen[bytes], str, Path]:
     """The web app in a session of its own, so that ctrl-C reaches it in order: first the app, then Weaviate."""
     log = assembly.make_home(settings) / "app.log"
-    with log.open("wb") as output:
+    with own_folders.using(log), own_folders.open_own(log, "wb") as output:
         app = subprocess.Popen(
             [*STREAMLIT, f"--server.port={port}"],
             cwd=PROJECT,
@@ -90,13 +92,14 @@ def _app(port: int, settings: Settings) -> tuple[subprocess.Popen[bytes], str, P
 
 
 @contextlib.contextmanager
-def _children_ended() -> Iterator[None]:
+def _children_ended() -> Iterator[list[subprocess.Popen[bytes]]]:
     """Afterwards every process begun within has ended, also one whose very beginning was interrupted: while it lives,
-    Weaviate stays."""
+    Weaviate stays. Those in the list know it then, and give no warning."""
     this = psutil.Process()
     before = set(this.children())
+    known: list[subprocess.Popen[bytes]] = []
     try:
-        yield
+        yield known
     finally:
         begun = [child for child in this.children() if child not in before]
         for child in begun:
@@ -107,6 +110,8 @@ def _children_ended() -> Iterator[None]:
             with contextlib.suppress(psutil.Error):
                 child.kill()
         psutil.wait_procs(alive)
+        for process in known:
+            process.poll()
 
 
 def _wait_until_ready(app: subprocess.Popen[bytes], url: str, log: Path) -> str:
@@ -163,8 +168,11 @@ def _port(text: str) -> int:
     return int(text)
 
 
-if __name__ == "__main__":
+def _parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser("python run.py", description=__doc__)
     parser.add_argument("--port", type=_port, default=os.environ.get("PORT") or str(PORT), metavar="N")
-    arguments = parser.parse_args()
-    exits.run(lambda: main(arguments.port))
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    exits.run(lambda: main(_parse_arguments().port))

@@ -23,8 +23,8 @@ class Settings(BaseSettings):
         env_file=PROJECT / ".env", env_ignore_empty=True, extra="ignore", hide_input_in_errors=True, frozen=True
     )
 
-    loupe_home: Path = user_data_path("loupe")
-    loupe_cache: Path = user_cache_path("loupe")
+    loupe_home: Annotated[Path, Field(validate_default=True)] = user_data_path("loupe")
+    loupe_cache: Annotated[Path, Field(validate_default=True)] = user_cache_path("loupe")
 
     loupe_encoder: str = "specialists"
     loupe_device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
@@ -97,8 +97,10 @@ class Settings(BaseSettings):
     def _absolute(cls, path: Path) -> Path:
         try:
             return path.expanduser().resolve()
-        except RuntimeError:  # ~somebody without a home folder, a loop of links
-            raise ValueError("the folder cannot be found; write its whole path") from None
+        except RuntimeError:  # nobody's home folder is known (no HOME), a loop of links
+            raise ValueError(f"the folder {path} cannot be found; write its whole path") from None
+        except (OSError, ValueError) as error:  # no current folder any more, a NUL in the name
+            raise ValueError(f"the folder {path} cannot be found ({error}); write its whole path") from None
 
 
 def _is_http_address(url: str) -> bool:

@@ -10,17 +10,18 @@ from pathlib import Path
 import psutil
 
 
-def write_whole(path: Path, write: Callable[[Path], object], *, sync: bool = True) -> None:
+def write_whole(path: Path, write: Callable[[Path], object], *, sync: bool = True, private: bool = False) -> None:
     """`write` fills a file of another name beside `path`, which then takes its place.
 
     Threads and processes may write one file at once; a reader finds a whole one, old or new. With `sync` that holds for
     a power cut too, at the price of waiting for the disk. Raises what `write` raises, and OSError; nothing half-written
-    stays then. What a killed process leaves, the next writer of the same file removes. The folder must be there.
+    stays then. What a killed process leaves, the next writer of the same file removes. The folder must be there. Its
+    readers are whom the umask lets, with `private` its owner alone.
     """
     part = path.with_name(f".{path.name}.{threading.get_native_id()}.{os.getpid()}.part")
     try:
         _remove_abandoned(path)
-        part.touch()
+        part.touch(0o600 if private else 0o666)
         mode = part.stat().st_mode
         write(part)
         part.chmod(mode)  # safetensors makes files that only their owner can read
@@ -33,9 +34,9 @@ def write_whole(path: Path, write: Callable[[Path], object], *, sync: bool = Tru
             part.unlink(missing_ok=True)
 
 
-def write_text_whole(path: Path, text: str, *, sync: bool = True) -> None:
+def write_text_whole(path: Path, text: str, *, sync: bool = True, private: bool = False) -> None:
     """UTF-8."""
-    write_whole(path, lambda part: part.write_text(text, encoding="utf-8"), sync=sync)
+    write_whole(path, lambda part: part.write_text(text, encoding="utf-8"), sync=sync, private=private)
 
 
 def _remove_abandoned(path: Path) -> None:

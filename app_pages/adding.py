@@ -21,9 +21,15 @@ COUNTS = {
     "removed": "removed",
     "unchanged": "unchanged",
     "missing": "gone from the folder",
+    "excluded": "left out by rule by now",
     "offline": "out of reach, kept",
 }
-FAILURES = {"unreadable": "could not be read", "rejected": "could not be stored", "skipped": "left out by rule"}
+FAILURES = {
+    "unreadable": "could not be read",
+    "rejected": "could not be stored",
+    "not_removed": "could not be removed",
+    "skipped": "left out by rule",
+}
 
 
 def first_pictures(parts: Parts) -> None:
@@ -107,10 +113,13 @@ def last_report(parts: Parts) -> None:
         + f"in {report.get('seconds', 0):.1f} s{speed}."
         + (" It was interrupted." if report.get("interrupted") else "")
     )
+    if report.get("ended_by"):
+        st.warning(plain(report["ended_by"]), icon=":material/error:")
     _failures(report)
-    if missing := report.get("missing", 0):
+    if missing := report.get("missing", 0) + report.get("excluded", 0):
+        gone = "gone or left out" if report.get("excluded") else "gone"
         st.button(
-            f"Remove the {missing:,} whose files are gone", key="prune", icon=":material/delete_sweep:",
+            f"Remove the {missing:,} whose files are {gone}", key="prune", icon=":material/delete_sweep:",
             on_click=partial(st.session_state.__setitem__, "confirming", True),
         )  # fmt: skip
         if st.session_state.get("confirming"):

@@ -14,6 +14,7 @@ from starlette.routing import Route
 from app_pages import threads
 from app_pages.parts import Parts
 from encoder.protocol import EncoderError
+from own_folders import FolderError
 from pictures.open import Limits, PictureError, open_image
 from schema.errors import SchemaError
 from schema.record import ImageRecord
@@ -70,10 +71,12 @@ def _original(parts: Parts, name: str) -> Response:
         return _missing()
     except (SchemaError, SearchError, EncoderError) as error:
         return PlainTextResponse(str(error), status_code=503)
-    if record is None or (path := find_original(record, parts)) is None:
-        return _missing()
     try:
+        if record is None or (path := find_original(record, parts)) is None:
+            return _missing()
         return _picture(path, parts.limits)
+    except FolderError as error:
+        return PlainTextResponse(str(error), status_code=503)
     except PictureError as error:
         log.warning("the original of %s is not sent: %s: %s", key, path, error)
         return _missing()

@@ -11,7 +11,9 @@ from app_pages.discover_page import discover_page
 from app_pages.library_page import library_page
 from app_pages.map_page import map_page
 from app_pages.parts import installed
+from app_pages.plain import sentence
 from app_pages.search_page import search_page
+from own_folders import FolderError
 
 HERE = Path(__file__).parent
 
@@ -63,5 +65,8 @@ page = st.navigation(
     ],
     position="top",
 )
-page.run()
+try:
+    page.run()
+except FolderError as error:
+    st.error(sentence(error), icon=":material/folder_off:")
 keyboard.listen()

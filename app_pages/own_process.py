@@ -9,6 +9,8 @@ from pathlib import Path
 
 import psutil
 
+from own_folders import make_home, open_own, using
+
 LAST_WORDS = 4000
 
 
@@ -17,8 +19,8 @@ class OwnProcess:
 
     def __init__(self, arguments: Sequence[str], project: Path, log: Path, niceness: int = 0) -> None:
         self._log = log
-        log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with log.open("wb") as output:
+        make_home(log.parent)
+        with using(log), open_own(log, "wb") as output:
             # A session of its own: it goes on when the app is stopped, and ctrl-C at the app does not reach it.
             self._process = subprocess.Popen(
                 [sys.executable, "-m", *arguments],

@@ -15,6 +15,7 @@ from app_pages.parts import Parts
 from app_pages.plain import inert, plain, sentence
 from encoder.protocol import EncoderError
 from ingest import tagging
+from own_folders import FolderError
 from schema.errors import SchemaError
 from schema.record import ImageRecord
 from search.errors import SearchError
@@ -185,7 +186,7 @@ def _tag(searcher: Searcher, parts: Parts) -> None:
     add, remove = list(st.session_state["tags-add"]), list(st.session_state["tags-remove"])
     try:
         report = tagging.tag(searcher.pictures, list(selected()), add, remove, home=parts.home)
-    except (*TROUBLES, tagging.TagError) as error:
+    except (*TROUBLES, tagging.TagError, FolderError) as error:
         _say("problem", sentence(error))
         return
     st.cache_data.clear()  # counts of tags

@@ -25,6 +25,7 @@ from app_pages.files import find_original
 from app_pages.parts import Parts
 from app_pages.selection_store import PREFIX
 from encoder.protocol import EncoderError
+from own_folders import FolderError, make_home, using
 from pictures.open import PictureError, open_image
 from schema.errors import SchemaError
 from schema.record import ImageRecord
@@ -55,6 +56,8 @@ async def send(parts: Parts, request: Request) -> Response:
         return await to_thread.run_sync(_answer, kind, hits, parts, limiter=limiter)
     except ExportError as error:
         return PlainTextResponse(str(error), status_code=HTTPStatus.CONFLICT)
+    except FolderError as error:
+        return PlainTextResponse(str(error), status_code=HTTPStatus.INSUFFICIENT_STORAGE)
     except (SchemaError, SearchError, EncoderError) as error:
         return PlainTextResponse(str(error), status_code=HTTPStatus.SERVICE_UNAVAILABLE)
 
@@ -80,12 +83,13 @@ def refreshed(hits: Sequence[Hit], searcher: Searcher) -> list[Hit | Gone]:
 def _zip(found: Sequence[Hit | Gone], parts: Parts, headers: dict[str, str]) -> Response:
     """Made in a file without a name beside the library (a folder for temporary files may be in memory): whatever ends
     the app, nothing of it stays on the disk."""
-    parts.home.mkdir(parents=True, exist_ok=True)
-    made: IO[bytes] = tempfile.TemporaryFile(dir=parts.home)
+    with using(make_home(parts.home)):
+        made: IO[bytes] = tempfile.TemporaryFile(dir=parts.home)
     try:
         records = [one.record for one in found if isinstance(one, Hit)]
         gone = [one for one in found if isinstance(one, Gone)]
-        report = write_zip(records, partial(_find_picture, parts), made, gone=gone)
+        with using(parts.home):
+            report = write_zip(records, partial(_find_picture, parts), made, gone=gone)
         length = made.seek(0, os.SEEK_END)
         made.seek(0)
     except BaseException:

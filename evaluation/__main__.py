@@ -52,5 +52,4 @@ def named(name: str, settings: Settings) -> Encoder:
 
 
 if __name__ == "__main__":
-    arguments = parse_arguments()
-    exits.run(lambda: main(arguments))
+    exits.run(lambda: main(parse_arguments()))

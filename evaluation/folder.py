@@ -7,14 +7,13 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 from evaluation.errors import EvaluationError
 from ingest.captions import FolderWords, Words
 from ingest.files import Census, Found, Skipped, check_root, find_images, printable
-from ingest.sidecars import SidecarReader
 from pictures.open import Limits, Opened, PictureError, open_image
 
 FEWEST = 3
@@ -83,7 +82,7 @@ def read_captioned(
     fewer than three captioned pictures, one caption for all of them.
     """
     root = check_root(folder)
-    census, words, sidecars = Census(), FolderWords(root), SidecarReader()
+    census, words = Census(), FolderWords(root)
     unread: list[Unread] = []
     skipped: list[Unread] = []
     by_hash: dict[str, CaptionedPicture] = {}
@@ -97,11 +96,9 @@ def read_captioned(
 
     def opened(pair: tuple[Found, Words]) -> tuple[Path, Words, Opened | PictureError]:
         try:
-            picture = open_image(pair[0].path, limits, _SIDE)
+            return pair[0].path, pair[1], open_image(pair[0].path, limits, _SIDE)
         except PictureError as error:
             return pair[0].path, pair[1], error
-        facts = sidecars.facts(picture.facts, pair[0].path, pair[0].facts_from)
-        return pair[0].path, pair[1], replace(picture, facts=facts)
 
     for path, told, picture in ahead(opened, found()):
         on_progress(1)
@@ -116,7 +113,7 @@ def read_captioned(
         uncaptioned=tuple(picture.path for picture in by_hash.values() if not picture.captions),
         unread=tuple(unread),
         skipped=tuple(skipped),
-        warnings=(*words.unused(), *sidecars.warnings()),
+        warnings=tuple(words.unused()),
         left_out=str(census),
     )
     _check(read)

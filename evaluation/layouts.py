@@ -19,10 +19,11 @@ from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
-from filelock import FileLock, Timeout
+from filelock import Timeout
 from numpy.typing import NDArray
 
 from evaluation.errors import EvaluationError
+from own_folders import make_folder, own_lock, using
 from process_identity import ProcessIdentity
 from whole_files import write_whole
 
@@ -178,7 +179,7 @@ class LayoutStore:
             return None
 
     def write(self, layout: Layout) -> None:
-        """Raises EvaluationError when the disk is full; the last layout stays then."""
+        """Raises FolderError when the disk is full; the last layout stays then."""
         arrays, about = _flat(layout)
         arrays["about"] = np.array(json.dumps(about))
 
@@ -198,10 +199,10 @@ class LayoutStore:
     @contextmanager
     def only_one(self, space: str) -> Iterator["Reporter"]:
         """The right to compute the layout of the space; raises LayoutBusy while another process has it."""
-        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        lock = FileLock(self._path(space, ".lock"), blocking=False)
+        lock = own_lock(make_folder(self._folder) / self._path(space, ".lock").name, blocking=False)
         try:
-            lock.acquire()
+            with using(self._folder):
+                lock.acquire()
         except Timeout:
             raise LayoutBusy(f"The layout of {space!r} is being computed by another process.") from None
         reporter = Reporter(self, space)
@@ -225,13 +226,9 @@ class LayoutStore:
 
     def _replace(self, space: str, suffix: str, write: Callable[[Path], object]) -> None:
         path = self._path(space, suffix)
-        try:
-            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            write_whole(path, write, sync=False)  # it can be computed again
-        except OSError as error:
-            raise EvaluationError(
-                f"{path} could not be written ({error.strerror or error}). Free some disk space."
-            ) from error
+        make_folder(self._folder)
+        with using(path):  # not synced: it can be computed again
+            write_whole(path, write, sync=False, private=True)
 
 
 class Reporter:

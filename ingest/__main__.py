@@ -13,6 +13,7 @@ import assembly
 import exits
 from encoder.protocol import EncoderIdentity
 from ingest.command import Stop, ask, parse_arguments, progress_bar
+from ingest.exclusions import Exclusions
 from ingest.files import check_root
 from ingest.ledger import EmptyLedger, Ledger
 from ingest.pipeline import Ingest
@@ -26,7 +27,8 @@ from settings import Settings, read_settings
 
 def main(arguments: argparse.Namespace) -> int:
     settings = read_settings()
-    root = check_root(arguments.folder)
+    own = (settings.loupe_home, settings.loupe_cache)
+    root = check_root(arguments.folder, own)
     stop = Stop()
     stop.listen()
     with assembly.connected(settings) as client:
@@ -35,7 +37,7 @@ def main(arguments: argparse.Namespace) -> int:
         with ExitStack() as held:
             ledger, status = open_ledger(arguments, settings, client, encoder.identity, root, held)
             bar = held.enter_context(progress_bar(status, root))
-            bar.start(root)
+            bar.start(root, Exclusions(root, own))
             ingest = Ingest(
                 ledger,
                 encoder,
@@ -46,10 +48,11 @@ def main(arguments: argparse.Namespace) -> int:
                 on_progress=bar.show,
                 stopped=stop.is_set,
                 earlier=earlier_ledger(settings, client) if arguments.new_collection else None,
+                own=own,
             )
             report = ingest.run(root)
             if not report.interrupted:
-                losses = find_losses(ledger, root, ingest.would_drop, ingest.unread)
+                losses = find_losses(ledger, root, ingest.would_drop, ingest.unread, ingest.exclusions)
                 agreed = (lambda question: True) if arguments.yes else ask
                 wish = {"remove": arguments.prune, "agreed": agreed, "at_most": arguments.at_most}
                 prune(ledger, thumbnails, losses, report, **wish)
@@ -57,6 +60,8 @@ def main(arguments: argparse.Namespace) -> int:
     print(json.dumps(report.to_json(), ensure_ascii=False) if arguments.json else report)
     if arguments.new_collection:
         print("The new collection is filled. To search it: python -m schema switch", file=sys.stderr)
+    if report.ended_by:
+        return exits.Exit.UNREACHABLE
     return (
         exits.Exit.INTERRUPTED if report.interrupted else exits.Exit.SOME_FAILED if report.failed else exits.Exit.DONE
     )
@@ -90,5 +95,4 @@ def earlier_ledger(settings: Settings, client: weaviate.WeaviateClient) -> Ledge
 
 
 if __name__ == "__main__":
-    arguments = parse_arguments()
-    exits.run(lambda: main(arguments))
+    exits.run(lambda: main(parse_arguments()))

@@ -17,7 +17,6 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from ingest.files import METADATA_NAMES, Found, printable
-from ingest.sidecars import read_small
 from pictures.words import clean_caption, clean_tags
 
 MAX_SIDECAR_BYTES = 64 * 1024
@@ -153,12 +152,14 @@ class FolderWords:
     def _sidecar(self, file: Path) -> str:
         shown = printable(str(file))
         try:
-            data = read_small(file, MAX_SIDECAR_BYTES)
+            # As in pictures.open: what is a pipe by now must not be waited for.
+            with os.fdopen(os.open(file, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb") as opened:
+                data = opened.read(MAX_SIDECAR_BYTES + 1) or b""
         except OSError as error:
             self._warn(f"The caption {shown} cannot be read ({error.strerror or error}). Check its permissions.")
             return ""
-        except ValueError as error:
-            self._warn(f"{shown} was not read as a caption: {error}. Shorten it or give it another name.")
+        if len(data) > MAX_SIDECAR_BYTES:
+            self._warn(f"{shown} has more than {MAX_SIDECAR_BYTES // 1024} kB, too long for a caption. Shorten it.")
             return ""
         return clean_caption(_decode(data))
 

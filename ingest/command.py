@@ -13,6 +13,7 @@ from typing import Any
 
 from tqdm import tqdm
 
+from ingest.exclusions import Exclusions
 from ingest.files import Found, find_images, printable
 from ingest.pipeline import Progress
 from ingest.report import IngestReport
@@ -28,7 +29,11 @@ def parse_arguments() -> argparse.Namespace:
     )
     parser.add_argument("folder", type=Path, metavar="FOLDER")
     parser.add_argument("--dry-run", action="store_true", help="say what would be done and change nothing")
-    parser.add_argument("--prune", action="store_true", help="remove pictures from the library whose files are gone")
+    parser.add_argument(
+        "--prune",
+        action="store_true",
+        help="remove pictures from the library whose files are gone, or left out by .loupeignore by now",
+    )
     parser.add_argument(
         "--yes", action="store_true", help="with --prune: do not ask when more than half would be removed"
     )
@@ -95,9 +100,9 @@ class Bar:
         self._bar = bar
         self._status = file.read() if file else None
 
-    def start(self, root: Path) -> None:
+    def start(self, root: Path, exclusions: Exclusions) -> None:
         """Counts the pictures, so that the remaining time can be told: one more stat a file."""
-        self._bar.total = sum(isinstance(entry, Found) for entry in find_images(root))
+        self._bar.total = sum(isinstance(entry, Found) for entry in find_images(root, exclusions=exclusions))
         self._save(total=self._bar.total)
 
     def show(self, progress: Progress) -> None:
@@ -108,7 +113,9 @@ class Bar:
     def finish(self, report: IngestReport) -> None:
         self._bar.close()
         self._save(report=report.to_json())
-        failures = [*report.unreadable, *report.rejected]
+        if report.ended_by:
+            print(f"  {report.ended_by}", file=sys.stderr)
+        failures = [*report.unreadable, *report.rejected, *report.not_removed]
         for failure in failures[:NAMED]:
             print(f"  {printable(failure.path)}: {failure.reason}", file=sys.stderr)
         if len(failures) > NAMED:
@@ -120,6 +127,11 @@ class Bar:
         if report.missing:
             print(
                 f"  {report.missing} pictures of the library are gone from the folder; --prune removes them",
+                file=sys.stderr,
+            )
+        if report.excluded:
+            print(
+                f"  {report.excluded} pictures of the library are left out by a rule by now; --prune removes them",
                 file=sys.stderr,
             )
         if report.offline:

@@ -3,20 +3,14 @@
 import os
 import stat
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ingest.sidecars import FolderSidecars
+from ingest.exclusions import Exclusions, IgnoreFileError
 from pictures.open import EXTENSIONS
 
 METADATA_NAMES = ("metadata.csv", "metadata.jsonl")
-_LEFT_OUT = frozenset(
-    name.casefold()
-    for name in (
-        "__MACOSX", "@eaDir", "#recycle", "$RECYCLE.BIN", "System Volume Information", "Thumbs.db", "desktop.ini",
-    )
-)  # fmt: skip
 
 
 class RootError(Exception):
@@ -33,10 +27,6 @@ class Found:
     mtime_us: int
     sidecar: Path | None = None
     """`cat.jpg.txt`, else `cat.txt`, when it lies beside `cat.jpg` (upper or lower case)."""
-    facts_from: tuple[Path, ...] = ()
-    """Its XMP file and its JSON of Google Takeout's, see `ingest.sidecars`."""
-    facts_stamp: str = ""
-    """Their kinds, sizes and times."""
 
 
 @dataclass(frozen=True)
@@ -57,11 +47,9 @@ class Census:
     """What `find_images` passed over without a word, counted for the report (invariant I9)."""
 
     others: Counter[str] = field(default_factory=Counter)
-    """Extension without its dot ("" for none) -> files that are neither pictures nor speak of any."""
-    sidecars: Counter[str] = field(default_factory=Counter)
-    """Extension -> files that speak of a picture or a video and were not read."""
-    hidden: int = 0
-    """Names left out by rule; a hidden folder counts once, it is not looked into."""
+    """Extension without its dot ("" for none) -> files that are neither pictures nor words beside pictures."""
+    by_rule: Counter[str] = field(default_factory=Counter)
+    """Rule of `exclusions` -> names left out by it; a folder counts once, it is not looked into."""
 
     @property
     def other_files(self) -> int:
@@ -69,28 +57,21 @@ class Census:
         return self.others.total()
 
     def __str__(self) -> str:
-        """One line, as `12 other files (9 mov, 3 pdf) and 2 hidden ones left out; 4 sidecars not read (4 aae)`; empty
-        when there was nothing."""
-        parts, sentences = [], []
+        """One line, as `12 other files (9 mov, 3 pdf), 2 hidden and 1 of the system`; empty when there was nothing."""
+        parts = []
         if total := self.other_files:
-            parts.append(f"{total} other file{'s' if total > 1 else ''} ({_kinds(self.others)})")
-        if self.hidden:
-            parts.append(f"{self.hidden} hidden one{'s' if self.hidden > 1 else ''}")
-        if parts:
-            sentences.append(f"{' and '.join(parts)} left out")
-        if unread := self.sidecars.total():
-            sentences.append(f"{unread} sidecar{'s' if unread > 1 else ''} not read ({_kinds(self.sidecars)})")
-        return "; ".join(sentences)
+            counted = sorted(self.others.items(), key=lambda item: (-item[1], item[0]))
+            kinds = [f"{count} {kind or 'without extension'}" for kind, count in counted[:5]]
+            kinds += ["…"] if len(counted) > 5 else []
+            parts.append(f"{total} other file{'s' if total > 1 else ''} ({', '.join(kinds)})")
+        parts += [f"{count} {rule}" for rule, count in self.by_rule.most_common()]
+        joined = " and ".join(filter(None, (", ".join(parts[:-1]), *parts[-1:])))
+        return f"Not looked at: {joined}" if parts else ""
 
 
-def _kinds(counts: Counter[str]) -> str:
-    counted = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    kinds = [f"{count} {kind or 'without extension'}" for kind, count in counted[:5]]
-    return ", ".join([*kinds, "…"] if len(counted) > 5 else kinds)
-
-
-def check_root(root: Path) -> Path:
-    """The absolute path of the folder; raises RootError when it is missing, is no folder or cannot be read."""
+def check_root(root: Path, own: Sequence[Path] = ()) -> Path:
+    """The absolute path of the folder; raises RootError when it is missing, is no folder, cannot be read, or lies in
+    one of the folders of Loupe's `own`."""
     absolute = Path(os.path.abspath(root.expanduser()))  # noqa: PTH100  resolve() would replace links in its path
     if absolute.anchor == "//":  # POSIX lets a system give two slashes a meaning of their own; none of ours does
         absolute = Path("/", *absolute.parts[1:])
@@ -99,7 +80,7 @@ def check_root(root: Path) -> Path:
         shown.encode()
         str(absolute).encode()
         with os.scandir(absolute):
-            return absolute
+            pass
     except UnicodeEncodeError:
         raise RootError(f"The folder's name is not valid UTF-8: {shown}. Rename it.") from None
     except FileNotFoundError:
@@ -110,18 +91,27 @@ def check_root(root: Path) -> Path:
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise RootError(f"The folder {shown} cannot be read ({why}). Check its permissions.") from None
+    for folder in own:
+        if absolute.resolve().is_relative_to(folder.resolve()):
+            raise RootError(
+                f"{shown} lies in {printable(str(folder))}, where Loupe keeps what it made of your pictures. "
+                "Give the folder of the pictures."
+            )
+    return absolute
 
 
-def find_images(root: Path, census: Census | None = None) -> Iterator[Found | Skipped]:
+def find_images(
+    root: Path, census: Census | None = None, exclusions: Exclusions | None = None
+) -> Iterator[Found | Skipped]:
     """Every picture below `root`, one at a time; a folder's own files before its subfolders, each sorted by its bytes.
 
-    A name is a picture's by its extension, in any case. Left out by rule, and counted in `census`: names that begin
-    with a dot, and `__MACOSX`, `@eaDir`, `#recycle`, `$RECYCLE.BIN`, `System Volume Information`, `Thumbs.db` and
-    `desktop.ini`. Links are never followed. Memory holds the names of one folder, and its sisters' on each level above.
-    Raises RootError when `root` is no folder.
+    A name is a picture's by its extension, in any case. What `exclusions` leaves out is counted in `census`. Links are
+    never followed. Memory holds the names of one folder, and its sisters' on each level above. Raises RootError when
+    `root` is no folder.
     """
     census = Census() if census is None else census
     pending = [check_root(root)]
+    exclusions = exclusions or Exclusions(pending[0])
     while pending:
         folder = pending.pop()
         try:
@@ -136,7 +126,10 @@ def find_images(root: Path, census: Census | None = None) -> Iterator[Found | Sk
             yield Skipped(printable(str(folder)), "unreadable_folder", message)
             continue
         subfolders: list[Path] = []
-        yield from _one_folder(folder, entries, subfolders, census)
+        try:
+            yield from _one_folder(folder, entries, subfolders, census, exclusions)
+        except IgnoreFileError as error:
+            yield Skipped(printable(str(folder)), "unreadable_folder", f"{error}; nothing of the folder was ingested")
         pending.extend(reversed(subfolders))
 
 
@@ -147,22 +140,21 @@ def printable(path: str) -> str:
 
 
 def _one_folder(
-    folder: Path, entries: list[os.DirEntry[str]], subfolders: list[Path], census: Census
+    folder: Path, entries: list[os.DirEntry[str]], subfolders: list[Path], census: Census, exclusions: Exclusions
 ) -> Iterator[Found | Skipped]:
     """The pictures of one listing; `subfolders` is filled with those to go into."""
-    regular = {entry.name: entry for entry in entries if not entry.name.startswith(".") and _is_regular(entry)}
-    sidecars = FolderSidecars(regular)
+    texts = {entry.name.lower(): entry for entry in entries if entry.name.lower().endswith(".txt")}
     others: Counter[str] = Counter()
+    used_texts: set[str] = set()
     for entry in entries:
-        if entry.name.startswith(".") or entry.name.casefold() in _LEFT_OUT:
-            census.hidden += 1
-            continue
-        extension = os.path.splitext(entry.name)[1]  # noqa: PTH122  a Path for each file is six times as slow
+        stem, extension = os.path.splitext(entry.name)  # noqa: PTH122  a Path for each file is six times as slow
         is_picture = extension.lower() in EXTENSIONS
         shown = printable(entry.path)
         try:
             is_folder = entry.is_dir(follow_symlinks=False)
-            if entry.is_symlink():
+            if rule := exclusions.rule(folder, entry.name, is_folder=is_folder):
+                census.by_rule[rule] += 1
+            elif entry.is_symlink():
                 if is_picture or _leads_to_folder(entry):
                     yield Skipped(shown, "symlink", "links are not followed; ingest the folder that it points to")
                 else:
@@ -173,7 +165,7 @@ def _one_folder(
             elif is_folder:
                 subfolders.append(folder / entry.name)
             elif not is_picture:
-                if entry.name not in METADATA_NAMES and entry.name not in sidecars.names:
+                if entry.name not in METADATA_NAMES:
                     others[extension.lower()] += 1
             else:
                 status = entry.stat(follow_symlinks=False)
@@ -181,39 +173,30 @@ def _one_folder(
                     message = "this is a pipe, socket or device and no picture; it is not opened, remove it"
                     yield Skipped(shown, "special_file", message)
                     continue
-                text, facts_from = sidecars.of(entry.name)
+                sidecar = _sidecar(entry.name, stem, texts)
+                if sidecar is not None:
+                    used_texts.add(sidecar)
                 yield Found(
                     path=folder / entry.name,
                     size=status.st_size,
                     mtime_us=status.st_mtime_ns // 1000,
-                    sidecar=None if text is None else folder / text,
-                    facts_from=tuple(folder / name for name in facts_from),
-                    facts_stamp="; ".join(_stamp(regular[name]) for name in facts_from),
+                    sidecar=None if sidecar is None else folder / sidecar,
                 )
         except FileNotFoundError:
             yield Skipped(shown, "vanished", "the file was there and is gone; run again if it was moved")
         except OSError as error:
             message = f"the file cannot be looked at ({error.strerror or error}); check its permissions"
             yield Skipped(shown, "unreadable", message)
-    unread, nobodys = sidecars.left()
-    census.sidecars.update({kind.removeprefix("."): count for kind, count in unread.items()})
-    census.others.update({kind.removeprefix("."): count for kind, count in (others + nobodys).items()})
+    others[".txt"] -= len(used_texts)
+    census.others.update({kind.removeprefix("."): count for kind, count in others.items() if count > 0})
 
 
-def _is_regular(entry: os.DirEntry[str]) -> bool:
-    try:
-        return entry.is_file(follow_symlinks=False)
-    except OSError:
-        return False
-
-
-def _stamp(entry: os.DirEntry[str]) -> str:
-    """`xmp 1234 1700000000123456`; without its name, so that a file which is moved with its sidecars keeps it."""
-    try:
-        status = entry.stat(follow_symlinks=False)
-    except OSError:
-        return "gone"
-    return f"{entry.name.rpartition('.')[2].lower()} {status.st_size} {status.st_mtime_ns // 1000}"
+def _sidecar(name: str, stem: str, texts: dict[str, os.DirEntry[str]]) -> str | None:
+    for candidate in (f"{name}.txt", f"{stem}.txt"):
+        entry = texts.get(candidate.lower())
+        if entry is not None and entry.is_file(follow_symlinks=False):
+            return entry.name
+    return None
 
 
 def _is_utf8(name: str) -> bool:

@@ -1,8 +1,9 @@
 """What Weaviate knows of the pictures, and every change to it (invariant I4: it is the ledger). Knows no file and no
 encoder.
 
-Each call waits for a Weaviate that is away, with bounded retries, and then raises Unreachable. Weaviate knows no
-transaction: what is read, changed and written again (words, tags) happens under `lock`, see `tagging`.
+Each call waits for a Weaviate that is away (`schema.outage`), and then raises Unreachable; a change that Weaviate
+answers and does not make raises Refused. Weaviate knows no transaction: what is read, changed and written again (words,
+tags) happens under `lock`, see `tagging`.
 """
 
 import logging
@@ -13,19 +14,16 @@ from functools import partial
 from typing import Any, TypeVar
 
 import numpy as np
-import tenacity
 from weaviate.classes.data import DataObject
 from weaviate.classes.query import Filter
-from weaviate.exceptions import (
-    UnexpectedStatusCodeError,
-    WeaviateInsertManyAllFailedError,
-)
+from weaviate.exceptions import UnexpectedStatusCodeError
 
 from encoder.protocol import Embeddings
 from schema.client import CLIENT_ERRORS
 from schema.collection import PLACES, Pictures
-from schema.errors import Unreachable
+from schema.errors import NoLibrary, ReadOnly, Refused
 from schema.indexing import index_again, write_out
+from schema.outage import ask_patiently
 from schema.record import (
     ImageRecord,
     Place,
@@ -41,8 +39,9 @@ from schema.record import (
 
 Vectors = Mapping[str, Embeddings]  # named vector -> (dim,)
 Result = TypeVar("Result")
-TRIES_WHILE_UP = 4
 PAGE = 1000
+MAX_REASON = 300
+"""Characters of what Weaviate says of a refusal."""
 log = logging.getLogger(__name__)
 
 
@@ -108,86 +107,97 @@ class Ledger:
             for record, vectors in records
         ]
 
-        def insert() -> list[tuple[ImageRecord, str]]:
-            try:
-                errors = self._collection.data.insert_many(objects).errors
-            except WeaviateInsertManyAllFailedError:
-                if not self._collection.exists():
-                    raise
-                return self._add_singly(records, objects)
-            return [(records[index][0], error.message) for index, error in errors.items()]
+        if not objects:
+            return []
+        try:
+            stored = self._write(lambda: self._collection.data.insert_many(objects), [item.uuid for item in objects])
+        except CLIENT_ERRORS as error:
+            if not self._ask(self._collection.exists):
+                raise NoLibrary("The library was removed while it was filled. Run the same command again.") from error
+            whole = _reason(error)
+            said: dict[int, str] = {}
+        else:
+            said = {index: _reason(error.message) for index, error in stored.errors.items()}
+            whole = next(iter(said.values()), "")
+        # A read-only shard names one object and stores none: after an error only what is found there counts.
+        there = self._stored([record for record, _ in records]) if whole else set()
+        return [(r, said.get(i, whole)) for i, (r, _) in enumerate(records) if whole and r.uuid not in there]
 
-        return self._write(insert, [item.uuid for item in objects]) if objects else []
+    def _stored(self, records: Sequence[ImageRecord]) -> set[uuid.UUID]:
+        """Which of these are in the library in this version, with vectors."""
+        found = self._ask(
+            lambda: self._collection.query.fetch_objects(
+                filters=Filter.by_id().contains_any([record.uuid for record in records]),
+                limit=len(records),
+                return_properties=["added_at"],
+                include_vector=True,
+            )
+        ).objects
+        added = {record.uuid: record.added_at for record in records}
+        return {one.uuid for one in found if one.vector and one.properties["added_at"] == added[one.uuid]}
 
-    def _add_singly(
-        self, records: Sequence[tuple[ImageRecord, Vectors]], objects: Sequence[DataObject[Any, Any]]
-    ) -> list[tuple[ImageRecord, str]]:
-        """A batch that failed whole says nothing of its parts: each is tried alone."""
-        refused = []
-        for (record, _), item in zip(records, objects, strict=True):
-            try:
-                if self._collection.data.exists(item.uuid):
-                    self._collection.data.replace(item.uuid, item.properties, vector=item.vector)
-                else:
-                    self._collection.data.insert(item.properties, uuid=item.uuid, vector=item.vector)
-            except UnexpectedStatusCodeError as error:
-                refused.append((record, str(error).splitlines()[0][:300]))
-        return refused
+    def read_only(self, reason: str) -> ReadOnly | None:
+        """What to raise or report where the library takes no changes at all at present. `reason`: of a refusal."""
+        if not any(shard.status == "READONLY" for shard in self._ask(self._collection.config.get_shards)):
+            return None
+        return ReadOnly(
+            f"Weaviate makes no changes at present: {reason}. Free some space if its disk is full, restart Weaviate, "
+            "then run the same command again; it goes on where it stopped."
+        )
 
     def set_places(self, record: ImageRecord) -> None:
         """Store where the record's bytes lie; its vectors stay. A record that lies nowhere any more is removed."""
         if not record.places:
             self.remove(record)
             return
-        properties = place_properties(record.places)
-        if record.sidecars:
-            properties["sidecars_place"] = record.sidecars_place
-        self._ask(lambda: self._collection.data.update(record.uuid, properties=properties))
+        self._change(lambda: self._collection.data.update(record.uuid, properties=place_properties(record.places)))
 
-    def set_words(self, record: ImageRecord, caption_vector: Embeddings | None) -> None:
-        """Store the record's words, with the one vector that depends on them where it is another. Tags that were given
-        in Loupe stay as they are by now."""
+    def set_words(self, record: ImageRecord, caption_vector: Embeddings) -> None:
+        """Store the record's words, with the one vector that depends on them. Tags that were given in Loupe stay as
+        they are by now."""
         with self.lock():
-            self._update(record.uuid, word_properties(self._with_own_tags_of_now(record)), caption_vector)
+            current = self._with_own_tags_of_now(record)
+            self._change(
+                lambda: self._collection.data.update(
+                    record.uuid, properties=word_properties(current), vector={"caption": caption_vector.tolist()}
+                ),
+                [record.uuid],
+            )
 
     def set_tags(self, record: ImageRecord) -> bool:
         """Store the record's tags; its vectors stay. False when it is not in the library any more. Under `lock`."""
         try:
-            self._ask(lambda: self._collection.data.update(record.uuid, properties=tag_properties(record)))
-        except UnexpectedStatusCodeError as error:
-            if error.status_code == 404:
+            self._change(lambda: self._collection.data.update(record.uuid, properties=tag_properties(record)))
+        except Refused as error:
+            if isinstance(error.__cause__, UnexpectedStatusCodeError) and error.__cause__.status_code == 404:
                 return False
             raise
         return True
 
-    def set_descriptions(self, described: Sequence[tuple[ImageRecord, Embeddings | None]]) -> None:
-        """Store what was read anew of known pictures, each with its caption's vector where that is another. Places and
-        tags that were given in Loupe stay as they are by now, and all is stored in today's form."""
+    def set_descriptions(self, described: Sequence[ImageRecord]) -> list[tuple[ImageRecord, Refused]]:
+        """Store what was computed anew of pictures of an older library; gives back those that Weaviate refused. Words,
+        tags, places and vectors stay as they are by now, and are stored in today's form."""
+        refused: list[tuple[ImageRecord, Refused]] = []
         with self.lock():
-            current = self.by_uuids([record.uuid for record, _ in described])
-            for record, caption_vector in described:
+            current = self.by_uuids([record.uuid for record in described])
+            for record in described:
                 if (stored := current.get(record.uuid)) is None:
                     continue
-                properties = (
-                    description_properties(record)
-                    | word_properties(record.with_own_tags(stored.own_tags))
-                    | place_properties(stored.places)
-                )
-                self._update(record.uuid, properties, caption_vector)
-
-    def _update(self, uuid: uuid.UUID, properties: dict[str, Any], caption_vector: Embeddings | None) -> None:
-        update = partial(self._collection.data.update, uuid, properties=properties)
-        if caption_vector is None:
-            self._ask(update)
-        else:
-            self._write(partial(update, vector={"caption": caption_vector.tolist()}), [uuid])
+                properties = description_properties(record) | tag_properties(stored) | place_properties(stored.places)
+                try:
+                    self._change(partial(self._collection.data.update, record.uuid, properties=properties))
+                except ReadOnly:
+                    raise
+                except Refused as error:
+                    refused.append((record, error))
+        return refused
 
     def _with_own_tags_of_now(self, record: ImageRecord) -> ImageRecord:
         current = self.by_uuids([record.uuid]).get(record.uuid)
         return record if current is None else record.with_own_tags(current.own_tags)
 
     def remove(self, record: ImageRecord) -> None:
-        self._ask(lambda: self._collection.data.delete_by_id(record.uuid))
+        self._change(lambda: self._collection.data.delete_by_id(record.uuid))
 
     def _find(self, prop: Any, values: Sequence[Any], limit: int) -> list[ImageRecord]:
         """The records of which `prop` holds one of the values; there may be no values."""
@@ -217,36 +227,30 @@ class Ledger:
         return self._ask(once)
 
     def _ask(self, question: Callable[[], Result]) -> Result:
-        retrying = tenacity.Retrying(
-            retry=self._can_help,
-            wait=tenacity.wait_exponential(multiplier=0.5, max=5),
-            stop=tenacity.stop_after_delay(self._wait_s),
-            before_sleep=self._say_waiting,
-        )
-        try:
-            return retrying(question)
-        except tenacity.RetryError as error:
-            raise Unreachable(
-                f"Weaviate did not answer for {self._wait_s:.0f} s. What was stored stays stored. {self._remedy}, "
-                "then run the same command again; it goes on where it stopped."
-            ) from error.last_attempt.exception()
+        return ask_patiently(question, self._collection.exists, self._wait_s, self._remedy, self._say_waiting)
 
-    def _can_help(self, state: tenacity.RetryCallState) -> bool:
-        """Whether asking again can help: while the server is away, and a few times more where it came back
-        meanwhile."""
-        error = state.outcome.exception() if state.outcome else None
-        if error is None or not isinstance(error, CLIENT_ERRORS):
-            return False
-        if isinstance(error, UnexpectedStatusCodeError) and error.status_code < 500:
-            return False
+    def _change(self, change: Callable[[], object], vectors_of: Sequence[uuid.UUID] = ()) -> None:
+        """Raises Refused, or ReadOnly with what to do. `vectors_of`: the pictures whose vectors change."""
         try:
-            return state.attempt_number < TRIES_WHILE_UP or not self._collection.exists()
-        except CLIENT_ERRORS:
-            return True
+            if vectors_of:
+                self._write(change, vectors_of)
+            else:
+                self._ask(change)
+        except CLIENT_ERRORS as error:
+            reason = _reason(error)
+            raise self.read_only(reason) or Refused(f"Weaviate refused a change: {reason}") from error
 
-    def _say_waiting(self, state: tenacity.RetryCallState) -> None:
-        if state.attempt_number == 1:
-            log.warning("Weaviate does not answer; waiting for it, up to %.0f s", self._wait_s)
+    def _say_waiting(self) -> None:
+        log.warning("Weaviate does not answer; waiting for it, up to %.0f s", self._wait_s)
+
+
+def _reason(error: Exception | str) -> str:
+    """What Weaviate said, on one line."""
+    text = str(error)
+    if isinstance(error, UnexpectedStatusCodeError) and isinstance(body := error.error, dict):
+        said = body.get("error") or body.get("message") or text
+        text = "; ".join(str(one.get("message", one)) for one in said) if isinstance(said, list) else str(said)
+    return "; ".join(line.strip() for line in text.splitlines() if line.strip())[:MAX_REASON]
 
 
 class EmptyLedger(Ledger):

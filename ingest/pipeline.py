@@ -17,19 +17,20 @@ from typing import Any, TypeVar
 
 from encoder.protocol import Embeddings, Encoder, faults
 from ingest.captions import FolderWords, Words
-from ingest.description import description, is_outdated, own_tags_of
+from ingest.description import description, own_tags_of
+from ingest.exclusions import Exclusions
 from ingest.files import Census, Found, Skipped, find_images
 from ingest.ledger import Ledger
 from ingest.places import Availability
 from ingest.prune import drop_places
-from ingest.report import Failure, IngestReport, failure_of
-from ingest.sidecars import SidecarReader
+from ingest.report import REFUSED, Failure, IngestReport, failure_of
 from ingest.streams import ahead, batched
 from ingest.upkeep import Upkeep
 from ingest.words import first_words
 from pictures.open import Limits, Opened, PictureError, open_image
 from pictures.thumbnails import ThumbnailStore
-from schema.record import ImageRecord, Place, now
+from schema.errors import ReadOnly, Refused
+from schema.record import DESCRIBED, ImageRecord, Place, now
 
 CHUNK = 256
 LOOKAHEAD = 2
@@ -78,9 +79,10 @@ class Ingest:
         on_progress: Callable[[Progress], None] = lambda progress: None,
         stopped: Callable[[], bool] = lambda: False,
         earlier: Ledger | None = None,
+        own: Sequence[Path] = (),
     ) -> None:
         """`stopped` is asked between batches and ends the run in order. `earlier`: another encoder's library, whose
-        pictures were tagged by hand."""
+        pictures were tagged by hand. `own`: folders that Loupe itself writes to."""
         self._ledger = ledger
         self._encoder = encoder
         self._thumbnails = thumbnails
@@ -91,28 +93,29 @@ class Ingest:
         self._on_progress = on_progress
         self._stopped = stopped
         self._earlier = earlier
+        self._own = own
         self._report = IngestReport(dry_run=dry_run)
-        self._sidecars = SidecarReader()
         self._upkeep = Upkeep(
             ledger,
             encoder,
             thumbnails,
             limits,
-            self._sidecars,
             self._report,
             batch_size=batch_size,
             writes=self._writes,
-            stopped=stopped,
+            stopped=self._halted,
         )
         self.would_drop: set[str] = set()
         """After a dry run: places that a real one would have dropped, because their bytes were found elsewhere."""
         self._done = 0
 
     def run(self, root: Path) -> IngestReport:
-        """Bring the library up to date with `root`. Raises Unreachable when Weaviate stays away."""
+        """Bring the library up to date with `root`. Raises Unreachable when Weaviate stays away; where it is there and
+        makes no changes, the report says so (`ended_by`)."""
         started = time.monotonic()
         self._root = root
         self._availability = Availability()
+        self.exclusions = Exclusions(root, self._own)
         self._in_flight: set[str] = set()
         self._twins: list[Hashed] = []
         self._leaving: list[tuple[str, str]] = []
@@ -122,15 +125,17 @@ class Ingest:
             self._pool = pool
             hashed = ahead(pool, self._hash, self._changed_files(root, words), self._batch_size)
             self._store_all(pool, self._unknown(self._named(hashed)))
-            while self._twins and not self._stopped():
+            while self._twins and not self._halted():
                 # Files whose bytes were in flight when they were met: by now those are stored, or failed.
                 twins, self._twins = self._twins, []
                 self._store_all(pool, self._unknown(iter(twins)))
-        if self._writes:
-            drop_places(self._ledger, self._thumbnails, self._leaving)
-        self._report.warnings += words.warnings if self._stopped() else words.unused()
-        self._report.warnings += self._sidecars.warnings()
-        self._report.interrupted = self._stopped()
+        if self._writes and not self._report.ended_by:
+            self._report.not_removed += drop_places(self._ledger, self._thumbnails, self._leaving)
+        self._report.warnings += words.warnings if self._halted() else words.unused()
+        self._report.interrupted = self._halted()
+        if self._report.ended_by:
+            everything = find_images(root, exclusions=self.exclusions)
+            self._report.not_reached = sum(isinstance(entry, Found) for entry in everything) - self._done
         self._report.seconds = time.monotonic() - started
         return self._report
 
@@ -142,8 +147,8 @@ class Ingest:
     def _changed_files(self, root: Path, words: FolderWords) -> Iterator[tuple[Found, Words, tuple[ImageRecord, ...]]]:
         """The files whose bytes have to be looked at; unchanged ones cost a stat and end here."""
         census = Census()
-        for chunk in batched(find_images(root, census), CHUNK):
-            if self._stopped():
+        for chunk in batched(find_images(root, census, self.exclusions), CHUNK):
+            if self._halted():
                 return
             files = []
             for entry in chunk:
@@ -156,8 +161,10 @@ class Ingest:
                 else:
                     files.append((entry, words.of(entry)))
             known = self._ledger.by_paths([str(found.path) for found, _ in files])
-            outdated: dict[str, tuple[ImageRecord, Found, Words]] = {}
+            outdated: dict[str, tuple[ImageRecord, Found]] = {}
             for found, told in files:
+                if self._report.ended_by:
+                    return
                 records = known[str(found.path)]
                 current = next((record for record in records if _place(found, record) in record.places), None)
                 stale = tuple(record for record in records if record is not current)
@@ -167,12 +174,13 @@ class Ingest:
                 # Left behind by a run that was cut off between two writes.
                 self._leaving += [(record.sha256, str(found.path)) for record in stale]
                 self._upkeep.mend_thumbnail(current, found)
-                if is_outdated(current, found) and current.sha256 not in outdated:
-                    outdated[current.sha256] = (current, found, told)
-                else:
+                try:
                     self._count_unchanged(self._upkeep.update_words(current, found, told))
-            for _, changed in self._upkeep.read_again(self._pool, list(outdated.values())):
-                self._count_unchanged(changed)
+                except Refused as error:
+                    self._reject(found, error)
+                if current.described < DESCRIBED:
+                    outdated[current.sha256] = (current, found)
+            self._upkeep.describe_again(self._pool, list(outdated.values()))
         self._report.left_out = str(census)
 
     def _hash(self, job: tuple[Found, Words, tuple[ImageRecord, ...]]) -> Hashed | Failure:
@@ -190,6 +198,8 @@ class Ingest:
         for batch in batched(files, self._batch_size):
             known = self._ledger.by_hash(sorted({item.sha256 for item in batch}))
             for item in batch:
+                if self._report.ended_by:
+                    return
                 if (record := known.get(item.sha256)) is not None:
                     known[item.sha256] = self._attach(record, item)
                     self._leaving += [(o.sha256, str(item.found.path)) for o in item.stale if o.sha256 != item.sha256]
@@ -205,7 +215,7 @@ class Ingest:
     def _store_all(self, pool: ThreadPoolExecutor, files: Iterator[Hashed]) -> None:
         decoded = self._named(ahead(pool, self._decode, files, LOOKAHEAD * self._batch_size))
         for batch in batched(decoded, self._batch_size):
-            if self._stopped():
+            if self._halted():
                 return
             self._store(batch)
 
@@ -216,9 +226,7 @@ class Ingest:
                 raise PictureError("changed", "the file changed while it was read; run the same command again")
             if self._writes:
                 self._thumbnails.write(opened.sha256, opened.image)
-            facts = self._sidecars.facts(opened.facts, item.found.path, item.found.facts_from)
-            opened = replace(opened, facts=facts)
-            return Decoded(item, opened, description(opened, item.found))
+            return Decoded(item, opened, description(opened))
         except (PictureError, OSError) as error:
             self._in_flight.discard(item.sha256)
             return failure_of(item.found.path, error)
@@ -254,7 +262,7 @@ class Ingest:
                 self._report.added += 1
             if self._writes:
                 self._in_flight.discard(record.sha256)
-            self._step()
+        self._step(len(batch))
 
     def _encode(
         self, batch: Sequence[Decoded], records: Sequence[ImageRecord]
@@ -284,8 +292,11 @@ class Ingest:
                 good.append((record, vector))
             else:
                 yield record.sha256, f"vector_unusable: {reason}"
-        for record, reason in self._ledger.add(good):
-            yield record.sha256, f"refused_by_weaviate: {reason}"
+        refused = self._ledger.add(good)
+        for record, reason in refused:
+            yield record.sha256, f"{REFUSED}: {reason}"
+        if refused and (error := self._ledger.read_only(refused[0][1])):
+            self._report.ended_by = str(error)
 
     def _attach(self, record: ImageRecord, item: Hashed) -> ImageRecord:
         """The bytes are known: store that they lie here too, or no longer there."""
@@ -293,19 +304,22 @@ class Ingest:
         before = [old for old in record.places if old.path != place.path]
         gone = [old for old in before if self._availability.is_gone(old)]
         known_here = len(before) < len(record.places)
+        stored = record
         changed = record.with_places((*(old for old in before if old not in gone), place))
-        if record.sidecars == item.found.facts_stamp and record.sidecars_place in [old.path for old in gone]:
-            changed = replace(changed, sidecars_place=place.path)  # they were moved with it
-        if self._writes:
-            self._ledger.set_places(changed)
-        else:
-            self.would_drop |= {old.path for old in gone}
-        self._upkeep.mend_thumbnail(record, item.found)
-        if is_outdated(changed, item.found):
-            read = list(self._upkeep.read_again(self._pool, [(changed, item.found, item.words)]))
-            changed, words_changed = read[0] if read else (changed, False)
-        else:
+        try:
+            if self._writes:
+                self._ledger.set_places(changed)
+            else:
+                self.would_drop |= {old.path for old in gone}
+            stored = changed
+            self._upkeep.mend_thumbnail(record, item.found)
+            if record.described < DESCRIBED:
+                self._upkeep.describe_again(self._pool, [(changed, item.found)])
+                stored = changed = replace(changed, described=DESCRIBED)
             words_changed = self._upkeep.update_words(changed, item.found, item.words)
+        except Refused as error:
+            self._reject(item.found, error)
+            return stored
         if known_here:
             self._count_unchanged(words_changed)
             return changed
@@ -325,8 +339,17 @@ class Ingest:
             self._report.unchanged += 1
         self._step()
 
-    def _step(self) -> None:
-        self._done += 1
+    def _reject(self, found: Found, error: Refused) -> None:
+        self._report.rejected.append(Failure(str(found.path), f"{REFUSED}: {error}"))
+        if isinstance(error, ReadOnly):
+            self._report.ended_by = str(error)
+        self._step()
+
+    def _halted(self) -> bool:
+        return self._stopped() or bool(self._report.ended_by)
+
+    def _step(self, files: int = 1) -> None:
+        self._done += files
         failed = len(self._report.unreadable) + len(self._report.rejected)
         self._on_progress(Progress(self._done, self._report.encoded, failed))
 

@@ -1,4 +1,5 @@
-"""Pictures of the library whose files are gone from a folder: counted, and removed when asked to.
+"""Pictures of the library whose files are gone from a folder, or left out of it by now: counted, and removed when asked
+to.
 
 Knows no encoder. Never removes what may only be out of reach: see `places.Availability.is_lost`.
 """
@@ -7,10 +8,12 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ingest.exclusions import Exclusions
 from ingest.ledger import Ledger
 from ingest.places import Availability, Look
-from ingest.report import IngestReport
+from ingest.report import REFUSED, Failure, IngestReport
 from pictures.thumbnails import ThumbnailStore
+from schema.errors import ReadOnly, Refused
 
 BATCH = 256
 
@@ -25,14 +28,24 @@ class Losses:
     """(hash, path)"""
     offline: int
     """Files that may only be out of reach, or that cannot be looked at."""
+    excluded: tuple[tuple[str, str], ...] = ()
+    """(hash, path) of files that are there and were ingested once, and that a rule leaves out by now."""
 
 
-def find_losses(ledger: Ledger, root: Path, but: Collection[str] = (), unread: Collection[str] = ()) -> Losses:
+def find_losses(
+    ledger: Ledger,
+    root: Path,
+    but: Collection[str] = (),
+    unread: Collection[str] = (),
+    exclusions: Exclusions | None = None,
+) -> Losses:
     """Looks at every picture's places once, and leaves out the paths in `but`; memory grows with what is lost, not with
     the library. `unread`: what the run before could not read (`Ingest.unread`)."""
     availability = Availability(unread)
+    exclusions = exclusions or Exclusions(root)
     known = offline = 0
-    lost = []
+    lost: list[tuple[str, str]] = []
+    excluded: list[tuple[str, str]] = []
     for sha256, places in ledger.all_places():
         for place in places:
             if place.path in but or not Path(place.path).is_relative_to(root):
@@ -42,7 +55,9 @@ def find_losses(ledger: Ledger, root: Path, but: Collection[str] = (), unread: C
                 lost.append((sha256, place.path))
             elif availability.look(place.path) is not Look.THERE:
                 offline += 1
-    return Losses(known, tuple(lost), offline)
+            elif exclusions.rule_of(Path(place.path)):
+                excluded.append((sha256, place.path))
+    return Losses(known, tuple(lost), offline, tuple(excluded))
 
 
 def prune(
@@ -55,32 +70,44 @@ def prune(
     agreed: Callable[[str], bool],
     at_most: int | None = None,
 ) -> None:
-    """Remove what is lost and count it. `agreed` is asked first when that is more than half of what is known; with
-    `at_most` nothing is asked, and nothing is removed when it is more than that."""
+    """Remove what is lost or excluded and count it. `agreed` is asked first when that is more than half of what is
+    known; with `at_most` nothing is asked, and nothing is removed when it is more than that."""
     report.offline = losses.offline
-    count = len(losses.lost)
-    if not remove or not _allowed(count, losses.known, agreed, at_most):
-        report.missing = count
+    leaving = [*losses.lost, *losses.excluded]
+    if not remove or not _allowed(losses, len(leaving), agreed, at_most):
+        report.missing, report.excluded = len(losses.lost), len(losses.excluded)
         return
-    if not report.dry_run:
-        drop_places(ledger, thumbnails, losses.lost)
-    report.removed = count
+    refused = [] if report.dry_run else drop_places(ledger, thumbnails, leaving)
+    report.not_removed += refused
+    report.removed = len(leaving) - len(refused)
 
 
-def _allowed(count: int, known: int, agreed: Callable[[str], bool], at_most: int | None) -> bool:
+def _allowed(losses: Losses, count: int, agreed: Callable[[str], bool], at_most: int | None) -> bool:
     if at_most is not None:
         return count <= at_most
-    question = f"{count} of the {known} pictures the library knows in this folder are gone. Remove them?"
-    return 2 * count <= known or agreed(question)
+    gone = "gone, or left out by rule" if losses.excluded else "gone"
+    question = f"{count} of the {losses.known} pictures the library knows in this folder are {gone}. Remove them?"
+    return 2 * count <= losses.known or agreed(question)
 
 
-def drop_places(ledger: Ledger, thumbnails: ThumbnailStore, lost: Sequence[tuple[str, str]]) -> None:
-    """Store that bytes lie at a path no longer, for each (hash, path). A picture that lies nowhere is removed."""
+def drop_places(ledger: Ledger, thumbnails: ThumbnailStore, lost: Sequence[tuple[str, str]]) -> list[Failure]:
+    """Store that bytes lie at a path no longer, for each (hash, path), and give back those that Weaviate refused. A
+    picture that lies nowhere is removed."""
+    failures: list[Failure] = []
+    refused: Refused | None = None
     for start in range(0, len(lost), BATCH):
         batch = lost[start : start + BATCH]
         for sha256, record in ledger.by_hash(sorted({sha256 for sha256, _ in batch})).items():
             paths = {path for one, path in batch if one == sha256}
             left = record.with_places(tuple(place for place in record.places if place.path not in paths))
-            ledger.set_places(left)
+            try:
+                if isinstance(refused, ReadOnly):
+                    raise refused
+                ledger.set_places(left)
+            except Refused as error:
+                refused = error
+                failures += [Failure(path, f"{REFUSED}: {error}") for path in sorted(paths)]
+                continue
             if not left.places:
                 thumbnails.remove(sha256)
+    return failures

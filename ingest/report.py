@@ -6,6 +6,9 @@ from typing import Any
 
 from pictures.open import PictureError
 
+REFUSED = "refused_by_weaviate"
+"""The code of a failure in Weaviate's own words."""
+
 
 @dataclass(frozen=True)
 class Failure:
@@ -42,8 +45,12 @@ class IngestReport:
     skipped: list[Failure] = field(default_factory=list)
     """Left out by rule: links, special files."""
     removed: int = 0
+    not_removed: list[Failure] = field(default_factory=list)
+    """Files that are gone and should have left the library, but Weaviate refused it."""
     missing: int = 0
     """In the library, gone from the folder, and kept: `--prune` removes them."""
+    excluded: int = 0
+    """In the library and in the folder, but left out by rule by now, and kept: `--prune` removes them."""
     offline: int = 0
     """In the library, not found, but their folder is empty or cannot be read: never removed."""
     encoded: int = 0
@@ -55,6 +62,10 @@ class IngestReport:
     seconds: float = 0.0
     dry_run: bool = False
     interrupted: bool = False
+    ended_by: str = ""
+    """Why the run ended before its last file, and what to do; "" where a person ended it or nobody did."""
+    not_reached: int = 0
+    """Files that a run which ended by itself did not come to."""
 
     @property
     def images_per_second(self) -> float:
@@ -63,7 +74,7 @@ class IngestReport:
 
     @property
     def failed(self) -> bool:
-        return bool(self.unreadable or self.rejected)
+        return bool(self.unreadable or self.rejected or self.not_removed)
 
     def to_json(self) -> dict[str, Any]:
         return {**asdict(self), "seconds": round(self.seconds, 3), "images_per_second": self.images_per_second}
@@ -77,11 +88,14 @@ class IngestReport:
             f"{would}renamed": self.renamed,
             "copies of known pictures": self.copied,
             f"{would}removed": self.removed,
+            "not removed": len(self.not_removed),
+            "not reached": self.not_reached,
             "unchanged": self.unchanged,
             "unreadable": len(self.unreadable),
             "rejected": len(self.rejected),
             "skipped": len(self.skipped),
             "missing (remove with --prune)": self.missing,
+            "excluded by now (remove with --prune)": self.excluded,
             "offline (kept)": self.offline,
         }
         always = (f"{would}added", "unchanged", "unreadable")

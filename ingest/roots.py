@@ -7,8 +7,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from filelock import FileLock
-
+from own_folders import FolderError, make_home, own_lock, using
 from whole_files import write_text_whole
 
 
@@ -17,20 +16,26 @@ class Roots:
         self._file = home / "roots.json"
 
     def all(self) -> list[Path]:
+        """Raises FolderError for a list that is damaged or may not be read."""
         try:
-            return [Path(text) for text in json.loads(self._file.read_text())]
-        except (FileNotFoundError, ValueError):
-            return []
+            with using(self._file):
+                return [Path(text) for text in json.loads(self._file.read_text("utf-8"))] if self._file.exists() else []
+        except (ValueError, TypeError):
+            raise FolderError(
+                f"{self._file} is no list of folders any more. Delete it and ingest your folders again: nothing is "
+                "encoded again for that, and their originals are shown again."
+            ) from None
 
     def add(self, root: Path) -> None:
-        self._file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with FileLock(self._file.with_suffix(".lock")):
+        make_home(self._file.parent)
+        with using(self._file), own_lock(self._file.with_suffix(".lock")):
             roots = self.all()
             if root not in roots:
                 self._write([*roots, root])
 
     def forget(self) -> None:
-        self._file.unlink(missing_ok=True)
+        with using(self._file):
+            self._file.unlink(missing_ok=True)
 
     def _write(self, roots: Sequence[Path]) -> None:
-        write_text_whole(self._file, json.dumps([str(root) for root in roots]))
+        write_text_whole(self._file, json.dumps([str(root) for root in roots]), private=True)

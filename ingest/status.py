@@ -9,9 +9,10 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
 from ingest.errors import IngestBusy
+from own_folders import make_home, own_lock, using
 from process_identity import ProcessIdentity
 from whole_files import write_text_whole
 
@@ -59,19 +60,22 @@ class StatusFile:
     def read(self) -> Status | None:
         """None when nothing was ingested yet."""
         try:
-            return Status(**json.loads(self._path.read_text()))
-        except (FileNotFoundError, ValueError, TypeError):
+            with using(self._path):
+                return Status(**json.loads(self._path.read_text("utf-8"))) if self._path.exists() else None
+        except (ValueError, TypeError):  # damaged, or of a newer Loupe: the next ingest writes it anew
             return None
 
     def forget(self) -> None:
-        self._path.unlink(missing_ok=True)
+        with using(self._path):
+            self._path.unlink(missing_ok=True)
 
     def write(self, status: Status, *, at_once: bool = True) -> None:
         """Atomically; with `at_once` False at most twice a second."""
         if not at_once and time.monotonic() - self._written < WRITE_EVERY_S:
             return
-        self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        write_text_whole(self._path, json.dumps(asdict(status)), sync=False)  # after a power cut it ran nowhere
+        make_home(self._path.parent)
+        with using(self._path):  # not synced: after a power cut it ran nowhere
+            write_text_whole(self._path, json.dumps(asdict(status)), sync=False, private=True)
         self._written = time.monotonic()
 
 
@@ -93,10 +97,10 @@ def only_one(home: Path, collection: str, folder: Path) -> Iterator[StatusFile]:
 @contextmanager
 def hold(home: Path, collection: str) -> Iterator[None]:
     """The collection for this process alone; raises IngestBusy."""
-    home.mkdir(parents=True, exist_ok=True, mode=0o700)
-    lock = FileLock(home / f"ingest-{collection}.lock", blocking=False)
+    lock = own_lock(make_home(home) / f"ingest-{collection}.lock", blocking=False)
     try:
-        lock.acquire()
+        with using(home):
+            lock.acquire()
     except Timeout:
         other = StatusFile(home).read()
         who = f"process {other.pid} is ingesting {other.folder}" if other else "another process is ingesting"

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
 from ingest.errors import IngestError
 from ingest.ledger import Ledger
+from own_folders import make_home, own_lock, using
 from pictures.words import MAX_TAG, clean
 from schema.collection import Pictures
 from schema.record import ImageRecord
@@ -143,10 +144,10 @@ def retagged(record: ImageRecord, add: Sequence[str], remove: Sequence[str]) -> 
 @contextmanager
 def tags_lock(home: Path, collection: str) -> Iterator[None]:
     """The turn to read, change and write words and tags of a collection. Raises TagError when nobody gives it up."""
-    home.mkdir(parents=True, exist_ok=True, mode=0o700)
-    lock = FileLock(home / f"tags-{collection}.lock")
+    lock = own_lock(make_home(home) / f"tags-{collection}.lock")
     try:
-        lock.acquire(timeout=LOCK_S)
+        with using(home):
+            lock.acquire(timeout=LOCK_S)
     except Timeout:
         raise TagError(
             f"Another program has been changing tags of {collection} for {LOCK_S:.0f} s. Wait for it, or stop it, and "

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from PIL import Image
 
+from own_folders import make_folder, using
 from whole_files import write_whole
 
 SIDE = 384
@@ -29,7 +30,7 @@ class ThumbnailStore:
     def write(self, sha256: str, image: Image.Image) -> Path:
         """Keep `image` (RGB, upright) within 384 x 384, unless it is there already.
 
-        Raises OSError when the disk is full; nothing half-written stays behind.
+        Raises FolderError when the disk is full; nothing half-written stays behind.
         """
         path = self.path_of(sha256)
         if path.exists():
@@ -37,9 +38,11 @@ class ThumbnailStore:
         # Pillow writes into a file itself, and takes a write that a full disk cut short for done.
         encoded = io.BytesIO()
         _fit(image).save(encoded, "JPEG", quality=QUALITY)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        # There are too many to wait for the disk each time.
-        write_whole(path, lambda part: part.write_bytes(encoded.getvalue()), sync=False)
+        make_folder(self.root)
+        with using(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            # There are too many to wait for the disk each time.
+            write_whole(path, lambda part: part.write_bytes(encoded.getvalue()), sync=False, private=True)
         return path
 
     def find(self, name: str) -> Path | None:

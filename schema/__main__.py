@@ -65,6 +65,10 @@ def switch(settings: Settings, arguments: argparse.Namespace) -> int:
 
 COMMANDS = {"start": start, "stop": stop, "status": status, "reset": reset, "switch": switch}
 
+
+def main(arguments: argparse.Namespace) -> int:
+    return COMMANDS[arguments.command](read_settings(), arguments)
+
+
 if __name__ == "__main__":
-    arguments = parse_arguments(list(COMMANDS))
-    exits.run(lambda: COMMANDS[arguments.command](read_settings(), arguments))
+    exits.run(lambda: main(parse_arguments(list(COMMANDS))))

@@ -91,11 +91,12 @@ def _find_go(cache: Path) -> str:
 
 
 if __name__ == "__main__":
+    from exits import Exit, run
     from settings import read_settings
 
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    own_settings = read_settings()
-    try:
-        log.info("Weaviate is here: %s", obtain_binary(own_settings.loupe_cache, own_settings.loupe_weaviate_version))
-    except ServerError as error:
-        sys.exit(str(error))
+    def main() -> int:
+        settings = read_settings()
+        log.info("Weaviate is here: %s", obtain_binary(settings.loupe_cache, settings.loupe_weaviate_version))
+        return Exit.DONE
+
+    run(main)

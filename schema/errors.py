@@ -2,7 +2,10 @@
 
 SchemaError
 ├── ServerError         the local server could not be obtained, started or stopped
+│   └── HomeError       its folder cannot be used: full, read-only, somebody else's
 ├── Unreachable         Weaviate did not answer
+├── Refused             Weaviate answered, and did not make a change
+│   └── ReadOnly        it makes none at all at present
 ├── NoLibrary           Weaviate answers, but there is no library in it yet
 ├── EncoderMismatch     the library holds another encoder's vectors
 └── NamedError          an album or a profile cannot be kept or found as asked
@@ -19,8 +22,20 @@ class ServerError(SchemaError):
     """The local server could not be obtained, started or stopped."""
 
 
+class HomeError(ServerError):
+    """The local server's folder cannot be used: full, read-only, somebody else's; entry points exit with 2."""
+
+
 class Unreachable(SchemaError):
     """Weaviate did not answer; entry points exit with 3."""
+
+
+class Refused(SchemaError):
+    """Weaviate answered, and did not make a change; its own words are in the message."""
+
+
+class ReadOnly(Refused):
+    """Weaviate makes no change at all at present, as when its disk is full."""
 
 
 class NoLibrary(SchemaError):

@@ -12,7 +12,6 @@ import logging
 import os
 import secrets
 import signal
-import socket
 import subprocess
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
@@ -21,11 +20,12 @@ from pathlib import Path
 import httpx
 import psutil
 import tenacity
-from filelock import FileLock
 
+from own_folders import make_home, open_own, own_lock, using
 from process_identity import ProcessIdentity
 from schema.binary import obtain_binary
-from schema.errors import ServerError
+from schema.errors import HomeError, ServerError
+from schema.ports import free_ports
 from whole_files import write_text_whole
 
 HOST = "127.0.0.1"
@@ -117,9 +117,11 @@ class LocalServer:
                 return
             this = ProcessIdentity.of_this_process()
             users = tuple(user for user in running.users if user.alive and user != this)
-            self._save(replace(running, users=users))
             if not users and not running.kept:
                 self._stop(running)
+                return
+            with contextlib.suppress(OSError):  # a full disk: soon this process is no user by its end
+                self._save(replace(running, users=users))
 
     def stop(self) -> bool:
         """Stop it, whoever uses it; False when none ran. Raises ServerError if it will not end."""
@@ -132,17 +134,21 @@ class LocalServer:
     def api_key(self) -> str:
         """The key of this home; made at random, mode 0600, the first time."""
         path = self.home / "api_key"
-        self.home.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with contextlib.suppress(FileExistsError):
-            with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-                file.write(secrets.token_urlsafe(32))
-        if not (key := path.read_text().strip()):
-            raise ServerError(f"the key file {path} is empty. Delete it; a new key is made at the next start.")
+        with using(path, HomeError):
+            make_home(self.home)
+            with contextlib.suppress(FileExistsError):
+                _write_new(path, secrets.token_urlsafe(32))
+            key = path.read_text("ascii", "replace").strip()
+        if not key.isascii() or not key.isprintable() or not key:
+            raise HomeError(f"The file {path} holds no key. Delete it; a new key is made at the next start.")
         return key
 
-    def _lock(self) -> FileLock:
-        self.home.mkdir(parents=True, exist_ok=True, mode=0o700)
-        return FileLock(self.home / "server.lock", mode=0o600)
+    @contextlib.contextmanager
+    def _lock(self) -> Iterator[None]:
+        with using(self.home, HomeError):
+            make_home(self.home)
+            with own_lock(self.home / "server.lock"):
+                yield
 
     def _running(self) -> Running | None:
         state = self._state()
@@ -182,7 +188,8 @@ class LocalServer:
         return None
 
     def _save(self, running: Running) -> None:
-        write_text_whole(self._state_file, json.dumps(asdict(running)), sync=False)  # after a power cut nobody runs
+        # Not synced: after a power cut nobody runs.
+        write_text_whole(self._state_file, json.dumps(asdict(running)), sync=False, private=True)
 
     def _spawn(self) -> Running:
         binary = obtain_binary(self.plan.cache, self.plan.version)
@@ -205,22 +212,33 @@ class LocalServer:
     def _spawn_once(
         self, binary: Path, http_port: int, grpc_port: int, previous: Running | None
     ) -> tuple[Running, subprocess.Popen[bytes]]:
-        with _free_ports([http_port, grpc_port, 0, 0], pairs=(2, 3)) as ports:
+        with free_ports([http_port, grpc_port, 0, 0], pairs=(2, 3)) as ports:
             http_port, grpc_port, gossip_port, raft_port = ports
         environment = self._environment(grpc_port, gossip_port, raft_port)
         if self.log_file.exists() and self.log_file.stat().st_size > 10_000_000:
             self.log_file.replace(self.log_file.with_suffix(".log.1"))
         command = [str(binary), "--host", HOST, "--port", str(http_port), "--scheme", "http"]
         command += ["--read-timeout=600s", "--write-timeout=600s"]
-        with self.log_file.open("ab") as output:
+        with open_own(self.log_file, "ab") as output:
             # A session of its own: ctrl-C in the shell is for the app, which then stops the server in order.
             process = subprocess.Popen(
-                command, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
+                command,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+                umask=0o077,
             )
         identity = ProcessIdentity.of(process.pid)
         kept, users = (previous.kept, previous.users) if previous else (False, ())
         running = Running(identity, self.plan.version, http_port, grpc_port, kept, users, self._wishes)
-        self._save(running)
+        try:
+            self._save(running)
+        except OSError:  # a full disk: nobody would know of it
+            process.kill()
+            process.wait()
+            raise
         return running, process
 
     def _environment(self, grpc_port: int, gossip_port: int, raft_port: int) -> dict[str, str]:
@@ -286,7 +304,22 @@ class LocalServer:
             with contextlib.suppress(psutil.TimeoutExpired):
                 process.wait(0)  # where it is our own child, it does not stay behind as a zombie
         # Ports are remembered; who kept it is not, unless it crashed.
-        self._save(replace(running, kept=False, users=()))
+        try:
+            self._save(replace(running, kept=False, users=()))
+        except OSError:  # a full disk
+            self._state_file.unlink(missing_ok=True)
+
+
+def _write_new(path: Path, text: str) -> None:
+    """A file for its owner only. Raises FileExistsError, so that two processes agree on one."""
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        os.write(handle, text.encode())
+    except OSError:  # a full disk
+        path.unlink()
+        raise
+    finally:
+        os.close(handle)
 
 
 def _ended(process: ProcessIdentity, timeout_s: float) -> bool:
@@ -331,44 +364,3 @@ LOCAL_ENVIRONMENT = {
     "LOG_FORMAT": "text",
 }
 """Settings of a server that shares its machine with a person's other work."""
-
-
-@contextlib.contextmanager
-def _free_ports(wishes: list[int], pairs: tuple[int, ...]) -> Iterator[list[int]]:
-    """For each wish a port that is free now: the wish itself, or another. Those at `pairs` have their successor free
-    too."""
-    with contextlib.ExitStack() as held:
-        ports = []
-        for index, wish in enumerate(wishes):
-            ports.append(_bind(held, wish, both=index in pairs) or _bind_any(held, both=index in pairs))
-        yield ports
-
-
-def _bind_any(held: contextlib.ExitStack, *, both: bool) -> int:
-    for _ in range(100):
-        if port := _bind(held, 0, both=both):
-            return port
-    raise ServerError("no free port was found on 127.0.0.1 after 100 tries; close some servers and try again")
-
-
-def _bind(held: contextlib.ExitStack, port: int, *, both: bool) -> int | None:
-    """Hold `port` (0: any), and its successor where `both`, on all interfaces: gRPC and the cluster listen on all."""
-    with contextlib.ExitStack() as mine:
-        try:
-            first = mine.enter_context(_reusing_socket())
-            first.bind(("0.0.0.0", port))  # noqa: S104 (held, never listened on)
-            port = int(first.getsockname()[1])
-            if both:
-                mine.enter_context(_reusing_socket()).bind(("0.0.0.0", port + 1))  # noqa: S104
-        except (OSError, OverflowError):
-            return None
-        held.enter_context(mine.pop_all())
-        return port
-
-
-def _reusing_socket() -> socket.socket:
-    """Like Go's: the port of a server that was killed with connections open is free, though the system still
-    remembers them."""
-    made = socket.socket()
-    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    return made

@@ -36,5 +36,4 @@ def main(arguments: argparse.Namespace) -> int:
 
 
 if __name__ == "__main__":
-    arguments = parse_arguments()
-    exits.run(lambda: main(arguments))
+    exits.run(lambda: main(parse_arguments()))

@@ -12,6 +12,7 @@ from zipfile import BadZipFile
 import numpy as np
 
 from encoder.protocol import Encoder
+from own_folders import explain
 from search.relevance import Bank, sensible_texts, unrelated_texts
 from whole_files import write_whole
 
@@ -46,7 +47,7 @@ def keep_bank(encoder: Encoder, folder: Path | None) -> Bank:
         folder.mkdir(parents=True, exist_ok=True)
         write_whole(path, lambda part: _save(part, bank), sync=False)
     except OSError as error:
-        log.info("%s cannot be written (%s); the bank is encoded again next time", path, error)
+        log.info("the bank is encoded again next time: %s", explain(error, path))
     return bank
 
 

@@ -144,32 +144,27 @@ def write_zip(
 
     Read and written in pieces. `metadata.jsonl` beside them holds captions and tags as `python -m ingest` reads them; a
     file that is away or cannot be read is named in `MISSING.txt` and in the report. Raises ExportError for a selection
-    that is too large, and where `output` cannot be written.
+    that is too large, OSError where `output` cannot be written.
     """
     check_size(records, max_pictures, max_bytes)
     taken = {name.casefold() for name in (MISSING, WORDS, "metadata.csv")}
     words: list[str] = []
     missing = [(str(one.uuid), GONE) for one in gone]
     pictures = size = 0
-    try:
-        with zipfile.ZipFile(output, "w", zipfile.ZIP_STORED, strict_timestamps=False) as archive:
-            for record in records:
-                path = locate(record)
-                name = _unique(path.name if path else "", taken)
-                try:
-                    size += _add(archive, path, name, max_bytes - size)
-                except _NotReadable as error:
-                    missing.append((_path_of(record), str(error)))
-                    continue
-                words.append(json.dumps({"file_name": name, "text": record.caption, "tags": list(record.tags)}))
-                pictures += 1
-            archive.writestr(WORDS, "".join(f"{line}\n" for line in words))
-            if missing:
-                archive.writestr(MISSING, "".join(f"{_one_line(path)}: {why}\n" for path, why in missing))
-    except OSError as error:
-        raise ExportError(
-            f"The zip could not be written: {error.strerror or error}. Free some space, or select fewer."
-        ) from error
+    with zipfile.ZipFile(output, "w", zipfile.ZIP_STORED, strict_timestamps=False) as archive:
+        for record in records:
+            path = locate(record)
+            name = _unique(path.name if path else "", taken)
+            try:
+                size += _add(archive, path, name, max_bytes - size)
+            except _NotReadable as error:
+                missing.append((_path_of(record), str(error)))
+                continue
+            words.append(json.dumps({"file_name": name, "text": record.caption, "tags": list(record.tags)}))
+            pictures += 1
+        archive.writestr(WORDS, "".join(f"{line}\n" for line in words))
+        if missing:
+            archive.writestr(MISSING, "".join(f"{_one_line(path)}: {why}\n" for path, why in missing))
     return Zipped(pictures, size, tuple(missing))
 
 

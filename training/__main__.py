@@ -62,5 +62,4 @@ def experiment(arguments: argparse.Namespace, settings: Settings) -> int:
 COMMANDS = {"data": data, "specialists": specialists, "finetune": finetune, "experiment": experiment}
 
 if __name__ == "__main__":
-    arguments = parse_arguments()
-    exits.run(lambda: main(arguments))
+    exits.run(lambda: main(parse_arguments()))

@@ -14,6 +14,7 @@ import pytest
 
 from evaluation.errors import EvaluationError
 from evaluation.layouts import Layout, LayoutBusy, LayoutStore, Progress, Texts
+from own_folders import FolderError
 
 KEYS = [uuid.UUID(int=n << 64 | 5) for n in range(1, 5)]
 
@@ -109,7 +110,7 @@ def test_no_file_holds_a_pickle(store: LayoutStore) -> None:
 
 def test_a_folder_that_cannot_be_written_is_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "layouts").write_text("a file where the folder should be")
-    with pytest.raises(EvaluationError, match="could not be written"):
+    with pytest.raises(FolderError, match="is a file where Loupe needs a folder"):
         LayoutStore(tmp_path / "layouts").write(some_layout())
 
 
@@ -120,7 +121,7 @@ def test_a_full_disk_leaves_the_last_layout(store: LayoutStore, monkeypatch: pyt
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(np, "savez", full)
-    with pytest.raises(EvaluationError, match="No space left on device"):
+    with pytest.raises(FolderError, match=r"MB are free in .*No space left on device"):
         store.write(some_layout(version="newer"))
     monkeypatch.undo()
     layout = store.read("image")

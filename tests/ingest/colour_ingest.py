@@ -32,9 +32,8 @@ class SlowColours(ColourEncoder):
 def command() -> NoReturn:
     encoder = SlowColours(os.environ.get("COLOUR_REVISION", "1"))
     assembly.encoder = lambda settings: encoder
-    arguments = parse_arguments()
     print("ready", file=sys.stderr, flush=True)
-    exits.run(lambda: main(arguments))
+    exits.run(lambda: main(parse_arguments()))
 
 
 def forked(arguments: Sequence[str], environment: Mapping[str, str], said: Path) -> NoReturn:

@@ -36,12 +36,14 @@ def run(ledger: Ledger, colours: ColourEncoder, tmp_path: Path) -> Run:
     thumbnails = ThumbnailStore(tmp_path / "thumbs")
 
     def run(folder: Path, *, remove: bool = False, agreed: bool = True, dry_run: bool = False) -> IngestReport:
-        ingest = Ingest(ledger, colours, thumbnails, limits=Limits(), batch_size=4, dry_run=dry_run)
+        ingest = Ingest(
+            ledger, colours, thumbnails, limits=Limits(), batch_size=4, dry_run=dry_run, own=[tmp_path / "home"]
+        )
         report = ingest.run(folder)
         prune(
             ledger,
             thumbnails,
-            find_losses(ledger, folder, ingest.would_drop, ingest.unread),
+            find_losses(ledger, folder, ingest.would_drop, ingest.unread, ingest.exclusions),
             report,
             remove=remove,
             agreed=lambda question: agreed,

@@ -10,7 +10,7 @@ from schema.record import ImageRecord
 from tests.conftest import all_records
 
 Run = Callable[..., IngestReport]
-COUNTS = ("added", "updated", "renamed", "copied", "unchanged", "removed", "missing", "offline", "encoded")
+COUNTS = ("added", "updated", "renamed", "copied", "unchanged", "removed", "missing", "excluded", "offline", "encoded")
 
 
 def counts(report: IngestReport) -> dict[str, int]:

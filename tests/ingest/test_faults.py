@@ -167,8 +167,14 @@ def test_row_39_killed_again_and_again_it_goes_on_where_it_was(shell: Shell, tmp
     assert shell.run(folder)[1]["unchanged"] == len(paths)
 
 
-def test_row_37_a_database_killed_in_the_middle_is_waited_for(shell: Shell, tmp_path: Path) -> None:
-    """Row 37: SIGKILL during the ingest, started again a few seconds later: exit 0, every file once."""
+@pytest.mark.parametrize("away_s", [20, *(pytest.param(seconds, marks=pytest.mark.slow) for seconds in (50, 75, 110))])
+def test_rows_37_and_56_a_database_killed_in_the_middle_is_waited_for(
+    shell: Shell, tmp_path: Path, away_s: int
+) -> None:
+    """Rows 37 and 56: SIGKILL during the ingest, started again after 20, 50, 75 or 110 s: exit 0, every file once.
+
+    The longer ones: `pytest -m slow tests/ingest/test_faults.py -k rows_37`
+    """
     folder = tmp_path / "photos"
     paths = paint_many(folder, 80)
     process = shell.start(folder, COLOUR_DELAY_S="0.03")
@@ -176,10 +182,13 @@ def test_row_37_a_database_killed_in_the_middle_is_waited_for(shell: Shell, tmp_
     running = shell.server.running()
     assert running is not None
     os.kill(running.process.pid, signal.SIGKILL)
-    time.sleep(3)
+    time.sleep(away_s)
+    assert process.poll() is None, process.communicate()
     shell.server.start()
+    back = time.monotonic()
     output, said = process.communicate(timeout=120)
     assert process.returncode == 0, said
+    assert time.monotonic() - back < 30, "it goes on soon after the database is back"
     assert "waiting for it" in said
     assert json.loads(output)["added"] == len(paths)
     assert shell.stored_paths() == sorted(map(str, paths))

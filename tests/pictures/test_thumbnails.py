@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from own_folders import FolderError
 from pictures.thumbnails import ThumbnailStore
 from tests.pictures.builders import difference, photo
 
@@ -64,11 +65,11 @@ def test_writers_at_once_leave_one_whole_file(store: ThumbnailStore) -> None:
 
 
 def test_row_41_a_full_disk_leaves_nothing_half_written(store: ThumbnailStore) -> None:
-    """The kernel refuses to write past 1,000 bytes: OSError, no file of any name, and with room again it is written."""
+    """The kernel refuses to write past 1,000 bytes: FolderError, no file of any name; with room again it is written."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
     try:
-        with pytest.raises(OSError):
+        with pytest.raises(FolderError, match="File too large"):
             store.write(NAME, photo(384, 384))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
@@ -147,10 +148,10 @@ def test_clear_removes_thumbnails_and_nothing_else(store: ThumbnailStore) -> Non
     assert sorted(files_below(store.root)) == sorted(kept)
 
 
-def test_readable_for_others(store: ThumbnailStore) -> None:
-    """The process's umask decides, as for every file: another user's web server may serve it."""
+def test_its_owners_alone_whatever_the_umask_says(store: ThumbnailStore) -> None:
+    """Pictures of others are nobody's business, also in a home that was made by hand."""
     old = os.umask(0o022)
     try:
-        assert store.write(NAME, photo()).stat().st_mode & 0o777 == 0o644
+        assert store.write(NAME, photo()).stat().st_mode & 0o777 == 0o600
     finally:
         os.umask(old)

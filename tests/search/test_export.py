@@ -281,12 +281,12 @@ def test_a_file_that_has_grown_does_not_break_the_cap(folder: Path) -> None:
     assert sum(info.file_size for info in archive.infolist() if info.filename.endswith(".jpg")) == 9
 
 
-def test_a_full_disk_is_a_sentence(folder: Path) -> None:
+def test_a_full_disk_is_no_fault_of_an_original(folder: Path) -> None:
     class Full(io.BytesIO):
         def write(self, data: Any) -> int:
             raise OSError(errno.ENOSPC, "No space left on device")
 
-    with pytest.raises(ExportError, match=r"could not be written: No space left on device\. Free some space"):
+    with pytest.raises(OSError, match="No space left on device"):
         write_zip([of(folder / "a/cat.jpg")], here, Full())
 
 
