@@ -15,18 +15,21 @@ from encoder.protocol import EncoderIdentity
 from ingest.command import Stop, ask, parse_arguments, progress_bar
 from ingest.exclusions import Exclusions
 from ingest.files import check_root
+from ingest.forgetting import find_below, forget
 from ingest.ledger import EmptyLedger, Ledger
 from ingest.pipeline import Ingest
 from ingest.prune import find_losses, prune
 from ingest.roots import Roots
 from ingest.status import StatusFile, only_one
 from ingest.tagging import tags_lock
-from schema.collection import ensure_pictures, find_pictures, live_pictures
+from schema.collection import ensure_pictures, find_pictures, live_pictures, open_pictures
 from settings import Settings, read_settings
 
 
 def main(arguments: argparse.Namespace) -> int:
     settings = read_settings()
+    if arguments.forget:
+        return forget_folder(arguments, settings)
     own = (settings.loupe_home, settings.loupe_cache)
     root = check_root(arguments.folder, own)
     stop = Stop()
@@ -65,6 +68,25 @@ def main(arguments: argparse.Namespace) -> int:
     return (
         exits.Exit.INTERRUPTED if report.interrupted else exits.Exit.SOME_FAILED if report.failed else exits.Exit.DONE
     )
+
+
+def forget_folder(arguments: argparse.Namespace, settings: Settings) -> int:
+    """Takes the folder out of the library that is in use, whichever encoder filled it."""
+    roots = Roots(settings.loupe_home)
+    with assembly.connected(settings) as client, ExitStack() as held:
+        pictures = open_pictures(client)
+        ledger = Ledger(pictures, settings.loupe_weaviate_wait_s, assembly.remedy(settings))
+        below = find_below(ledger, roots, arguments.folder)
+        if not (arguments.yes or arguments.dry_run or ask(below.question)):
+            return exits.Exit.USAGE
+        status = None
+        if not arguments.dry_run:
+            status = held.enter_context(only_one(assembly.make_home(settings), pictures.name, below.folder))
+        bar = held.enter_context(progress_bar(status, below.folder))
+        report = forget(ledger, assembly.thumbnails(settings), roots, below, dry_run=arguments.dry_run)
+        bar.finish(report)
+    print(json.dumps(report.to_json(), ensure_ascii=False) if arguments.json else report)
+    return exits.Exit.SOME_FAILED if report.failed else exits.Exit.DONE
 
 
 def open_ledger(

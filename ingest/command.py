@@ -35,7 +35,9 @@ def parse_arguments() -> argparse.Namespace:
         help="remove pictures from the library whose files are gone, or left out by .loupeignore by now",
     )
     parser.add_argument(
-        "--yes", action="store_true", help="with --prune: do not ask when more than half would be removed"
+        "--yes",
+        action="store_true",
+        help="with --prune: do not ask when more than half would be removed; with --forget: do not ask",
     )
     parser.add_argument(
         "--at-most",
@@ -43,12 +45,20 @@ def parse_arguments() -> argparse.Namespace:
         metavar="N",
         help="with --prune: do not ask; remove nothing if more than N are gone",
     )
+    parser.add_argument(
+        "--forget",
+        action="store_true",
+        help="take the folder out of the library instead (asks first, or --yes); it need not exist any more",
+    )
     parser.add_argument("--json", action="store_true", help="print the report as one JSON object")
     parser.add_argument("--max-megapixels", type=_megapixels, metavar="N", help="refuse larger pictures (150)")
     parser.add_argument(
         "--new-collection", action="store_true", help="fill a collection for this encoder beside the one in use"
     )
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    if arguments.forget and (arguments.prune or arguments.new_collection):
+        parser.error("--forget goes with --yes, --dry-run and --json only")
+    return arguments
 
 
 def _megapixels(text: str) -> float:

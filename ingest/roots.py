@@ -33,6 +33,12 @@ class Roots:
             if root not in roots:
                 self._write([*roots, root])
 
+    def remove(self, folder: Path) -> None:
+        """The folder, and those below it."""
+        make_home(self._file.parent)
+        with using(self._file), own_lock(self._file.with_suffix(".lock")):
+            self._write([root for root in self.all() if not root.is_relative_to(folder)])
+
     def forget(self) -> None:
         with using(self._file):
             self._file.unlink(missing_ok=True)

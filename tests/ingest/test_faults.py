@@ -374,6 +374,26 @@ def test_removing_at_most_what_was_agreed_to(shell: Shell, tmp_path: Path) -> No
     assert shell.run(folder, "--prune", "--at-most", "3")[1]["removed"] == 3
 
 
+def test_a_folder_is_forgotten_by_the_command_only_after_a_yes(shell: Shell, tmp_path: Path) -> None:
+    """No encoder is loaded, and the folder need not be there."""
+    folder = tmp_path / "photos"
+    paint_many(folder, 3)
+    shell.run(folder)
+    folder.rename(tmp_path / "away")
+    code, report, said = shell.run(folder, "--forget")
+    assert (code, report) == (2, {})
+    assert f"3 files below {folder} leave the library" in said and "--yes" in said
+    assert shell.run(folder, "--forget", "--dry-run")[1]["removed"] == 3
+    assert len(shell.stored_paths()) == 3
+    code, report, said = shell.run(tmp_path / "other", "--forget", "--yes")
+    assert code == 2 and f"It knows: {folder}." in said
+    code, report, _ = shell.run(folder, "--forget", "--yes")
+    assert (code, report["removed"]) == (0, 3)
+    assert (shell.stored_paths(), Roots(shell.home).all()) == ([], [])
+    status = StatusFile(shell.home).read()
+    assert status is not None and status.report is not None and status.report["removed"] == 3
+
+
 def test_a_dry_run_on_a_server_without_a_library_makes_nothing(shell: Shell, tmp_path: Path) -> None:
     """No collection, no alias, no status, no root."""
     folder = tmp_path / "photos"
