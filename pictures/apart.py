@@ -45,7 +45,7 @@ class Worker:
 
     @property
     def alive(self) -> bool:
-        return self._process.returncode is None
+        return self._process.poll() is None
 
     def ask(self, *parts: bytes, timeout_s: float) -> list[bytes]:
         """Send a message and wait for the answer. Raises Died."""
@@ -112,10 +112,7 @@ class Workers:
     def lent(self) -> Iterator[Worker]:
         """Lend a process for the block, once one is free."""
         with self._free:
-            try:
-                worker = self._idle.pop()
-            except IndexError:
-                worker = Worker(self._module)
+            worker = self._take() or Worker(self._module)
             try:
                 yield worker
             except BaseException:  # what it was doing is unknown
@@ -133,6 +130,15 @@ class Workers:
         self._closed = True
         while self._idle:
             self._idle.pop().close()
+
+    def _take(self) -> Worker | None:
+        """An idle process that nobody has killed meanwhile."""
+        with suppress(IndexError):
+            while True:
+                if (worker := self._idle.pop()).alive:
+                    return worker
+                worker.close()
+        return None
 
     def _forget(self) -> None:
         self._free = threading.BoundedSemaphore(self._most)

@@ -153,6 +153,12 @@ def _decode(undecoded: Undecoded) -> tuple[Image.Image, Facts]:
         original, target = image.size, small_size(image.size, undecoded.side)
     small = to_rgb(image, target)
     if truncated and (share := drawn_share(small)) < MIN_DRAWN_SHARE:
+        if format_name == "TIFF" and not share:
+            raise PictureError(
+                "unsupported",
+                f"no row of this TIFF ({tiff_kind(data)}) can be decoded here: its compression is not known, or it is "
+                "damaged; convert it to a TIFF without compression, to PNG or to JPEG",
+            )
         raise PictureError(
             "corrupt",
             f"the {format_name} is cut off: {share:.0%} of its rows can be decoded, "

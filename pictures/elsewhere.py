@@ -22,6 +22,8 @@ _STARTING_S = 60
 _WAITING = 10
 """A process that got no processor time for this many times its limit is ended too; where the system does not bound
 processor time (Windows), this is all that holds."""
+_LARGE = 200_000_000
+"""A process that used more bytes is ended: the C library would keep much of them for later."""
 _workers = Workers("pictures.worker", MOST_WORKERS)
 atexit.register(_workers.close)
 _measuring = threading.Lock()
@@ -39,9 +41,12 @@ def decode_elsewhere(source: Path | bytes, size: int, limits: Limits, side: int)
             reserved.enter_context(room.reserved(size, limits))
             answer = _ask(worker, size, limits, kind, payload, order)
             if answer[0] == b"needed":
-                reserved.enter_context(room.reserved(int(answer[1]) - size, limits))
+                needed = int(answer[1])
+                reserved.enter_context(room.reserved(needed - size, limits))
         if answer[0] == b"needed":
             answer = _ask(worker, size, limits, b"go on")
+            if needed > _LARGE:
+                worker.close()
     if answer[0] != b"decoded":
         raise PictureError(answer[1].decode(), answer[2].decode())
     width, height = json.loads(answer[1])

@@ -30,7 +30,7 @@ _HERE_MB = 100
 """Larger files are decoded elsewhere."""
 _JPEG_SCAN_MEGAPIXELS = 250
 """JPEGs of more scans x megapixels are decoded elsewhere; 12 megapixels in 10 scans, as usual, are 120."""
-_PNG_MEGAPIXELS = 25
+_PNG_MEGAPIXELS = 16
 """Larger PNGs are decoded elsewhere."""
 
 

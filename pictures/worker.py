@@ -10,6 +10,7 @@ import os
 import sys
 from contextlib import suppress
 from pathlib import Path
+from typing import IO
 
 import pillow_heif
 from PIL import AvifImagePlugin
@@ -45,6 +46,10 @@ class _Bounds:
 
             signal.setitimer(signal.ITIMER_PROF, seconds)  # SIGPROF ends the process
 
+    def lift(self) -> None:
+        """Until the next picture is there: what waits in the pipe is no decoder's."""
+        self.set(sys.maxsize // 2, 0)
+
 
 def _data_bytes() -> int:
     """Memory of the kind that RLIMIT_DATA counts, in use already."""
@@ -65,8 +70,8 @@ def _header(source: list[bytes], bounds: _Bounds) -> Undecoded:
     return read_header(data, limits, asked["side"])
 
 
-def _serve() -> None:
-    asking, answering = sys.stdin.buffer, sys.stdout.buffer
+def serve(asking: IO[bytes], answering: IO[bytes]) -> None:
+    """Answer until `asking` ends."""
     bounds = _Bounds()
     while (source := read(asking)) is not None:
         try:
@@ -78,17 +83,19 @@ def _serve() -> None:
                 return
             bounds.set(undecoded.needed, undecoded.limits.decode_s(len(undecoded.data)))
             image, facts = undecoded.decode()
-            bounds.set(sys.maxsize // 2, 0)
+            bounds.lift()
             sha256 = hashlib.sha256(undecoded.data).hexdigest()
             size = json.dumps(image.size).encode()
             write(answering, [b"decoded", size, sha256.encode(), FACTS.dump_json(facts), image.tobytes()])
         except PictureError as error:
+            bounds.lift()
             write(answering, [b"refused", error.reason.encode(), str(error).encode("utf-8", "replace")])
         except MemoryError:
+            bounds.lift()
             sentence = b"its header alone needs more memory than may be used; export a smaller copy as JPEG or PNG"
             write(answering, [b"refused", b"too_large", sentence])
 
 
 if __name__ == "__main__":
     with suppress(KeyboardInterrupt, BrokenPipeError):
-        _serve()
+        serve(sys.stdin.buffer, sys.stdout.buffer)
