@@ -52,6 +52,7 @@ def assemble(settings: Settings) -> Parts:
         home=settings.loupe_home,
         maps=MapWork(settings.loupe_home, PROJECT),
         training_runs=settings.loupe_cache / "training" / "runs",
+        remote_folders=settings.loupe_remote_folders,
     )
 
 
@@ -59,6 +60,8 @@ def assemble(settings: Settings) -> Parts:
 async def lifespan(_app: st.App) -> AsyncIterator[None]:
     parts.connection.start()
     yield
+    parts.maps.close()
+    parts.ingestion.close()
     parts.connection.close()
 
 

@@ -42,6 +42,8 @@ class Settings(BaseSettings):
     loupe_max_upload_mb: Annotated[float, Field(gt=0, le=1024)] = 20
     loupe_max_upload_decoded_mb: Annotated[float, Field(ge=100, le=1_000_000)] = 600
 
+    loupe_remote_folders: bool = False
+
     loupe_weaviate_version: Annotated[str, Field(pattern=r"^\d+\.\d+\.\d+$")] = "1.35.2"
     loupe_weaviate_port: Port = 8080
     loupe_weaviate_grpc_port: Port = 50051

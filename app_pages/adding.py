@@ -8,9 +8,11 @@ from typing import Any
 
 import streamlit as st
 
+from app_pages import visitor
 from app_pages.parts import Parts
 from app_pages.plain import inert, plain
 from ingest.status import Status
+from pictures.open import EXTENSIONS
 
 POLL_S = 2
 COUNTS = {
@@ -45,17 +47,34 @@ def first_pictures(parts: Parts) -> None:
             on_click=parts.ingestion.start, args=(str(parts.samples),),
         )  # fmt: skip
         folder_form(parts)
+        last_report(parts)
         _wait_for_others(parts)
 
 
+def may_change_folders(parts: Parts) -> bool:
+    """Whoever adds a folder of this machine can look into it: that is for people at this machine, unless settings say
+    otherwise."""
+    return parts.remote_folders or visitor.is_here()
+
+
 def folder_form(parts: Parts) -> None:
+    if not may_change_folders(parts):
+        st.caption(
+            "Folders are added and taken out on the machine that Loupe runs on. LOUPE_REMOTE_FOLDERS=true there lets "
+            "everybody who reaches this page do it."
+        )
+        return
     with st.form("add-folder", border=False), st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        st.text_input("A folder of pictures", key="folder", placeholder="/home/me/Pictures", icon=":material/folder:")
+        st.text_input(
+            "A folder of pictures", key="folder", placeholder="/home/me/Pictures", icon=":material/folder:",
+            persist_state="session",
+        )  # fmt: skip
         st.form_submit_button("Add the folder", on_click=_add, args=(parts,), disabled=parts.ingestion.running)
 
 
 def _add(parts: Parts) -> None:
-    if folder := st.session_state["folder"].strip():
+    folder = st.session_state["folder"].strip()
+    if folder and may_change_folders(parts):
         parts.ingestion.start(folder)
 
 
@@ -64,8 +83,6 @@ def progress(parts: Parts) -> bool:
     if parts.ingestion.running:
         _watch(parts)
         return True
-    if failure := parts.ingestion.failure():
-        st.error(plain(failure), icon=":material/error:")
     return False
 
 
@@ -94,7 +111,10 @@ def _text(status: Status) -> str:
 
 
 def last_report(parts: Parts) -> None:
-    """What the last ingest did, and what can be done about it."""
+    """What the last ingest did, and what can be done about it; of one that did not begin, why."""
+    if failure := parts.ingestion.failure():
+        st.error(plain(failure), icon=":material/error:")
+        return
     status = parts.ingestion.status()
     if status is None:
         return
@@ -105,12 +125,23 @@ def last_report(parts: Parts) -> None:
     report: dict[str, Any] = status.report or {}
     if report.get("dry_run"):
         return
+    left_out = str(report.get("left_out", ""))
     counts = [f"{report[name]:,} {label}" for name, label in COUNTS.items() if report.get(name)]
     counts += [f"{len(report[name]):,} {label}" for name, label in FAILURES.items() if report.get(name)]
+    if not counts and not report.get("interrupted"):
+        there = f"there is only this: {plain(left_out.removesuffix(' left out'))}" if left_out else "it is empty"
+        st.info(
+            f"No pictures were found in {plain(status.folder)}: {there}. Loupe reads files that end in "
+            f"{', '.join(sorted(EXTENSIONS))}.",
+            icon=":material/folder_off:",
+        )
+        _failures(report)
+        return
     speed = f", {report.get('images_per_second', 0):g} pictures a second" if report.get("encoded") else ""
     st.caption(
-        f"Last time, {plain(status.folder)}: {', '.join(counts) or 'nothing to do'}, "
+        f"Last time, {plain(status.folder)}: {', '.join(counts)}, "
         + f"in {report.get('seconds', 0):.1f} s{speed}."
+        + (f" {plain(left_out)}." if left_out else "")
         + (" It was interrupted." if report.get("interrupted") else "")
     )
     if report.get("ended_by"):

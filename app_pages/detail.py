@@ -8,7 +8,7 @@ from functools import partial
 
 import streamlit as st
 
-from app_pages import address, ask, discover_why, explain_panel, gallery, scale, thumbs
+from app_pages import address, ask, discover_why, explain_panel, fresh, gallery, scale, thumbs
 from app_pages.files import find_original
 from app_pages.links import link
 from app_pages.parts import Parts
@@ -20,6 +20,7 @@ from search.results import Hit, Results
 from search.searcher import Searcher
 
 NEIGHBOURS = 12
+EXPLAINED_PX = 200
 SOURCES = {
     "file_name": "from the file's name",
     "edited": "when the file was last edited: it holds no other date",
@@ -96,12 +97,13 @@ def _draw(
     if answer is not None and found is not None:
         with explained:
             _found(*found, answer, records)
+            to_explain = fresh.place("explained", f"{record.uuid}{address.read()!r}", EXPLAINED_PX)
     st.markdown("##### Nearest pictures")
     gallery.strip(neighbours, address.open_item)
     st.markdown("##### Data")
     st.html(_table(record))
     if answer is not None and found is not None:
-        with explained:  # last, because it takes longest
+        with to_explain():  # last, because it takes longest
             explain_panel.draw(answer.query, record, searcher, parts)
 
 

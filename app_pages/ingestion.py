@@ -20,14 +20,22 @@ class Ingestion:
         self._file = StatusFile(home)
         self._log = home / "ingest-app.log"
         self._process: OwnProcess | None = None
+        self._closed = False
         self._lock = threading.Lock()
 
     def start(self, folder: str, options: Sequence[str] = ()) -> None:
         """Does nothing while one runs."""
         with self._lock:
-            if self._alive():
+            if self._closed or self._alive():
                 return
             self._process = OwnProcess(["ingest", *options, "--", folder], self._project, self._log)
+
+    def close(self) -> None:
+        """For good; ends ours. What is stored is done, and the next ingest goes on."""
+        with self._lock:
+            self._closed = True
+            if self._process is not None:
+                self._process.end()
 
     @property
     def running(self) -> bool:

@@ -37,7 +37,8 @@ def draw(searcher: Searcher, parts: Parts) -> None:
         count = "1 picture" if version.count == 1 else f"{version.count} pictures"
         st.info(f"The library has {count}. A map needs at least {FEWEST}: add some more.", icon=":material/info:")
         adding.folder_form(parts)
-        adding.progress(parts)
+        if not adding.progress(parts):
+            adding.last_report(parts)
         return
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium", key="map-choices"):
         space, colouring = _choices()

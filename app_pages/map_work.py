@@ -21,6 +21,7 @@ class MapWork:
         self._project = project
         self._processes: dict[str, OwnProcess] = {}
         self._tried: dict[str, str] = {}
+        self._closed = False
         self._lock = threading.Lock()
 
     def start(self, space: str, version: str) -> bool:
@@ -29,13 +30,20 @@ class MapWork:
         with self._lock:
             if self._alive(space) or self._running(space):
                 return True
-            if self._tried.get(space) == version:
+            if self._closed or self._tried.get(space) == version:
                 return False
             self._tried[space] = version
             self._processes[space] = OwnProcess(
                 ["evaluation", "layout", "--space", space], self._project, self._log(space), NICE
             )
         return True
+
+    def close(self) -> None:
+        """For good; ends those that were started here."""
+        with self._lock:
+            self._closed = True
+            for process in self._processes.values():
+                process.end()
 
     def forget(self, space: str) -> None:
         """It may be tried again."""

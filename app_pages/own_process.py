@@ -12,6 +12,8 @@ import psutil
 from own_folders import make_home, open_own, using
 
 LAST_WORDS = 4000
+END_S = 4.0
+"""How long it may take to end in order before it is asked again, and then killed."""
 
 
 class OwnProcess:
@@ -21,7 +23,7 @@ class OwnProcess:
         self._log = log
         make_home(log.parent)
         with using(log), open_own(log, "wb") as output:
-            # A session of its own: it goes on when the app is stopped, and ctrl-C at the app does not reach it.
+            # A session of its own: ctrl-C reaches the app, which ends this in order (`end`).
             self._process = subprocess.Popen(
                 [sys.executable, "-m", *arguments],
                 cwd=project,
@@ -42,6 +44,15 @@ class OwnProcess:
     def poll(self) -> int | None:
         """Its exit code; None while it runs."""
         return self._process.poll()
+
+    def end(self) -> None:
+        """In order where that is quick; afterwards it runs no more."""
+        for ask in (self._process.terminate, self._process.terminate, self._process.kill):
+            if self.poll() is not None:
+                return
+            ask()
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(END_S)
 
     def last_words(self) -> list[str]:
         """The last lines of its log that say something."""

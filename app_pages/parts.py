@@ -28,6 +28,8 @@ class Parts:
     maps: MapWork
     training_runs: Path
     """The folder in which every training run has one of its own."""
+    remote_folders: bool = False
+    """Whether folders may be added and forgotten from other machines too."""
     selections: Selections = field(default_factory=Selections)
 
 

@@ -14,6 +14,7 @@ from app_pages import (
     ask,
     detail,
     filter_column,
+    fresh,
     gallery,
     scale,
     selection,
@@ -109,30 +110,38 @@ def _answer(question: Question, searcher: Searcher, parts: Parts) -> Answer | No
     if filtering:
         side, place = st.columns([1, 3.2], gap="medium")
     with place:
-        answer = _found(question, searcher, facets=filtering)
-        if answer is not None:
-            _hits(question, answer, searcher, parts)
+        to_draw = fresh.place("hits", f"{question!r}{asking.chip if asking else ''}", SKELETON_PX)
+        found = _found(question, searcher, facets=filtering)
+        with to_draw():
+            if isinstance(found, Answer):
+                _hits(question, found, searcher, parts)
+            else:
+                _problem(found)
+    answer = found if isinstance(found, Answer) else None
     if side is not None:
         with side:
             _filters(question, answer.results if answer else None, searcher)
     return answer
 
 
-def _found(question: Question, searcher: Searcher, *, facets: bool) -> Answer | None:
-    """None after saying why there are none."""
+def _found(question: Question, searcher: Searcher, *, facets: bool) -> Answer | SearchError:
+    """Or why there is none."""
     asking = address.picture()
     try:
-        with st.skeleton(height=SKELETON_PX):
-            query = question.cut().query([asking.image] if asking else [])
-            query = replace(query, facets=query.facets or facets)
-            return Answer(query, searcher.search(query))
-    except GrammarError as error:
-        ask.point_at(error)
-    except QueryError as error:
-        st.warning(sentence(error), icon=":material/edit:")
+        query = question.cut().query([asking.image] if asking else [])
+        query = replace(query, facets=query.facets or facets)
+        return Answer(query, searcher.search(query))
     except SearchError as error:
+        return error
+
+
+def _problem(error: SearchError) -> None:
+    if isinstance(error, GrammarError):
+        ask.point_at(error)
+    elif isinstance(error, QueryError):
+        st.warning(sentence(error), icon=":material/edit:")
+    else:
         st.error(sentence(error), icon=":material/error:")
-    return None
 
 
 def _filters(question: Question, results: Results | None, searcher: Searcher) -> None:

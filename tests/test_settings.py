@@ -32,6 +32,7 @@ WRONG = {
     "LOUPE_MAX_DECODED_MB": "10",
     "LOUPE_MAX_DECODE_S": "0",
     "LOUPE_MAX_UPLOAD_MB": "a lot",
+    "LOUPE_REMOTE_FOLDERS": "perhaps",
     "LOUPE_MAX_UPLOAD_DECODED_MB": "nan",
     "LOUPE_WEAVIATE_VERSION": "latest",
     "LOUPE_WEAVIATE_PORT": "http",
@@ -207,9 +208,8 @@ def test_every_setting_of_the_example_is_explained() -> None:
 @pytest.mark.parametrize("name", [name for name in NAMES if name not in HOMES])
 def test_the_example_shows_the_default(name: str) -> None:
     default = Settings.model_fields[name.lower()].default
-    assert dict(example_lines())[name] == (
-        default.get_secret_value() if isinstance(default, SecretStr) else str(default)
-    )
+    text = default.get_secret_value() if isinstance(default, SecretStr) else str(default)
+    assert dict(example_lines())[name] == (text.lower() if isinstance(default, bool) else text)
 
 
 def test_the_example_switched_on_changes_nothing(tmp_path: Path) -> None:

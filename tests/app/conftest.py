@@ -7,13 +7,14 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+import weaviate
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.testclient import TestClient
@@ -22,6 +23,7 @@ from streamlit.testing.v1 import AppTest
 from app_pages.connection import Connection
 from app_pages.ingestion import Ingestion
 from app_pages.map_work import MapWork
+from app_pages.own_process import OwnProcess
 from app_pages.parts import Parts
 from app_pages.routes import is_page, routes
 from app_pages.same_origin import SameOrigin
@@ -30,10 +32,11 @@ from ingest.roots import Roots
 from pictures.open import Limits
 from pictures.thumbnails import ThumbnailStore
 from schema.client import Address
-from schema.collection import Pictures
+from schema.collection import Pictures, delete_library
 from search.bank_store import Cut
 from settings import PROJECT
 from tests.app.browser import OpenTab, Tab
+from tests.colours import ColourEncoder
 from tests.conftest import SAMPLES
 
 CHROMIUM = next(
@@ -59,6 +62,7 @@ def parts_of(home: Path, connection: Connection, thumbnails: ThumbnailStore | No
         home=home,
         maps=MapWork(home, PROJECT),
         training_runs=home / "training" / "runs",
+        remote_folders=True,  # an AppTest's browser is nowhere
     )
 
 
@@ -74,6 +78,37 @@ def parts(samples: Pictures, home: Path, connection: Connection, thumbnails: Thu
     """The samples, searchable."""
     Roots(home).add(SAMPLES)
     return parts_of(home, connection, thumbnails)
+
+
+@pytest.fixture
+def ingesting(
+    empty: weaviate.WeaviateClient,
+    home: Path,
+    environment: dict[str, str],
+    address: Address,
+    colours: ColourEncoder,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Parts]:
+    """An empty library, and parts whose ingests are real processes on it, with the colour encoder: it needs no time to
+    be loaded. (`test_run` has the samples ingested by the default encoder.)"""
+
+    def start(arguments: Sequence[str], *more: Any) -> OwnProcess:
+        assert arguments[0] == "ingest"
+        return OwnProcess(["tests.ingest.colour_ingest", *arguments[1:]], *more)
+
+    monkeypatch.setattr("app_pages.ingestion.OwnProcess", start)
+    for name in [name for name in os.environ if name.startswith(("LOUPE_", "WEAVIATE_"))]:
+        monkeypatch.delenv(name)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    for name in ("ingest.json", "roots.json"):
+        (home / name).unlink(missing_ok=True)
+    connection = Connection(lambda: address, lambda: colours)
+    yield parts_of(home, connection)
+    connection.close()
+    delete_library(empty)
+    for name in ("ingest.json", "roots.json"):
+        (home / name).unlink(missing_ok=True)
 
 
 def http_of(parts: Parts) -> TestClient:
@@ -125,6 +160,13 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def lan_address() -> str:
+    """By which other machines of the network would reach this one; nothing is sent."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.connect(("192.0.2.1", 9))
+        return str(probe.getsockname()[0])
+
+
 @contextlib.contextmanager
 def app_process(environment: dict[str, str], log: Path, *options: str) -> Iterator[str]:
     """`streamlit run app.py` as a process; its address, as soon as it answers at all."""
@@ -166,6 +208,30 @@ def app_log(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def app_url(environment: dict[str, str], app_log: Path) -> Iterator[str]:
     """The web app on the session's home, with its encoder loaded."""
     with app_process(environment, app_log) as url:
+        wait_for(lambda: httpx.get(f"{url}/healthz", trust_env=False).is_success, 120)
+        yield url
+
+
+@pytest.fixture(scope="session")
+def own_server(address: Address) -> dict[str, str]:
+    """Settings that name the session's server, for commands with a home of their own."""
+    return {
+        "WEAVIATE_URL": address.url,
+        "WEAVIATE_API_KEY": address.api_key,
+        "WEAVIATE_GRPC_HOST": address.grpc_host,
+        "WEAVIATE_GRPC_PORT": str(address.grpc_port),
+    }
+
+
+@pytest.fixture(scope="session")
+def exposed(
+    environment: dict[str, str], own_server: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """The app for a network: on every interface, and behind a proxy that people open as https://photos.example."""
+    home = tmp_path_factory.mktemp("exposed")
+    options = ["--server.address=0.0.0.0", "--server.corsAllowedOrigins=https://photos.example"]
+    options += [f"--server.allowedHosts={name}" for name in ("127.0.0.1", "localhost", "photos.example", lan_address())]
+    with app_process(environment | own_server | {"LOUPE_HOME": str(home)}, home / "log", *options) as url:
         wait_for(lambda: httpx.get(f"{url}/healthz", trust_env=False).is_success, 120)
         yield url
 

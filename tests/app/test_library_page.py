@@ -3,28 +3,23 @@
 import json
 import os
 import time
-from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
-import weaviate
 from streamlit.testing.v1 import AppTest
 
 from app_pages.connection import Connection
 from app_pages.ingestion import Ingestion
-from app_pages.own_process import OwnProcess
 from app_pages.parts import Parts
 from encoder.protocol import Encoder
 from ingest.roots import Roots
 from ingest.status import Status, StatusFile
 from schema.client import Address
-from schema.collection import delete_library, open_pictures
+from schema.collection import open_pictures
 from schema.errors import Unreachable
 from settings import PROJECT
 from tests.app.conftest import library_script, open_page, parts_of, texts, wait_for
-from tests.colours import ColourEncoder
 from tests.conftest import SAMPLES, copy_samples
 
 
@@ -33,37 +28,6 @@ def own(tmp_path: Path, samples: object, connection: Connection) -> Parts:
     """The samples, with a home of the test's own for what ingests leave behind."""
     Roots(tmp_path).add(SAMPLES)
     return parts_of(tmp_path, connection)
-
-
-@pytest.fixture
-def ingesting(
-    empty: weaviate.WeaviateClient,
-    home: Path,
-    environment: dict[str, str],
-    address: Address,
-    colours: ColourEncoder,
-    monkeypatch: pytest.MonkeyPatch,
-) -> Iterator[Parts]:
-    """An empty library, and parts whose ingests are real processes on it, with the colour encoder: it needs no time to
-    be loaded. (`test_run` has the samples ingested by the default encoder.)"""
-
-    def start(arguments: Sequence[str], *more: Any) -> OwnProcess:
-        assert arguments[0] == "ingest"
-        return OwnProcess(["tests.ingest.colour_ingest", *arguments[1:]], *more)
-
-    monkeypatch.setattr("app_pages.ingestion.OwnProcess", start)
-    for name in [name for name in os.environ if name.startswith(("LOUPE_", "WEAVIATE_"))]:
-        monkeypatch.delenv(name)
-    for name, value in environment.items():
-        monkeypatch.setenv(name, value)
-    for name in ("ingest.json", "roots.json"):
-        (home / name).unlink(missing_ok=True)
-    connection = Connection(lambda: address, lambda: colours)
-    yield parts_of(home, connection)
-    connection.close()
-    delete_library(empty)
-    for name in ("ingest.json", "roots.json"):
-        (home / name).unlink(missing_ok=True)
 
 
 def finished(page: AppTest, parts: Parts) -> AppTest:

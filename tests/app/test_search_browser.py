@@ -97,3 +97,40 @@ def test_the_filters_are_no_wider_than_the_window(url: str, open_tab: OpenTab, w
     tab.click(".st-key-filters_open label")
     tab.page.wait_for_selector(".st-key-folders button:visible")
     assert tab.page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+WATCH = """(watched) => {
+  const frames = window.loupeFrames = [];
+  const look = () => {
+    frames.push(watched.map(([selector, name]) => {
+      const one = document.querySelector(selector);
+      return one && (name === "text" ? one.textContent : one.getAttribute(name));
+    }));
+    requestAnimationFrame(look);
+  };
+  look();
+}"""
+"""What stands at some places of the page, frame by frame."""
+
+
+def test_no_picture_of_the_last_question_stands_under_the_next(url: str, tab: Tab) -> None:
+    """From the moment that the new question is shown, what was found for the old one is gone."""
+    page = tab.page
+    tab.go(f"{url}/?q=a+castle")
+    before = tab.alts()
+    page.evaluate(WATCH, [[".st-key-chips", "text"], [".st-key-gallery img", "alt"]])
+    page.fill(".st-key-words input", "a cat")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**q=a+cat**")
+    tab.settle()
+    after = tab.alts()
+    frames = page.evaluate("loupeFrames")
+    shown = [alt for chips, alt in frames if "a cat" in (chips or "")]
+    assert before[0] not in after and shown[-1] == after[0]
+    assert not set(before) - set(after) & set(shown)
+    assert shown[0] is None, "the new question is shown before its pictures"
+    page.evaluate("loupeFrames.length = 0")
+    page.locator(".st-key-gallery img").first.click(force=True)
+    page.wait_for_selector("[role=dialog] .loupe-large")
+    tab.settle()
+    assert {alt for _, alt in page.evaluate("loupeFrames")} == {after[0]}, "nothing flickers where nothing changes"
