@@ -132,6 +132,7 @@ class Ingest:
         if self._writes and not self._report.ended_by:
             self._report.not_removed += drop_places(self._ledger, self._thumbnails, self._leaving)
         self._report.warnings += words.warnings if self._halted() else words.unused()
+        self._report.warnings += self._report.cut_off_warnings()
         self._report.interrupted = self._halted()
         if self._report.ended_by:
             everything = find_images(root, exclusions=self.exclusions)
@@ -253,6 +254,8 @@ class Ingest:
         else:
             refused = {}
         for item, record in zip(batch, records, strict=True):
+            if record.truncated and record.sha256 not in refused:
+                self._report.cut_off.append(str(item.hashed.found.path))
             if (reason := refused.get(record.sha256)) is not None:
                 self._report.rejected.append(Failure(str(item.hashed.found.path), reason))
             elif item.hashed.stale:

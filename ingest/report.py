@@ -8,6 +8,8 @@ from pictures.open import PictureError
 
 REFUSED = "refused_by_weaviate"
 """The code of a failure in Weaviate's own words."""
+CUT_OFF_NAMED = 20
+"""Pictures that the warning about cut-off ones names; the rest is counted."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,9 @@ class IngestReport:
     """Pictures that an older Loupe had stored, opened again for their colours and the like; none was encoded for it."""
     left_out: str = ""
     """Files that are no pictures, in words."""
+    cut_off: list[str] = field(default_factory=list)
+    """Files that were stored as far as they could be decoded: cut off, or damaged inside. They are counted as added or
+    updated as well."""
     warnings: list[str] = field(default_factory=list)
     seconds: float = 0.0
     dry_run: bool = False
@@ -71,6 +76,19 @@ class IngestReport:
     def images_per_second(self) -> float:
         """Pictures encoded in a second of the whole run; 0 when none was."""
         return round(self.encoded / self.seconds, 2) if self.seconds else 0.0
+
+    def cut_off_warnings(self) -> list[str]:
+        """One sentence that names the first of `cut_off`, or none."""
+        if not self.cut_off:
+            return []
+        count, names = len(self.cut_off), ", ".join(self.cut_off[:CUT_OFF_NAMED])
+        more = f" and {count - CUT_OFF_NAMED} more" if count > CUT_OFF_NAMED else ""
+        which = "1 picture is" if count == 1 else f"{count} pictures are"
+        will_be = "would be" if self.dry_run else "were"
+        return [
+            f"{which} cut off or damaged inside and {will_be} stored as far as they can be decoded: {names}{more}. "
+            "Replace them with intact copies and run the same command again."
+        ]
 
     @property
     def failed(self) -> bool:
