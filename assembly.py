@@ -15,8 +15,9 @@ from pictures.thumbnails import ThumbnailStore
 from schema.client import Address, connect
 from schema.collection import StorageOptions
 from schema.errors import Unreachable
-from schema.local_server import HOST, LocalServer, Running, ServerPlan
+from schema.local_server import LocalServer, ServerPlan
 from schema.patience import Patience
+from schema.server_state import HOST, Running
 from search.bank_store import Cut
 from settings import Settings
 

@@ -71,6 +71,7 @@ def run(command: Callable[[], int]) -> NoReturn:
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     for noisy in ("httpx", "httpcore", "filelock", "grpc"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+    logging.getLogger("weaviate-client").setLevel(logging.CRITICAL)  # a refused batch, with every vector; we report it
     try:
         try:
             code: object = command()

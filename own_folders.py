@@ -89,8 +89,8 @@ def explain(error: OSError, folder: Path | None = None) -> str:
     there = _nearest(named)
     if error.errno in FULL:
         return (
-            f"{_free(there)}, so {named} was not written ({why}). Free some space and do the same again; what was "
-            "written before is whole."
+            f"The disk is full: {_free(there)} ({why}). Free some space there and do the same again; what was written "
+            "before is whole."
         )
     if error.errno in DENIED:
         mode, owner = stat.filemode(there.lstat().st_mode), _owner(there)
@@ -115,7 +115,7 @@ def free_bytes(folder: Path) -> int:
 def _free(there: Path) -> str:
     folder = there if there.is_dir() else there.parent
     if hasattr(os, "statvfs") and (about := os.statvfs(folder)).f_files and not about.f_favail:
-        return f"The disk of {folder} takes no more files (no inodes are free)"
+        return f"no more files can be made in {folder} (it has no free inodes)"
     return f"{free_bytes(folder) / 1e6:,.1f} MB are free in {folder}"
 
 

@@ -205,13 +205,14 @@ class LayoutStore:
                 lock.acquire()
         except Timeout:
             raise LayoutBusy(f"The layout of {space!r} is being computed by another process.") from None
-        reporter = Reporter(self, space)
         try:
-            yield reporter
-            reporter.end()
-        except BaseException as error:
-            reporter.end(str(error) or type(error).__name__)
-            raise
+            reporter = Reporter(self, space)
+            try:
+                yield reporter
+                reporter.end()
+            except BaseException as error:
+                reporter.end(str(error) or type(error).__name__)
+                raise
         finally:
             lock.release()
 

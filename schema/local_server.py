@@ -7,32 +7,36 @@ a server whose state file is lost is found again by its data folder.
 """
 
 import contextlib
-import json
+import errno
 import logging
 import os
 import secrets
+import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import httpx
 import psutil
 import tenacity
 
-from own_folders import make_home, open_own, own_lock, using
+from own_folders import free_bytes, make_home, open_own, own_lock, using
 from process_identity import ProcessIdentity
 from schema.binary import obtain_binary
 from schema.errors import HomeError, ServerError
 from schema.ports import free_ports
-from whole_files import write_text_whole
+from schema.server_state import HOST, Running, read_state, write_state
 
-HOST = "127.0.0.1"
 START_TIMEOUT_S = 60
 STOP_TIMEOUT_S = 60
 ATTEMPTS = 4
 USER = "loupe"
+LEAST_FREE = 2_000_000
+"""Bytes; with less, a start that fails is taken to fail for want of space."""
+READ_ONLY_SHARE = 99
+"""Percent of its disk in use at which Weaviate takes no changes any more."""
 log = logging.getLogger(__name__)
 
 
@@ -46,26 +50,6 @@ class ServerPlan:
     http_port: int = 8080
     grpc_port: int = 50051
     clip_inference_api: str = "http://127.0.0.1:8085"
-
-
-@dataclass(frozen=True)
-class Running:
-    """A server that runs. `kept`: started by a person's command, so it stays until `stop`; else it ends with its last
-    user."""
-
-    process: ProcessIdentity
-    version: str
-    http_port: int
-    grpc_port: int
-    kept: bool
-    users: tuple[ProcessIdentity, ...] = field(default_factory=tuple)
-    """The processes that need it."""
-    wishes: tuple[int, int] = (0, 0)
-    """The ports that were wished for when these were chosen; other wishes choose anew."""
-
-    @property
-    def url(self) -> str:
-        return f"http://{HOST}:{self.http_port}"
 
 
 class LocalServer:
@@ -83,8 +67,8 @@ class LocalServer:
     def start(self) -> Running:
         """Start it, or find it running, and keep it until `stop`. Raises ServerError."""
         with self._lock():
-            running = replace(self._running() or self._spawn(), kept=True)
-            self._save(running)
+            running = replace(self._in_order() or self._spawn(), kept=True)
+            write_state(self._state_file, running)
             return running
 
     def running(self) -> Running | None:
@@ -104,10 +88,10 @@ class LocalServer:
     def join(self) -> Running:
         """Start it, or find it running, and count this process among its users."""
         with self._lock():
-            running = self._running() or self._spawn()
+            running = self._in_order() or self._spawn()
             users = {user for user in running.users if user.alive} | {ProcessIdentity.of_this_process()}
             running = replace(running, users=tuple(sorted(users, key=lambda user: user.pid)))
-            self._save(running)
+            write_state(self._state_file, running)
             return running
 
     def leave(self) -> None:
@@ -121,7 +105,7 @@ class LocalServer:
                 self._stop(running)
                 return
             with contextlib.suppress(OSError):  # a full disk: soon this process is no user by its end
-                self._save(replace(running, users=users))
+                write_state(self._state_file, replace(running, users=users))
 
     def stop(self) -> bool:
         """Stop it, whoever uses it; False when none ran. Raises ServerError if it will not end."""
@@ -150,20 +134,39 @@ class LocalServer:
             with own_lock(self.home / "server.lock"):
                 yield
 
+    def _in_order(self) -> Running | None:
+        """The server that runs, if it takes changes. One that a full disk made read-only stays so until it is started
+        again; to set its shards READY would do, but it looks at the disk no more then (Weaviate 1.35)."""
+        running = self._running()
+        if running is None or not self._is_read_only(running) or _share_used(self.home) >= READ_ONLY_SHARE:
+            return running
+        log.warning(
+            "Weaviate takes no changes since its disk was full. %.0f MB are free in %s by now: it is started again.",
+            free_bytes(self.home) / 1e6,
+            self.home,
+        )
+        self._stop(running)
+        # Who uses it, who kept it and where it is stay as they are, so that waiting clients find it.
+        write_state(self._state_file, replace(running, wishes=self._wishes))
+        return None
+
+    def _is_read_only(self, running: Running) -> bool:
+        try:
+            answer = self._ask(running, "/v1/nodes?output=verbose")
+            shards = [shard for node in answer.json()["nodes"] for shard in node["shards"] or ()]
+            return any(shard["vectorIndexingStatus"] == "READONLY" for shard in shards)
+        except (httpx.HTTPError, ValueError, LookupError, TypeError):  # it does not answer: others will say so
+            return False
+
+    def _ask(self, running: Running, path: str) -> httpx.Response:
+        key = {"Authorization": f"Bearer {self.api_key()}"}
+        return httpx.get(f"{running.url}{path}", headers=key, timeout=2, trust_env=False)
+
     def _running(self) -> Running | None:
-        state = self._state()
+        state = read_state(self._state_file)
         if state is not None and state.process.alive:
             return state
         return self._adopt(state)
-
-    def _state(self) -> Running | None:
-        try:
-            data = json.loads(self._state_file.read_text())
-            users = tuple(ProcessIdentity(**user) for user in data.pop("users"))
-            wishes = tuple(data.pop("wishes"))
-            return Running(process=ProcessIdentity(**data.pop("process")), users=users, wishes=wishes, **data)
-        except (FileNotFoundError, ValueError, TypeError, KeyError, AttributeError):
-            return None
 
     def _adopt(self, state: Running | None) -> Running | None:
         """A server of our data folder whose state was lost: known by its environment, which names the folder."""
@@ -187,13 +190,9 @@ class LocalServer:
                 )
         return None
 
-    def _save(self, running: Running) -> None:
-        # Not synced: after a power cut nobody runs.
-        write_text_whole(self._state_file, json.dumps(asdict(running)), sync=False, private=True)
-
     def _spawn(self) -> Running:
         binary = obtain_binary(self.plan.cache, self.plan.version)
-        previous = self._state()
+        previous = read_state(self._state_file)
         same = previous is not None and previous.wishes == self._wishes
         wish_http, wish_grpc = (previous.http_port, previous.grpc_port) if previous and same else self._wishes
         for attempt in range(ATTEMPTS):
@@ -203,6 +202,8 @@ class LocalServer:
                 process.returncode = 0  # it is to outlive this process: without this, Python warns that it runs
                 return running
             log.info("Weaviate ended while starting (attempt %d of %d)", attempt + 1, ATTEMPTS)
+        if free_bytes(self.home) < LEAST_FREE:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.home))
         raise ServerError(
             f"Weaviate {self.plan.version} ended while starting, {ATTEMPTS} times. "
             f"Its last words: {self._last_words()}. "
@@ -234,7 +235,7 @@ class LocalServer:
         kept, users = (previous.kept, previous.users) if previous else (False, ())
         running = Running(identity, self.plan.version, http_port, grpc_port, kept, users, self._wishes)
         try:
-            self._save(running)
+            write_state(self._state_file, running)
         except OSError:  # a full disk: nobody would know of it
             process.kill()
             process.wait()
@@ -267,9 +268,7 @@ class LocalServer:
             if process.poll() is not None:
                 return False
             try:
-                ready = httpx.get(f"{running.url}/v1/.well-known/ready", timeout=2, trust_env=False)
-                key = {"Authorization": f"Bearer {self.api_key()}"}
-                meta = httpx.get(f"{running.url}/v1/meta", headers=key, timeout=2, trust_env=False)
+                ready, meta = (self._ask(running, path) for path in ("/v1/.well-known/ready", "/v1/meta"))
             except httpx.HTTPError:
                 return None
             return True if ready.is_success and meta.is_success else None
@@ -305,9 +304,15 @@ class LocalServer:
                 process.wait(0)  # where it is our own child, it does not stay behind as a zombie
         # Ports are remembered; who kept it is not, unless it crashed.
         try:
-            self._save(replace(running, kept=False, users=()))
+            write_state(self._state_file, replace(running, kept=False, users=()))
         except OSError:  # a full disk
             self._state_file.unlink(missing_ok=True)
+
+
+def _share_used(folder: Path) -> float:
+    """In percent, as Weaviate reckons it."""
+    disk = shutil.disk_usage(folder)
+    return 100 * disk.used / disk.total
 
 
 def _write_new(path: Path, text: str) -> None:
@@ -360,7 +365,7 @@ LOCAL_ENVIRONMENT = {
     "RAFT_BOOTSTRAP_EXPECT": "1",
     "RAFT_TIMEOUTS_MULTIPLIER": "1",
     "GO_PROFILING_DISABLE": "true",
-    "DISK_USE_READONLY_PERCENTAGE": "99",
+    "DISK_USE_READONLY_PERCENTAGE": str(READ_ONLY_SHARE),
     "LOG_FORMAT": "text",
 }
 """Settings of a server that shares its machine with a person's other work."""
