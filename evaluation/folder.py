@@ -7,13 +7,14 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
 from evaluation.errors import EvaluationError
 from ingest.captions import FolderWords, Words
 from ingest.files import Census, Found, Skipped, check_root, find_images, printable
+from ingest.sidecars import SidecarReader
 from pictures.open import Limits, Opened, PictureError, open_image
 
 FEWEST = 3
@@ -82,7 +83,7 @@ def read_captioned(
     fewer than three captioned pictures, one caption for all of them.
     """
     root = check_root(folder)
-    census, words = Census(), FolderWords(root)
+    census, words, sidecars = Census(), FolderWords(root), SidecarReader()
     unread: list[Unread] = []
     skipped: list[Unread] = []
     by_hash: dict[str, CaptionedPicture] = {}
@@ -96,9 +97,11 @@ def read_captioned(
 
     def opened(pair: tuple[Found, Words]) -> tuple[Path, Words, Opened | PictureError]:
         try:
-            return pair[0].path, pair[1], open_image(pair[0].path, limits, _SIDE)
+            picture = open_image(pair[0].path, limits, _SIDE)
         except PictureError as error:
             return pair[0].path, pair[1], error
+        facts = sidecars.facts(picture.facts, pair[0].path, pair[0].facts_from)
+        return pair[0].path, pair[1], replace(picture, facts=facts)
 
     for path, told, picture in ahead(opened, found()):
         on_progress(1)
@@ -113,7 +116,7 @@ def read_captioned(
         uncaptioned=tuple(picture.path for picture in by_hash.values() if not picture.captions),
         unread=tuple(unread),
         skipped=tuple(skipped),
-        warnings=tuple(words.unused()),
+        warnings=(*words.unused(), *sidecars.warnings()),
         left_out=str(census),
     )
     _check(read)

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from ingest.files import METADATA_NAMES, Found, printable
+from ingest.sidecars import read_small
 from pictures.words import clean_caption, clean_tags
 
 MAX_SIDECAR_BYTES = 64 * 1024
@@ -152,14 +153,12 @@ class FolderWords:
     def _sidecar(self, file: Path) -> str:
         shown = printable(str(file))
         try:
-            # As in pictures.open: what is a pipe by now must not be waited for.
-            with os.fdopen(os.open(file, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb") as opened:
-                data = opened.read(MAX_SIDECAR_BYTES + 1) or b""
+            data = read_small(file, MAX_SIDECAR_BYTES)
         except OSError as error:
             self._warn(f"The caption {shown} cannot be read ({error.strerror or error}). Check its permissions.")
             return ""
-        if len(data) > MAX_SIDECAR_BYTES:
-            self._warn(f"{shown} has more than {MAX_SIDECAR_BYTES // 1024} kB, too long for a caption. Shorten it.")
+        except ValueError as error:
+            self._warn(f"{shown} was not read as a caption: {error}. Shorten it or give it another name.")
             return ""
         return clean_caption(_decode(data))
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ingest.exclusions import Exclusions, IgnoreFileError
+from ingest.sidecars import FolderSidecars
 from pictures.open import EXTENSIONS
 
 METADATA_NAMES = ("metadata.csv", "metadata.jsonl")
@@ -27,6 +28,10 @@ class Found:
     mtime_us: int
     sidecar: Path | None = None
     """`cat.jpg.txt`, else `cat.txt`, when it lies beside `cat.jpg` (upper or lower case)."""
+    facts_from: tuple[Path, ...] = ()
+    """Its XMP file and its JSON of Google Takeout's, see `ingest.sidecars`."""
+    facts_stamp: str = ""
+    """Their kinds, sizes and times."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +52,9 @@ class Census:
     """What `find_images` passed over without a word, counted for the report (invariant I9)."""
 
     others: Counter[str] = field(default_factory=Counter)
-    """Extension without its dot ("" for none) -> files that are neither pictures nor words beside pictures."""
+    """Extension without its dot ("" for none) -> files that are neither pictures nor speak of any."""
+    sidecars: Counter[str] = field(default_factory=Counter)
+    """The same of files that speak of a picture or a video and were not read."""
     by_rule: Counter[str] = field(default_factory=Counter)
     """Rule of `exclusions` -> names left out by it; a folder counts once, it is not looked into."""
 
@@ -57,13 +64,15 @@ class Census:
         return self.others.total()
 
     def __str__(self) -> str:
-        """One line, as `12 other files (9 mov, 3 pdf), 2 hidden and 1 of the system`; empty when there was nothing."""
+        """One line, as `12 other files (9 mov, 3 pdf), 4 sidecars (3 aae, 1 thm), 2 hidden and 1 of the system`; empty
+        when there was nothing."""
         parts = []
-        if total := self.other_files:
-            counted = sorted(self.others.items(), key=lambda item: (-item[1], item[0]))
-            kinds = [f"{count} {kind or 'without extension'}" for kind, count in counted[:5]]
-            kinds += ["…"] if len(counted) > 5 else []
-            parts.append(f"{total} other file{'s' if total > 1 else ''} ({', '.join(kinds)})")
+        for what, counts in (("other file", self.others), ("sidecar", self.sidecars)):
+            if total := counts.total():
+                counted = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+                kinds = [f"{count} {kind or 'without extension'}" for kind, count in counted[:5]]
+                kinds += ["…"] if len(counted) > 5 else []
+                parts.append(f"{total} {what}{'s' if total > 1 else ''} ({', '.join(kinds)})")
         parts += [f"{count} {rule}" for rule, count in self.by_rule.most_common()]
         joined = " and ".join(filter(None, (", ".join(parts[:-1]), *parts[-1:])))
         return f"Not looked at: {joined}" if parts else ""
@@ -143,11 +152,11 @@ def _one_folder(
     folder: Path, entries: list[os.DirEntry[str]], subfolders: list[Path], census: Census, exclusions: Exclusions
 ) -> Iterator[Found | Skipped]:
     """The pictures of one listing; `subfolders` is filled with those to go into."""
-    texts = {entry.name.lower(): entry for entry in entries if entry.name.lower().endswith(".txt")}
+    regular = {entry.name: entry for entry in entries if _is_regular(entry)}
+    sidecars = FolderSidecars(regular, lambda name: bool(exclusions.rule(folder, name, is_folder=False)))
     others: Counter[str] = Counter()
-    used_texts: set[str] = set()
     for entry in entries:
-        stem, extension = os.path.splitext(entry.name)  # noqa: PTH122  a Path for each file is six times as slow
+        extension = os.path.splitext(entry.name)[1]  # noqa: PTH122  a Path for each file is six times as slow
         is_picture = extension.lower() in EXTENSIONS
         shown = printable(entry.path)
         try:
@@ -165,7 +174,7 @@ def _one_folder(
             elif is_folder:
                 subfolders.append(folder / entry.name)
             elif not is_picture:
-                if entry.name not in METADATA_NAMES:
+                if entry.name not in METADATA_NAMES and entry.name not in sidecars.names:
                     others[extension.lower()] += 1
             else:
                 status = entry.stat(follow_symlinks=False)
@@ -173,30 +182,39 @@ def _one_folder(
                     message = "this is a pipe, socket or device and no picture; it is not opened, remove it"
                     yield Skipped(shown, "special_file", message)
                     continue
-                sidecar = _sidecar(entry.name, stem, texts)
-                if sidecar is not None:
-                    used_texts.add(sidecar)
+                text, facts_from = sidecars.of(entry.name)
                 yield Found(
                     path=folder / entry.name,
                     size=status.st_size,
                     mtime_us=status.st_mtime_ns // 1000,
-                    sidecar=None if sidecar is None else folder / sidecar,
+                    sidecar=None if text is None else folder / text,
+                    facts_from=tuple(folder / name for name in facts_from),
+                    facts_stamp="; ".join(_stamp(regular[name]) for name in facts_from),
                 )
         except FileNotFoundError:
             yield Skipped(shown, "vanished", "the file was there and is gone; run again if it was moved")
         except OSError as error:
             message = f"the file cannot be looked at ({error.strerror or error}); check its permissions"
             yield Skipped(shown, "unreadable", message)
-    others[".txt"] -= len(used_texts)
-    census.others.update({kind.removeprefix("."): count for kind, count in others.items() if count > 0})
+    unread, nobodys = sidecars.left()
+    census.sidecars.update({kind.removeprefix("."): count for kind, count in unread.items()})
+    census.others.update({kind.removeprefix("."): count for kind, count in (others + nobodys).items()})
 
 
-def _sidecar(name: str, stem: str, texts: dict[str, os.DirEntry[str]]) -> str | None:
-    for candidate in (f"{name}.txt", f"{stem}.txt"):
-        entry = texts.get(candidate.lower())
-        if entry is not None and entry.is_file(follow_symlinks=False):
-            return entry.name
-    return None
+def _is_regular(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_file(follow_symlinks=False)
+    except OSError:
+        return False
+
+
+def _stamp(entry: os.DirEntry[str]) -> str:
+    """`xmp 1234 1700000000123456`; without its name, so that a file which is moved with its sidecars keeps it."""
+    try:
+        status = entry.stat(follow_symlinks=False)
+    except OSError:
+        return "gone"
+    return f"{entry.name.rpartition('.')[2].lower()} {status.st_size} {status.st_mtime_ns // 1000}"
 
 
 def _is_utf8(name: str) -> bool:

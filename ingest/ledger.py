@@ -150,19 +150,16 @@ class Ledger:
         if not record.places:
             self.remove(record)
             return
-        self._change(lambda: self._collection.data.update(record.uuid, properties=place_properties(record.places)))
+        properties = place_properties(record.places)
+        if record.sidecars:
+            properties["sidecars_place"] = record.sidecars_place
+        self._change(lambda: self._collection.data.update(record.uuid, properties=properties))
 
-    def set_words(self, record: ImageRecord, caption_vector: Embeddings) -> None:
-        """Store the record's words, with the one vector that depends on them. Tags that were given in Loupe stay as
-        they are by now."""
+    def set_words(self, record: ImageRecord, caption_vector: Embeddings | None) -> None:
+        """Store the record's words, with the one vector that depends on them where it is another. Tags that were given
+        in Loupe stay as they are by now."""
         with self.lock():
-            current = self._with_own_tags_of_now(record)
-            self._change(
-                lambda: self._collection.data.update(
-                    record.uuid, properties=word_properties(current), vector={"caption": caption_vector.tolist()}
-                ),
-                [record.uuid],
-            )
+            self._update(record.uuid, word_properties(self._with_own_tags_of_now(record)), caption_vector)
 
     def set_tags(self, record: ImageRecord) -> bool:
         """Store the record's tags; its vectors stay. False when it is not in the library any more. Under `lock`."""
@@ -174,23 +171,33 @@ class Ledger:
             raise
         return True
 
-    def set_descriptions(self, described: Sequence[ImageRecord]) -> list[tuple[ImageRecord, Refused]]:
-        """Store what was computed anew of pictures of an older library; gives back those that Weaviate refused. Words,
-        tags, places and vectors stay as they are by now, and are stored in today's form."""
+    def set_descriptions(
+        self, described: Sequence[tuple[ImageRecord, Embeddings | None]]
+    ) -> list[tuple[ImageRecord, Refused]]:
+        """Store what was read anew of known pictures, each with its caption's vector where that is another; gives back
+        those that Weaviate refused. Places and tags that were given in Loupe stay as they are by now."""
         refused: list[tuple[ImageRecord, Refused]] = []
         with self.lock():
-            current = self.by_uuids([record.uuid for record in described])
-            for record in described:
+            current = self.by_uuids([record.uuid for record, _ in described])
+            for record, caption_vector in described:
                 if (stored := current.get(record.uuid)) is None:
                     continue
-                properties = description_properties(record) | tag_properties(stored) | place_properties(stored.places)
+                words = word_properties(record.with_own_tags(stored.own_tags))
+                properties = description_properties(record) | words | place_properties(stored.places)
                 try:
-                    self._change(partial(self._collection.data.update, record.uuid, properties=properties))
+                    self._update(record.uuid, properties, caption_vector)
                 except ReadOnly:
                     raise
                 except Refused as error:
                     refused.append((record, error))
         return refused
+
+    def _update(self, uuid: uuid.UUID, properties: dict[str, Any], caption_vector: Embeddings | None) -> None:
+        update = partial(self._collection.data.update, uuid, properties=properties)
+        if caption_vector is None:
+            self._change(update)
+        else:
+            self._change(partial(update, vector={"caption": caption_vector.tolist()}), [uuid])
 
     def _with_own_tags_of_now(self, record: ImageRecord) -> ImageRecord:
         current = self.by_uuids([record.uuid]).get(record.uuid)

@@ -17,20 +17,21 @@ from typing import Any, TypeVar
 
 from encoder.protocol import Embeddings, Encoder, faults
 from ingest.captions import FolderWords, Words
-from ingest.description import description, own_tags_of
+from ingest.description import description, is_outdated, own_tags_of
 from ingest.exclusions import Exclusions
 from ingest.files import Census, Found, Skipped, find_images
 from ingest.ledger import Ledger
 from ingest.places import Availability
 from ingest.prune import drop_places
 from ingest.report import REFUSED, Failure, IngestReport, failure_of
+from ingest.sidecars import SidecarReader
 from ingest.streams import ahead, batched
 from ingest.upkeep import Upkeep
 from ingest.words import first_words
 from pictures.open import Limits, Opened, PictureError, open_image
 from pictures.thumbnails import ThumbnailStore
 from schema.errors import ReadOnly, Refused
-from schema.record import DESCRIBED, ImageRecord, Place, now
+from schema.record import ImageRecord, Place, now
 
 CHUNK = 256
 LOOKAHEAD = 2
@@ -95,11 +96,13 @@ class Ingest:
         self._earlier = earlier
         self._own = own
         self._report = IngestReport(dry_run=dry_run)
+        self._sidecars = SidecarReader()
         self._upkeep = Upkeep(
             ledger,
             encoder,
             thumbnails,
             limits,
+            self._sidecars,
             self._report,
             batch_size=batch_size,
             writes=self._writes,
@@ -133,6 +136,7 @@ class Ingest:
             self._report.not_removed += drop_places(self._ledger, self._thumbnails, self._leaving)
         self._report.warnings += words.warnings if self._halted() else words.unused()
         self._report.warnings += self._report.cut_off_warnings()
+        self._report.warnings += self._sidecars.warnings()
         self._report.interrupted = self._halted()
         if self._report.ended_by:
             everything = find_images(root, exclusions=self.exclusions)
@@ -162,7 +166,7 @@ class Ingest:
                 else:
                     files.append((entry, words.of(entry)))
             known = self._ledger.by_paths([str(found.path) for found, _ in files])
-            outdated: dict[str, tuple[ImageRecord, Found]] = {}
+            outdated: dict[str, tuple[ImageRecord, Found, Words]] = {}
             for found, told in files:
                 if self._report.ended_by:
                     return
@@ -175,13 +179,15 @@ class Ingest:
                 # Left behind by a run that was cut off between two writes.
                 self._leaving += [(record.sha256, str(found.path)) for record in stale]
                 self._upkeep.mend_thumbnail(current, found)
+                if is_outdated(current, found) and current.sha256 not in outdated:
+                    outdated[current.sha256] = (current, found, told)
+                    continue
                 try:
                     self._count_unchanged(self._upkeep.update_words(current, found, told))
                 except Refused as error:
                     self._reject(found, error)
-                if current.described < DESCRIBED:
-                    outdated[current.sha256] = (current, found)
-            self._upkeep.describe_again(self._pool, list(outdated.values()))
+            for _, changed in self._upkeep.read_again(self._pool, list(outdated.values())):
+                self._count_unchanged(changed)
         self._report.left_out = str(census)
 
     def _hash(self, job: tuple[Found, Words, tuple[ImageRecord, ...]]) -> Hashed | Failure:
@@ -227,7 +233,9 @@ class Ingest:
                 raise PictureError("changed", "the file changed while it was read; run the same command again")
             if self._writes:
                 self._thumbnails.write(opened.sha256, opened.image)
-            return Decoded(item, opened, description(opened))
+            facts = self._sidecars.facts(opened.facts, item.found.path, item.found.facts_from)
+            opened = replace(opened, facts=facts)
+            return Decoded(item, opened, description(opened, item.found))
         except (PictureError, OSError) as error:
             self._in_flight.discard(item.sha256)
             return failure_of(item.found.path, error)
@@ -309,6 +317,8 @@ class Ingest:
         known_here = len(before) < len(record.places)
         stored = record
         changed = record.with_places((*(old for old in before if old not in gone), place))
+        if record.sidecars == item.found.facts_stamp and record.sidecars_place in [old.path for old in gone]:
+            changed = replace(changed, sidecars_place=place.path)  # they were moved with it
         try:
             if self._writes:
                 self._ledger.set_places(changed)
@@ -316,10 +326,11 @@ class Ingest:
                 self.would_drop |= {old.path for old in gone}
             stored = changed
             self._upkeep.mend_thumbnail(record, item.found)
-            if record.described < DESCRIBED:
-                self._upkeep.describe_again(self._pool, [(changed, item.found)])
-                stored = changed = replace(changed, described=DESCRIBED)
-            words_changed = self._upkeep.update_words(changed, item.found, item.words)
+            if is_outdated(changed, item.found):
+                read = list(self._upkeep.read_again(self._pool, [(changed, item.found, item.words)]))
+                changed, words_changed = read[0] if read else (changed, False)
+            else:
+                words_changed = self._upkeep.update_words(changed, item.found, item.words)
         except Refused as error:
             self._reject(item.found, error)
             return stored

@@ -1,22 +1,23 @@
 """Brings pictures that the library knows up to date from their files: thumbnail, description, caption and tags. Encodes
 no picture."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 
-from encoder.protocol import Encoder
+from encoder.protocol import Embeddings, Encoder
 from ingest.captions import Words
 from ingest.description import description
 from ingest.files import Found
 from ingest.ledger import Ledger
 from ingest.report import REFUSED, Failure, IngestReport, failure_of
-from ingest.words import changed_words
+from ingest.sidecars import SidecarReader
+from ingest.words import changed_words, words_again
 from pictures.open import Facts, Limits, PictureError, open_image
 from pictures.thumbnails import ThumbnailStore
 from schema.errors import ReadOnly
-from schema.record import ImageRecord
+from schema.record import DESCRIBED, ImageRecord
 
 
 class Upkeep:
@@ -26,6 +27,7 @@ class Upkeep:
         encoder: Encoder,
         thumbnails: ThumbnailStore,
         limits: Limits,
+        sidecars: SidecarReader,
         report: IngestReport,
         *,
         batch_size: int,
@@ -36,6 +38,7 @@ class Upkeep:
         self._encoder = encoder
         self._thumbnails = thumbnails
         self._limits = limits
+        self._sidecars = sidecars
         self._report = report
         self._batch_size = batch_size
         self._writes = writes
@@ -50,37 +53,59 @@ class Upkeep:
             if opened.sha256 == record.sha256:
                 self._thumbnails.write(record.sha256, opened.image)
 
-    def describe_again(self, pool: ThreadPoolExecutor, outdated: Sequence[tuple[ImageRecord, Found]]) -> None:
-        """Colours and the like of pictures that an older Loupe stored. Decoded anew, but not encoded."""
+    def read_again(
+        self, pool: ThreadPoolExecutor, outdated: Sequence[tuple[ImageRecord, Found, Words]]
+    ) -> Iterator[tuple[ImageRecord, bool]]:
+        """Pictures that an older Loupe stored, and those whose sidecars have changed: decoded anew, but not encoded.
+        Each record as it is now, and whether what is said of the picture has changed."""
         for start in range(0, len(outdated), self._batch_size):
             if self._stopped():
                 return
             batch = outdated[start : start + self._batch_size]
-            results = list(pool.map(self._description, batch))
-            described = [result for result in results if not isinstance(result, Failure)]
-            failures = [result for result in results if isinstance(result, Failure)]
+            results = list(pool.map(self._read_again, batch))
+            good = [
+                (before, after)
+                for (before, _, _), after in zip(batch, results, strict=True)
+                if not isinstance(after, Failure)
+            ]
             try:
-                for record, error in self._ledger.set_descriptions(described) if self._writes else ():
-                    described.remove(record)
-                    failures.append(Failure(record.places[0].path, f"{REFUSED}: {error}"))
+                refused = self._store_again(good) if self._writes else {}
             except ReadOnly as error:
                 self._report.ended_by = str(error)
                 return
-            self._report.described += len(described)
-            self._report.warnings += [
-                f"{failure.path} could not be described again, so its colours stay unknown ({failure.reason})."
-                for failure in failures
-            ]
+            for (before, found, _), after in zip(batch, results, strict=True):
+                if isinstance(after, Failure) or before.sha256 in refused:
+                    reason = after.reason if isinstance(after, Failure) else refused[before.sha256]
+                    self._report.warnings.append(
+                        f"{found.path} could not be read again, so what is new of it is not known ({reason})."
+                    )
+                    yield before, False
+                else:
+                    self._report.described += before.described < DESCRIBED
+                    yield after, _differs(before, after)
 
-    def _description(self, job: tuple[ImageRecord, Found]) -> ImageRecord | Failure:
-        record, found = job
+    def _store_again(self, pairs: Sequence[tuple[ImageRecord, ImageRecord]]) -> dict[str, str]:
+        """Hash and reason of those that Weaviate refused."""
+        described = [(after, self._caption_vector(before, after)) for before, after in pairs]
+        return {record.sha256: f"{REFUSED}: {error}" for record, error in self._ledger.set_descriptions(described)}
+
+    def _read_again(self, job: tuple[ImageRecord, Found, Words]) -> ImageRecord | Failure:
+        record, found, told = job
         try:
             opened = open_image(found.path, self._limits, self._encoder.image_side)
             if opened.sha256 != record.sha256:
                 raise PictureError("changed", "its bytes changed, but not its size and time; touch it and run again")
-            return replace(record, **description(opened))
+            facts = self._sidecars.facts(opened.facts, found.path, found.facts_from)
+            known = replace(record, **description(replace(opened, facts=facts), found))
+            return words_again(known, str(found.path), told, facts)
         except (PictureError, OSError) as error:
             return failure_of(found.path, error)
+
+    def _caption_vector(self, before: ImageRecord, after: ImageRecord) -> Embeddings | None:
+        """The new one; None where the caption is as it was."""
+        if after.caption == before.caption:
+            return None
+        return self._encoder.encode_texts([after.caption])[0] if after.caption else self._ledger.image_vector(after)
 
     def update_words(self, record: ImageRecord, found: Found, told: Words) -> bool:
         """Store caption and tags where what stands beside the file has changed; True when it had."""
@@ -88,15 +113,20 @@ class Upkeep:
         if changed is None:
             return False
         if self._writes:
-            if changed.caption:
-                vector = self._encoder.encode_texts([changed.caption])[0]
-            else:
-                vector = self._ledger.image_vector(changed)
-            self._ledger.set_words(changed, vector)
+            self._ledger.set_words(changed, self._caption_vector(record, changed))
         return changed.caption != record.caption or changed.tags != record.tags
 
     def _embedded(self, found: Found) -> Facts | None:
         try:
-            return open_image(found.path, self._limits, self._encoder.image_side).facts
+            facts = open_image(found.path, self._limits, self._encoder.image_side).facts
+            return self._sidecars.facts(facts, found.path, found.facts_from)
         except (PictureError, OSError):
             return None
+
+
+def _differs(before: ImageRecord, after: ImageRecord) -> bool:
+    """Whether something else is said of the picture; what a newer Loupe reads of the same file is no change."""
+    if (before.caption, before.tags) != (after.caption, after.tags):
+        return True
+    facts = [(r.taken_local, r.taken_at, r.latitude, r.longitude) for r in (before, after)]
+    return before.described == after.described and facts[0] != facts[1]

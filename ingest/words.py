@@ -1,4 +1,4 @@
-"""Which caption and tags a picture has: the first found of metadata file, sidecar, XMP, IPTC, EXIF. Knows no database.
+"""Which caption and tags a picture has: a metadata file's or text file's, else those of its facts. Knows no database.
 
 A picture whose bytes lie in several places takes its words from the place that gave them first, and keeps to it, so
 that two places with different words do not take turns.
@@ -28,12 +28,25 @@ def changed_words(
 ) -> ImageRecord | None:
     """The record with its new words, or None when they are as they were. `embedded` opens the file, and is rarely
     called."""
+    return _changed(record, path, told, embedded, again=False)
+
+
+def words_again(record: ImageRecord, path: str, told: Words, facts: Facts) -> ImageRecord:
+    """The record with its words of now, after its file and sidecars were read again."""
+    return _changed(record, path, told, lambda: facts, again=True) or record
+
+
+def _changed(
+    record: ImageRecord, path: str, told: Words, embedded: Callable[[], Facts | None], *, again: bool
+) -> ImageRecord | None:
     places = {place.path for place in record.places}
     changed = record
     lost_caption = (
         record.caption_place == path and not told.caption and record.caption_source in ("metadata", "sidecar")
+    ) or (again and not record.caption_place)
+    lost_tags = (record.tags_place == path and not told.tags and record.tags_source in ("metadata", "sidecar")) or (
+        again and not record.tags_place
     )
-    lost_tags = record.tags_place == path and not told.tags and record.tags_source in ("metadata", "sidecar")
     facts = embedded() if lost_caption or lost_tags else None
     if lost_caption or (told.caption and (record.caption_place == path or record.caption_place not in places)):
         changed = replace(changed, **_caption(path, told, facts))

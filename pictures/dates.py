@@ -66,7 +66,7 @@ def read_date(text: str, offset: str = "") -> datetime | None:
     if found is None or (moment := _moment(found.groupdict())) is None:
         return None
     zone = _zone(found.groupdict().get("offset") or clean(offset, _LONGEST))
-    return moment if zone is None else _in_range(moment.replace(tzinfo=zone))
+    return moment if zone is None else plausible(moment.replace(tzinfo=zone))
 
 
 def date_of_name(stem: str) -> datetime | None:
@@ -94,12 +94,13 @@ def _moment(parts: dict[str, str | None]) -> datetime | None:
     if year not in _YEARS or hour > 24 or minute > 59 or second > 60 or (hour == 24 and minute + second):
         return None
     try:
-        return _in_range(datetime(year, month or 1, day or 1) + timedelta(hours=hour, minutes=minute, seconds=second))
+        return plausible(datetime(year, month or 1, day or 1) + timedelta(hours=hour, minutes=minute, seconds=second))
     except (ValueError, OverflowError):
         return None
 
 
-def _in_range(moment: datetime) -> datetime | None:
+def plausible(moment: datetime) -> datetime | None:
+    """The moment, or None for one of a year in which no picture was taken."""
     return moment if moment.year in _YEARS else None
 
 

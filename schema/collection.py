@@ -285,6 +285,8 @@ PROPERTIES = [
     _number("taken_at", data_type=DataType.DATE),
     _number("taken_local", data_type=DataType.DATE),
     _text("taken_source"),
+    _text("sidecars", filterable=False),
+    _text("sidecars_place", filterable=False),
     _number("modified_at", data_type=DataType.DATE),
     _number("added_at", data_type=DataType.DATE),
     *(Property(name=name, data_type=DataType.BOOL) for name in ("captioned", "truncated", "animated")),

@@ -94,6 +94,10 @@ class ImageRecord:
     """Perceptual hash, 16 hex digits; "" where it would say nothing, see `pictures.fingerprint`."""
     described: int = 0
     """See `DESCRIBED`."""
+    sidecars: str = ""
+    """Sizes and times of the sidecars that were read into the facts; when they differ, those are read again."""
+    sidecars_place: str = ""
+    """Path of the file beside which they lie."""
 
     @property
     def uuid(self) -> uuid.UUID:
@@ -182,14 +186,17 @@ def to_properties(record: ImageRecord) -> dict[str, Any]:
             properties[name] = _in_utc(moment)
     properties["animated"] = record.animated
     properties["orientation"] = record.orientation
-    return properties | description_properties(record) | word_properties(record) | place_properties(record.places)
+    properties |= {name: value for name, value in description_properties(record).items() if value is not None}
+    return properties | word_properties(record) | place_properties(record.places)
 
 
 def description_properties(record: ImageRecord) -> dict[str, Any]:
-    """The properties that are computed from the picture's pixels and facts; `DESCRIBED` is their version.
+    """The properties that are computed from the picture's pixels and facts; `DESCRIBED` is their version. None where
+    there is nothing, which removes what was stored.
 
     The local clock is stored as if it were UTC: a date in Weaviate has a zone."""
-    properties: dict[str, Any] = {
+    clock, latitude, longitude = record.clock, record.latitude, record.longitude
+    return {
         "camera": record.camera,
         "colours": list(record.colours),
         "swatches": list(record.swatches),
@@ -198,15 +205,16 @@ def description_properties(record: ImageRecord) -> dict[str, Any]:
         "camera_folded": folded(record.camera),
         "taken_source": record.taken_source,
         "described": record.described,
+        "taken_at": record.taken_at and _in_utc(record.taken_at),
+        "taken_local": clock and _in_utc(clock),
+        "year": clock and clock.year,
+        "month": clock and f"{clock:%Y-%m}",
+        "latitude": latitude,
+        "longitude": longitude,
+        "cells": None if latitude is None or longitude is None else cells_of(latitude, longitude),
+        "sidecars": record.sidecars,
+        "sidecars_place": record.sidecars_place,
     }
-    if record.taken_at is not None:
-        properties["taken_at"] = _in_utc(record.taken_at)
-    if (clock := record.clock) is not None:
-        properties |= {"taken_local": _in_utc(clock), "year": clock.year, "month": f"{clock:%Y-%m}"}
-    if record.latitude is not None and record.longitude is not None:
-        properties |= {"latitude": record.latitude, "longitude": record.longitude}
-        properties["cells"] = cells_of(record.latitude, record.longitude)
-    return properties
 
 
 def word_properties(record: ImageRecord) -> dict[str, Any]:

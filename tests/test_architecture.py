@@ -22,7 +22,8 @@ ALLOWED: dict[str, set[str]] = {
     "schema": {"encoder.protocol"},
     "search": {"schema", "pictures", "encoder.protocol", "encoder.where"},
     "ingest": {"schema", "pictures", "encoder.protocol"},
-    "evaluation": {"search", "schema", "pictures", "encoder.protocol", "ingest.files", "ingest.captions"},
+    "evaluation": {"search", "schema", "pictures", "encoder.protocol"}
+    | {f"ingest.{name}" for name in ("files", "captions", "sidecars")},
     "training": {"encoder", "evaluation", "pictures", "ingest.files", "ingest.captions"},
     "app_pages": {"search", "schema", "pictures", "encoder.protocol", "ingest.status", "ingest.tagging", "evaluation"},
 }

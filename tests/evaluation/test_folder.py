@@ -74,7 +74,7 @@ def test_everything_else_is_counted_and_named(tmp_path: Path) -> None:
     assert unread.path.endswith("broken.jpg") and "cannot be decoded" in unread.message
     [skipped] = read.skipped
     assert skipped.path.endswith("link.png")
-    assert read.left_out == "1 other file (1 pdf) left out"
+    assert read.left_out == "Not looked at: 1 other file (1 pdf)"
     [warning] = read.warnings
     assert "'gone.png'" in warning
 

@@ -11,8 +11,8 @@ import pytest
 import weaviate
 from PIL import Image
 
+import ingest.description as description_module
 import ingest.ledger as ledger_module
-import ingest.pipeline as pipeline_module
 import schema.collection
 from app_pages.connection import Connection
 from ingest.ledger import Ledger
@@ -35,7 +35,8 @@ from tests.ingest.paint import paint, paint_many
 
 NEW = {
     *("own_tags", "file_tags", "phrases", "name_phrases", "megapixels", "described", "month"),
-    *("colours", "swatches", "phash", "cells", "camera_folded", "taken_local", "taken_source"),
+    *("colours", "swatches", "phash", "cells", "camera_folded"),
+    *("taken_local", "taken_source", "sidecars", "sidecars_place"),
 }
 """What came with issue C, and later."""
 Run = Callable[..., IngestReport]
@@ -75,7 +76,7 @@ def older(
         old = [prop for prop in PROPERTIES if prop.name not in NEW]
         assert len(old) == len(PROPERTIES) - len(NEW)
         patched.setattr(schema.collection, "PROPERTIES", old)
-        patched.setattr(pipeline_module, "DESCRIBED", 0)
+        patched.setattr(description_module, "DESCRIBED", 0)
         for name, original in (
             ("to_properties", to_properties),
             ("word_properties", word_properties),
@@ -208,18 +209,18 @@ def test_a_picture_that_cannot_be_opened_any_more_is_named_and_keeps_what_it_has
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     pictures = ensure_pictures(empty, colours.identity, StorageOptions())
-    original = Upkeep._description
+    original = Upkeep._read_again
 
-    def vanishing(self: Upkeep, job: tuple[ImageRecord, Any]) -> Any:
+    def vanishing(self: Upkeep, job: tuple[ImageRecord, Any, Any]) -> Any:
         if job[1].path.name == "0002.png":
             job[1].path.unlink()
         return original(self, job)
 
-    monkeypatch.setattr(Upkeep, "_description", vanishing)
+    monkeypatch.setattr(Upkeep, "_read_again", vanishing)
     report = bring(pictures, colours, folder)
     assert (report.described, report.unchanged) == (4, 6)
     [warning] = report.warnings
-    assert "0002.png could not be described again, so its colours stay unknown (vanished: " in warning
+    assert "0002.png could not be read again, so what is new of it is not known (vanished: " in warning
     assert len(all_records(Ledger(pictures, 10))) == 5
 
 

@@ -1,0 +1,219 @@
+"""Sidecars in runs of the pipeline into a real Weaviate: read once, noticed when they change, never at the price of an
+encoded picture."""
+
+import json
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+import ingest.upkeep
+from schema.collection import Pictures
+from schema.record import ImageRecord
+from tests.colours import ColourEncoder
+from tests.ingest.paint import paint, paint_many
+from tests.ingest.runs import Run, counts, stored
+from tests.pictures.test_sources import bag, xmp
+
+NOON = datetime(2019, 5, 1, 10, 11, 12)
+SAID = "<dc:description><rdf:Alt><rdf:li xml:lang='x-default'>{}</rdf:li></rdf:Alt></dc:description>"
+
+
+def photo(path: Path, date: str = "2001:01:01 00:00:00", caption: str = "embedded", seed: int = 0) -> Path:
+    picture = Image.open(paint(path.with_suffix(".png"), seed=seed))
+    exif = Image.Exif()
+    exif[0x010E] = caption
+    exif.get_ifd(0x8769)[0x9003] = date
+    picture.save(path, exif=exif)
+    path.with_suffix(".png").unlink()
+    return path
+
+
+def sidecar(path: Path, caption: str, attributes: str = 'exif:DateTimeOriginal="2019-05-01T10:11:12"') -> Path:
+    path.write_bytes(xmp(SAID.format(caption) + bag("dc:subject", "cat"), attributes))
+    return path
+
+
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """The files that were opened of pictures which the library knows."""
+    paths: list[Path] = []
+    original = ingest.upkeep.open_image
+
+    def noted(source: Path, *arguments: object) -> object:
+        paths.append(source)
+        return original(source, *arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(ingest.upkeep, "open_image", noted)
+    return paths
+
+
+def only(pictures: Pictures) -> ImageRecord:
+    [record] = {record.uuid: record for record in stored(pictures).values()}.values()
+    return record
+
+
+def test_a_changed_sidecar_is_noticed_without_decoding_what_did_not_change(
+    run: Run, folder: Path, pictures: Pictures, colours: ColourEncoder, opened: list[Path]
+) -> None:
+    """Added, changed, unchanged, taken away: caption, tags, date and place follow; no picture is encoded again."""
+    paint_many(folder, 3)
+    picture = photo(folder / "a.jpg")
+    (folder / "a.jpg.txt").write_text("")
+    assert counts(run(folder)) == {"added": 4, "encoded": 4}
+    record = stored(pictures)[str(picture)]
+    assert (record.caption, record.taken_local, record.taken_source) == ("embedded", datetime(2001, 1, 1), "exif")
+
+    file = sidecar(
+        folder / "a.xmp",
+        "beside",
+        'exif:DateTimeOriginal="2019-05-01T10:11:12+02:00" exif:GPSLatitude="48,51.5N" exif:GPSLongitude="2,21.0E"',
+    )
+    assert counts(run(folder)) == {"updated": 1, "unchanged": 3}
+    record = stored(pictures)[str(picture)]
+    assert (record.caption, record.caption_source, record.tags) == ("beside", "sidecar", ("cat",))
+    assert (record.taken_local, record.taken_source) == (NOON, "sidecar")
+    assert record.taken_at == datetime(2019, 5, 1, 8, 11, 12, tzinfo=UTC)
+    assert record.latitude == pytest.approx(48.858333)
+
+    assert opened == [picture]
+    assert counts(run(folder)) == {"unchanged": 4}
+    assert opened == [picture]
+
+    sidecar(file, "beside again", 'xmp:CreateDate="2000-01-01"')
+    assert counts(run(folder)) == {"updated": 1, "unchanged": 3}
+    record = stored(pictures)[str(picture)]
+    assert (record.caption, record.taken_local, record.taken_source) == ("beside again", datetime(2001, 1, 1), "exif")
+    assert (record.latitude, record.longitude) == (None, None)
+
+    file.unlink()
+    assert counts(run(folder)) == {"updated": 1, "unchanged": 3}
+    record = stored(pictures)[str(picture)]
+    assert (record.caption, record.caption_source, record.tags) == ("embedded", "exif", ())
+    assert colours.pictures_encoded == 4
+
+
+def test_the_stored_picture_is_found_by_the_new_words(run: Run, folder: Path, pictures: Pictures) -> None:
+    """The caption's vector follows the caption."""
+    photo(folder / "a.jpg", caption="blue")
+    run(folder)
+    before = pictures.collection.query.fetch_object_by_id(only(pictures).uuid, include_vector=True).vector
+    sidecar(folder / "a.xmp", "red")
+    run(folder)
+    after = pictures.collection.query.fetch_object_by_id(only(pictures).uuid, include_vector=True).vector
+    assert before["caption"] != after["caption"]
+    assert (before["image"], before["look"]) == (after["image"], after["look"])
+
+
+def test_a_text_or_metadata_file_counts_more_than_a_sidecar(run: Run, folder: Path, pictures: Pictures) -> None:
+    """Also when the sidecar changes; its date and its tags count."""
+    photo(folder / "a.jpg")
+    (folder / "a.txt").write_text("text")
+    file = sidecar(folder / "a.xmp", "beside")
+    run(folder)
+    assert (only(pictures).caption, only(pictures).tags, only(pictures).taken_local) == ("text", ("cat",), NOON)
+    sidecar(file, "beside again", 'exif:DateTimeOriginal="2018-01-01"')
+    run(folder)
+    assert (only(pictures).caption, only(pictures).taken_local) == ("text", datetime(2018, 1, 1))
+    (folder / "a.txt").unlink()
+    run(folder)
+    assert only(pictures).caption == "beside again"
+
+
+def test_takeout_is_read_by_a_run(run: Run, folder: Path, pictures: Pictures) -> None:
+    """A picture that says nothing itself, its copy with a counter, and one that was edited."""
+    for name, seed in (("a.png", 1), ("a(1).png", 2), ("a-edited.png", 3)):
+        paint(folder / name, seed=seed)
+    for name, taken in (("a.png.supplemental-metadata", 1556705472), ("a.png.supplemental-metadata(1)", 1500000000)):
+        told = {"photoTakenTime": {"timestamp": str(taken)}, "people": [{"name": "Ann"}], "description": str(taken)}
+        (folder / f"{name}.json").write_text(json.dumps(told))
+    assert counts(run(folder)) == {"added": 3, "encoded": 3}
+    found = {
+        Path(path).name: (record.caption, record.tags, record.taken_local) for path, record in stored(pictures).items()
+    }
+    assert found == {
+        "a.png": ("1556705472", ("Ann",), NOON),
+        "a-edited.png": ("1556705472", ("Ann",), NOON),
+        "a(1).png": ("1500000000", ("Ann",), datetime(2017, 7, 14, 2, 40)),
+    }
+    assert run(folder).left_out == ""
+
+
+def test_tags_by_hand_stay_when_a_sidecar_changes(run: Run, folder: Path, pictures: Pictures, ledger: object) -> None:
+    photo(folder / "a.jpg")
+    file = sidecar(folder / "a.xmp", "beside")
+    run(folder)
+    ledger.set_tags(only(pictures).with_own_tags(("mine",)))  # type: ignore[attr-defined]
+    file.write_bytes(xmp(bag("dc:subject", "dog")))
+    run(folder)
+    assert (only(pictures).tags, only(pictures).caption) == (("dog", "mine"), "embedded")
+
+
+def test_a_folder_that_was_moved_with_its_sidecars_is_not_read_again(
+    run: Run, folder: Path, pictures: Pictures, opened: list[Path]
+) -> None:
+    (folder / "one").mkdir()
+    photo(folder / "one" / "a.jpg")
+    sidecar(folder / "one" / "a.xmp", "beside")
+    run(folder)
+    (folder / "one").rename(folder / "two")
+    assert counts(run(folder)) == {"renamed": 1}
+    assert (only(pictures).caption, only(pictures).sidecars_place) == ("beside", str(folder / "two" / "a.jpg"))
+    assert counts(run(folder)) == {"unchanged": 1}
+    assert opened == []
+
+
+def test_two_places_with_different_sidecars_do_not_take_turns(
+    run: Run, folder: Path, pictures: Pictures, opened: list[Path]
+) -> None:
+    """As Takeout's albums repeat pictures: the first place keeps its words until it is gone."""
+    for name in ("one", "two", "zero"):
+        (folder / name).mkdir()
+    photo(folder / "one" / "a.jpg")
+    shutil.copy(folder / "one" / "a.jpg", folder / "two" / "a.jpg")
+    shutil.copy(folder / "one" / "a.jpg", folder / "zero" / "a.jpg")
+    sidecar(folder / "one" / "a.xmp", "first")
+    sidecar(folder / "two" / "a.xmp", "the second place")
+    run(folder)
+    assert [counts(run(folder)) for _ in range(2)] == [{"unchanged": 3}] * 2
+    assert only(pictures).caption == "first" and opened == []
+    shutil.rmtree(folder / "one")
+    run(folder, remove=True)
+    run(folder)
+    assert only(pictures).caption == "the second place"
+    assert counts(run(folder)) == {"unchanged": 2}
+
+
+def test_a_broken_sidecar_is_named_and_the_picture_kept(run: Run, folder: Path, pictures: Pictures) -> None:
+    photo(folder / "a.jpg")
+    (folder / "a.xmp").write_bytes(b"<x")
+    report = run(folder)
+    assert counts(report) == {"added": 1, "encoded": 1}
+    [warning] = report.warnings
+    assert "a.xmp (" in warning and only(pictures).caption == "embedded"
+
+
+def test_the_date_in_a_files_name_is_stored_with_its_source(run: Run, folder: Path, pictures: Pictures) -> None:
+    paint(folder / "IMG-20190501-WA0001.png", seed=1)
+    run(folder)
+    assert (only(pictures).taken_local, only(pictures).taken_source) == (datetime(2019, 5, 1), "file_name")
+    properties = pictures.collection.query.fetch_object_by_id(only(pictures).uuid).properties
+    assert (properties["year"], properties["month"]) == (2019, "2019-05")
+
+
+def test_the_year_is_that_of_the_place(run: Run, folder: Path, pictures: Pictures) -> None:
+    photo(folder / "a.jpg", date="2023:12:31 21:30:00-08:00")
+    run(folder)
+    properties = pictures.collection.query.fetch_object_by_id(only(pictures).uuid).properties
+    assert (properties["year"], properties["month"]) == (2023, "2023-12")
+    assert only(pictures).taken_local == datetime(2023, 12, 31, 21, 30)
+    assert only(pictures).taken_at == datetime(2024, 1, 1, 5, 30, tzinfo=UTC)
+
+
+def test_what_lies_unread_is_told_by_the_report(run: Run, folder: Path) -> None:
+    photo(folder / "a.jpg")
+    for name in ("a.aae", "b.aae", "c.thm", "notes.pdf"):
+        (folder / name).touch()
+    assert run(folder).left_out == "Not looked at: 1 other file (1 pdf) and 3 sidecars (2 aae, 1 thm)"
