@@ -248,7 +248,7 @@ class Ledger:
             raise self.read_only(reason) or Refused(f"Weaviate refused a change: {reason}") from error
 
     def _say_waiting(self) -> None:
-        log.warning("Weaviate does not answer; waiting for it, up to %.0f s", self._wait_s)
+        log.warning("Weaviate has not answered yet; waiting for it, up to %.0f s", self._wait_s)
 
 
 def _reason(error: Exception | str) -> str:

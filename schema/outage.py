@@ -1,5 +1,6 @@
 """Asks a Weaviate that may be away again and again, for a bounded time. Knows no collection."""
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import TypeVar
@@ -14,14 +15,16 @@ from weaviate.exceptions import (
     WeaviateTimeoutError,
 )
 
-from schema.client import CLIENT_ERRORS
 from schema.errors import Unreachable
+from schema.patience import CLIENT_ERRORS, within
 
 Result = TypeVar("Result")
 REFUSING_S = 5.0
 """How long a server that answers is asked again although it refuses: it may only just have come back."""
 PAUSE_S = 2.0
 """Longest pause between two tries."""
+SILENCE_S = 5.0
+"""After so long without an answer it is said that one is waited for."""
 
 
 def ask_patiently(
@@ -34,19 +37,19 @@ def ask_patiently(
     """The answer. A server that is away is waited for, `wait_s` from the first try on; then Unreachable is raised. A
     server that answers and refuses is asked for a few seconds more; then its own error is raised.
 
-    `is_up` asks something that fails at once while the server is away: the client asks a question over gRPC by itself
-    again, for up to a minute, in which the server may have come back long ago.
+    `is_up` asks something that fails at once while the server is away. A question over gRPC would wait instead, and one
+    that was under way when the server went away would not be tried again until its time is over.
     """
     started = time.monotonic()
     away_at: float | None = None
-    said = False
 
     def ask() -> Result:
         nonlocal away_at
         try:
             if away_at is not None:
                 is_up()
-            return question()
+            with within(max(wait_s - (time.monotonic() - started), REFUSING_S)):
+                return question()
         except CLIENT_ERRORS as error:
             if is_away(error):
                 away_at = time.monotonic()
@@ -59,19 +62,15 @@ def ask_patiently(
         is_back = state.outcome is not None and not is_away(state.outcome.exception())
         return now - started >= wait_s and not (is_back and now - away_at < REFUSING_S)
 
-    def before_sleep(state: tenacity.RetryCallState) -> None:
-        nonlocal said
-        if away_at is not None and not said:
-            said = True
-            say_waiting()
-
     retrying = tenacity.Retrying(
         retry=tenacity.retry_if_exception(_may_pass),
         wait=tenacity.wait_exponential(multiplier=0.5, max=PAUSE_S),
         stop=enough,
-        before_sleep=before_sleep,
         reraise=True,
     )
+    silence = threading.Timer(SILENCE_S, say_waiting)
+    silence.daemon = True
+    silence.start()
     try:
         return retrying(ask)
     except CLIENT_ERRORS as error:
@@ -81,6 +80,8 @@ def ask_patiently(
             f"Weaviate did not answer for {time.monotonic() - started:.0f} s. What was stored stays stored. {remedy}, "
             "then run the same command again; it goes on where it stopped."
         ) from error
+    finally:
+        silence.cancel()
 
 
 def is_away(error: BaseException | None) -> bool:

@@ -31,6 +31,7 @@ from search.filters import Condition
 from search.index import Found, PictureIndex, Probe, Wanted, one_question
 from search.meant import Meant, find_meant
 from search.preference import learn_targets
+from search.presence import there_first
 from search.query import AUTO, MAX_WINDOW, Query, Term
 from search.ranking import WINDOWS, Ranked, Ranking, arranged, by_relevance, captioned, fused, judged, matrices
 from search.relevance import Background, Bank
@@ -110,7 +111,7 @@ class Searcher:
     def _listed(self, query: Query, passing: Passing, started: float, waited: float) -> Results:
         """Filters alone: what passes, newest first."""
         found = self.index.listed(passing.filter, query.offset, query.limit)
-        hits = tuple(Hit(one.uuid, from_properties(one.properties), None) for one in found)
+        hits = tuple(Hit(one.uuid, there_first(from_properties(one.properties)), None) for one in found)
         total = self.index.count(passing)
         counts = self.facets(query.filters) if query.facets else {}
         timing = Timing(0.0, 1000 * (self.index.waited() - waited), 1000 * (time.perf_counter() - started))
@@ -120,7 +121,7 @@ class Searcher:
     @one_question
     def records(self, uuids: Sequence[uuid.UUID]) -> dict[uuid.UUID, ImageRecord]:
         """The stored records of those uuids that are in the library."""
-        return {key: from_properties(found.properties) for key, found in self.index.fetch(uuids).items()}
+        return {key: there_first(from_properties(found.properties)) for key, found in self.index.fetch(uuids).items()}
 
     @one_question
     def vectors(self, query: Query) -> dict[str, Embeddings]:
@@ -375,7 +376,7 @@ class Searcher:
             hits.append(
                 Hit(
                     one.uuid,
-                    from_properties(objects[one.uuid].properties),
+                    there_first(from_properties(objects[one.uuid].properties)),
                     full.similarity or 0.0,
                     one.score,
                     full.relevance,

@@ -16,6 +16,8 @@ from pictures.open import Limits
 from pictures.thumbnails import ThumbnailStore
 from schema.collection import Pictures
 from schema.record import Place
+from search.query import Query, Term
+from search.searcher import Searcher
 from tests.colours import ColourEncoder
 from tests.ingest.paint import paint, paint_many
 from tests.ingest.runs import Run, become_ordinary, counts, stored
@@ -172,3 +174,32 @@ def test_a_file_in_the_place_of_a_folder_means_that_its_pictures_are_gone(tmp_pa
     place = Place(str(root / "folder" / "a.png"), 1, 1, str(root))
     assert Availability().is_lost(place, root)
     assert Availability().is_gone(place)
+
+
+def test_a_place_that_is_there_is_shown_first(
+    run: Run, tmp_path: Path, pictures: Pictures, colours: ColourEncoder
+) -> None:
+    """A picture on a disk that is unmounted and in a folder that is there: the page, the command and the API name the
+    file that is there; with the disk back, the first again."""
+    first, second = tmp_path / "a-disk", tmp_path / "folder"
+    old = paint(first / "old.png")
+    new = second / "new.png"
+    second.mkdir()
+    shutil.copy(old, new)
+    run(first)
+    run(second)
+    searcher = Searcher(pictures, colours)
+    for shown, other in ((old, new), (new, old), (old, new)):
+        [hit] = searcher.search(Query((Term(text="red"),))).hits
+        [listed] = searcher.search(Query(())).hits
+        [record] = searcher.records([hit.uuid]).values()
+        assert [[place.path for place in one.places] for one in (hit.record, listed.record, record)] == [
+            [str(shown), str(other)]
+        ] * 3
+        assert hit.to_json()["path"] == str(shown)
+        if shown == old:
+            first.rename(tmp_path / "away")
+            first.mkdir()
+        else:
+            first.rmdir()
+            (tmp_path / "away").rename(first)
