@@ -37,8 +37,8 @@ def ask_patiently(
     """The answer. A server that is away is waited for, `wait_s` from the first try on; then Unreachable is raised. A
     server that answers and refuses is asked for a few seconds more; then its own error is raised.
 
-    `is_up` asks something that fails at once while the server is away. A question over gRPC would wait instead, and one
-    that was under way when the server went away would not be tried again until its time is over.
+    `is_up` asks something that fails at once while the server is away: the client asks a question over gRPC by itself
+    again, for up to a minute, in which the server may have come back long ago.
     """
     started = time.monotonic()
     away_at: float | None = None
@@ -48,7 +48,7 @@ def ask_patiently(
         try:
             if away_at is not None:
                 is_up()
-            with within(max(wait_s - (time.monotonic() - started), REFUSING_S)):
+            with within(max(wait_s - (time.monotonic() - started), min(wait_s, REFUSING_S))):
                 return question()
         except CLIENT_ERRORS as error:
             if is_away(error):
