@@ -14,7 +14,10 @@ from search.errors import QueryError
 from search.filters import Condition
 from search.grammar import GrammarError, example, parse
 from search.query import AUTO, STRATEGIES, TARGETS, Query, Term, parse_uuid
+from search.reader import SIGN, printable
 
+MOST_SHOWN = 400
+"""Characters of a file's name in a sentence."""
 QUERY_SIDE = 512
 """A picture that asks is decoded for a model side of at most this many pixels."""
 EPILOG = """\
@@ -71,7 +74,7 @@ def line_of(arguments: Sequence[str]) -> str:
     """An argument is a term: `beach "red bicycle"` is `beach + red bicycle`, and `beach + sunset` what it says."""
     line = ""
     for argument in (text.strip() for text in arguments):
-        signed = argument[:1] in ("+", "-") or line.endswith((" +", " -")) or line in ("+", "-")
+        signed = SIGN.match(argument) or line.endswith((" +", " -")) or line in ("+", "-")
         line += argument if not line else f" {argument}" if signed else f" + {argument}"
     return line
 
@@ -84,10 +87,12 @@ def query_of(arguments: argparse.Namespace, limits: Limits) -> Query:
         raise QueryError(f"{error}\n{error.pointer}") from None
     terms = [
         *typed,
-        *(Term(image=open_image(path, limits, QUERY_SIDE).image) for path in arguments.image),
+        *(Term(image=_open(path, limits).image) for path in arguments.image),
         *(example(text) for text in arguments.like),
         *(example(text, -1) for text in arguments.dislike),
     ]
+    if not (terms or conditions or arguments.filter or arguments.album is not None):
+        raise QueryError("Nothing is asked. Type words, a picture or a filter; python -m search --help shows how.")
     return Query(
         terms=tuple(terms),
         targets=read_targets([*arguments.target, *([AUTO] if arguments.auto else [])]),
@@ -108,6 +113,20 @@ def open_files(query: Query, limits: Limits) -> dict[str, Opened]:
     files."""
     paths = {term.path for term in query.terms if term.path is not None}
     return {path: open_image(Path(path), limits, QUERY_SIDE) for path in sorted(paths) if _is_file(path)}
+
+
+def _open(path: Path, limits: Limits) -> Opened:
+    """A file that a person named."""
+    shown = printable(str(path)[:MOST_SHOWN])
+    try:
+        is_folder, is_there = path.is_dir(), path.exists()
+    except (OSError, ValueError):  # too long a name, or one that no file can have
+        is_folder = is_there = False
+    if is_folder:
+        raise QueryError(f"{shown} is a folder. Give one picture: --image FILE.")
+    if not is_there:
+        raise QueryError(f"There is no file {shown}. Check its spelling.")
+    return open_image(path, limits, QUERY_SIDE)
 
 
 def uuids_of(files: Mapping[str, Opened]) -> list[UUID]:

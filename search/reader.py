@@ -28,7 +28,7 @@ WINDOW = 60
 
 # The minus sign and the full-width ones stand for what they look like. A dash that a keyboard put in the place of a
 # hyphen is a sign only right before a word: `Paris – la nuit` is a title.
-_SIGN = re.compile(r"[+\-\u2212\uff0b\uff0d]|[\u2010-\u2015](?=[^\s\u2010-\u2015])")
+SIGN = re.compile(r"[+\-\u2212\uff0b\uff0d]|[\u2010-\u2015](?=[^\s\u2010-\u2015])")
 _DASH = re.compile(r"[-\u2010-\u2015\u2212]{2,}(?!\S)")
 _RATIO = re.compile(r"[0-9.]+([:：][0-9.]+)+([ap]m)?(?![^\s,;!?)])", re.IGNORECASE)
 _NUMBER = r"(?=[.,]*[0-9])[0-9.,]+(?:e[+-]?[0-9]+)?|nan|inf|infinity"
@@ -120,14 +120,14 @@ class Reader:
         begin, sign, weight = self.at, 0, None
         if _DASH.match(self.text, self.at):
             return _Lead(begin)
-        if match := _SIGN.match(self.text, self.at):
+        if match := SIGN.match(self.text, self.at):
             sign = 1 if match[0] in "+＋" else -1
             self.at = match.end()
             if not self._skip():
                 self._fail(
                     f"nothing follows the sign {match[0]!r} at character {begin + 1}; write a word behind it", begin
                 )
-            if _SIGN.match(self.text, self.at):
+            if SIGN.match(self.text, self.at):
                 self._fail(f"two signs in a row at character {begin + 1}; write one of them", begin)
         if (match := WEIGHT.match(self.text, self.at)) and not _RATIO.match(self.text, self.at):
             start = self.at
@@ -142,7 +142,7 @@ class Reader:
             self.at = match.end()
             if not _WORD.match(self.text, self.at):
                 self._fail(f"nothing follows {where}; write for example {match[1][:20]}:beach", start)
-            if WEIGHT.match(self.text, self.at) or _SIGN.match(self.text, self.at):
+            if WEIGHT.match(self.text, self.at) or SIGN.match(self.text, self.at):
                 self._fail(f"{where} is followed by another weight or sign; write for example -2:beach", start)
         return _Lead(begin, sign, weight)
 

@@ -67,6 +67,7 @@ def test_each_argument_is_a_term_and_options_are_the_rest(monkeypatch: pytest.Mo
         (("beach -", "people"), "beach - people"),
         (("C++", "2:sea", "tag:cat"), "C++ + 2:sea + tag:cat"),
         (("-", "people"), "- people"),
+        (("beach", "–people", "−night", "＋sea"), "beach –people −night ＋sea"),
     ],
 )
 def test_arguments_are_one_line(typed: tuple[str, ...], line: str) -> None:
@@ -151,8 +152,33 @@ def test_a_picture_asks_and_is_opened(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_file_that_is_no_picture_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "words.jpg").write_text("words")
     with pytest.raises(PictureError):
-        query_of(arguments(monkeypatch, "--image", str(tmp_path / "missing.jpg")), Limits())
+        query_of(arguments(monkeypatch, "--image", str(tmp_path / "words.jpg")), Limits())
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("missing.jpg", "^There is no file .*missing.jpg. Check its spelling.$"),
+        (".", "is a folder. Give one picture: --image FILE.$"),
+        ("x" * 300, "Check its spelling.$"),
+        ("a\0b", "Check its spelling.$"),
+    ],
+)
+def test_a_file_that_is_not_there_is_said_in_the_words_of_a_search(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str, sentence: str
+) -> None:
+    with pytest.raises(QueryError, match=sentence) as caught:
+        query_of(arguments(monkeypatch, "--image", str(tmp_path / name)), Limits())
+    assert "run again" not in str(caught.value)
+
+
+@pytest.mark.parametrize("options", [(), ("",), ("--limit", "3", "--json")])
+def test_a_search_for_nothing_points_to_the_help(monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...]) -> None:
+    """Before a server or a model is waited for."""
+    with pytest.raises(QueryError, match=r"Nothing is asked\. .*python -m search --help shows how"):
+        query_of(arguments(monkeypatch, *options), Limits())
 
 
 def test_targets_are_names_with_weights() -> None:
