@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from encoder.protocol import Embeddings, Encoder
-from search.calibration import FEWEST, LibrarySpace
+from search.calibration import LibrarySpace
 from search.scoring import Asked, full, unfull
 
 UNRELATED = Path(__file__).with_name("unrelated.tsv")
@@ -87,9 +87,7 @@ class Background:
         self._words: dict[Weights, tuple[Array, float, float]] = {}
         self._pictures: dict[Weights, tuple[float, float, float]] = {}
         self._told = (
-            space.count >= FEWEST
-            and "image" in space.spreads
-            and min(len(bank.unrelated), len(bank.sensible)) > NEIGHBOURS
+            len(space.sample.get("image", ())) > 0 and min(len(bank.unrelated), len(bank.sensible)) > NEIGHBOURS
         )
         if not self._told:
             return
@@ -103,12 +101,17 @@ class Background:
         something; above .1 fewer do, since no picture counts that is less similar than what they usually find.
 
         Several terms: the mean of their lines, times how far they go together in this library, from 1 for the same
-        thing said twice down to 1/√k for k that have nothing to do with each other. None where the library is too small
-        to tell (FEWEST pictures), where the encoder has no vectors for the bank, and where nothing is wanted, only
-        unwanted.
+        thing said twice down to 1/√k for k that have nothing to do with each other. None where the encoder has no
+        vectors for the bank, where nothing is wanted, only unwanted, and for pictures that ask a library of fewer than
+        FEWEST: how alike unrelated pictures are, only many can tell.
+
+        Of few pictures similarities count as they are (`calibration`), and so do those of the unrelated questions: the
+        line is the similarity that hardly any of them has to the best of these pictures.
         """
         wanted = [term for term in asked if term.weight > 0]
         if not self._told or not wanted:
+            return None
+        if any(term.example for term in wanted) and "image" not in self._space.spreads:
             return None
         voices = [
             _Voice(term.weight, self._words_line(term, false_alarm), self._direction(term))

@@ -165,7 +165,8 @@ def test_a_picture_is_named_by_its_path_in_every_spelling(searcher: Searcher, ol
 def test_facets_have_one_form_and_lead_back_to_what_they_count(searcher: Searcher) -> None:
     facets = searcher.facets()
     asked = searcher.search(Query((Term(text="red"),), facets=True, limit=5)).facets
-    assert asked == facets
+    assert dict(asked["format"]).keys() <= dict(facets["format"]).keys()
+    assert {value for value, _ in asked["folder"]} <= {value for value, _ in facets["folder"]}
     assert dict(facets["format"]) == {"JPEG": 2, "HEIF": 1, "PNG": 1, "TIFF": 1}
     for facet, field in (("folder", "folder"), ("camera", "camera"), ("format", "format"), ("tag", "tags.any")):
         for value, count in facets[facet]:
