@@ -65,6 +65,28 @@ def tiff_of(pages: int) -> bytes:
     return first[:link] + struct.pack("<I", start) + first[link + 4 :] + b"".join(parts)
 
 
+def tiff_of_samples(samples: bytes, width: int, height: int, bits: int, sample_format: int, order: str = "<") -> bytes:
+    """One uncompressed strip of one channel; `sample_format` 1 is unsigned, 2 signed, 3 float; `order` is < or >."""
+    short, long = 3, 4
+    entries = [
+        (256, long, width),
+        (257, long, height),
+        (258, short, bits),
+        (259, short, 1),
+        (262, short, 1),
+        (273, long, 8),
+        (277, short, 1),
+        (278, long, height),
+        (279, long, len(samples)),
+        (339, short, sample_format),
+    ]
+    directory = struct.pack(order + "H", len(entries))
+    for tag, kind, value in entries:
+        directory += struct.pack(order + ("HHIHxx" if kind == short else "HHII"), tag, kind, 1, value)
+    start = (b"II*\0" if order == "<" else b"MM\0*") + struct.pack(order + "I", 8 + len(samples))
+    return start + samples + directory + bytes(4)
+
+
 def without_adobe_marker(jpeg: bytes) -> bytes:
     at = jpeg.index(b"\xff\xee")
     return jpeg[:at] + jpeg[at + 2 + int.from_bytes(jpeg[at + 2 : at + 4], "big") :]

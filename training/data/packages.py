@@ -12,7 +12,7 @@ import subprocess
 import tarfile
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import psutil
@@ -43,6 +43,9 @@ NPM_VERSIONS = {
 }
 """What the recipe was measured with. Debian's packages come in the version of the machine's release."""
 TIMEOUT_S = 900
+MAX_UNPACKED_MB = 1000
+MAX_FILES = 100_000
+"""The largest package of the recipe has 60 MB in 800 files; an archive of a few kB can hold any number."""
 UNREACHABLE_S = 300
 """How long a tool that found no network is not asked again: without one, each package would take its tries anew."""
 NPM_TRIES = ("--fetch-retries=2", "--fetch-retry-mintimeout=1000", "--fetch-retry-maxtimeout=5000")
@@ -106,13 +109,27 @@ def npm(name: str, cache: Path) -> Path:
             raise SourceMissing(name, f"npm left {len(archives)} archives where one was expected")
         try:
             with tarfile.open(archives[0]) as archive:
-                archive.extractall(folder / "unpacked", filter="data")
+                archive.extractall(folder / "unpacked", members=_within_bounds(name, archive), filter="data")
         except (tarfile.TarError, EOFError) as error:
             raise SourceMissing(name, f"its archive cannot be unpacked ({error}); try again") from None
         version = wanted or archives[0].stem.rpartition("-")[2]
         return version, folder / "unpacked" / "package"
 
     return _shelve(shelf, name, obtain)
+
+
+def _within_bounds(name: str, archive: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
+    """Each member as it is reached, before anything of it is written."""
+    size = 0
+    for count, member in enumerate(archive, start=1):
+        size += member.size
+        if size > MAX_UNPACKED_MB * 1e6 or count > MAX_FILES:
+            raise SourceMissing(
+                name,
+                f"its archive holds more than {MAX_UNPACKED_MB} MB or {MAX_FILES} files unpacked, as no package of the "
+                "recipe does; look at what the registry sent",
+            )
+        yield member
 
 
 def version_of(folder: Path) -> str:

@@ -14,6 +14,8 @@ from PIL import Image
 SIDE = 260
 MAX_CHARACTERS = 2_000_000
 MAX_ELEMENTS = 50_000
+MAX_DEPTH = 256
+"""resvg overflows its stack at some thousands."""
 ALMOST_WHITE = 247
 VERSION = 2
 """Part of the key of what is rendered already: raise it when the pictures change."""
@@ -37,9 +39,14 @@ def parse(svg: str) -> ElementTree.Element:
         raise Unrenderable("is not well-formed XML") from None
     if local_name(root.tag) != "svg":
         raise Unrenderable("is no SVG")
-    for count, element in enumerate(root.iter()):
-        if count >= MAX_ELEMENTS:
+    waiting, count = [(root, 1)], 0
+    while waiting:
+        element, depth = waiting.pop()
+        if (count := count + 1) > MAX_ELEMENTS:
             raise Unrenderable(f"more than {MAX_ELEMENTS} elements")
+        if depth > MAX_DEPTH:
+            raise Unrenderable(f"nested more than {MAX_DEPTH} deep")
+        waiting += [(child, depth + 1) for child in element]
         name = local_name(element.tag)
         if name in _PICTURES:
             raise Unrenderable(f"holds <{name}>")

@@ -1,6 +1,7 @@
 """From a package's name to its files, with stand-ins for apt-get, dpkg-deb and npm that do what those do."""
 
 import errno
+import gzip
 import io
 import os
 import shutil
@@ -171,6 +172,81 @@ def test_an_archive_that_writes_elsewhere_is_refused(tools: Path, tmp_path: Path
     with pytest.raises(SourceMissing, match="its archive cannot be unpacked"):
         npm("a", tmp_path)
     assert not list(tmp_path.rglob("escaped"))
+
+
+def refused_archive(tools: Path, tmp_path: Path, *members: tarfile.TarInfo) -> str:
+    """The reason; nothing of the archive is left, and nothing lies outside."""
+    packed = tmp_path / "a-1.0.0.tgz"
+    with tarfile.open(packed, "w:gz") as archive:
+        good = tarfile.TarInfo("package/good")
+        archive.addfile(good, io.BytesIO())
+        for member in members:
+            archive.addfile(member, io.BytesIO(b"x" * member.size) if member.isreg() else None)
+    npm_that_gives(tools, packed)
+    outside = {path for path in tmp_path.parent.rglob("*") if "packages" not in path.parts}
+    with pytest.raises(SourceMissing) as caught:
+        npm("a", tmp_path)
+    assert list((tmp_path / "training" / "packages" / "npm").iterdir()) == []
+    new = {path for path in tmp_path.parent.rglob("*") if "packages" not in path.parts} - outside
+    assert {path.name for path in new} <= {"npm.calls", "training"}
+    return str(caught.value)
+
+
+def member(name: str, kind: bytes = tarfile.REGTYPE, target: str = "", size: int = 0) -> tarfile.TarInfo:
+    entry = tarfile.TarInfo(name)
+    entry.type, entry.linkname, entry.size = kind, target, size
+    return entry
+
+
+HOSTILE = {
+    "parents": [member("../../../../../evil", size=3)],
+    "parents inside": [member("package/../../../../../../evil", size=3)],
+    "link out": [member("package/l", tarfile.SYMTYPE, "/etc"), member("package/l/evil", size=3)],
+    "link up": [member("package/l", tarfile.SYMTYPE, "../../../../.."), member("package/l/evil", size=3)],
+    "hard link out": [member("package/l", tarfile.LNKTYPE, "../../../../../../etc/hostname")],
+    "device": [member("package/d", tarfile.CHRTYPE)],
+    "pipe": [member("package/p", tarfile.FIFOTYPE)],
+}
+
+
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_row_19_no_member_leads_out_of_the_folder(tools: Path, tmp_path: Path, kind: str) -> None:
+    """Names, links and special files: the archive is refused as a whole."""
+    assert "its archive cannot be unpacked" in refused_archive(tools, tmp_path, *HOSTILE[kind])
+
+
+def test_row_19_an_absolute_name_stays_inside(tools: Path, tmp_path: Path) -> None:
+    """Its leading slash is dropped, as by tar itself."""
+    evil = tmp_path / "evil"
+    npm_that_gives(tools, archive(tmp_path / "a-1.0.0.tgz", {"package/a": "", str(evil): "x"}))
+    folder = npm("a", tmp_path)
+    assert not evil.exists()
+    assert [path.name for path in folder.iterdir()] == ["a"]
+
+
+def test_row_19_unpacking_is_bounded_in_bytes_and_files(
+    tools: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """10 GB of zeros in a small archive: refused at the header of the member that is too much. Nested archives stay
+    packed."""
+    packed = tmp_path / "a-1.0.0.tgz"
+    with gzip.open(packed, "wb", compresslevel=1) as stream:
+        stream.write(member("package/zeros", size=10_000_000_000).tobuf() + bytes(5_000_000))
+    assert packed.stat().st_size < 50_000
+    npm_that_gives(tools, packed)
+    with pytest.raises(SourceMissing, match="holds more than 1000 MB or 100000 files unpacked"):
+        npm("a", tmp_path)
+    monkeypatch.setattr(packages, "MAX_FILES", 50)
+    many = {f"package/{number}": "" for number in range(60)}
+    npm_that_gives(tools, archive(tmp_path / "b-1.0.0.tgz", many))
+    with pytest.raises(SourceMissing, match="holds more than 1000 MB or 50 files"):
+        npm("b", tmp_path)
+    monkeypatch.setattr(packages, "MAX_UNPACKED_MB", 0.001)
+    in_parts = {f"package/{number}": "x" * 300 for number in range(5)}
+    npm_that_gives(tools, archive(tmp_path / "c-1.0.0.tgz", in_parts))
+    with pytest.raises(SourceMissing, match="holds more than 0"):
+        npm("c", tmp_path)
+    assert list((tmp_path / "training" / "packages" / "npm").iterdir()) == []
 
 
 def test_a_broken_archive_is_refused_and_nothing_stays(tools: Path, tmp_path: Path) -> None:

@@ -1,10 +1,17 @@
 """One SVG: whole, centred, on white; and what a hostile one gets instead of a picture."""
 
+import base64
 import io
+import subprocess
+import sys
+from pathlib import Path
 
+import numpy as np
 import pytest
+import resvg_py
 from PIL import Image
 
+from settings import PROJECT
 from tests.training.data.tiny_sets import GREEN, RED, svg
 from training.data.svg import Unrenderable, parse, render
 
@@ -77,12 +84,103 @@ def test_what_is_hostile_broken_or_empty_gets_a_reason_and_no_picture(text: str,
         render(text)
 
 
-def test_what_a_local_file_shows_is_never_in_a_picture(tmp_path) -> None:
-    """Without the refusal the renderer would draw it: an absolute path is followed."""
+LEAKS = {
+    "href": '<image href="{file}" width="16" height="16"/>',
+    "xlink": '<image xlink:href="{file}" width="16" height="16"/>',
+    "file address": '<image href="file://{file}" width="16" height="16"/>',
+    "spelled with references": '<image href="&#x2f;{file}" width="16" height="16"/>',
+    "other prefix": '<s:image xmlns:s="http://www.w3.org/2000/svg" href="{file}" width="16" height="16"/>',
+    "in a pattern": '<pattern id="p" width="1" height="1"><image href="{file}" width="16" height="16"/></pattern>'
+    '<rect width="16" height="16" fill="url(#p)"/>',
+    "filter": '<filter id="f"><feImage href="{file}"/></filter><rect width="16" height="16" filter="url(#f)"/>',
+    "other drawing": '<use href="{drawing}#a"/>',
+    "drawing as image": '<image href="{drawing}" width="16" height="16"/>',
+    "nested drawing": '<image href="data:image/svg+xml;base64,{nested}" width="16" height="16"/>',
+    "fill": '<rect width="16" height="16" fill="url({file})"/>',
+    "style": '<rect width="16" height="16" style="fill:url(\'{file}\')"/>',
+    "style sheet": '<style>@import "{css}"; rect {{ fill: red }}</style><rect width="16" height="16"/>',
+    "include": '<xi:include xmlns:xi="http://www.w3.org/2001/XInclude" href="{drawing}"/>',
+    "foreign": '<foreignObject width="16" height="16"><image href="{file}" width="16" height="16"/></foreignObject>',
+}
+
+
+def blue_pixels(png: bytes) -> int:
+    with Image.open(io.BytesIO(png)) as picture:
+        pixels = np.asarray(picture.convert("RGB"), dtype=int)
+    return int(((pixels[..., 2] > 150) & (pixels[..., 0] < 90)).sum())
+
+
+@pytest.mark.parametrize("way", LEAKS)
+def test_row_17_what_a_local_file_shows_is_never_in_a_picture(way: str, tmp_path: Path) -> None:
+    """A blue file beside a red drawing: refused, or drawn without a blue pixel. Asked without the refusal, the renderer
+    draws it."""
     Image.new("RGB", (9, 9), "blue").save(tmp_path / "secret.png")
-    text = svg(f'{RED}<image href="{tmp_path}/secret.png" width="16" height="16"/>')
-    with pytest.raises(Unrenderable, match="holds <image>"):
-        render(text)
+    (tmp_path / "b.svg").write_text(svg('<rect id="a" width="16" height="16" fill="blue"/>'))
+    (tmp_path / "a.css").write_text("rect { fill: blue }")
+    nested = base64.b64encode(svg(f'<image href="{tmp_path}/secret.png" width="16" height="16"/>').encode()).decode()
+    files = {"file": tmp_path / "secret.png", "drawing": tmp_path / "b.svg", "css": tmp_path / "a.css"}
+    text = svg(RED + LEAKS[way].format(nested=nested, **files))
+    try:
+        leaked = blue_pixels(render(text))
+    except Unrenderable:
+        leaked = 0
+    assert leaked == 0
+    if way in ("href", "xlink", "spelled with references", "other prefix", "in a pattern", "drawing as image"):
+        unchecked = resvg_py.svg_to_bytes(svg_string=text, width=40, height=40, skip_system_fonts=True)
+        assert blue_pixels(bytes(unchecked)) > 100, "this way does not leak by itself: the test shows nothing"
+
+
+@pytest.mark.parametrize("declared", ['SYSTEM "file://{file}"', 'PUBLIC "a" "{file}"'])
+def test_row_17_an_entity_of_a_local_file_is_refused(declared: str, tmp_path: Path) -> None:
+    """Also behind a comment, in another case, and as a parameter entity."""
+    (tmp_path / "secret").write_text('<rect width="16" height="16" fill="blue"/>')
+    entity = declared.format(file=tmp_path / "secret")
+    for doctype in (
+        f"<!DOCTYPE svg [<!ENTITY x {entity}>]>",
+        f"<!-- > --><!doctype svg [<!-- a --><!ENTITY x {entity}>]>",
+        f"<!DOCTYPE svg [<!ENTITY % x {entity}> %x;]>",
+    ):
+        with pytest.raises(Unrenderable, match=r"declares entities|is not well-formed XML"):
+            render(doctype + svg(f"{RED}&x;"))
+
+
+LEVELS = "".join(f'<!ENTITY a{n} "{f"&a{n - 1};" * 10}">' for n in range(1, 10))
+BOMBS = {
+    "billion laughs": f'<!DOCTYPE svg [<!ENTITY a0 "ha">{LEVELS}]>' + svg("<text>&a9;</text>"),
+    "quadratic": f'<!DOCTYPE svg [<!ENTITY a "{"a" * 50_000}">]>' + svg(f"<text>{'&a;' * 50_000}</text>"),
+    "large size": svg(RED, "1000000", "1000000"),
+    "large view box": '<svg xmlns="http://www.w3.org/2000/svg" width="1e6" height="1e6" viewBox="0 0 1e6 1e6">'
+    '<rect width="1e6" height="1e6" fill="red"/></svg>',
+    "deep": svg("<g>" * 20_000 + RED + "</g>" * 20_000),
+}
+
+EXPECTED = {
+    "billion laughs": "declares entities",
+    "quadratic": "declares entities",
+    "large size": "blank",  # 16 pixels of a million
+    "large view box": "drawn True",
+    "deep": "nested more than 256 deep",  # the renderer overflows its stack
+}
+
+
+@pytest.mark.parametrize("kind", BOMBS)
+def test_row_18_a_bomb_costs_less_than_a_second(kind: str) -> None:
+    """Refused, or drawn in the size asked for; in a process of its own, whose memory grows by 100 MB at most."""
+    script = (
+        "import resource, sys, time; from training.data.svg import render, Unrenderable\n"
+        "text = sys.stdin.read(); peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        "before, started = peak(), time.process_time()\n"
+        "try: said = f'drawn {len(render(text, 40)) < 5000}'\n"
+        "except Unrenderable as error: said = str(error)\n"
+        "print(time.process_time() - started, (peak() - before) / 1024, said)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], input=BOMBS[kind], capture_output=True, text=True, cwd=PROJECT
+    )
+    assert done.returncode == 0, done.stderr[-300:]
+    seconds, megabytes, said = done.stdout.split(maxsplit=2)
+    assert float(seconds) < 1 and float(megabytes) < 100, done.stdout
+    assert said.strip() == EXPECTED[kind]
 
 
 def test_references_inside_the_drawing_are_fine() -> None:
