@@ -1,32 +1,27 @@
 """The words that stand beside pictures: metadata.csv, metadata.jsonl, NAME.txt. Opens no picture, knows no database.
 
 The metadata files follow Hugging Face's ImageFolder: one row a picture, `file_name` relative to the metadata file, its
-caption in `text` (or `caption`), and `tags`. https://huggingface.co/docs/datasets/image_dataset#imagefolder
+caption in `text`, and `tags`; `ingest.rows` reads other spellings too. https://huggingface.co/docs/datasets/image_dataset#imagefolder
 """
 
 import codecs
-import csv
-import io
 import json
 import os
-import re
 import stat
 import unicodedata
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from ingest.files import METADATA_NAMES, Found, printable
+from ingest.rows import CAPTIONS, TAGS, Row, Rows
 from ingest.sidecars import read_small
-from pictures.words import clean_caption, clean_tags
+from pictures.words import clean_caption
 
 MAX_SIDECAR_BYTES = 64 * 1024
 MAX_METADATA_MB = 256
+UNREAD_NAMES = ("metadata.parquet", "metadata.json", "metadata.tsv", "metadata.xlsx")
 MAX_NAMED = 20
 """Rows that a metadata file's warnings name one by one; the rest is counted."""
-
-# One limit for the whole process, by default 128 kB a field: a longer one would end the reading of the file.
-csv.field_size_limit(max(csv.field_size_limit(), 16_000_000))
 
 
 @dataclass(frozen=True)
@@ -41,22 +36,13 @@ class Words:
     tags_file: str = ""
 
 
-@dataclass(frozen=True)
-class _Row:
-    caption: str
-    tags: tuple[str, ...]
-    name: str
-    """As it is written in the file."""
-
-
 @dataclass
 class _Table:
     """One metadata file."""
 
     file: Path
-    rows: dict[str, _Row] = field(default_factory=dict)
+    rows: dict[str, Row] = field(default_factory=dict)
     used: set[str] = field(default_factory=set)
-    problems: list[str] = field(default_factory=list)
 
 
 class FolderWords:
@@ -115,10 +101,30 @@ class FolderWords:
         for name in METADATA_NAMES:
             table = _Table(folder / name)
             if (text := self._text(table.file)) is not None:
-                _fill(table, _csv_rows(text, table) if name.endswith(".csv") else _json_rows(text, table))
                 tables.append(table)
-                self._warn_of_some(table.file, "has lines that were left out", table.problems)
+                self._fill(table, text)
+        for name in UNREAD_NAMES:
+            if os.path.isfile(file := folder / name) and not _is_album(file):  # noqa: PTH113  never raises
+                self._warn(
+                    f"{printable(str(file))} was not read: captions and tags come from metadata.csv or metadata.jsonl. "
+                    "Write it as one of them and run again."
+                )
         return tables
+
+    def _fill(self, table: _Table, text: str) -> None:
+        rows = Rows()
+        for number, row in rows.of_csv(text) if table.file.suffix == ".csv" else rows.of_jsonl(text):
+            key = _key(row.name)
+            if key in table.rows:
+                rows.problems.append(f"line {number} names {row.name!r} again, the last one counts")
+            table.rows[key] = row
+        self._warn_of_some(table.file, "has lines that were left out", rows.problems)
+        if rows.unread:
+            named = ", ".join(printable(name[:40]) for name in rows.unread[:MAX_NAMED])
+            self._warn(
+                f"{printable(str(table.file))} has columns that were not read: {named}. The caption is the first found "
+                f"of {', '.join(CAPTIONS)}; tags are the first found of {', '.join(TAGS)}. Rename what should count."
+            )
 
     def _leave(self, folder: Path) -> None:
         for table in self._tables.pop(folder):
@@ -168,7 +174,7 @@ def _key(name: str) -> str:
     return unicodedata.normalize("NFC", str(PurePosixPath(name)))
 
 
-def _exists(folder: Path, key: str, row: _Row) -> bool:
+def _exists(folder: Path, key: str, row: Row) -> bool:
     """Whether the row's file lies below the folder. The disk is asked only for rows that matched no picture."""
     parts = PurePosixPath(key)
     if parts.is_absolute() or ".." in parts.parts:
@@ -179,6 +185,15 @@ def _exists(folder: Path, key: str, row: _Row) -> bool:
         return False
 
 
+def _is_album(file: Path) -> bool:
+    """Whether it is the JSON that Google Takeout lays into an album: it has the album's title and no picture's name."""
+    try:
+        found = json.loads(read_small(file, MAX_SIDECAR_BYTES)) if file.suffix == ".json" else None
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(found, dict) and "title" in found and not any(isinstance(v, list) for v in found.values())
+
+
 def _decode(data: bytes) -> str:
     """UTF-8, UTF-16 with its mark, else Latin-1, which every byte is."""
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
@@ -187,66 +202,3 @@ def _decode(data: bytes) -> str:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError:
         return data.decode("latin-1")
-
-
-def _fill(table: _Table, rows: Iterator[tuple[int, _Row]]) -> None:
-    for number, row in rows:
-        key = _key(row.name)
-        if key in table.rows:
-            table.problems.append(f"line {number} names {row.name!r} again, the last one counts")
-        table.rows[key] = row
-
-
-def _csv_rows(text: str, table: _Table) -> Iterator[tuple[int, _Row]]:
-    """The delimiter is the one that makes a `file_name` column of the first line: a comma, semicolon, tab or bar."""
-    text = text.replace("\x00", "")
-    first_line = next((line for line in text.splitlines() if line.strip()), "")
-    columns: list[str] = []
-    for delimiter in ",;\t|":
-        columns = [name.strip().lower() for name in next(csv.reader([first_line], delimiter=delimiter), [])]
-        if "file_name" in columns:
-            break
-    else:
-        found = ", ".join(name.strip()[:40] for name in first_line[:400].split(",")) or "none"
-        table.problems.append(f"all of them, because there is no column 'file_name' (columns found: {found})")
-        return
-    reader = csv.reader(io.StringIO(text[text.index(first_line) + len(first_line) :], newline=""), delimiter=delimiter)
-    before = text[: text.index(first_line)].count("\n") + 1
-    while True:
-        try:
-            values = next(reader, None)
-        except csv.Error as error:
-            table.problems.append(f"line {before + reader.line_num - 1} ({error})")
-            continue
-        if values is None:
-            return
-        cells = dict(zip(columns, values, strict=False))
-        if name := cells.get("file_name", "").strip():
-            number = before + reader.line_num - 1
-            yield number, _row(name, cells.get("text") or cells.get("caption", ""), cells.get("tags", ""))
-        elif any(values):
-            table.problems.append(f"line {before + reader.line_num - 1} (it has no file_name)")
-
-
-def _json_rows(text: str, table: _Table) -> Iterator[tuple[int, _Row]]:
-    for number, line in enumerate(text.split("\n"), start=1):
-        if not line.strip():
-            continue
-        try:
-            data = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            table.problems.append(f"line {number} (not JSON: {error})")
-            continue
-        if not isinstance(data, dict) or not isinstance(name := data.get("file_name"), str) or not name.strip():
-            table.problems.append(f"line {number} (no object with a file_name)")
-            continue
-        yield number, _row(name.strip(), data.get("text") or data.get("caption"), data.get("tags"))
-
-
-def _row(name: str, caption: object, tags: object) -> _Row:
-    if isinstance(tags, str):
-        tags = re.split("[;,|]", tags)
-    if "\\" in name and "/" not in name:  # written on Windows; a backslash within a name is rarer
-        name = name.replace("\\", "/")
-    words = [tag for tag in tags if isinstance(tag, str)] if isinstance(tags, list) else []
-    return _Row(clean_caption(caption) if isinstance(caption, str) else "", clean_tags(words), name)
