@@ -203,7 +203,8 @@ class Connection:
                 try:
                     self._address = self._find_address()
                     self._patience.remedy, self._patience.restart = self._address.remedy, self._address.restart
-                    self._client = connect(self._address, for_questions=True)
+                    with waiting():
+                        self._client = connect(self._address, for_questions=True)
                 except (Unreachable, ServerError) as error:
                     raise self._patience.failed(error) from None
             return self._client

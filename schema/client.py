@@ -22,7 +22,7 @@ from weaviate.exceptions import AuthenticationFailedError, UnexpectedStatusCodeE
 from encoder.protocol import first_line
 from schema.errors import Unreachable
 from schema.patience import CLIENT_ERRORS as CLIENT_ERRORS
-from schema.patience import TimeLeft, within
+from schema.patience import TimeLeft, left_s, within
 
 CONNECT_S = 5
 ANSWERED = (grpc.StatusCode.OK, grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED)
@@ -75,10 +75,11 @@ def connect(address: Address, *, for_questions: bool = False) -> weaviate.Weavia
     `for_questions`: for short-lived calls whose time is bounded, see `schema.patience`.
     """
     # The client would notice a wrong gRPC port at the first question only.
-    if problem := ask_both(address, CONNECT_S):
+    time_s = min(CONNECT_S, left_s())
+    if problem := ask_both(address, time_s):
         raise Unreachable(problem)
     try:
-        with within(CONNECT_S):
+        with within(time_s):
             return weaviate.connect_to_custom(
                 http_host=_bracketed(address.http_host),
                 http_port=address.http_port,
@@ -167,7 +168,7 @@ def _grpc_problem(asked: Any, timeout_s: float) -> str:
 
 
 def _silent(timeout_s: float) -> str:
-    return f"no answer within {timeout_s:g} s"
+    return f"no answer within {timeout_s:.2g} s"
 
 
 def _channel(address: Address) -> grpc.Channel:

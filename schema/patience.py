@@ -43,7 +43,7 @@ class TimeLeft(Timeout):  # type: ignore[misc]
 
     def __getattribute__(self, name: str) -> Any:
         value = super().__getattribute__(name)
-        return max(LEAST_S, min(value, _ends.get() - time.monotonic())) if name in ("query", "insert") else value
+        return max(LEAST_S, min(value, left_s())) if name in ("query", "insert") else value
 
 
 @contextmanager
@@ -55,6 +55,11 @@ def within(seconds: float) -> Iterator[None]:
         yield
     finally:
         _ends.reset(token)
+
+
+def left_s() -> float:
+    """Until the end of `within`; infinite outside of one."""
+    return _ends.get() - time.monotonic()
 
 
 class Patience:
