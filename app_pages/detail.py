@@ -67,7 +67,7 @@ def show(
         gone = f"There is no picture {plain(text[:80])} in the library (any more)."
         dialog(st.warning)(sentence(problem) if problem else gone)
     else:
-        dialog(partial(_draw, record, neighbours, answer, records, searcher, parts, on_like))()
+        dialog(partial(_draw, text, record, neighbours, answer, records, searcher, parts, on_like))()
 
 
 def _others(key: uuid.UUID, answer: Answer | None) -> list[uuid.UUID]:
@@ -79,6 +79,7 @@ def _others(key: uuid.UUID, answer: Answer | None) -> list[uuid.UUID]:
 
 
 def _draw(
+    text: str,
     record: ImageRecord,
     neighbours: Sequence[Hit],
     answer: Answer | None,
@@ -87,6 +88,8 @@ def _draw(
     parts: Parts,
     on_like: gallery.Click,
 ) -> None:
+    if address.item() != text.strip():  # a click in here opened another picture or asked for more like this one
+        st.rerun()
     reachable = find_original(record, parts) is not None
     gallery.large(record, reachable=reachable)
     if not reachable:

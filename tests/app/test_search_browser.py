@@ -134,3 +134,26 @@ def test_no_picture_of_the_last_question_stands_under_the_next(url: str, tab: Ta
     page.wait_for_selector("[role=dialog] .loupe-large")
     tab.settle()
     assert {alt for _, alt in page.evaluate("loupeFrames")} == {after[0]}, "nothing flickers where nothing changes"
+
+
+def test_no_explanation_of_the_last_picture_stands_under_the_next(url: str, tab: Tab) -> None:
+    """A click on a neighbour opens it in the place of the picture; "More like this" leads to the hits."""
+    page = tab.page
+    tab.go(f"{url}/?q=animal")
+    page.wait_for_selector(".st-key-gallery img")
+    tab.settle()
+    page.locator(".st-key-gallery img").first.click(force=True)
+    page.wait_for_selector("[role=dialog] .loupe-heat img")
+    tab.settle()
+    name = page.get_attribute(".loupe-heat img", "src").rpartition("/")[2]
+    page.evaluate(WATCH, [[".loupe-large img", "style"], [".loupe-heat img", "src"]])
+    page.locator('[role=dialog] [class*="st-key-go-near-"] button').nth(1).click()
+    page.wait_for_function(f"!document.querySelector('.loupe-large img')?.style.backgroundImage.includes('{name}')")
+    page.wait_for_selector("[role=dialog] .loupe-heat img")
+    tab.settle()
+    beside_the_next = [heat for style, heat in page.evaluate("loupeFrames") if style and name not in style]
+    assert beside_the_next and not any(name in (heat or "") for heat in beside_the_next)
+    page.click(".st-key-detail-like button")
+    page.wait_for_url("**like=**")
+    tab.settle()
+    assert page.locator("[role=dialog]").count() == 0
