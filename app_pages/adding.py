@@ -4,6 +4,7 @@ The work is a process of its own (`Ingestion`); here it is only watched.
 """
 
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import streamlit as st
@@ -13,6 +14,8 @@ from app_pages.parts import Parts
 from app_pages.plain import inert, plain
 from ingest.status import Status
 from pictures.open import EXTENSIONS
+from search.filters import Condition
+from search.searcher import Searcher
 
 POLL_S = 2
 COUNTS = {
@@ -128,10 +131,15 @@ def last_report(parts: Parts) -> None:
     left_out = str(report.get("left_out", ""))
     counts = [f"{report[name]:,} {label}" for name, label in COUNTS.items() if report.get(name)]
     counts += [f"{len(report[name]):,} {label}" for name, label in FAILURES.items() if report.get(name)]
-    if not counts and not report.get("interrupted"):
-        there = f"there is only this: {plain(left_out.removesuffix(' left out'))}" if left_out else "it is empty"
+    if Path(status.folder) not in parts.roots():
+        taken = report.get("removed", 0)
+        st.caption(f"{plain(status.folder)} was taken out of the library, and {taken:,} files with it.")
+        _failures(report)
+        return
+    if not counts and not report.get("interrupted") and not report.get("ended_by"):
+        there = plain(left_out) if left_out else "It is empty"
         st.info(
-            f"No pictures were found in {plain(status.folder)}: {there}. Loupe reads files that end in "
+            f"No pictures were found in {plain(status.folder)}. {there}. Loupe reads files that end in "
             f"{', '.join(sorted(EXTENSIONS))}.",
             icon=":material/folder_off:",
         )
@@ -170,7 +178,36 @@ def _failures(report: dict[str, Any]) -> None:
 
 
 def _settle() -> None:
-    st.session_state["confirming"] = False
+    st.session_state["confirming"], st.session_state["forgetting"] = False, None
+
+
+def forget_button(root: Path, searcher: Searcher, parts: Parts, *, disabled: bool) -> None:
+    """Takes the folder out of the library, after asking."""
+    st.button(
+        "Take it out", key=f"forget-{root}", type="tertiary", icon=":material/folder_delete:", disabled=disabled,
+        on_click=partial(st.session_state.__setitem__, "forgetting", root),
+        help="Loupe forgets this folder; no file is touched",
+    )  # fmt: skip
+    if st.session_state.get("forgetting") == root and not disabled:
+        _confirm_forgetting(root, searcher.count([Condition("folder", "=", str(root))]), parts)
+
+
+@st.dialog("Take the folder out of the library?", on_dismiss=_settle)
+def _confirm_forgetting(root: Path, count: int, parts: Parts) -> None:
+    pictures = "1 picture" if count == 1 else f"{count:,} pictures"
+    st.write(
+        f"{pictures} of {plain(str(root))} will leave the library with the tags that were given here, except those "
+        "that lie in another folder too. No file is touched. Adding the folder again encodes them again."
+    )
+    with st.container(horizontal=True):
+        st.button("Take it out", type="primary", key="forget-yes", on_click=_forget, args=(root, parts))
+        st.button("Keep it", key="forget-no", on_click=_settle)
+
+
+def _forget(root: Path, parts: Parts) -> None:
+    _settle()
+    if may_change_folders(parts):
+        parts.ingestion.start(str(root), ["--forget", "--yes"])
 
 
 @st.dialog("Remove from the library?", on_dismiss=_settle)

@@ -49,7 +49,7 @@ def library_page(parts: Parts) -> None:
             "colours, places, exact words and near-duplicates are added, and no picture is encoded again.",
             icon=":material/update:",
         )
-    _draw_adding(parts)
+    _draw_adding(searcher, parts)
     _draw_counts(figures)
 
 
@@ -64,7 +64,7 @@ def _draw_figures(figures: Figures, searcher: Searcher) -> None:
         st.metric("Encoder", pictures.identity.name, help=f"`{pictures.identity.id}`, collection `{pictures.name}`")
 
 
-def _draw_adding(parts: Parts) -> None:
+def _draw_adding(searcher: Searcher, parts: Parts) -> None:
     st.subheader("Folders", anchor=False)
     adding.folder_form(parts)
     running = adding.progress(parts)
@@ -75,6 +75,8 @@ def _draw_adding(parts: Parts) -> None:
                 "Bring up to date", key=f"update-{root}", type="tertiary", icon=":material/sync:", disabled=running,
                 on_click=parts.ingestion.start, args=(str(root),), help="Add what is new, note what changed or is gone",
             )  # fmt: skip
+            if adding.may_change_folders(parts):
+                adding.forget_button(root, searcher, parts, disabled=running)
     if not running:
         adding.last_report(parts)
 
