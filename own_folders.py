@@ -34,6 +34,8 @@ def using(folder: Path, kind: type[Exception] = FolderError) -> Iterator[None]:
     """Raise what the system refuses within as a `kind` that explains it."""
     try:
         yield
+    except FolderError as error:
+        raise kind(str(error)) from error
     except OSError as error:
         if error.errno is None:  # not the system's word: somebody else holds a lock
             raise

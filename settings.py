@@ -23,8 +23,8 @@ class Settings(BaseSettings):
         env_file=PROJECT / ".env", env_ignore_empty=True, extra="ignore", hide_input_in_errors=True, frozen=True
     )
 
-    loupe_home: Annotated[Path, Field(validate_default=True)] = user_data_path("loupe")
-    loupe_cache: Annotated[Path, Field(validate_default=True)] = user_cache_path("loupe")
+    loupe_home: Path = Field(default_factory=lambda: user_data_path("loupe"))
+    loupe_cache: Path = Field(default_factory=lambda: user_cache_path("loupe"))
 
     loupe_encoder: str = "specialists"
     loupe_device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
@@ -130,6 +130,8 @@ def read_settings() -> Settings:
         raise SettingsError(
             "These settings cannot be used (environment or .env; .env.example explains them):\n  " + "\n  ".join(lines)
         ) from None
+    except RuntimeError as error:
+        raise SettingsError(f"LOUPE_HOME and LOUPE_CACHE have no default here: {error}. Set both, or HOME.") from None
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(
             f"The file .env cannot be read ({type(error).__name__}). Save it as UTF-8 text that you may read."
