@@ -301,8 +301,8 @@ def likely(
 def test_one_to_twenty_pictures_answer_their_captions_and_hardly_any_nonsense(
     samples: Pictures, specialists: Encoder, cut: Cut, captions: bool
 ) -> None:
-    """60 draws from the samples; the nonsense is not the bank's. Whole captions ask where none is stored, else halves
-    of them. Measured: of 2,400 nonsense questions 6 found something, of the captions 1 to 10 of 100 were lost."""
+    """30 draws from the samples; the nonsense is not the bank's. Whole captions ask where none is stored, else halves
+    of them."""
     stored = read_sample(samples, 200, ["caption", "captioned"])
     whole = [str(one["caption"]) for one in stored.properties]
     rng = np.random.default_rng(0)
@@ -316,7 +316,6 @@ def test_one_to_twenty_pictures_answer_their_captions_and_hardly_any_nonsense(
         vectors = {"image": image[some], "caption": (caption if captions else image)[some]}
         space = LibrarySpace.of(vectors, np.full(count, captions), count)
         background = Background(space, told)
-
         refused += [not likely(background, space, row, targets).any() for row in odd]
         rows = [likely(background, space, questions[one], targets) for one in some[:5]]
         kept += [bool(row[place]) for place, row in enumerate(rows)]

@@ -135,6 +135,20 @@ def test_best_score_goes_by_the_nearest_like_unless_a_dislike_is_nearer() -> Non
     assert far == pytest.approx(-2), "far from everything is no better than it is far from the liked"
 
 
+def test_a_picture_as_near_to_a_dislike_as_to_a_like_is_the_dislikes_by_best_score_alone() -> None:
+    """By average nothing is taken from the like, and the dislike brings nothing."""
+    asked, rows = [example(0), example(1, -1.0)], np.array([[0.25, 0.25, 0, 0]], np.float32)
+    assert relevance(asked, rows.tolist(), "best_score") == pytest.approx([-2.5])
+    scores = score(asked, {"look": rows}, np.ones(1, bool), library(), "average")
+    assert scores.amounts[0, :, 0].tolist() == pytest.approx([2.5, 0.0])
+
+
+def test_the_nearest_dislike_stands_for_all_of_them_beside_an_unwanted_word() -> None:
+    """A word of 3 and dislikes of 1 and 2, all of one weight: the word has a third, the nearest dislike two."""
+    asked = [word(0, -1.0), example(1, -1.0), example(2, -1.0)]
+    assert relevance(asked, [[0.3, 0.1, 0.2, 0]], "best_score") == pytest.approx([-(3 + 2 * 2) / 3])
+
+
 def test_best_score_weighs_each_example() -> None:
     """Weights 3 and 1 have the mean 2, so that the likes count one and a half times and half."""
     assert relevance([example(0, 3.0), example(1, 1.0)], [[0.2, 0.4, 0, 0]], "best_score") == pytest.approx([3.0])
@@ -285,6 +299,20 @@ def test_likes_weigh_as_much_as_one_word_among_the_candidates_too() -> None:
     assert found["image"][0] == pytest.approx(1)
     assert found["look"][0] == pytest.approx(math.sqrt(0.5))
     assert found["look"][1].tolist() == pytest.approx([0, math.sqrt(0.5), math.sqrt(0.5), 0])
+
+
+def test_likes_and_dislikes_that_are_added_keep_their_sizes_among_the_candidates() -> None:
+    """Two likes and a dislike, by the number of likes: halves, whose sum is √.75 of a word's length."""
+    asked = [word(3), example(0), example(1), example(2, -1.0)]
+    weight, vector = linear(asked, library(), "sum_scores")["look"]
+    assert weight == pytest.approx(0.75**0.5)
+    assert vector.tolist() == pytest.approx([3**-0.5, 3**-0.5, -(3**-0.5), 0])
+
+
+def test_a_target_that_hardly_counts_is_not_searched() -> None:
+    """Weaviate would look for its nearest too, and score every one of them."""
+    assert linear([word(0, image=1 - 1e-5, caption=1e-5)], library()).keys() == {"image"}
+    assert linear([word(0, image=0.999, caption=0.001)], library()).keys() == {"image", "caption"}
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
