@@ -35,6 +35,7 @@ from app_pages.question import Question
 from encoder.protocol import EncoderError
 from schema.errors import NoLibrary, SchemaError
 from schema.record import ImageRecord
+from search.answer import did_you_mean
 from search.errors import QueryError, SearchError
 from search.filters import Condition
 from search.grammar import GrammarError
@@ -146,7 +147,10 @@ def _fetch(profile: Profile, question: Question, searcher: Searcher) -> Found:
                 f"and the latest {len(asking.items)} count."
             )
         query = _hiding(asking, profile).query(SUGGESTIONS, filters=filters)
-        return Found(records, detail.Answer(query, searcher.search(query)), notes=tuple(notes))
+        results = searcher.search(query)
+        if results.meant:
+            notes.append(did_you_mean(results))
+        return Found(records, detail.Answer(query, results), notes=tuple(notes))
     except QueryError as error:
         return Found(records, notes=tuple(notes), problem=error)
 

@@ -275,11 +275,11 @@ def _pictures(count: int) -> str:
 
 @st.cache_data(ttl=EXAMPLES_TTL_S, max_entries=4, show_spinner=False)
 def _examples(_searcher: Searcher, collection: str, count: int) -> list[tuple[str, Hit]]:
-    """Each example question with the picture it finds; one picture stands for one question only."""
+    """Each example question that finds something likely, with that picture; one picture stands for one question."""
     found: dict[uuid.UUID, tuple[str, Hit]] = {}
     for text in EXAMPLES:
         hits = _searcher.search(Query((Term(text=text),), limit=len(EXAMPLES))).hits
-        if hit := next((hit for hit in hits if hit.uuid not in found), None):
+        if hit := next((hit for hit in hits if hit.uuid not in found and not hit.unlikely), None):
             found[hit.uuid] = (text, hit)
     return list(found.values())
 

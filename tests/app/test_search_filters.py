@@ -122,6 +122,21 @@ def test_a_filter_typed_in_the_box_is_shown_and_taken_away_by_its_widget(parts: 
     assert page.text_input(key="words").value == "animal"
 
 
+@pytest.mark.parametrize(
+    ("line", "sentence"),
+    [
+        ("tag:Cat", "No picture has tag:Cat. Did you mean tag:cat?"),
+        ("animal -tag:Cat", "No picture has tag:Cat. Did you mean -tag:cat?"),
+        ("animal camera=nikon", "Did you mean camera~nikon?"),
+    ],
+)
+def test_a_name_that_nothing_has_is_said_with_what_it_may_have_meant(parts: Parts, line: str, sentence: str) -> None:
+    page = open_page(search_script, parts, q=line)
+    assert not page.exception
+    assert sentence in page.info[0].value.replace("\\", "")
+    assert bool(tiles(page)) == line.startswith("animal -")
+
+
 def test_filters_that_leave_nothing_say_so(parts: Parts) -> None:
     page = open_page(search_script, parts, q="cat", filter="year=1850")
     assert "No picture passes these filters" in page.info[0].value
