@@ -9,14 +9,19 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import psutil
 import pytest
 
+from own_folders import own_lock
 from schema.binary import binary_path, obtain_binary
 from schema.errors import ServerError
 from schema.local_server import LocalServer
+from schema.ports import free_ports
 from tests.conftest import SETTINGS, plan
 
 
@@ -66,6 +71,89 @@ def test_row_45_two_processes_that_start_at_once_get_one_server(own: LocalServer
     assert [starter.returncode for starter in starters] == [0, 0], outputs
     assert outputs[0][0] == outputs[1][0]
     assert len(processes_of(own.home)) == 1
+
+
+def test_row_45_whoever_starts_waits_for_whoever_starts(own: LocalServer) -> None:
+    """Row 45, without chance: while one holds the turn nobody starts, joins, leaves, looks or stops; afterwards each
+    does, and there is one server."""
+    own.home.mkdir(parents=True)
+    done: list[str] = []
+    threads = [
+        threading.Thread(target=lambda name=name: (getattr(LocalServer(own.plan), name)(), done.append(name)))  # type: ignore[misc]
+        for name in ("start", "join", "leave", "running", "stop")
+    ]
+    with own_lock(own.home / "server.lock"):
+        for thread in threads:
+            thread.start()
+        time.sleep(1)
+        assert done == [] and processes_of(own.home) == []
+    for thread in threads:
+        thread.join(60)
+    assert sorted(done) == ["join", "leave", "running", "start", "stop"]
+    own.start()
+    assert len(processes_of(own.home)) == 1
+
+
+def test_row_45_starts_in_the_same_moment_are_one_start(own: LocalServer) -> None:
+    """Row 45: each finds no server when it looks, so without turns each would start one on the same files."""
+    together = threading.Barrier(3)
+
+    def start() -> int:
+        server = LocalServer(own.plan)
+        together.wait()
+        return server.start().process.pid
+
+    with ThreadPoolExecutor(3) as pool:
+        pids = [future.result() for future in [pool.submit(start) for _ in range(3)]]
+    assert processes_of(own.home) == [pids[0]] and len(set(pids)) == 1
+
+
+def test_row_45_a_port_that_is_taken_in_the_last_moment_is_given_up(
+    own: LocalServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was free when it was looked for. The server ends, and is started on others."""
+    with socket.socket() as busy:
+        busy.bind(("127.0.0.1", 0))
+        busy.listen()
+        port, asked = busy.getsockname()[1], []
+
+        @contextmanager
+        def ports(wishes: list[int], pairs: tuple[int, ...]) -> Iterator[list[int]]:
+            asked.append(wishes[0])
+            with free_ports(wishes, pairs) as found:
+                yield [port, *found[1:]] if len(asked) == 1 else found
+
+        monkeypatch.setattr("schema.local_server.free_ports", ports)
+        running = own.start()
+    assert running.http_port != port and len(asked) == 2
+    assert processes_of(own.home) == [running.process.pid]
+
+
+def test_row_45_another_program_on_the_recorded_ports_is_not_taken_for_the_server(own: LocalServer) -> None:
+    """The server was killed, and a program that answers everything has its ports by now."""
+
+    class Everything(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    first = own.start()
+    os.kill(first.process.pid, signal.SIGKILL)
+    psutil.wait_procs([psutil.Process(first.process.pid)], timeout=10)
+    with ThreadingHTTPServer(("127.0.0.1", first.http_port), Everything) as other:
+        thread = threading.Thread(target=other.serve_forever)
+        thread.start()
+        try:
+            assert own.running() is None
+            second = own.start()
+            assert second.http_port != first.http_port and second.grpc_port == first.grpc_port
+            assert own.running() == second
+        finally:
+            other.shutdown()
+            thread.join()
 
 
 def test_row_45_a_taken_port_is_answered_with_another_one_which_is_recorded(tmp_path: Path) -> None:
