@@ -41,6 +41,7 @@ class Xmp:
     """xmp:CreateDate: when this file came to be, which for a scan is not when it was taken."""
     modified: str = ""
     latitude: str = ""
+    """With the letter of its side behind it, which Apple writes into a property of its own."""
     longitude: str = ""
 
 
@@ -65,9 +66,14 @@ def read_xmp(packet: object) -> Xmp:
         original=texts.get("exif:DateTimeOriginal") or texts.get("photoshop:DateCreated", ""),
         created=texts.get("xmp:CreateDate", ""),
         modified=texts.get("xmp:ModifyDate", ""),
-        latitude=texts.get("exif:GPSLatitude", ""),
-        longitude=texts.get("exif:GPSLongitude", ""),
+        latitude=_sided(texts, "exif:GPSLatitude"),
+        longitude=_sided(texts, "exif:GPSLongitude"),
     )
+
+
+def _sided(texts: dict[str, str], name: str) -> str:
+    degrees = texts.get(name, "")
+    return degrees + texts.get(f"{name}Ref", "")[:1] if degrees[-1:].isdigit() else degrees
 
 
 def _properties(root: Element) -> Iterator[tuple[str, str, list[str]]]:

@@ -128,6 +128,13 @@ def test_gps_in_xmp(latitude: str, longitude: str, expected: tuple[float, float]
     assert found == (None if expected is None else pytest.approx(expected, abs=1e-5))
 
 
+def test_the_side_of_a_position_in_a_property_of_its_own() -> None:
+    """As Apple Photos exports it: 122.03 and West."""
+    packet = "<exif:GPSLongitudeRef>West</exif:GPSLongitudeRef><exif:GPSLatitude>37.33</exif:GPSLatitude>"
+    facts = with_xmp(xmp(packet, 'exif:GPSLongitude="122.03" exif:GPSLatitudeRef="S"'))
+    assert (facts.latitude, facts.longitude) == (-37.33, -122.03)
+
+
 def test_exifs_position_beats_xmps() -> None:
     block = Image.Exif()
     block.get_ifd(GPS).update({1: "N", 2: (51.0, 30.0, 0.0), 3: "W", 4: (0.0, 7.0, 30.0)})
