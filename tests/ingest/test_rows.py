@@ -103,7 +103,7 @@ def test_other_columns_count_where_the_first_say_nothing(
     [
         ({"text": "a", "tags": ["b"], "width": 7, "split": "train", "altitude": 3, "author": "Ann"}, []),
         ({"text": "a", "captions": ["b"], "title": "c"}, ["captions", "title"]),
-        ({"text": "a", "captions": None, "title": "nan", "keywords": []}, []),
+        ({"text": "a", "captions": None, "title": "nan", "keywords": [], "description": float("nan")}, []),
         (
             {"objects": {"bbox": [[1, 2, 3, 4]], "categories": [3]}, "label": 3, "labels": [1, 2]},
             ["objects", "label", "labels"],

@@ -2,6 +2,7 @@
 encoded picture."""
 
 import json
+import os
 import shutil
 from datetime import UTC, datetime
 from pathlib import Path
@@ -217,3 +218,15 @@ def test_what_lies_unread_is_told_by_the_report(run: Run, folder: Path) -> None:
     for name in ("a.aae", "b.aae", "c.thm", "notes.pdf"):
         (folder / name).touch()
     assert run(folder).left_out == "Not looked at: 1 other file (1 pdf) and 3 sidecars (2 aae, 1 thm)"
+
+
+def test_a_sidecar_of_the_same_size_is_another_by_its_time(run: Run, folder: Path, pictures: Pictures) -> None:
+    photo(folder / "a.jpg")
+    file = sidecar(folder / "a.xmp", "a red sky")
+    os.utime(file, ns=(0, 1_700_000_000_000_000_000))
+    run(folder)
+    size = file.stat().st_size
+    os.utime(sidecar(file, "a red sea"), ns=(0, 1_700_000_000_000_001_000))
+    assert file.stat().st_size == size
+    assert counts(run(folder)) == {"updated": 1}
+    assert only(pictures).caption == "a red sea"

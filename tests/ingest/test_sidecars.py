@@ -85,6 +85,7 @@ def test_the_names_that_takeout_gives(picture: str, sidecar: str) -> None:
         ("a.jpg", "a.png.json"),
         ("a.jpg", "a.json"),
         ("metadata.jpg", "metadata.json"),
+        ("IMG_20190501_101112_cut.jpg", "IMG_20190501_101112.json"),
         (
             "Backyard_ceremony_wedding_photography_xxxxxxx_m(185).jpg",
             "Backyard_ceremony_wedding_photography_xxxxxxx_(494).json",
@@ -317,14 +318,15 @@ def test_hostile_xmp_beside_a_picture_is_named(tmp_path: Path) -> None:
     )
     (tmp_path / "2.xmp").write_bytes(b" " * 5_000_000)
     (tmp_path / "3.xmp").write_bytes(b"<x")
-    (tmp_path / "4.xmp").symlink_to("/etc/passwd")
+    (tmp_path / "elsewhere").write_bytes(xmp_packet("<dc:description>not ours</dc:description>"))
+    (tmp_path / "4.xmp").symlink_to("elsewhere")
     os.mkfifo(tmp_path / "5.xmp")
     reader = SidecarReader()
     for number in range(1, 7):
         assert reader.facts(Description(), tmp_path / "a.jpg", [tmp_path / f"{number}.xmp"]) == Description()
     [warning] = reader.warnings()
     assert all(f"{number}.xmp (" in warning for number in range(1, 7))
-    assert "document type" in warning and "no regular file" in warning and "root:" not in warning
+    assert "document type" in warning and "no regular file" in warning
 
 
 def test_warnings_name_twenty(tmp_path: Path) -> None:
