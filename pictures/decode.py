@@ -93,14 +93,15 @@ class Undecoded:
             raise _corrupt(self.data, self.format_name, error) from error
 
 
-def read_header(data: bytes, limits: Limits, side: int) -> Undecoded:
+def read_header(data: bytes, limits: Limits, side: int, outline: signature.JpegOutline | None = None) -> Undecoded:
     """Check what the first bytes and the header say; decodes no pixel. Raises PictureError and nothing else.
 
-    `side`: the pixels of the short side that the model can use.
+    `side`: the pixels of the short side that the model can use. `outline`: of a JPEG, where it is known already.
     """
     _silence_pillow()
     format_name = identify(data, limits)
-    outline = signature.jpeg_outline(data) if format_name == "JPEG" else None
+    if format_name == "JPEG" and outline is None:
+        outline = signature.jpeg_outline(data)
     if outline is not None:
         _check_scans(outline)
     try:

@@ -59,10 +59,11 @@ def open_image(source: Path | bytes, limits: Limits, side: int) -> Opened:
     else:
         with opened_for_reading(source, limits) as (file, size):
             data = read_whole(file, size) if _may_be_ordinary(file.read(_HEAD), size, limits) else None
-    if data is None or not _is_ordinary(data):
+    outline = signature.jpeg_outline(data) if data is not None and data.startswith(b"\xff\xd8") else None
+    if data is None or not (outline is None or _is_ordinary(outline)):
         del data
         return Opened(*decode_elsewhere(source, size, limits, side))
-    undecoded = read_header(data, limits, side)
+    undecoded = read_header(data, limits, side, outline)
     with room.reserved(undecoded.needed, limits):
         image, facts = undecoded.decode()
     return Opened(image, facts, hashlib.sha256(data).hexdigest())
@@ -77,9 +78,6 @@ def _may_be_ordinary(head: bytes, size: int, limits: Limits) -> bool:
     return format_name == "JPEG" and size <= _HERE_MB * 1e6
 
 
-def _is_ordinary(data: bytes) -> bool:
-    if data.startswith(b"\x89PNG"):
-        return True
-    outline = signature.jpeg_outline(data)
+def _is_ordinary(outline: signature.JpegOutline) -> bool:
     # Sequential or progressive with Huffman codes; lossless and arithmetic ones are rare, and slow.
     return outline.frame in (0xC0, 0xC1, 0xC2) and outline.scans * outline.pixels <= _JPEG_SCAN_MEGAPIXELS * 1e6

