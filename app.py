@@ -32,7 +32,7 @@ def connection(settings: Settings) -> Connection:
         )
     server = assembly.local_server(settings)
     return Connection(
-        lambda: assembly.local_address(server, server.join()),
+        lambda: assembly.joined(server),
         lambda: assembly.encoder(settings),
         server.leave,
         assembly.cut(settings),

@@ -1,7 +1,8 @@
 """Puts the parts together from the settings. Imported by entry points only; here and nowhere else are they chosen."""
 
+import threading
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from encoder.load import load_encoder
 from encoder.protocol import Encoder
 from pictures.open import Limits
 from pictures.thumbnails import ThumbnailStore
+from schema.check import after_a_crash
 from schema.client import Address, connect
 from schema.collection import StorageOptions
 from schema.errors import Unreachable
@@ -70,9 +72,28 @@ def local_address(server: LocalServer, running: Running) -> Address:
     )
 
 
+def joined(server: LocalServer) -> Address:
+    """The local server, started where it does not run. What a crash of it may have lost is mended behind the scenes."""
+    running = server.join()
+    address = local_address(server, running)
+    if running.to_check:
+        threading.Thread(target=_mend, args=(server, address), name="after_a_crash", daemon=True).start()
+    return address
+
+
+def _mend(server: LocalServer, address: Address) -> None:
+    with suppress(Unreachable), closing(connect(address)) as client:
+        after_a_crash(server, client)
+
+
 @contextmanager
-def connected(settings: Settings, *, for_questions: bool = False) -> Iterator[weaviate.WeaviateClient]:
-    """A client of the server of WEAVIATE_URL, or else of the local one, which runs at least as long as the block."""
+def connected(
+    settings: Settings, *, for_questions: bool = False, mending: bool = True
+) -> Iterator[weaviate.WeaviateClient]:
+    """A client of the server of WEAVIATE_URL, or else of the local one, which runs at least as long as the block.
+
+    `mending`: what a crash of the local one may have lost is mended first.
+    """
     if settings.weaviate_url:
         with closing(connect(own_address(settings), for_questions=for_questions)) as client:
             yield client
@@ -82,6 +103,8 @@ def connected(settings: Settings, *, for_questions: bool = False) -> Iterator[we
         server.in_use() as running,
         closing(connect(local_address(server, running), for_questions=for_questions)) as client,
     ):
+        if running.to_check and mending:
+            after_a_crash(server, client)
         yield client
 
 

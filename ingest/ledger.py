@@ -22,7 +22,7 @@ from encoder.protocol import Embeddings
 from schema.client import CLIENT_ERRORS
 from schema.collection import PLACES, Pictures
 from schema.errors import NoLibrary, ReadOnly, Refused
-from schema.indexing import index_again, write_out
+from schema.indexing import keep_found
 from schema.outage import ask_patiently
 from schema.record import (
     ImageRecord,
@@ -55,6 +55,7 @@ class Ledger:
     ) -> None:
         """`wait_s`: how long a Weaviate that is away is waited for, in seconds."""
         self._collection = pictures.collection
+        self._dims = pictures.identity.dims
         self._fields = pictures.record_properties
         self._wait_s = wait_s
         self._remedy = remedy
@@ -220,15 +221,10 @@ class Ledger:
 
     def _write(self, write: Callable[[], Result], uuids: Sequence[uuid.UUID]) -> Result:
         """Store vectors; found by them from now on, whatever happens to the server (see `schema.indexing`)."""
-        tries = 0
 
         def once() -> Result:
-            nonlocal tries
-            tries += 1
             result = write()
-            if tries > 1:  # the server that went away may have stored them, and then the same write changed nothing
-                index_again(self._collection, uuids)
-            write_out(self._collection)
+            keep_found(self._collection, self._dims, uuids)
             return result
 
         return self._ask(once)

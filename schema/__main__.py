@@ -1,16 +1,20 @@
-"""python -m schema start|stop|status|reset|switch: the local Weaviate, and the library in it."""
+"""python -m schema start|stop|status|check|reset|switch: the local Weaviate, and the library in it."""
 
 import argparse
 import json
 import sys
 from contextlib import ExitStack
 
+from tqdm import tqdm
+
 import assembly
 import exits
 from ingest.roots import Roots
 from ingest.status import StatusFile, hold
+from schema.check import check as check_library
+from schema.check import mend
 from schema.collection import delete_library, list_pictures, switch_alias
-from schema.command import agreed, describe, parse_arguments, text_of
+from schema.command import agreed, describe, parse_arguments, text_of, text_of_checks
 from schema.errors import Unreachable
 from settings import Settings, read_settings
 
@@ -19,7 +23,11 @@ def start(settings: Settings, arguments: argparse.Namespace) -> int:
     if settings.weaviate_url:
         print(f"WEAVIATE_URL is {settings.weaviate_url}: that server is used, and none is started here.")
         return exits.Exit.DONE
-    running = assembly.local_server(settings).start()
+    server = assembly.local_server(settings)
+    running = server.start()
+    if running.to_check:
+        with assembly.connected(settings):
+            pass
     print(f"Weaviate {running.version} is running at {running.url} (gRPC port {running.grpc_port}).")
     return exits.Exit.DONE
 
@@ -63,7 +71,18 @@ def switch(settings: Settings, arguments: argparse.Namespace) -> int:
     return exits.Exit.DONE
 
 
-COMMANDS = {"start": start, "stop": stop, "status": status, "reset": reset, "switch": switch}
+def check(settings: Settings, arguments: argparse.Namespace) -> int:
+    found = []
+    with assembly.connected(settings, mending=False) as client:
+        for pictures in list_pictures(client):
+            with tqdm(desc=pictures.name, unit=" pictures", disable=None) as bar:
+                one = check_library(pictures, on_progress=bar.update)
+            found.append(mend(pictures, one) if arguments.mend else one)
+    print(json.dumps([one.to_json() for one in found]) if arguments.json else text_of_checks(found))
+    return exits.Exit.SOME_FAILED if any(one.unfound for one in found) else exits.Exit.DONE
+
+
+COMMANDS = {"start": start, "stop": stop, "status": status, "check": check, "reset": reset, "switch": switch}
 
 
 def main(arguments: argparse.Namespace) -> int:

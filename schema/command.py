@@ -2,22 +2,30 @@
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import weaviate
 
+from schema.check import Check
 from schema.client import Address
 from schema.collection import ALIAS, Pictures, list_pictures, open_pictures
 from schema.disk import bytes_in
 from schema.errors import NoLibrary
+from schema.indexing import waiting
 
 HELP = """\
 start   start Weaviate on this machine (built first where it is not there yet) and keep it running
 stop    stop it
 status  version, address, pictures, encoder, disk
+check   whether every picture is found by its own vectors; with --mend, put those that are not into the index again
 reset   remove every picture from the library
 switch  search the collection of the encoder that LOUPE_ENCODER names"""
+
+
+NAMED = 20
+"""Pictures named one by one at the terminal."""
 
 
 def parse_arguments(commands: list[str]) -> argparse.Namespace:
@@ -25,7 +33,8 @@ def parse_arguments(commands: list[str]) -> argparse.Namespace:
         "python -m schema", description=HELP, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("command", choices=commands)
-    parser.add_argument("--json", action="store_true", help="status: print one JSON object")
+    parser.add_argument("--json", action="store_true", help="status, check: print JSON")
+    parser.add_argument("--mend", action="store_true", help="check: mend what is not found")
     parser.add_argument("--yes", action="store_true", help="reset: do not ask")
     return parser.parse_args()
 
@@ -66,6 +75,7 @@ def _collection(pictures: Pictures) -> dict[str, Any]:
         "encoder": pictures.identity.id,
         "dims": dict(pictures.identity.dims),
         "near_text": pictures.near_text,
+        "waiting": waiting(pictures.collection),
     }
 
 
@@ -78,7 +88,25 @@ def text_of(facts: dict[str, Any]) -> str:
     for each in facts["collections"]:
         mark = "" if each["name"] == facts["collection"] else " (not in use)"
         lines.append(f"{each['name']}{mark}: {each['pictures']} pictures, encoder {each['encoder']}")
+        if each["waiting"]:
+            lines.append(
+                f"  {each['waiting']:,} vectors wait to be indexed (ASYNC_INDEXING); until then they find nothing."
+            )
         if not each["near_text"]:
             lines.append("  near_text is off: this server has no multi2vec-clip module. Loupe itself does not need it.")
     lines.append(f"{facts['disk_bytes'] / 1e6:.0f} MB in {facts['home']}")
+    return "\n".join(lines)
+
+
+def text_of_checks(checks: Sequence[Check]) -> str:
+    if not checks:
+        return "There is no library yet. Make one with: python -m ingest FOLDER"
+    lines = []
+    for one in checks:
+        lines.append(str(one))
+        lines += [f"  {item.path or item.uuid}: {', '.join(item.vectors)}" for item in one.unfound[:NAMED]]
+        if len(one.unfound) > NAMED:
+            lines.append(f"  and {len(one.unfound) - NAMED:,} more; --json names them all")
+    if any(one.unfound and not one.mended for one in checks):
+        lines.append("To mend it: python -m schema check --mend")
     return "\n".join(lines)

@@ -115,6 +115,13 @@ class LocalServer:
                 self._stop(running)
             return running is not None
 
+    def checked(self, running: Running) -> None:
+        """The library was looked through since this server was started."""
+        with self._lock():
+            now = self._running()
+            if now is not None and now.process == running.process:
+                write_state(self._state_file, replace(now, to_check=False))
+
     def api_key(self) -> str:
         """The key of this home; made at random, mode 0600, the first time."""
         path = self.home / "api_key"
@@ -187,8 +194,15 @@ class LocalServer:
                     kept=state.kept if state else True,
                     users=state.users if state else (),
                     wishes=state.wishes if state else self._wishes,
+                    to_check=self._to_check(state),
                 )
         return None
+
+    def _to_check(self, previous: Running | None) -> bool:
+        """Whether the data were left by a server that did not end in order, and nobody has looked at them since."""
+        if previous is None:
+            return self.data.exists()
+        return previous.to_check or not previous.stopped
 
     def _spawn(self) -> Running:
         binary = obtain_binary(self.plan.cache, self.plan.version)
@@ -233,7 +247,10 @@ class LocalServer:
             )
         identity = ProcessIdentity.of(process.pid)
         kept, users = (previous.kept, previous.users) if previous else (False, ())
-        running = Running(identity, self.plan.version, http_port, grpc_port, kept, users, self._wishes)
+        to_check = self._to_check(previous)
+        running = Running(
+            identity, self.plan.version, http_port, grpc_port, kept, users, self._wishes, to_check=to_check
+        )
         try:
             write_state(self._state_file, running)
         except OSError:  # a full disk: nobody would know of it
@@ -294,9 +311,11 @@ class LocalServer:
 
     def _stop(self, running: Running) -> None:
         process = psutil.Process(running.process.pid)
+        stopped = False
         with contextlib.suppress(psutil.NoSuchProcess):
             process.send_signal(signal.SIGTERM)
-            if not _ended(running.process, STOP_TIMEOUT_S):
+            stopped = _ended(running.process, STOP_TIMEOUT_S)
+            if not stopped:
                 log.warning("Weaviate (pid %d) did not end within %d s; killed", process.pid, STOP_TIMEOUT_S)
                 process.kill()
                 _ended(running.process, 10)
@@ -304,7 +323,7 @@ class LocalServer:
                 process.wait(0)  # where it is our own child, it does not stay behind as a zombie
         # Ports are remembered; who kept it is not, unless it crashed.
         try:
-            write_state(self._state_file, replace(running, kept=False, users=()))
+            write_state(self._state_file, replace(running, kept=False, users=(), stopped=stopped))
         except OSError:  # a full disk
             self._state_file.unlink(missing_ok=True)
 

@@ -24,6 +24,10 @@ class Running:
     """The processes that need it."""
     wishes: tuple[int, int] = (0, 0)
     """The ports that were wished for when these were chosen; other wishes choose anew."""
+    stopped: bool = False
+    """It has ended in order. A record of a server that runs no more, without this, is one of a crash or a kill."""
+    to_check: bool = False
+    """It was started after such an end, and the library was not looked through since (`schema.check`)."""
 
     @property
     def url(self) -> str:

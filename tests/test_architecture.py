@@ -135,7 +135,7 @@ def test_connecting_and_writing_happen_in_one_place() -> None:
         assert "weaviate.connect_" not in text or name == "schema/client.py", name
         writes = {"ingest/ledger.py", "schema/named.py", "schema/indexing.py"}  # pictures; albums, profiles; the index
         assert not re.search(r"\.data\.(insert|update|replace|delete)|insert_many", text) or name in writes, name
-        asks = {"search/index.py", "search/nearest.py"}
+        asks = {"search/index.py", "search/nearest.py", "schema/check.py", "schema/indexing.py"}
         assert not re.search(r"\.query\.(near|hybrid|bm25)", text) or name in asks, name
 
 

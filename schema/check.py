@@ -1,0 +1,206 @@
+"""Whether every stored picture is found by its own vectors, and the remedy where one is not (`schema.indexing`)."""
+
+import logging
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, TypeAlias
+from uuid import UUID
+
+import tenacity
+import weaviate
+from weaviate.classes.query import Filter, MetadataQuery
+from weaviate.collections import Collection
+from weaviate.collections.classes.internal import Object
+
+from encoder.protocol import first_line
+from own_folders import own_lock
+from schema.client import CLIENT_ERRORS
+from schema.collection import PLACES, Pictures, list_pictures
+from schema.errors import SchemaError
+from schema.indexing import index_again, indexed, waiting, write_out
+from schema.local_server import LocalServer
+from schema.record import to_places
+
+PAGE = 1000
+THREADS = 8
+"""Questions at once. On two cores, with 2 of them 60,000 took twice as long as with 8."""
+SAME = 1e-5
+"""Cosine distance below which a picture that was found may stand for the one that asked: of equal vectors Weaviate's
+index reaches some only by others, and which of them it gives is chance."""
+WINDOW = 240
+"""As many as a question of Loupe's asks for. Where a hundred pictures have one vector, the nearest one alone is missed
+now and then, because Weaviate's index looks about among those."""
+QUEUE_S = 600.0
+NEWEST = 300
+"""See `check`; more pictures than a batch of an ingest has by default."""
+Stored: TypeAlias = Object[Any, Any]
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Unfound:
+    """A picture that is stored, and that some of its own vectors do not find."""
+
+    uuid: UUID
+    path: str
+    vectors: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Check:
+    name: str
+    pictures: int
+    unfound: tuple[Unfound, ...]
+    mended: int = 0
+    """How many were not found before they were put into the index again."""
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Of each vector, how many pictures it does not find."""
+        names = sorted({name for one in self.unfound for name in one.vectors})
+        return {name: sum(name in one.vectors for one in self.unfound) for name in names}
+
+    def to_json(self) -> dict[str, Any]:
+        unfound = [{"uuid": str(one.uuid), "path": one.path, "vectors": one.vectors} for one in self.unfound]
+        return {"collection": self.name, "pictures": self.pictures, "mended": self.mended, "unfound": unfound}
+
+    def __str__(self) -> str:
+        mended = f" {self.mended:,} were not, and were put into the index again." if self.mended else ""
+        if not self.unfound:
+            return f"{self.name}: all {self.pictures:,} pictures are found by their own vectors.{mended}"
+        each = ", ".join(f"{name} {count:,}" for name, count in self.counts.items())
+        return (
+            f"{self.name}: {len(self.unfound):,} of {self.pictures:,} pictures are stored and not found by their own "
+            f"vectors ({each}).{mended}"
+        )
+
+
+def check(
+    pictures: Pictures,
+    *,
+    newest: int | None = None,
+    on_progress: Callable[[int], object] = lambda pictures: None,
+) -> Check:
+    """Look at each picture and each of its named vectors: is it in the index, and does it find itself (or its equal)?
+
+    `newest`: ask the second for so many of the newest only. What a killed server had not written out is not in the
+    index at all; only pictures of the very last batch can be in it and out of reach.
+    """
+    _wait_for_queue(pictures)
+    recent: list[tuple[float, UUID]] = []
+    unfound: dict[UUID, Unfound] = {}
+    done = 0
+    for page in _pages(pictures, vectors=newest is None):
+        unfound |= _unfound(pictures, page)
+        if newest is not None:
+            recent += [(one.metadata.last_update_time.timestamp(), one.uuid) for one in page]
+            recent = sorted(recent, reverse=True)[:newest]
+        done += len(page)
+        on_progress(len(page))
+    for uuids in _parts([uuid for _, uuid in recent]):
+        unfound |= _unfound(pictures, _stored(pictures, uuids))
+    # What was removed meanwhile was not found either.
+    there = {one.uuid for part in _parts(list(unfound)) for one in _stored(pictures, part)}
+    return Check(pictures.name, done, tuple(unfound[uuid] for uuid in sorted(there)))
+
+
+def mend(pictures: Pictures, found: Check) -> Check:
+    """Put what was not found into the index again, and look at it once more. Vectors, properties and tags stay."""
+    if not found.unfound:
+        return found
+    uuids = [one.uuid for one in found.unfound]
+    index_again(pictures.collection, uuids)
+    write_out(pictures.collection)
+    _wait_for_queue(pictures)
+    still: dict[UUID, Unfound] = {}
+    for part in _parts(uuids):
+        still |= _unfound(pictures, _stored(pictures, part))
+    return Check(found.name, found.pictures, tuple(still.values()), len(uuids) - len(still))
+
+
+def after_a_crash(server: LocalServer, client: weaviate.WeaviateClient) -> None:
+    """Mend what a local server that did not end in order may have lost, once after each such end.
+
+    Whoever connects first does it, so that an ingest never calls lost pictures unchanged. Where it cannot be done the
+    next one tries again; what this one was to do goes on.
+    """
+    with own_lock(server.home / "check.lock"):
+        running = server.running()
+        if running is None or not running.to_check:
+            return
+        log.warning("Weaviate did not end in order last time; looking whether every picture is found.")
+        try:
+            for pictures in list_pictures(client):
+                log.warning("%s", mend(pictures, check(pictures, newest=NEWEST)))
+        except (SchemaError, *CLIENT_ERRORS) as error:
+            log.warning("That could not be done (%s). By hand: python -m schema check --mend", first_line(error))
+            return
+        server.checked(running)
+
+
+def _pages(pictures: Pictures, *, vectors: bool) -> Iterator[list[Stored]]:
+    after = None
+    what = _what(pictures if vectors else None)
+    while page := pictures.collection.query.fetch_objects(limit=PAGE, after=after, **what).objects:
+        yield page
+        after = page[-1].uuid
+
+
+def _stored(pictures: Pictures, uuids: Sequence[UUID]) -> list[Stored]:
+    filters = Filter.by_id().contains_any(list(uuids))
+    return list(pictures.collection.query.fetch_objects(filters=filters, limit=len(uuids), **_what(pictures)).objects)
+
+
+def _what(pictures: Pictures | None) -> dict[str, Any]:
+    """What to read of an object; with the vectors, if it is to ask."""
+    vectors = list(pictures.identity.dims) if pictures else []
+    metadata = MetadataQuery(last_update_time=True)
+    return {"include_vector": vectors, "return_properties": [PLACES], "return_metadata": metadata}
+
+
+def _unfound(pictures: Pictures, page: Sequence[Stored]) -> dict[UUID, Unfound]:
+    """Those of the page that are not in the index, and those that are, brought their vectors and do not find
+    themselves."""
+    missed: dict[UUID, list[str]] = {}
+    with ThreadPoolExecutor(THREADS) as pool:
+        for name, dim in sorted(pictures.identity.dims.items()):
+            inside = indexed(pictures.collection, [one.uuid for one in page], name, dim)
+            asked = [one for one in page if one.uuid in inside and one.vector]
+            reached = pool.map(partial(_finds_itself, pictures.collection, name), asked)
+            inside -= {uuid for uuid, found in reached if not found}
+            for one in page:
+                if one.uuid not in inside:
+                    missed.setdefault(one.uuid, []).append(name)
+    paths = {one.uuid: next((place.path for place in to_places(one.properties)), "") for one in page}
+    return {uuid: Unfound(uuid, paths[uuid], tuple(vectors)) for uuid, vectors in missed.items()}
+
+
+def _finds_itself(collection: Collection[Any, Any], name: str, one: Stored) -> tuple[UUID, bool]:
+    """Whether it is among the nearest of its vector, or something as near is; Weaviate looks further for more."""
+    for limit in (1, WINDOW):
+        found = collection.query.near_vector(
+            one.vector[name],
+            limit=limit,
+            target_vector=name,
+            return_properties=[],
+            return_metadata=MetadataQuery(distance=True),
+        ).objects
+        if any(hit.uuid == one.uuid or float(hit.metadata.distance or 0) <= SAME for hit in found):
+            return one.uuid, True
+    return one.uuid, False
+
+
+def _parts(uuids: Sequence[UUID]) -> Iterable[Sequence[UUID]]:
+    return (uuids[start : start + PAGE] for start in range(0, len(uuids), PAGE))
+
+
+def _wait_for_queue(pictures: Pictures) -> None:
+    """What a server with ASYNC_INDEXING has not indexed yet is not lost."""
+    tenacity.Retrying(
+        retry=tenacity.retry_if_result(bool),
+        wait=tenacity.wait_fixed(0.2),
+        stop=tenacity.stop_after_delay(QUEUE_S),
+        retry_error_callback=lambda state: None,
+    )(waiting, pictures.collection)
