@@ -44,10 +44,8 @@ class Place:
 
     @property
     def folders(self) -> list[str]:
-        """Every folder from the root down to the one that holds the file."""
-        root, parent = PurePath(self.root), PurePath(self.path).parent
-        below = [p for p in [parent, *parent.parents] if p == root or root in p.parents]
-        return [str(p) for p in reversed(below)]
+        """Every folder that the file lies in, the disk's root first: which of them were ingested can change."""
+        return [str(folder) for folder in reversed(PurePath(self.path).parents)]
 
 
 @dataclass(frozen=True)

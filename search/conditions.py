@@ -147,8 +147,8 @@ def _positive(condition: Condition) -> Any:
 
 
 def _folder(folder: str) -> Any:
-    """A record lists its folders from the ingested one down; a folder above that one is known by what lies below it.
-    An older Loupe stored names as the disk writes them."""
+    """A record lists every folder that it lies in. An older Loupe stored those from the ingested one down (a folder
+    above that one is known by what lies below it), and names as the disk writes them."""
     written = spellings(folder)
     inside = Filter.by_property("folders").contains_any(list(written))
     if "*" in folder or "?" in folder:  # `like` knows no way to say them literally

@@ -4,10 +4,10 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from schema.names import composed
+from schema.names import composed, folder_of
 
 FACETS = ("folder", "tag", "year", "month", "camera", "format", "orientation", "captioned", "colour")
-PROPERTIES = ("folders", "tags", "year", "camera", "format", "orientation", "captioned", "colours", "month")
+PROPERTIES = ("folders", "roots", "tags", "year", "camera", "format", "orientation", "captioned", "colours", "month")
 """What `values` reads."""
 TEXT_PROPERTIES = {
     "folder": "folders",
@@ -29,10 +29,19 @@ Counts = tuple[tuple[str, int], ...]
 def count(pictures: Iterable[Mapping[str, Any]]) -> dict[str, Counts]:
     """Of stored properties: each facet's values, most frequent first."""
     counters: dict[str, Counter[str]] = {name: Counter() for name in FACETS}
+    roots: set[str] = set()
     for properties in pictures:
+        roots.update(properties.get("roots") or ())
         for name, values in _values(properties).items():
             counters[name].update(values)
+    counters["folder"] = Counter(below(counters["folder"], roots))
     return {name: by_frequency(counter) for name, counter in counters.items()}
+
+
+def below(folders: Mapping[str, int], roots: Iterable[str]) -> dict[str, int]:
+    """The counts of those folders that were ingested, or lie below one that was: a record lists all that it lies in."""
+    ingested = [folder_of(root).rstrip("/") + "/" for root in roots]
+    return {name: n for name, n in folders.items() if any(f"{name}/".startswith(root) for root in ingested)}
 
 
 def by_frequency(counts: Mapping[str, int]) -> Counts:
@@ -40,12 +49,12 @@ def by_frequency(counts: Mapping[str, int]) -> Counts:
     return tuple(ordered[:MAX_VALUES])
 
 
-def merged(name: str, counts: Mapping[str, int]) -> Counts:
+def merged(name: str, counts: Mapping[str, int]) -> Counter[str]:
     """A facet of what Weaviate counted of each stored value."""
     shown: Counter[str] = Counter()
     for value, n in counts.items():
         shown[_shown(name, value)] += n
-    return by_frequency(shown)
+    return shown
 
 
 def _shown(name: str, value: str) -> str:

@@ -137,14 +137,16 @@ class Searcher:
         """Counts of what passes the filters; a folder counts what lies below it too."""
         passing = self._passing(filters)
         texts = {name: prop for name, prop in facets.TEXT_PROPERTIES.items() if prop in self.pictures.properties}
-        counts = self.index.occurrences(list(texts.values()), passing.filter, facets.MAX_VALUES)
+        counts = self.index.occurrences([*texts.values(), "roots"], passing.filter, facets.MAX_VALUES)
+        shown: dict[str, Mapping[str, int]] = {name: facets.merged(name, counts[prop]) for name, prop in texts.items()}
+        shown["folder"] = facets.below(shown["folder"], counts["roots"])
         captioned = self.index.count(self._passing([*filters, Condition("captioned", "=", "yes")]))
         months = counts.get("month", {})
         years: Counter[str] = Counter()
         for month, n in months.items():
             years[month[:4]] += n
         return {
-            **{name: facets.merged(name, counts[prop]) for name, prop in texts.items()},
+            **{name: facets.by_frequency(values) for name, values in shown.items()},
             "year": facets.by_frequency(years),
             "captioned": facets.by_frequency({"yes": captioned, "no": self.index.count(passing) - captioned}),
         }

@@ -100,22 +100,22 @@ def test_everything_stored_is_text_that_can_be_sent() -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "root", "folders"),
+    ("path", "folders"),
     [
-        ("/photos/a.jpg", "/photos", ["/photos"]),
-        ("/photos/2024/summer/a.jpg", "/photos", ["/photos", "/photos/2024", "/photos/2024/summer"]),
-        ("/photos/2024/a.jpg", "/photos/2024", ["/photos/2024"]),
-        ("/a.jpg", "/", ["/"]),
-        ("/photos 2/a.jpg", "/photos 2", ["/photos 2"]),
+        ("/photos/a.jpg", ["/", "/photos"]),
+        ("/photos/2024/summer/a.jpg", ["/", "/photos", "/photos/2024", "/photos/2024/summer"]),
+        ("/a.jpg", ["/"]),
+        ("/photos 2/a.jpg", ["/", "/photos 2"]),
     ],
 )
-def test_folders_are_those_from_the_root_down(path: str, root: str, folders: list[str]) -> None:
-    assert Place(path, 1, 1, root).folders == folders
+def test_folders_are_all_that_a_file_lies_in(path: str, folders: list[str]) -> None:
+    """Whichever of them was ingested: a folder above that one may be, later."""
+    assert Place(path, 1, 1, "/photos").folders == folders
 
 
 def test_place_properties_name_every_folder_once_and_fold_paths() -> None:
     stored = place_properties((Place("/b/ß/X.JPG", 1, 2, "/b"), Place("/b/c.jpg", 1, 2, "/b"), PLACE))
-    assert stored["folders"] == ["/b", "/b/ß", "/photos", "/photos/2024"]
+    assert stored["folders"] == ["/", "/b", "/b/ß", "/photos", "/photos/2024"]
     assert stored["paths_folded"] == ["/b/ss/x.jpg", "/b/c.jpg", "/photos/2024/été ☀.jpg"]
     assert (stored["roots"], stored["file_name"]) == (["/b", "/photos"], "X.JPG")
     assert place_properties(())["file_name"] == ""
