@@ -47,7 +47,7 @@ class Settings(BaseSettings):
     loupe_weaviate_version: Annotated[str, Field(pattern=r"^\d+\.\d+\.\d+$")] = "1.35.2"
     loupe_weaviate_port: Port = 8080
     loupe_weaviate_grpc_port: Port = 50051
-    loupe_weaviate_wait_s: Annotated[float, Field(ge=1, le=3600)] = 120
+    loupe_weaviate_wait_s: Annotated[float, Field(ge=1, le=3600)] = 180
     loupe_clip_inference_api: str = "http://127.0.0.1:8085"
     loupe_shards: Annotated[int, Field(ge=1, le=1024)] = 1
     loupe_replication: Annotated[int, Field(ge=1, le=99)] = 1

@@ -21,6 +21,8 @@ from schema.patience import CLIENT_ERRORS, within
 Result = TypeVar("Result")
 REFUSING_S = 5.0
 """How long a server that answers is asked again although it refuses: it may only just have come back."""
+STARTING_S = 60.0
+"""How long a server that answers again may take to be ready, beyond what it is waited for."""
 PAUSE_S = 2.0
 """Longest pause between two tries."""
 SILENCE_S = 5.0
@@ -41,26 +43,30 @@ def ask_patiently(
     again, for up to a minute, in which the server may have come back long ago.
     """
     started = time.monotonic()
-    away_at: float | None = None
+    was_away = False
+    up_since: float | None = None
 
     def ask() -> Result:
-        nonlocal away_at
-        try:
-            if away_at is not None:
+        nonlocal was_away, up_since
+        if was_away:
+            try:
                 is_up()
+            except CLIENT_ERRORS:
+                up_since = None
+                raise
+            up_since = up_since or time.monotonic()
+        try:
             with within(max(wait_s - (time.monotonic() - started), min(wait_s, REFUSING_S))):
                 return question()
         except CLIENT_ERRORS as error:
-            if is_away(error):
-                away_at = time.monotonic()
+            was_away = was_away or is_away(error)
             raise
 
     def enough(state: tenacity.RetryCallState) -> bool:
         now = time.monotonic()
-        if away_at is None:
+        if not was_away:
             return now - started >= REFUSING_S
-        is_back = state.outcome is not None and not is_away(state.outcome.exception())
-        return now - started >= wait_s and not (is_back and now - away_at < REFUSING_S)
+        return now - started >= wait_s and (up_since is None or now - up_since >= min(wait_s, STARTING_S))
 
     retrying = tenacity.Retrying(
         retry=tenacity.retry_if_exception(_may_pass),

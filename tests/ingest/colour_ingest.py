@@ -1,9 +1,12 @@
 """The ingest command with the colour encoder in place of a model: starts in a second, so that it can be killed often.
 
-COLOUR_DELAY_S is slept for each picture that is encoded; COLOUR_LOG gets a line for each.
+COLOUR_DELAY_S is slept for each picture that is encoded; COLOUR_LOG gets a line for each. COLOUR_KILL, as
+`upload:after:2`, kills the process before or after that call of a stage.
 """
 
+import itertools
 import os
+import signal
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -14,9 +17,13 @@ from PIL import Image
 
 import assembly
 import exits
+import ingest.ledger
+import ingest.pipeline
 from encoder.protocol import Embeddings
 from ingest.__main__ import main
 from ingest.command import parse_arguments
+from ingest.ledger import Ledger
+from pictures.thumbnails import ThumbnailStore
 from tests.colours import ColourEncoder
 
 
@@ -29,7 +36,37 @@ class SlowColours(ColourEncoder):
         return super().encode_images(images)
 
 
+STAGES = {
+    "hash": (ingest.pipeline.Ingest, "_hash"),
+    "decode": (ingest.pipeline, "open_image"),
+    "thumbnail": (ThumbnailStore, "write"),
+    "encode": (SlowColours, "encode_images"),
+    "upload": (Ledger, "add"),
+    "flush": (ingest.ledger, "write_out"),
+    "places": (Ledger, "set_places"),
+}
+
+
+def kill_at(point: str) -> None:
+    stage, moment, number = point.split(":")
+    owner, name = STAGES[stage]
+    real, calls = getattr(owner, name), itertools.count(1)
+
+    def call(*arguments: object, **named: object) -> object:
+        is_it = next(calls) == int(number)
+        if is_it and moment == "before":
+            os.kill(os.getpid(), signal.SIGKILL)
+        result = real(*arguments, **named)
+        if is_it:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return result
+
+    setattr(owner, name, call)
+
+
 def command() -> NoReturn:
+    if point := os.environ.get("COLOUR_KILL"):
+        kill_at(point)
     encoder = SlowColours(os.environ.get("COLOUR_REVISION", "1"))
     assembly.encoder = lambda settings: encoder
     print("ready", file=sys.stderr, flush=True)

@@ -168,6 +168,63 @@ def test_row_39_killed_again_and_again_it_goes_on_where_it_was(shell: Shell, tmp
     assert shell.run(folder)[1]["unchanged"] == len(paths)
 
 
+def killed(shell: Shell, folder: Path, said: Path, point: str) -> None:
+    process = shell.fork(folder, said, COLOUR_KILL=point)
+    process.join(60)
+    assert process.exitcode == -signal.SIGKILL, (point, said.read_text())
+    process.close()
+
+
+def test_row_39_killed_in_each_stage_it_repeats_no_more_than_the_batch_in_flight(shell: Shell, tmp_path: Path) -> None:
+    """Row 39: kill -9 before and after a call of each stage, 20 times: what a batch had before it was stored is done
+    again, what was stored is not, and the library is that of a run nobody killed."""
+    folder = tmp_path / "photos"
+    paths = paint_many(folder, 120)
+    chance = random.Random(39)
+    points = [f"{stage}:{moment}" for stage in ("hash", "decode", "thumbnail") for moment in ("before", "after")]
+    points += [f"{stage}:{moment}" for stage in ("encode", "upload", "flush") for moment in ("before", "after")]
+    points += ["upload:before", "upload:after", "flush:before", "flush:after"] * 2
+    chance.shuffle(points)
+    stored = 0
+    for number, point in enumerate(points):
+        before = shell.encoded()
+        is_batch = point.split(":")[0] in ("encode", "upload", "flush")
+        killed(shell, folder, tmp_path / f"said-{number}", f"{point}:{chance.randint(1, 2) if is_batch else 3}")
+        now = len(shell.stored_paths())
+        assert shell.encoded() - before - (now - stored) in (0, BATCH), "encoded and not stored: the batch in flight"
+        stored = now
+    assert 0 < stored < len(paths), "each run was killed in the middle"
+    code, report, said = shell.run(folder)
+    assert code == 0, said
+    assert (report["added"], report["encoded"]) == (len(paths) - stored, len(paths) - stored)
+    assert shell.stored_paths() == sorted(map(str, paths))
+    with shell.client() as client:
+        objects = open_pictures(client).collection.query.fetch_objects(limit=1000, include_vector=True).objects
+        assert len(objects) == len(paths)
+        assert all(set(one.vector) == {"image", "caption", "look"} for one in objects)
+    thumbnails = list((shell.home / "thumbs").rglob("*.jpg"))
+    assert len(thumbnails) == len(paths) and all(path.stat().st_size > 0 for path in thumbnails)
+
+
+@pytest.mark.parametrize("point", ["places:before:1", "places:after:1", "places:before:3", "upload:after:1"])
+def test_row_39_killed_while_edits_and_renames_are_stored_the_next_run_settles_them(
+    shell: Shell, tmp_path: Path, point: str
+) -> None:
+    """An edited picture's old record, a renamed one's old place: nothing is there twice, and nothing is lost."""
+    folder = tmp_path / "photos"
+    paths = paint_many(folder, 8)
+    assert shell.run(folder)[0] == 0
+    for index in range(3):
+        paint(paths[index], seed=500 + index)
+    for index in range(3, 6):
+        paths[index] = paths[index].rename(folder / f"renamed-{index}.png")
+    killed(shell, folder, tmp_path / "said", point)
+    assert shell.run(folder)[0] == 0
+    assert shell.stored_paths() == sorted(map(str, paths))
+    with shell.client() as client:
+        assert len(all_records(Ledger(open_pictures(client), 10))) == 8
+
+
 @pytest.mark.parametrize("away_s", [20, *(pytest.param(seconds, marks=pytest.mark.slow) for seconds in (50, 75, 110))])
 def test_rows_37_and_56_a_database_killed_in_the_middle_is_waited_for(
     shell: Shell, tmp_path: Path, away_s: int

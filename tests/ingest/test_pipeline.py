@@ -1,8 +1,10 @@
 """One folder through the pipeline into a real Weaviate, again and again, with counts that can be worked out by hand."""
 
+import json
 import os
 import re
 import shutil
+import unicodedata
 from dataclasses import replace
 from pathlib import Path
 
@@ -471,3 +473,53 @@ def test_a_folder_of_nothing_but_links_is_no_error(run: Run, folder: Path, tmp_p
     (folder / "a.jpg").symlink_to(tmp_path / "nowhere.jpg")
     report = run(folder)
     assert (counts(report), len(report.skipped)) == ({}, 1)
+
+
+def test_row_21_strange_names_go_through_weaviate_and_back_to_the_file(
+    run: Run, folder: Path, pictures: Pictures, ledger: Ledger
+) -> None:
+    """Row 21: both spellings of an accent, emoji, a line break, a leading dash, 255 bytes and what has a meaning in
+    filters, JSON or paths: each is stored as the disk has it, is found by its path, opens that very file, is unchanged
+    in the next run, is renamed and pruned. A name that is not UTF-8 is named in a report that can be printed."""
+    names = [
+        unicodedata.normalize("NFC", "café.png"),
+        unicodedata.normalize("NFD", "café.png"),
+        "🐈‍⬛.png",
+        "two\nlines.png",
+        "-rf.png",
+        "x" * 251 + ".png",
+        "猫" * 83 + ".png",
+        " .png",
+        "a;b|c'\"d.png",
+        "a..png",
+        "50%_*?.png",
+        "\\back.png",
+        "\u202egnp.png",
+        "tab\t.png",
+        "ſtraße.png",
+        "STRASSE.png",
+        "~.png",
+        "&<b>.png",
+        "\u00a0.png",
+        "null\x01.png",
+    ]
+    paths = [paint(folder / "ö\n" / name, seed=number) for number, name in enumerate(names)]
+    Path(os.fsdecode(os.fsencode(folder) + b"/caf\xe9.png")).write_bytes(paths[0].read_bytes())
+    report = run(folder)
+    assert counts(report) == {"added": len(names), "encoded": len(names)}
+    [failure] = report.unreadable
+    assert failure.reason.startswith("name_not_utf8: ")
+    json.dumps(report.to_json(), ensure_ascii=False).encode()
+    found = stored(pictures)
+    assert set(found) == {str(path) for path in paths}
+    for path in paths:
+        [record] = ledger.by_paths([str(path)])[str(path)]
+        assert record == found[str(path)]
+        assert sha256_of(Path(record.places[0].path).read_bytes()) == record.sha256 == sha256_of(path.read_bytes())
+    assert counts(run(folder)) == {"unchanged": len(names)}
+    for number, path in enumerate(paths[:4]):
+        path.rename(folder / f"{number}.png")
+    paths[4].unlink()
+    report = run(folder, remove=True)
+    assert counts(report) == {"unchanged": len(names) - 5, "renamed": 4, "removed": 1}
+    assert {str(folder / f"{number}.png") for number in range(4)} < set(stored(pictures))
