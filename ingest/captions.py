@@ -34,6 +34,8 @@ class Words:
     tags: tuple[str, ...] = ()
     tags_source: str = ""
     tags_file: str = ""
+    unread: bool = False
+    """A file that may hold its words was there and could not be read: what it said before still counts."""
 
 
 @dataclass
@@ -54,6 +56,8 @@ class FolderWords:
     def __init__(self, root: Path) -> None:
         self._root = Path(os.path.abspath(root))  # noqa: PTH100  as check_root: links in it stay
         self._tables: dict[Path, list[_Table]] = {}
+        self._unread: set[Path] = set()
+        """Folders with a metadata file that could not be read."""
         self.warnings: list[str] = []
         """Sentences for the report; `unused()` adds the last ones."""
 
@@ -75,8 +79,12 @@ class FolderWords:
                     caption = caption or (row.caption and (row.caption, table.file))
                     tags = tags or (row.tags and (row.tags, table.file))
         source = "metadata" if caption else ""
-        if not caption and found.sidecar and (text := self._sidecar(found.sidecar)):
-            caption, source = (text, found.sidecar), "sidecar"
+        unread = any(above in self._unread for above in chain)
+        if not caption and found.sidecar:
+            text = self._sidecar(found.sidecar)
+            unread = unread or text is None
+            if text:
+                caption, source = (text, found.sidecar), "sidecar"
         return Words(
             caption=caption[0] if caption else "",
             caption_source=source,
@@ -84,6 +92,7 @@ class FolderWords:
             tags=tags[0] if tags else (),
             tags_source="metadata" if tags else "",
             tags_file=str(tags[1]) if tags else "",
+            unread=unread,
         )
 
     def unused(self) -> list[str]:
@@ -153,16 +162,21 @@ class FolderWords:
         except FileNotFoundError:
             return None
         except OSError as error:
-            self._warn(f"{shown} cannot be read ({error.strerror or error}). Check its permissions.")
+            self._unread.add(file.parent)
+            self._warn(
+                f"{shown} cannot be read ({error.strerror or error}), so captions and tags stay as they were. "
+                "Check its permissions."
+            )
             return None
 
-    def _sidecar(self, file: Path) -> str:
+    def _sidecar(self, file: Path) -> str | None:
+        """None where it cannot be read."""
         shown = printable(str(file))
         try:
             data = read_small(file, MAX_SIDECAR_BYTES)
         except OSError as error:
             self._warn(f"The caption {shown} cannot be read ({error.strerror or error}). Check its permissions.")
-            return ""
+            return "" if isinstance(error, FileNotFoundError) else None
         except ValueError as error:
             self._warn(f"{shown} was not read as a caption: {error}. Shorten it or give it another name.")
             return ""

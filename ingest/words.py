@@ -39,6 +39,8 @@ def words_again(record: ImageRecord, path: str, told: Words, facts: Facts) -> Im
 def _changed(
     record: ImageRecord, path: str, told: Words, embedded: Callable[[], Facts | None], *, again: bool
 ) -> ImageRecord | None:
+    if told.unread:
+        return None
     places = {place.path for place in record.places}
     changed = record
     lost_caption = (

@@ -72,7 +72,7 @@ def test_row_61_pictures_of_a_folder_that_may_not_be_entered_are_kept(
     ledger.set_tags(tagged[0].with_own_tags(("by hand",)))
     others[0].unlink()
     (folder / "locked").chmod(0o644)
-    for made in (ordinary_user / "thumbs").rglob("*"):
+    for made in (ordinary_user / "thumbs", *(ordinary_user / "thumbs").rglob("*")):
         made.chmod(0o777)
     become_ordinary()
     ingest = Ingest(ledger, colours, thumbnails, limits=Limits())
@@ -204,3 +204,32 @@ def test_a_place_that_is_there_is_shown_first(
         else:
             first.rmdir()
             (tmp_path / "away").rename(first)
+
+
+@pytest.mark.parametrize("name", ["metadata.csv", "a.txt"])
+def test_words_that_cannot_be_read_for_once_stay_in_the_library(
+    run: Run, folder: Path, pictures: Pictures, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """A disk that fails to give the file beside a picture has not taken the caption away; a file that is gone has."""
+    path = paint(folder / "a.png")
+    (folder / name).write_text("file_name,text,tags\na.png,a red field,one;two\n" if "csv" in name else "a red field")
+    run(folder)
+    before = stored(pictures)[str(path)]
+    assert before.caption == "a red field"
+    with monkeypatch.context() as patch:
+        for owner, function in ((os, "open"), (Path, "read_bytes")):
+            real = getattr(owner, function)
+
+            def failing(path: object, *rest: object, real: object = real, **named: object) -> object:
+                if Path(os.fspath(path)).name == name:  # type: ignore[call-overload]
+                    raise OSError(errno.EIO, "Input/output error")
+                return real(path, *rest, **named)  # type: ignore[operator]
+
+            patch.setattr(owner, function, failing)
+        report = run(folder)
+    assert counts(report) == {"unchanged": 1}
+    assert any(name in warning and "cannot be read" in warning for warning in report.warnings)
+    assert stored(pictures)[str(path)] == before
+    (folder / name).unlink()
+    assert counts(run(folder)) == {"updated": 1}
+    assert stored(pictures)[str(path)].caption == ""
