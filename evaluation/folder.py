@@ -100,7 +100,7 @@ def read_captioned(
             picture = open_image(pair[0].path, limits, _SIDE)
         except PictureError as error:
             return pair[0].path, pair[1], error
-        facts = sidecars.facts(picture.facts, pair[0].path, pair[0].facts_from)
+        facts, _ = sidecars.facts(picture.facts, pair[0].path, pair[0].facts_from)
         return pair[0].path, pair[1], replace(picture, facts=facts)
 
     for path, told, picture in ahead(opened, found()):

@@ -12,9 +12,9 @@ from pictures.open import Opened
 from schema.record import DESCRIBED, ImageRecord, unite
 
 
-def description(opened: Opened, found: Found) -> dict[str, Any]:
+def description(opened: Opened, found: Found, *, readable: bool) -> dict[str, Any]:
     """Fields of a record that a higher DESCRIBED or another sidecar brings up to date; about 1.2 ms, of the small
-    decoded picture. `opened` holds what the sidecars of `found` say already."""
+    decoded picture. `opened` holds what the sidecars of `found` say already, as far as they were `readable`."""
     colours, facts = palette(opened.image), opened.facts
     return {
         "taken_at": facts.taken_at,
@@ -27,8 +27,8 @@ def description(opened: Opened, found: Found) -> dict[str, Any]:
         "swatches": colours.swatches,
         "phash": perceptual_hash(opened.image),
         "described": DESCRIBED,
-        "sidecars": found.facts_stamp,
-        "sidecars_place": str(found.path) if found.facts_stamp else "",
+        "sidecars": found.facts_stamp if readable else "",
+        "sidecars_place": str(found.path) if found.facts_stamp and readable else "",
     }
 
 

@@ -233,9 +233,9 @@ class Ingest:
                 raise PictureError("changed", "the file changed while it was read; run the same command again")
             if self._writes:
                 self._thumbnails.write(opened.sha256, opened.image)
-            facts = self._sidecars.facts(opened.facts, item.found.path, item.found.facts_from)
+            facts, readable = self._sidecars.facts(opened.facts, item.found.path, item.found.facts_from)
             opened = replace(opened, facts=facts)
-            return Decoded(item, opened, description(opened, item.found))
+            return Decoded(item, opened, description(opened, item.found, readable=readable))
         except (PictureError, OSError) as error:
             self._in_flight.discard(item.sha256)
             return failure_of(item.found.path, error)

@@ -85,9 +85,10 @@ class SidecarReader:
     def __init__(self) -> None:
         self._problems: list[str] = []
 
-    def facts(self, facts: _Facts, path: Path, sidecars: Iterable[Path]) -> _Facts:
-        """The facts with what the sidecars and the name of the file add. Never raises."""
-        xmp, takeout = Xmp(), Takeout()
+    def facts(self, facts: _Facts, path: Path, sidecars: Iterable[Path]) -> tuple[_Facts, bool]:
+        """The facts with what the sidecars and the name of the file add, and whether the disk let all of them be read;
+        if not, another run may. One whose content makes no sense is as good as read. Never raises."""
+        xmp, takeout, readable = Xmp(), Takeout(), True
         for sidecar in sidecars:
             try:
                 if sidecar.suffix.lower() == ".xmp":
@@ -95,9 +96,10 @@ class SidecarReader:
                 else:
                     takeout = read_takeout(read_small(sidecar, MAX_JSON_BYTES))
             except (OSError, ValueError, ExpatError) as error:
+                readable = readable and not isinstance(error, OSError)
                 reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
                 self._problems.append(f"{_printable(sidecar)} ({reason})")
-        return _placed(_worded(_dated(facts, xmp, takeout, path.stem), xmp, takeout), xmp, takeout)
+        return _placed(_worded(_dated(facts, xmp, takeout, path.stem), xmp, takeout), xmp, takeout), readable
 
     def warnings(self) -> list[str]:
         if not self._problems:

@@ -95,8 +95,10 @@ class Upkeep:
             opened = open_image(found.path, self._limits, self._encoder.image_side)
             if opened.sha256 != record.sha256:
                 raise PictureError("changed", "its bytes changed, but not its size and time; touch it and run again")
-            facts = self._sidecars.facts(opened.facts, found.path, found.facts_from)
-            known = replace(record, **description(replace(opened, facts=facts), found))
+            facts, readable = self._sidecars.facts(opened.facts, found.path, found.facts_from)
+            if not readable:
+                raise PictureError("sidecar_unreadable", "a sidecar of it cannot be read; run again when it can")
+            known = replace(record, **description(replace(opened, facts=facts), found, readable=True))
             return words_again(known, str(found.path), told, facts)
         except (PictureError, OSError) as error:
             return failure_of(found.path, error)
@@ -119,7 +121,7 @@ class Upkeep:
     def _embedded(self, found: Found) -> Facts | None:
         try:
             facts = open_image(found.path, self._limits, self._encoder.image_side).facts
-            return self._sidecars.facts(facts, found.path, found.facts_from)
+            return self._sidecars.facts(facts, found.path, found.facts_from)[0]
         except (PictureError, OSError):
             return None
 

@@ -1,6 +1,7 @@
 """Sidecars in runs of the pipeline into a real Weaviate: read once, noticed when they change, never at the price of an
 encoded picture."""
 
+import errno
 import json
 import os
 import shutil
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+import ingest.sidecars
 import ingest.upkeep
 from schema.collection import Pictures
 from schema.record import ImageRecord
@@ -230,3 +232,27 @@ def test_a_sidecar_of_the_same_size_is_another_by_its_time(run: Run, folder: Pat
     assert file.stat().st_size == size
     assert counts(run(folder)) == {"updated": 1}
     assert only(pictures).caption == "a red sea"
+
+
+def test_a_sidecar_that_the_disk_refuses_for_once_takes_nothing_away(
+    run: Run, folder: Path, pictures: Pictures, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was known of the picture stays, a new picture is stored without it, and the next run reads it."""
+    photo(folder / "a.jpg")
+    sidecar(folder / "a.xmp", "first")
+    run(folder)
+    sidecar(folder / "a.xmp", "and second")
+    photo(folder / "b.jpg", seed=1)
+    sidecar(folder / "b.xmp", "third")
+
+    def refused(path: Path, limit: int) -> bytes:
+        raise OSError(errno.EIO, os.strerror(errno.EIO), str(path))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(ingest.sidecars, "read_small", refused)
+        report = run(folder)
+    assert counts(report) == {"added": 1, "unchanged": 1, "encoded": 1}
+    assert any("a.xmp (Input/output error)" in warning for warning in report.warnings)
+    assert {record.caption for record in stored(pictures).values()} == {"first", "embedded"}
+    assert counts(run(folder)) == {"updated": 2}
+    assert {record.caption for record in stored(pictures).values()} == {"and second", "third"}

@@ -174,8 +174,8 @@ def apply(tmp_path: Path) -> Apply:
                 paths.append(tmp_path / f"a{suffix}")
                 paths[-1].write_bytes(data)
         reader = SidecarReader()
-        found = reader.facts(facts or Description(), tmp_path / name, paths)
-        assert reader.warnings() == []
+        found, readable = reader.facts(facts or Description(), tmp_path / name, paths)
+        assert (reader.warnings(), readable) == ([], True)
         return found
 
     return apply
@@ -286,7 +286,7 @@ def test_json_that_is_not_takeouts_is_named_and_costs_nothing_else(tmp_path: Pat
     (tmp_path / "a.jpg.json").write_bytes(data)
     reader = SidecarReader()
     own = Description(caption="c").at(NOON, "exif")
-    assert reader.facts(own, tmp_path / "a.jpg", [tmp_path / "a.jpg.json"]) == own
+    assert reader.facts(own, tmp_path / "a.jpg", [tmp_path / "a.jpg.json"]) == (own, True)
     [warning] = reader.warnings()
     assert "a.jpg.json (" in warning
 
@@ -323,7 +323,8 @@ def test_hostile_xmp_beside_a_picture_is_named(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "5.xmp")
     reader = SidecarReader()
     for number in range(1, 7):
-        assert reader.facts(Description(), tmp_path / "a.jpg", [tmp_path / f"{number}.xmp"]) == Description()
+        read = reader.facts(Description(), tmp_path / "a.jpg", [tmp_path / f"{number}.xmp"])
+        assert read == (Description(), number not in (4, 6))
     [warning] = reader.warnings()
     assert all(f"{number}.xmp (" in warning for number in range(1, 7))
     assert "document type" in warning and "no regular file" in warning
