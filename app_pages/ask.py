@@ -9,6 +9,7 @@ from uuid import UUID
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
+from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from app_pages import address, gallery, keyboard
 from app_pages.address import AskingPicture
@@ -135,6 +136,9 @@ def _take(key: str, parts: Parts) -> None:
     if file is None:
         return
     st.session_state["picture_turn"] += 1
+    if not isinstance(file, UploadedFile):  # what the browser names, the server does not have (any more)
+        st.session_state["picture_error"] = "The picture did not arrive. Choose it again."
+        return
     try:
         opened = open_image(file.getvalue(), parts.upload_limits, QUERY_SIDE)
     except PictureError as error:

@@ -3,7 +3,7 @@
 Knows no database. `histogram` is plain data; `draw` is the chart and says which bars were chosen.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,8 +72,7 @@ def draw(shown: Histogram, key: str, on_choose: Callable[[str, str], None]) -> N
     """`on_choose(since, until)`; more than one bar with the shift key: from the first to the last of them."""
 
     def chosen() -> None:
-        points = st.session_state[key]["selection"].get(SELECTION) or ()
-        if names := whens(points, shown):
+        if names := whens(st.session_state[key]["selection"].get(SELECTION), shown):
             on_choose(names[0], names[-1])
 
     st.vega_lite_chart(
@@ -82,10 +81,11 @@ def draw(shown: Histogram, key: str, on_choose: Callable[[str, str], None]) -> N
     )  # fmt: skip
 
 
-def whens(points: Sequence[Mapping[str, Any]], shown: Histogram) -> list[str]:
-    """The bars that a browser says were clicked, in order; others than those shown are left out."""
+def whens(points: object, shown: Histogram) -> list[str]:
+    """The bars that a browser says were clicked, in order; what it says is a claim: all but those shown is left out."""
     known = {bar.when for bar in shown.bars}
-    return sorted({str(point.get("when")) for point in points} & known)
+    claimed = points if isinstance(points, list) else []
+    return sorted({str(point.get("when")) for point in claimed if isinstance(point, Mapping)} & known)
 
 
 def spec(shown: Histogram) -> dict[str, Any]:

@@ -28,7 +28,7 @@ def draw(
     """`near`: latitude, longitude, km of the chosen circle. `on_choose(latitude, longitude)` after a click."""
 
     def chosen() -> None:
-        if (place := clicked(st.session_state[key]["selection"].get(SELECTION) or (), places)) is not None:
+        if (place := clicked(st.session_state[key]["selection"].get(SELECTION), places)) is not None:
             on_choose(*place)
 
     st.vega_lite_chart(
@@ -37,10 +37,11 @@ def draw(
     )  # fmt: skip
 
 
-def clicked(points: Sequence[Mapping[str, Any]], places: Sequence[Place]) -> tuple[float, float] | None:
-    """The place whose number a browser says was clicked; None for a number that is none."""
-    number = points[0].get("number") if points else None
-    if not isinstance(number, int | float) or not 0 <= int(number) < len(places):
+def clicked(points: object, places: Sequence[Place]) -> tuple[float, float] | None:
+    """The place whose number a browser says was clicked; None for what is none."""
+    first = points[0] if isinstance(points, list) and points else None
+    number = first.get("number") if isinstance(first, Mapping) else None
+    if not isinstance(number, int | float) or not 0 <= number < len(places):
         return None
     return places[int(number)][0], places[int(number)][1]
 

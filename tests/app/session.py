@@ -53,7 +53,10 @@ class Session:
         asked.file_urls_request.session_id = self._session_id
         self._connection.send(asked.SerializeToString())
         [urls] = self._until("file_urls_response").file_urls_response.file_urls
-        httpx.put(self._url + urls.upload_url, files={"file": (name, data)}, trust_env=False).raise_for_status()
+        with httpx.Client(base_url=self._url, trust_env=False) as http:
+            token = http.get("/_stcore/health").cookies["_streamlit_xsrf"]
+            answer = http.put(urls.upload_url, files={"file": (name, data)}, headers={"X-Xsrftoken": token})
+            answer.raise_for_status()
         one = WidgetState(id=self.id_of(key))
         info = one.file_uploader_state_value.uploaded_file_info.add(name=name, size=len(data), file_id=urls.file_id)
         info.file_urls.CopyFrom(urls)
@@ -61,16 +64,25 @@ class Session:
         self._run()
 
     def id_of(self, key: str) -> str:
-        return next(one for one in self.ids() if one.endswith(f"-{key}"))
+        return next(one for one in self.ids() if one == key or one.endswith(f"-{key}"))
 
     def ids(self) -> list[str]:
-        """Of all the widgets that are drawn."""
-        found = []
-        for delta in self.deltas:
-            if delta.WhichOneof("type") == "new_element":
-                element = getattr(delta.new_element, delta.new_element.WhichOneof("type"))
-                found.append(getattr(element, "id", ""))
-        return [one for one in found if one]
+        return list(self.kinds())
+
+    def kinds(self) -> dict[str, str]:
+        """The widgets that are drawn: id -> kind, as the protocol calls it."""
+        drawn = [delta.new_element for delta in self.deltas if delta.WhichOneof("type") == "new_element"]
+        found = {getattr(getattr(one, kind), "id", ""): kind for one in drawn if (kind := one.WhichOneof("type"))}
+        return {one: kind for one, kind in found.items() if one}
+
+    def drawn(self, kind: str) -> bool:
+        """Whether an element of that kind is drawn."""
+        return any(delta.new_element.WhichOneof("type") == kind for delta in self.deltas)
+
+    @property
+    def query(self) -> str:
+        """As the address has it."""
+        return self._page[0]
 
     def text(self) -> str:
         """All that was drawn, as the protocol spells it."""
