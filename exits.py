@@ -23,7 +23,7 @@ from ingest.errors import IngestError
 from ingest.files import RootError
 from own_folders import FolderError, explain, is_refusal
 from pictures.open import PictureError
-from schema.errors import EncoderMismatch, HomeError, NamedError, NoLibrary, SchemaError
+from schema.errors import BackupError, EncoderMismatch, HomeError, NamedError, NoLibrary, SchemaError
 from search.errors import QueryError, SearchError
 from settings import SettingsError
 from training.errors import TrainingError
@@ -53,6 +53,7 @@ CODES: dict[type[Exception], Exit] = {
     TrainingError: Exit.USAGE,
     NoLibrary: Exit.USAGE,
     NamedError: Exit.USAGE,
+    BackupError: Exit.USAGE,
     EncoderMismatch: Exit.MODEL,
     EncoderError: Exit.MODEL,
     SearchError: Exit.UNREACHABLE,

@@ -26,6 +26,15 @@ class Roots:
                 "encoded again for that, and their originals are shown again."
             ) from None
 
+    def copy_to(self, folder: Path) -> None:
+        with using(folder):
+            write_text_whole(folder / self._file.name, json.dumps([str(root) for root in self.all()]), private=True)
+
+    def add_from(self, folder: Path) -> None:
+        """Those of a copy, where there is one."""
+        for root in Roots(folder).all():
+            self.add(root)
+
     def add(self, root: Path) -> None:
         make_home(self._file.parent)
         with using(self._file), own_lock(self._file.with_suffix(".lock")):

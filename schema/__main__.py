@@ -1,9 +1,10 @@
-"""python -m schema start|stop|status|check|reset|switch: the local Weaviate, and the library in it."""
+"""python -m schema start|stop|status|check|backup|restore|reset|switch: the local Weaviate, and the library in it."""
 
 import argparse
 import json
 import sys
 from contextlib import ExitStack
+from pathlib import Path
 
 from tqdm import tqdm
 
@@ -11,6 +12,8 @@ import assembly
 import exits
 from ingest.roots import Roots
 from ingest.status import StatusFile, hold
+from schema.backup import back_up
+from schema.backup import restore as restore_backup
 from schema.check import check as check_library
 from schema.check import mend
 from schema.collection import delete_library, list_pictures, switch_alias
@@ -82,7 +85,48 @@ def check(settings: Settings, arguments: argparse.Namespace) -> int:
     return exits.Exit.SOME_FAILED if any(one.unfound for one in found) else exits.Exit.DONE
 
 
-COMMANDS = {"start": start, "stop": stop, "status": status, "check": check, "reset": reset, "switch": switch}
+def backup(settings: Settings, arguments: argparse.Namespace) -> int:
+    home = assembly.make_home(settings)
+    with assembly.connected(settings) as client, ExitStack() as held:
+        for pictures in list_pictures(client):
+            held.enter_context(hold(home, pictures.name))
+        kept = back_up(client, arguments.name)
+    folder = own_backup(settings, arguments.name)
+    if folder is not None:
+        Roots(home).copy_to(folder)
+    print(f"Backed up: {', '.join(kept)}, in {folder or 'BACKUP_FILESYSTEM_PATH of the server'}.")
+    print("Not in it: your pictures' files, and thumbnails (the next ingest makes them again).")
+    return exits.Exit.DONE
+
+
+def restore(settings: Settings, arguments: argparse.Namespace) -> int:
+    with assembly.connected(settings) as client:
+        restored, left = restore_backup(client, arguments.name)
+    print(f"Restored: {', '.join(restored)}.")
+    if left:
+        print(f"Left as they are, because they are here already: {', '.join(left)}.")
+    folder = own_backup(settings, arguments.name)
+    if folder is not None:
+        Roots(assembly.make_home(settings)).add_from(folder)
+    print("Ingest your folders again for the thumbnails; no picture is encoded for that.")
+    return exits.Exit.DONE
+
+
+def own_backup(settings: Settings, name: str) -> Path | None:
+    """Where the local server keeps it; None for a server of the user's own, whose disk is not ours."""
+    return None if settings.weaviate_url else assembly.local_server(settings).backups / name
+
+
+COMMANDS = {
+    "start": start,
+    "stop": stop,
+    "status": status,
+    "check": check,
+    "backup": backup,
+    "restore": restore,
+    "reset": reset,
+    "switch": switch,
+}
 
 
 def main(arguments: argparse.Namespace) -> int:

@@ -20,6 +20,8 @@ start   start Weaviate on this machine (built first where it is not there yet) a
 stop    stop it
 status  version, address, pictures, encoder, disk
 check   whether every picture is found by its own vectors; with --mend, put those that are not into the index again
+backup  NAME: write the library, albums and profiles into a backup of that name
+restore NAME: read it into a server that has no library
 reset   remove every picture from the library
 switch  search the collection of the encoder that LOUPE_ENCODER names"""
 
@@ -33,6 +35,7 @@ def parse_arguments(commands: list[str]) -> argparse.Namespace:
         "python -m schema", description=HELP, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("command", choices=commands)
+    parser.add_argument("name", nargs="?", default="", metavar="NAME", help="backup, restore: of the backup")
     parser.add_argument("--json", action="store_true", help="status, check: print JSON")
     parser.add_argument("--mend", action="store_true", help="check: mend what is not found")
     parser.add_argument("--yes", action="store_true", help="reset: do not ask")

@@ -7,6 +7,7 @@ SchemaError
 ├── Refused             Weaviate answered, and did not make a change
 │   └── ReadOnly        it makes none at all at present
 ├── NoLibrary           Weaviate answers, but there is no library in it yet
+├── BackupError         a backup cannot be made or read as asked
 ├── EncoderMismatch     the library holds another encoder's vectors
 └── NamedError          an album or a profile cannot be kept or found as asked
     ├── NameTaken       there is one of that name already
@@ -40,6 +41,10 @@ class ReadOnly(Refused):
 
 class NoLibrary(SchemaError):
     """Weaviate answers, but nothing was ingested yet."""
+
+
+class BackupError(SchemaError):
+    """A backup cannot be made or read as asked: its name, what is there already, the server's module or disk."""
 
 
 class EncoderMismatch(SchemaError):

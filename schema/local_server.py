@@ -57,6 +57,7 @@ class LocalServer:
         self.plan = plan
         self.home = plan.home
         self.data = plan.home / "weaviate"
+        self.backups = plan.home / "backups"
         self.log_file = plan.home / "weaviate.log"
         self._state_file = plan.home / "server.json"
 
@@ -264,7 +265,7 @@ class LocalServer:
         return keep | {
             "LOUPE_SERVER_VERSION": self.plan.version,
             "PERSISTENCE_DATA_PATH": str(self.data),
-            "BACKUP_FILESYSTEM_PATH": str(self.home / "backups"),
+            "BACKUP_FILESYSTEM_PATH": str(self.backups),
             "CLUSTER_HOSTNAME": "loupe",
             "GRPC_PORT": str(grpc_port),
             "CLUSTER_GOSSIP_BIND_PORT": str(gossip_port),
