@@ -36,7 +36,8 @@ from tests.colours import ColourEncoder
 from tests.conftest import plan
 from tests.search.colour_library import fill
 
-MARGIN_S = 3.0
+MARGIN_S = 5.0
+"""Sixty answers at once take a busy machine seconds of their own."""
 RED = Query((Term(text="red"),))
 
 
@@ -131,11 +132,13 @@ def test_row_58_sixty_questions_hang_and_nothing_else_does(own: Own, tmp_path: P
             def thumbnail() -> None:
                 assert http.get(f"/app/static/thumbs/{sha256}").status_code == 200
 
-            return float(np.quantile([seconds(thumbnail) for _ in range(60)], 0.95))
+            took = [seconds(thumbnail) for _ in range(60)]
+            assert max(took) < 3, "a single one that waits for the questions is hidden in no quantile"
+            return float(np.quantile(took, 0.95))
 
         def ask(path: str) -> tuple[httpx.Response, float]:
             started = time.monotonic()
-            answer = httpx.get(url + path, trust_env=False, timeout=60)
+            answer = http.get(path)
             return answer, time.monotonic() - started
 
         assert http.get("/healthz").status_code == 200
@@ -144,7 +147,7 @@ def test_row_58_sixty_questions_hang_and_nothing_else_does(own: Own, tmp_path: P
             answers = [people.submit(ask, path) for path in asked * 10]
             time.sleep(2)
             assert not any(answer.done() for answer in answers)
-            assert p95() < 3 * before + 0.02, "thumbnails are as fast as ever"
+            assert p95() < 3 * before + 0.1, "thumbnails are as fast as ever"
             for path, status in (("/healthz", 503), ("/api", 200), ("/app/static/thumbs/none", 404)):
                 answer, took = ask(path)
                 assert (answer.status_code, took < 2) == (status, True), path
@@ -153,7 +156,7 @@ def test_row_58_sixty_questions_hang_and_nothing_else_does(own: Own, tmp_path: P
                 assert answer.status_code == 503
                 assert "Weaviate did not answer within 10 s (LOUPE_QUESTION_TIMEOUT_S)" in answer.text
                 assert "python -m schema" in answer.text
-                assert QUESTION_S - 1 < took < QUESTION_S + MARGIN_S
+                assert took < QUESTION_S + MARGIN_S
         assert wait_for(lambda: all(http.get(path).status_code != 503 for path in ("/healthz", *asked)), 5) < 5
     connection.close()
 
