@@ -160,11 +160,9 @@ def _grpc_problem(asked: Any, timeout_s: float) -> str:
     code = asked.code()  # waits for it
     if code in ANSWERED:
         return ""
-    return (
-        _silent(timeout_s)
-        if code is grpc.StatusCode.DEADLINE_EXCEEDED
-        else (asked.details() or code.name).rpartition(": ")[2][:200]
-    )
+    reason: str = (asked.details() or code.name).rpartition(": ")[2][:200]
+    silent = code is grpc.StatusCode.DEADLINE_EXCEEDED or "timed out" in reason
+    return _silent(timeout_s) if silent else reason
 
 
 def _silent(timeout_s: float) -> str:

@@ -1,16 +1,26 @@
 """Connecting: where, and what is said when it fails. The key is in no sentence."""
 
 import http.server
+import select
 import socket
+import socketserver
 import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import ClassVar
+from urllib.parse import urlsplit
 
+import grpc
 import pytest
+import weaviate
+from weaviate.classes.data import DataObject
+from weaviate.proto.v1 import search_get_pb2, weaviate_pb2_grpc
 
 from schema.client import Address, connect
+from schema.collection import Pictures
 from schema.errors import Unreachable
+from tests.search.colour_library import Library
 
 KEY = "a-secret-nobody-may-see"
 REMEDY = "Call the janitor"
@@ -120,3 +130,114 @@ def test_something_that_is_no_weaviate_is_unreachable(other_program: int, free_p
     address = Address("127.0.0.1", other_program, "127.0.0.1", free_port, api_key=KEY, remedy=REMEDY, restart=REMEDY)
     sentence = refused(address)
     assert REMEDY in sentence or "WEAVIATE_API_KEY" in sentence
+
+
+@pytest.fixture
+def silent_port() -> Iterator[int]:
+    """Takes connections and says nothing, as a process that is stopped does."""
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen(16)
+        yield int(silent.getsockname()[1])
+
+
+def test_which_half_is_silent_is_said(address: Address, silent_port: int, free_port: int) -> None:
+    """HTTP answers and gRPC does not, the reverse, and neither: within ten seconds, with address, port and remedy."""
+    last = "Call the janitor."
+    told = replace(address, restart=REMEDY, remedy=REMEDY)
+    for port, why in ((silent_port, "no answer within 5 s"), (free_port, "Connection refused (111)")):
+        over_grpc = refused(replace(told, grpc_port=port))
+        assert over_grpc.startswith(f"Weaviate answers at {address.url}, but not at 127.0.0.1, gRPC port {port} ({why}")
+        over_http = refused(replace(told, http_port=port))
+        assert f"gRPC port {address.grpc_port}, but not over HTTP at http://127.0.0.1:{port} (" in over_http
+        assert over_grpc.endswith(last) and over_http.endswith(last)
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen(16)
+        port = other.getsockname()[1]
+        neither = refused(replace(told, http_port=silent_port, grpc_port=port))
+    assert neither.startswith(f"Weaviate did not answer at http://127.0.0.1:{silent_port} (gRPC port {port}): ")
+    assert "no answer within 5 s. It hangs, or is too busy. Call the janitor." in neither
+
+
+def test_an_answer_larger_than_grpcs_own_limit_arrives(pictures: Pictures, client: weaviate.WeaviateClient) -> None:
+    """gRPC takes 4 MB by itself; HTTP has no limit."""
+    text = "x" * 300_000
+    vectors = {name: [1.0] * dim for name, dim in pictures.identity.dims.items()}
+    many = [DataObject(properties={"caption_place": text}, vector=vectors) for _ in range(20)]
+    assert not pictures.collection.data.insert_many(many).errors
+    found = pictures.collection.query.fetch_objects(limit=20, return_properties=["caption_place"]).objects
+    assert sum(len(str(one.properties["caption_place"])) for one in found) == 6_000_000
+
+
+def test_grpc_carries_the_key(address: Address, library: Library) -> None:
+    """A key that HTTP refuses is refused by gRPC: it is sent there, and asked for."""
+    if not address.api_key:
+        pytest.skip("the server of WEAVIATE_URL takes anybody")
+    request = search_get_pb2.SearchRequest(collection=library.pictures.name, limit=1)
+    with grpc.insecure_channel(address.grpc_target) as channel:
+        stub = weaviate_pb2_grpc.WeaviateStub(channel)
+        with pytest.raises(grpc.RpcError) as caught:
+            stub.Search(request, timeout=5, metadata=[("authorization", f"Bearer {KEY}")])
+        assert "invalid api key" in caught.value.details()  # type: ignore[attr-defined]
+    with connect(address) as client:
+        assert client.collections.use(library.pictures.name).query.fetch_objects(limit=1).objects
+
+
+def test_tls_is_asked_of_both(address: Address) -> None:
+    """A server without TLS is named for both ports, not for one."""
+    secure = replace(address, secure=True, remedy=REMEDY)
+    assert refused(secure) == f"Weaviate did not answer at {secure.url} (gRPC port {address.grpc_port}). {REMEDY}."
+
+
+class Proxy(socketserver.StreamRequestHandler):
+    """CONNECT, as gRPC does, and whole addresses, as HTTP does; keeps what was asked of it."""
+
+    asked: ClassVar[list[str]] = []
+
+    def handle(self) -> None:
+        line = self.rfile.readline().decode()
+        method, target, _ = line.split(" ", 2)
+        headers = b""
+        while (header := self.rfile.readline()).strip():
+            headers += header
+        self.asked.append(f"{method} {target}")
+        host, _, port = (urlsplit(target).netloc if "//" in target else target).rpartition(":")
+        with socket.create_connection((host, int(port)), timeout=10) as other:
+            if method == "CONNECT":
+                self.wfile.write(b"HTTP/1.1 200 OK\r\n\r\n")
+            else:
+                path = target.split("/", 3)[3]
+                other.sendall(f"{method} /{path} HTTP/1.1\r\n".encode() + headers + b"Connection: close\r\n\r\n")
+            ends = {self.connection: other, other: self.connection}
+            while True:
+                for one in select.select(list(ends), [], [], 10)[0]:
+                    if not (data := one.recv(65536)):
+                        return
+                    ends[one].sendall(data)
+
+
+@pytest.fixture
+def proxy() -> Iterator[str]:
+    Proxy.asked.clear()
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Proxy) as server:
+        server.daemon_threads = True
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+        thread.join()
+
+
+def test_a_proxy_that_was_asked_for_is_used_by_http_and_grpc_alike(
+    address: Address, library: Library, proxy: str
+) -> None:
+    with connect(replace(address, proxy=proxy)) as client:
+        assert client.collections.use(library.pictures.name).query.fetch_objects(limit=1).objects
+        assert client.collections.exists(library.pictures.name)
+    assert f"CONNECT 127.0.0.1:{address.grpc_port}" in Proxy.asked
+    assert f"GET {address.url}/v1/meta" in Proxy.asked
+
+
+def test_a_dead_proxy_that_was_asked_for_is_a_sentence(address: Address, free_port: int) -> None:
+    assert "did not answer at" in refused(replace(address, proxy=f"http://127.0.0.1:{free_port}"))
