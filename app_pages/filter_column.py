@@ -14,7 +14,7 @@ from app_pages.near_map import Place
 from app_pages.plain import inert, plain
 from app_pages.question import Question
 from pictures.colours import COLOURS
-from search.filters import Condition, joined
+from search.filters import COMPARISONS, Condition, joined
 
 Counts = Sequence[tuple[str, int]]
 CountsOf = Callable[[Question], Mapping[str, Counts]]
@@ -49,7 +49,7 @@ def draw(question: Question, counts_of: CountsOf, note: str, places: Sequence[Pl
 
 
 def _without(question: Question, fields: Sequence[str]) -> Question:
-    for operator in ("=", ">=", "<=", ">", "<"):
+    for operator in (*COMPARISONS, "~"):
         question = question.with_filter(fields, operator, None)
     return question
 

@@ -104,7 +104,7 @@ def objects(pictures: Pictures) -> dict[UUID, tuple[dict[str, Any], dict[str, li
     }
 
 
-@pytest.mark.parametrize("text", ["colour=red", "near=48.85,2.35,10", "words~red field", "megapixels>1"])
+@pytest.mark.parametrize("text", ["colour=red", "near=48.85,2.35,10", "words~red field", "megapixels>1", "camera~x"])
 def test_a_filter_on_what_an_older_library_lacks_says_what_to_do(
     older: Pictures, colours: ColourEncoder, empty: weaviate.WeaviateClient, text: str
 ) -> None:

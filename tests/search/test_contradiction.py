@@ -45,6 +45,7 @@ def check(*texts: str) -> str:
         ("captioned=yes", "captioned=no"),
         ("camera=X100", "camera=X200"),
         ("format=PNG", "!format=PNG"),
+        ("format=HEIC", "format=tif"),
         ("colour=red", "!colour=red"),
         ("words~red car", "!words~red car"),
         ("folder=/a", "!folder=/a"),
@@ -81,6 +82,10 @@ def test_what_excludes_each_other_is_named(texts: tuple[str, ...]) -> None:
         ("location=no", "!near=48,2,10"),
         ("near=48,2,10", "near=48,2.2,10"),
         ("captioned=yes", "captioned=yes"),
+        ("format=jpg", "format=JPEG"),
+        ("format=MPO", "format=jpeg"),
+        ("camera~Canon", "camera~EOS"),
+        ("camera~canon", "camera=Canon EOS 5D"),
     ],
 )
 def test_what_can_be_passed_together_is_no_contradiction(texts: tuple[str, ...]) -> None:
