@@ -11,10 +11,12 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+import ingest.description
 import ingest.sidecars
 import ingest.upkeep
+import pictures.describe as pictures_describe
 from schema.collection import Pictures
-from schema.record import ImageRecord
+from schema.record import DESCRIBED, ImageRecord
 from tests.colours import ColourEncoder
 from tests.ingest.paint import paint, paint_many
 from tests.ingest.runs import Run, counts, stored
@@ -256,3 +258,21 @@ def test_a_sidecar_that_the_disk_refuses_for_once_takes_nothing_away(
     assert {record.caption for record in stored(pictures).values()} == {"first", "embedded"}
     assert counts(run(folder)) == {"updated": 2}
     assert {record.caption for record in stored(pictures).values()} == {"and second", "third"}
+
+
+def test_what_a_newer_loupe_reads_of_a_picture_is_read_of_older_ones(
+    run: Run, folder: Path, pictures: Pictures, colours: ColourEncoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A library of the Loupe that knew no titles: the next ingest gives them, and encodes the words alone."""
+    title = "<dc:title><rdf:Alt><rdf:li xml:lang='x-default'>a red sea</rdf:li></rdf:Alt></dc:title>"
+    Image.open(paint(folder / "a.png", seed=1)).save(folder / "a.jpg", xmp=xmp(title))
+    (folder / "a.png").unlink()
+    with monkeypatch.context() as patched:
+        patched.setattr(pictures_describe, "clean_title", lambda text: "")
+        patched.setattr(ingest.description, "DESCRIBED", DESCRIBED - 1)
+        run(folder)
+    assert only(pictures).caption == ""
+    report = run(folder)
+    assert (counts(report), report.described) == ({"updated": 1}, 1)
+    assert (only(pictures).caption, only(pictures).caption_source) == ("a red sea", "xmp")
+    assert (colours.pictures_encoded, counts(run(folder))) == (1, {"unchanged": 1})
