@@ -6,6 +6,7 @@ from pathlib import Path
 
 from app_pages.own_process import OwnProcess
 from ingest.status import Status, StatusFile
+from own_folders import FolderError
 
 NO_FAILURES = (0, 1, 130)
 """Exit codes: all went well, some files failed (the report names them), interrupted."""
@@ -20,15 +21,20 @@ class Ingestion:
         self._file = StatusFile(home)
         self._log = home / "ingest-app.log"
         self._process: OwnProcess | None = None
+        self._refusal = ""
         self._closed = False
         self._lock = threading.Lock()
 
     def start(self, folder: str, options: Sequence[str] = ()) -> None:
-        """Does nothing while one runs."""
+        """Does nothing while one runs; `failure` says why it could not."""
         with self._lock:
             if self._closed or self._alive():
                 return
-            self._process = OwnProcess(["ingest", *options, "--", folder], self._project, self._log)
+            self._process, self._refusal = None, ""
+            try:
+                self._process = OwnProcess(["ingest", *options, "--", folder], self._project, self._log)
+            except FolderError as error:
+                self._refusal = str(error)
 
     def close(self) -> None:
         """For good; ends ours. What is stored is done, and the next ingest goes on."""
@@ -56,7 +62,9 @@ class Ingestion:
     def failure(self) -> str:
         """Why ours could not start or ended early, in its own words where it has some; "" otherwise."""
         with self._lock:
-            process = self._process
+            process, refusal = self._process, self._refusal
+        if refusal:
+            return refusal
         code = process.poll() if process is not None else None
         if process is None or code is None or code in NO_FAILURES:
             return ""

@@ -90,7 +90,7 @@ class LocalServer:
         """Start it, or find it running, and count this process among its users."""
         with self._lock():
             running = self._in_order() or self._spawn()
-            users = {user for user in running.users if user.alive} | {ProcessIdentity.of_this_process()}
+            users = {*running.users, ProcessIdentity.of_this_process()}  # `leave` looks who lives
             running = replace(running, users=tuple(sorted(users, key=lambda user: user.pid)))
             write_state(self._state_file, running)
             return running

@@ -14,6 +14,7 @@ import pytest
 
 import exits
 from app_pages.connection import Connection
+from app_pages.ingestion import Ingestion
 from ingest.roots import Roots
 from ingest.status import StatusFile
 from own_folders import FolderError
@@ -179,6 +180,14 @@ def test_the_app_says_it_on_every_page_and_goes_on_when_it_is_mended(tmp_path: P
     connection = Connection(address, lambda: pytest.fail("no encoder is asked for"))
     with pytest.raises(HomeError, match="is a file where Loupe needs a folder"):
         connection.searcher()
+
+
+def test_an_ingest_of_the_page_that_cannot_begin_says_why(tmp_path: Path) -> None:
+    """Its button is pressed before the page is drawn: nobody else would say it."""
+    (tmp_path / "home").write_text("")
+    ingestion = Ingestion(tmp_path / "home", PROJECT)
+    ingestion.start(str(tmp_path))
+    assert f"{tmp_path / 'home'} is a file where Loupe needs a folder" in ingestion.failure()
 
 
 def test_without_a_home_folder_the_setting_is_named(tmp_path: Path) -> None:
