@@ -341,3 +341,26 @@ def test_a_server_that_was_to_stay_is_still_to_stay_after_a_crash(own: LocalServ
     with own.in_use():
         pass
     assert own.running() is None
+
+
+def test_a_server_that_is_deaf_to_the_polite_signal_is_killed(
+    own: LocalServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It hangs (here: it is stopped), so SIGTERM does nothing."""
+    monkeypatch.setattr("schema.local_server.STOP_TIMEOUT_S", 1)
+    running = own.start()
+    os.kill(running.process.pid, signal.SIGSTOP)
+    assert own.stop()
+    assert not running.process.alive and processes_of(own.home) == []
+    assert "did not end within 1 s; killed" in caplog.text
+
+
+def test_it_runs_in_a_session_of_its_own_and_its_log_does_not_grow_for_good(own: LocalServer) -> None:
+    """Ctrl-C in the shell does not reach it: the app stops it in order. A log of 10 MB is put aside once."""
+    own.home.mkdir(parents=True)
+    with own.log_file.open("wb") as log:
+        log.truncate(10_000_001)
+    running = own.start()
+    assert os.getsid(running.process.pid) == running.process.pid
+    assert (own.home / "weaviate.log.1").stat().st_size == 10_000_001
+    assert own.log_file.stat().st_size < 1_000_000
