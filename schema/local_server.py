@@ -287,9 +287,10 @@ class LocalServer:
                 return False
             try:
                 ready, meta = (self._ask(running, path) for path in ("/v1/.well-known/ready", "/v1/meta"))
-            except httpx.HTTPError:
+                ours = ready.is_success and meta.is_success and "version" in meta.json()
+            except (httpx.HTTPError, ValueError):
                 return None
-            return True if ready.is_success and meta.is_success else None
+            return ours or None
 
         try:
             return bool(

@@ -108,52 +108,64 @@ def test_row_45_starts_in_the_same_moment_are_one_start(own: LocalServer) -> Non
     assert processes_of(own.home) == [pids[0]] and len(set(pids)) == 1
 
 
+class Everything(BaseHTTPRequestHandler):
+    """A program that answers every address with a page, as servers of web apps do."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"<html>")
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@contextmanager
+def stranger(port: int = 0) -> Iterator[int]:
+    with ThreadingHTTPServer(("127.0.0.1", port), Everything) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield server.server_address[1]
+        finally:
+            server.shutdown()
+            thread.join()
+
+
 def test_row_45_a_port_that_is_taken_in_the_last_moment_is_given_up(
-    own: LocalServer, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It was free when it was looked for. The server ends, and is started on others."""
-    with socket.socket() as busy:
-        busy.bind(("127.0.0.1", 0))
-        busy.listen()
-        port, asked = busy.getsockname()[1], []
+    """It was free whenever it was looked for. Who answers there is not taken for our server; that one ends, and is
+    started on others."""
+    with stranger() as port:
+        asked = []
 
         @contextmanager
         def ports(wishes: list[int], pairs: tuple[int, ...]) -> Iterator[list[int]]:
             asked.append(wishes[0])
             with free_ports(wishes, pairs) as found:
-                yield [port, *found[1:]] if len(asked) == 1 else found
+                yield [port, *found[1:]] if wishes[0] == port else found
 
         monkeypatch.setattr("schema.local_server.free_ports", ports)
-        running = own.start()
-    assert running.http_port != port and len(asked) == 2
-    assert processes_of(own.home) == [running.process.pid]
+        own = LocalServer(plan(tmp_path / "home", http_port=port))
+        try:
+            running = own.start()
+            assert running.http_port != port and asked == [port, 0]
+            assert processes_of(own.home) == [running.process.pid]
+        finally:
+            own.stop()
 
 
 def test_row_45_another_program_on_the_recorded_ports_is_not_taken_for_the_server(own: LocalServer) -> None:
-    """The server was killed, and a program that answers everything has its ports by now."""
-
-    class Everything(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(200)
-            self.end_headers()
-
-        def log_message(self, *_: object) -> None:
-            pass
-
+    """The server was killed, and a program that answers everything has its port by now."""
     first = own.start()
     os.kill(first.process.pid, signal.SIGKILL)
     psutil.wait_procs([psutil.Process(first.process.pid)], timeout=10)
-    with ThreadingHTTPServer(("127.0.0.1", first.http_port), Everything) as other:
-        thread = threading.Thread(target=other.serve_forever)
-        thread.start()
-        try:
-            assert own.running() is None
-            second = own.start()
-            assert second.http_port != first.http_port and second.grpc_port == first.grpc_port
-            assert own.running() == second
-        finally:
-            other.shutdown()
-            thread.join()
+    with stranger(first.http_port):
+        assert own.running() is None
+        second = own.start()
+        assert second.http_port != first.http_port and second.grpc_port == first.grpc_port
+        assert own.running() == second
 
 
 def test_row_45_a_taken_port_is_answered_with_another_one_which_is_recorded(tmp_path: Path) -> None:
@@ -209,6 +221,7 @@ def test_a_server_whose_state_was_lost_is_found_again(own: LocalServer) -> None:
     found = own.running()
     assert found is not None
     assert (found.process, found.http_port, found.grpc_port) == (running.process, running.http_port, running.grpc_port)
+    assert found.kept, "who asked for it is not known any more: it is stopped by command only"
     assert own.stop()
     assert processes_of(own.home) == []
 
