@@ -23,6 +23,8 @@ from pictures.reading import read as read_file
 
 OWN_BYTES = 50_000_000
 """This process itself, measured."""
+_SLACK_BYTES = 64_000_000
+"""Address space beyond the estimate: decoders start threads, whose stacks count and are hardly used."""
 
 # One thread: what a decoder takes then does not depend on the machine, and several pictures are decoded at once anyway.
 AvifImagePlugin.DEFAULT_MAX_THREADS = 1
@@ -32,15 +34,12 @@ pillow_heif.options.DECODE_THREADS = 1
 class _Bounds:
     """Memory and processor time as the system bounds them. macOS bounds the time only, Windows neither."""
 
-    def __init__(self) -> None:
-        self._own = _data_bytes()
-
     def set(self, decoded: int, seconds: float) -> None:
         with suppress(ImportError, OSError, ValueError):
             import resource
 
             _, hard = resource.getrlimit(resource.RLIMIT_DATA)
-            resource.setrlimit(resource.RLIMIT_DATA, (self._own + decoded, hard))
+            resource.setrlimit(resource.RLIMIT_DATA, (_data_bytes() + decoded + _SLACK_BYTES, hard))
         with suppress(ImportError, AttributeError):
             import signal
 
@@ -48,7 +47,7 @@ class _Bounds:
 
     def lift(self) -> None:
         """Until the next picture is there: what waits in the pipe is no decoder's."""
-        self.set(sys.maxsize // 2, 0)
+        self.set(sys.maxsize // 4, 0)
 
 
 def _data_bytes() -> int:

@@ -88,6 +88,13 @@ def test_every_format_is_decoded_shrunk_and_described(format_name: str) -> None:
     assert not result.facts.truncated
 
 
+def test_every_order_of_formats_is_decoded() -> None:
+    """One process decodes them all, and what it kept of one leaves the next its memory."""
+    rng, data = random.Random(1), {name: build() for name, build in FORMATS.items()}
+    for name in rng.choices(list(FORMATS), k=150):
+        assert opened(data[name]).facts.format == name
+
+
 def test_a_small_picture_is_not_enlarged() -> None:
     assert opened(encode(photo(9, 5), "PNG")).image.size == (9, 5)
 
