@@ -5,11 +5,13 @@ import contextlib
 import os
 import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import httpx
@@ -31,6 +33,7 @@ from schema.local_server import HOST, LocalServer
 from schema.patience import QUESTION_S
 from search.errors import SearchError
 from search.query import Query, Term
+from settings import PROJECT
 from tests.app.conftest import open_page, parts_of, search_script, texts, wait_for
 from tests.colours import ColourEncoder
 from tests.conftest import plan
@@ -219,3 +222,42 @@ def test_row_58_a_connection_that_is_made_while_it_is_stopped(own: Own) -> None:
         assert time.monotonic() - started < QUESTION_S + MARGIN_S
     wait_for(lambda: not failed(lambda: connection.searcher().search(RED)), 5)
     connection.close()
+
+
+def test_health_names_the_half_that_is_silent(own: Own, tmp_path: Path) -> None:
+    """HTTP answers and gRPC hangs: questions would fail, so the app is not well."""
+    with socket.socket() as silent:
+        silent.bind((HOST, 0))
+        silent.listen(16)
+        connection = connection_to(own)
+        with served(parts_of(tmp_path, connection)) as url, httpx.Client(base_url=url, trust_env=False) as http:
+            assert http.get("/healthz").status_code == 200
+            connection._address = replace(own.address, grpc_port=silent.getsockname()[1])
+            started = time.monotonic()
+            answer = http.get("/healthz")
+            assert time.monotonic() - started < 2
+        assert (answer.status_code, answer.json()["status"]) == (503, "unavailable")
+        assert f"but not at {HOST}, gRPC port {silent.getsockname()[1]}" in answer.json()["error"]
+    connection.close()
+
+
+@pytest.mark.parametrize("half", ["both", "gRPC", "HTTP"])
+def test_the_command_gives_up_in_one_sentence(own: Own, tmp_path: Path, half: str) -> None:
+    """`python -m search` while the whole server is stopped, or one of its ports takes connections and says nothing."""
+    with socket.socket() as silent, own.stopped() if half == "both" else contextlib.nullcontext():
+        silent.bind((HOST, 0))
+        silent.listen(16)
+        port = silent.getsockname()[1]
+        environment = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ} | {
+            "LOUPE_HOME": str(tmp_path),
+            "WEAVIATE_URL": f"http://{HOST}:{port if half == 'HTTP' else own.address.http_port}",
+            "WEAVIATE_API_KEY": own.address.api_key,
+            "WEAVIATE_GRPC_PORT": str(port if half == "gRPC" else own.address.grpc_port),
+        }
+        command = [sys.executable, "-m", "search", "red"]
+        done = subprocess.run(command, cwd=PROJECT, env=environment, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (3, "")
+    [sentence] = done.stderr.splitlines()
+    assert environment["WEAVIATE_URL"] in sentence
+    assert f"gRPC port {environment['WEAVIATE_GRPC_PORT']}" in sentence
+    assert sentence.endswith("Restart it, or correct WEAVIATE_URL, WEAVIATE_GRPC_HOST and WEAVIATE_GRPC_PORT.")
