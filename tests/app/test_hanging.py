@@ -2,6 +2,7 @@
 what needs no database goes on; after SIGCONT all is well without a restart."""
 
 import contextlib
+import json
 import os
 import signal
 import socket
@@ -37,6 +38,8 @@ from settings import PROJECT
 from tests.app.conftest import open_page, parts_of, search_script, texts, wait_for
 from tests.colours import ColourEncoder
 from tests.conftest import plan
+from tests.ingest.paint import paint_many
+from tests.ingest.test_faults import Shell
 from tests.search.colour_library import fill
 
 MARGIN_S = 5.0
@@ -261,3 +264,31 @@ def test_the_command_gives_up_in_one_sentence(own: Own, tmp_path: Path, half: st
     assert environment["WEAVIATE_URL"] in sentence
     assert f"gRPC port {environment['WEAVIATE_GRPC_PORT']}" in sentence
     assert sentence.endswith("Restart it, or correct WEAVIATE_URL, WEAVIATE_GRPC_HOST and WEAVIATE_GRPC_PORT.")
+
+
+def test_an_ingest_waits_for_a_stopped_server_and_goes_on(tmp_path: Path) -> None:
+    """Stopped for twelve seconds in the middle: all is stored; stopped for longer than it waits: exit 3."""
+    shell = Shell(tmp_path / "home")
+    folder = tmp_path / "photos"
+    paths = paint_many(folder, 40)
+    own = Own(shell.server, assembly.local_address(shell.server, shell.server.start()))
+    try:
+        process = shell.start(folder, COLOUR_DELAY_S="0.03")
+        wait_for(lambda: shell.encoded() >= 8, 60)
+        with own.stopped():
+            time.sleep(12)
+            assert process.poll() is None
+        output, said = process.communicate(timeout=60)
+        assert (process.returncode, json.loads(output)["added"]) == (0, len(paths)), said
+        assert "waiting for it" in said
+        paint_many(tmp_path / "more", 80)
+        process = shell.start(tmp_path / "more", COLOUR_DELAY_S="0.03", LOUPE_WEAVIATE_WAIT_S="6")
+        before = shell.encoded()
+        wait_for(lambda: shell.encoded() > before, 60)
+        with own.stopped():
+            output, said = process.communicate(timeout=40)
+        assert process.returncode == 3, said
+        assert "python -m schema" in said
+    finally:
+        own.send(signal.SIGCONT)
+        shell.server.stop()
