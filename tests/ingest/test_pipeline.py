@@ -523,3 +523,18 @@ def test_row_21_strange_names_go_through_weaviate_and_back_to_the_file(
     report = run(folder, remove=True)
     assert counts(report) == {"unchanged": len(names) - 5, "renamed": 4, "removed": 1}
     assert {str(folder / f"{number}.png") for number in range(4)} < set(stored(pictures))
+
+
+def test_a_library_of_many_pages_is_read_whole(
+    run: Run, folder: Path, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every picture once, also where the last page is full; so all that is gone is pruned."""
+    paths = paint_many(folder, 9)
+    run(folder)
+    for page in (1, 3, 4, 9, 10):
+        monkeypatch.setattr("ingest.ledger.PAGE", page)
+        assert sorted(place.path for _, places in ledger.all_places() for place in places) == sorted(map(str, paths))
+    monkeypatch.setattr("ingest.ledger.PAGE", 2)
+    for path in paths[:4]:
+        path.unlink()
+    assert counts(run(folder, remove=True)) == {"unchanged": 5, "removed": 4}

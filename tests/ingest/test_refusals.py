@@ -168,7 +168,7 @@ def test_a_place_that_is_refused_is_named_and_costs_no_other(
 def test_words_that_are_refused_are_named(
     run: Run, folder: Path, pictures: Pictures, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of an unchanged file, and of a copy, whose place is stored nevertheless."""
+    """Of an unchanged file, and of two copies in one batch, whose places are stored nevertheless."""
     first = paint(folder / "a.png")
     run(folder)
     (folder / "a.txt").write_text("red")
@@ -178,12 +178,11 @@ def test_words_that_are_refused_are_named(
         assert [failure.path for failure in report.rejected] == [str(first)]
         assert counts(report) == {}
         (folder / "a.txt").unlink()
-        (folder / "b.png").write_bytes(first.read_bytes())
-        (folder / "b.txt").write_text("blue")
-        run(folder)
-        (folder / "c.png").write_bytes(first.read_bytes())
-        (folder / "c.txt").write_text("green")
-        run(folder)
+        for name in "bc":
+            (folder / f"{name}.png").write_bytes(first.read_bytes())
+            (folder / f"{name}.txt").write_text("blue")
+        report = run(folder)
+        assert [failure.path for failure in report.rejected] == [str(folder / f"{name}.png") for name in "bc"]
     assert set(stored(pictures)) == {str(folder / f"{name}.png") for name in "abc"}
     assert run(folder).rejected == []
 
