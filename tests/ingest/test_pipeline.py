@@ -7,11 +7,13 @@ import shutil
 import unicodedata
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
+import ingest.pipeline
 from ingest.ledger import Ledger
 from pictures.thumbnails import ThumbnailStore
 from schema.collection import Pictures
@@ -538,3 +540,22 @@ def test_a_library_of_many_pages_is_read_whole(
     for path in paths[:4]:
         path.unlink()
     assert counts(run(folder, remove=True)) == {"unchanged": 5, "removed": 4}
+
+
+def test_a_file_that_changes_between_its_hash_and_its_decode_is_named(
+    run: Run, folder: Path, pictures: Pictures, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a record would hold the hash of one picture and the vectors of another."""
+    path = paint(folder / "a.png", "red")
+    real = ingest.pipeline.open_image
+
+    def late(file: Path, *rest: Any, **named: Any) -> Any:
+        paint(path, "blue", seed=9)
+        return real(file, *rest, **named)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("ingest.pipeline.open_image", late)
+        report = run(folder)
+    assert [failure.reason.split(":")[0] for failure in report.unreadable] == ["changed"]
+    assert stored(pictures) == {}
+    assert counts(run(folder)) == {"added": 1, "encoded": 1}
