@@ -42,7 +42,7 @@ STAGES = {
     "thumbnail": (ThumbnailStore, "write"),
     "encode": (SlowColours, "encode_images"),
     "upload": (Ledger, "add"),
-    "flush": (ingest.ledger, "write_out"),
+    "flush": (ingest.ledger, "keep_found"),
     "places": (Ledger, "set_places"),
 }
 
