@@ -117,7 +117,7 @@ def test_twenty_visitors_at_once_are_all_answered(url: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1200)
 def test_row_49_twenty_visitors_for_five_minutes(url: str) -> None:
     """On a machine that does nothing else."""
     soak(url, 30)
