@@ -559,3 +559,22 @@ def test_a_file_that_changes_between_its_hash_and_its_decode_is_named(
     assert [failure.reason.split(":")[0] for failure in report.unreadable] == ["changed"]
     assert stored(pictures) == {}
     assert counts(run(folder)) == {"added": 1, "encoded": 1}
+
+
+def test_a_loss_of_exactly_half_is_not_asked_about(run: Run, folder: Path) -> None:
+    paths = paint_many(folder, 4)
+    run(folder)
+    for path in paths[:2]:
+        path.unlink()
+    assert counts(run(folder, remove=True, agreed=False)) == {"unchanged": 2, "removed": 2}
+
+
+def test_a_touched_file_keeps_the_folder_that_it_was_first_ingested_with(
+    run: Run, folder: Path, pictures: Pictures
+) -> None:
+    """That folder may be a disk of its own: whether it is mounted is asked before anything is pruned."""
+    path = paint(folder / "disk" / "a.png")
+    run(folder / "disk")
+    os.utime(path, (1, 1))
+    assert counts(run(folder)) == {"unchanged": 1}
+    assert [place.root for place in stored(pictures)[str(path)].places] == [str(folder / "disk")]
