@@ -124,7 +124,12 @@ def test_a_home_that_is_not_there_is_made_for_its_owner_only(
 @pytest.mark.parametrize(
     ("settings", "arguments", "code", "words"),
     [
-        ({"WEAVIATE_URL": "http://127.0.0.1:1"}, [], 3, "Weaviate did not answer at http://127.0.0.1:1"),
+        (
+            {"WEAVIATE_URL": "http://127.0.0.1:1", "WEAVIATE_GRPC_PORT": "1"},
+            [],
+            3,
+            "Weaviate did not answer at http://127.0.0.1:1 ",
+        ),
         ({"LOUPE_DEVICE": "abacus"}, [], 2, "LOUPE_DEVICE"),
         ({}, ["--port", "eighty"], 2, "a port is a number"),
         ({"PORT": "99999"}, [], 2, "a port is a number"),
