@@ -6,10 +6,14 @@ from typing import Any
 
 from ingest.files import Found
 from ingest.ledger import Ledger
+from ingest.report import REFUSED, Failure
 from pictures.colours import palette
 from pictures.fingerprint import perceptual_hash
 from pictures.open import Opened
+from schema.errors import Refused
 from schema.record import DESCRIBED, ImageRecord, unite
+
+BATCH = 256
 
 
 def description(opened: Opened, found: Found, *, readable: bool) -> dict[str, Any]:
@@ -52,3 +56,29 @@ def own_tags_of(pictures: Sequence[tuple[str, Sequence[ImageRecord]]], earlier: 
             tags = unite(tags, record.own_tags)
         found.append(tags)
     return found
+
+
+def hand_on_tags(ledger: Ledger, leaving: Sequence[tuple[str, str]]) -> list[Failure]:
+    """Give the tags that a person gave in Loupe to bytes that are about to lie nowhere, to the bytes that took their
+    path. `leaving`: (hash, path) of each place that is about to be dropped. Those that Weaviate refused are returned.
+    """
+    left: dict[str, set[str]] = {}
+    for sha256, path in leaving:
+        left.setdefault(sha256, set()).add(path)
+    failures: list[Failure] = []
+    hashes = sorted(left)
+    for start in range(0, len(hashes), BATCH):
+        with ledger.lock():
+            for old in ledger.by_hash(hashes[start : start + BATCH]).values():
+                paths = left[old.sha256]
+                if not old.own_tags or not {place.path for place in old.places} <= paths:
+                    continue
+                try:
+                    for path, records in ledger.by_paths(sorted(paths)).items():
+                        for record in records:
+                            tagged = record.with_own_tags(unite(record.own_tags, old.own_tags))
+                            if path not in left.get(record.sha256, ()) and tagged != record:
+                                ledger.set_tags(tagged)
+                except Refused as error:
+                    failures += [Failure(path, f"{REFUSED}: {error}") for path in sorted(paths)]
+    return failures

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 from encoder.protocol import Embeddings, Encoder, faults
 from ingest.captions import FolderWords, Words
-from ingest.description import description, is_outdated, own_tags_of
+from ingest.description import description, hand_on_tags, is_outdated, own_tags_of
 from ingest.exclusions import Exclusions
 from ingest.files import Census, Found, Skipped, find_images
 from ingest.ledger import Ledger
@@ -133,7 +133,9 @@ class Ingest:
                 twins, self._twins = self._twins, []
                 self._store_all(pool, self._unknown(iter(twins)))
         if self._writes and not self._report.ended_by:
-            self._report.not_removed += drop_places(self._ledger, self._thumbnails, self._leaving)
+            kept = hand_on_tags(self._ledger, self._leaving)
+            leaving = [one for one in self._leaving if one[1] not in {failure.path for failure in kept}]
+            self._report.not_removed += [*kept, *drop_places(self._ledger, self._thumbnails, leaving)]
         self._report.warnings += words.warnings if self._halted() else words.unused()
         self._report.warnings += self._report.cut_off_warnings()
         self._report.warnings += self._sidecars.warnings()
@@ -209,7 +211,6 @@ class Ingest:
                     return
                 if (record := known.get(item.sha256)) is not None:
                     known[item.sha256] = self._attach(record, item)
-                    self._leaving += [(o.sha256, str(item.found.path)) for o in item.stale if o.sha256 != item.sha256]
                 elif item.sha256 not in self._in_flight:
                     self._in_flight.add(item.sha256)
                     yield item
@@ -325,6 +326,7 @@ class Ingest:
             else:
                 self.would_drop |= {old.path for old in gone}
             stored = changed
+            self._leaving += [(old.sha256, place.path) for old in item.stale if old.sha256 != record.sha256]
             self._upkeep.mend_thumbnail(record, item.found)
             if is_outdated(changed, item.found):
                 read = list(self._upkeep.read_again(self._pool, [(changed, item.found, item.words)]))

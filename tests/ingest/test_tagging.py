@@ -21,6 +21,7 @@ from ingest.tagging import MAX_OWN_TAGS, TagError, retagged, tag, tags_lock
 from pictures.open import Limits
 from pictures.thumbnails import ThumbnailStore
 from schema.collection import Pictures, StorageOptions, ensure_pictures
+from schema.errors import Refused
 from schema.record import ImageRecord
 from search.filters import Condition
 from search.query import Query, Term
@@ -128,6 +129,61 @@ def test_own_tags_survive_an_ingest_and_every_change_beside_the_picture(
     paint(folder / "b.png", "blue", seed=9)
     run()
     assert {record.own_tags for record in all_records(ledger) if record.places[0].path.endswith("b.png")} == {("mine",)}
+
+
+def test_an_edited_picture_whose_new_bytes_are_known_keeps_its_own_tags(
+    ledger: Ledger, run: Run, give: Give, folder: Path
+) -> None:
+    """The edit lay beside it, and was saved over it: what was known leaves the library, and its tags go to the edit."""
+    path, edit = paint(folder / "cat.png", seed=1), paint(folder / "cat-edited.png", "blue", seed=2)
+    run()
+    tagged = {Path(record.places[0].path).name: record.uuid for record in all_records(ledger)}
+    give([tagged["cat.png"]], add=["mine"])
+    give([tagged["cat-edited.png"]], add=["theirs"])
+    shutil.copy(edit, path)
+    assert run().updated == 1
+    assert (only(ledger).own_tags, only(ledger).uuid) == (("theirs", "mine"), tagged["cat-edited.png"])
+
+
+def test_own_tags_stay_with_bytes_that_lie_elsewhere_by_now(ledger: Ledger, run: Run, give: Give, folder: Path) -> None:
+    """Two pictures swap their names, and each keeps its tags and takes none of the other's."""
+    first, second = paint(folder / "a.png", seed=1), paint(folder / "b.png", "blue", seed=2)
+    run()
+    tags = {record.uuid: (Path(record.places[0].path).name,) for record in all_records(ledger)}
+    for uuid, names in tags.items():
+        give([uuid], add=names)
+    first.rename(folder / "c.png")
+    second.rename(first)
+    (folder / "c.png").rename(second)
+    run()
+    assert {record.uuid: record.own_tags for record in all_records(ledger)} == tags
+
+
+def test_own_tags_survive_a_weaviate_that_refuses_the_edited_pictures_place(
+    ledger: Ledger, run: Run, give: Give, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing leaves the library before the bytes that took its path have found theirs; the next run ends it."""
+    path, edit = paint(folder / "cat.png", seed=1), paint(folder / "cat-edited.png", "blue", seed=2)
+    run()
+    [old] = [record for record in all_records(ledger) if record.places[0].path == str(path)]
+    give([old.uuid], add=["mine"])
+    shutil.copy(edit, path)
+
+    def refusing(change: Callable[[Ledger, ImageRecord], bool]) -> Callable[[Ledger, ImageRecord], bool]:
+        def refuse(self: Ledger, record: ImageRecord) -> bool:
+            if record.uuid != old.uuid:
+                raise Refused("Weaviate refused a change: for once")
+            return change(self, record)
+
+        return refuse
+
+    for change in ("set_places", "set_tags"):
+        with monkeypatch.context() as patched:
+            patched.setattr(Ledger, change, refusing(getattr(Ledger, change)))
+            assert run().failed
+        assert [r.own_tags for r in all_records(ledger) if r.uuid == old.uuid] == [("mine",)], change
+    run()
+    assert only(ledger).own_tags == ("mine",)
 
 
 def test_a_tag_of_both_a_file_and_a_person_stays_until_neither_has_it(
