@@ -119,10 +119,16 @@ class Upkeep:
         return changed.caption != record.caption or changed.tags != record.tags
 
     def _embedded(self, found: Found) -> Facts | None:
+        """What the file and its sidecars say; None, with a warning, where one of them cannot be read."""
         try:
             facts = open_image(found.path, self._limits, self._encoder.image_side).facts
-            return self._sidecars.facts(facts, found.path, found.facts_from)[0]
-        except (PictureError, OSError):
+            facts, readable = self._sidecars.facts(facts, found.path, found.facts_from)
+            return facts if readable else None
+        except (PictureError, OSError) as error:
+            self._report.warnings.append(
+                f"{found.path} could not be read again, so its caption and tags stay as they were "
+                f"({failure_of(found.path, error).reason})."
+            )
             return None
 
 

@@ -27,7 +27,7 @@ def changed_words(
     record: ImageRecord, path: str, told: Words, embedded: Callable[[], Facts | None]
 ) -> ImageRecord | None:
     """The record with its new words, or None when they are as they were. `embedded` opens the file, and is rarely
-    called."""
+    called; where it finds the file unreadable (None), the words stay as they were."""
     return _changed(record, path, told, embedded, again=False)
 
 
@@ -49,7 +49,9 @@ def _changed(
     lost_tags = (record.tags_place == path and not told.tags and record.tags_source in ("metadata", "sidecar")) or (
         again and not record.tags_place
     )
-    facts = embedded() if lost_caption or lost_tags else None
+    facts = None
+    if (lost_caption or lost_tags) and (facts := embedded()) is None:
+        return None
     if lost_caption or (told.caption and (record.caption_place == path or record.caption_place not in places)):
         changed = replace(changed, **_caption(path, told, facts))
     if lost_tags or (told.tags and (record.tags_place == path or record.tags_place not in places)):

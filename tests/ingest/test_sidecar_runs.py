@@ -260,6 +260,36 @@ def test_a_sidecar_that_the_disk_refuses_for_once_takes_nothing_away(
     assert {record.caption for record in stored(pictures).values()} == {"and second", "third"}
 
 
+@pytest.mark.parametrize("name", ["a.jpg", "a.xmp"])
+def test_words_inside_a_picture_that_the_disk_refuses_for_once_are_read_by_the_next_run(
+    run: Run, folder: Path, pictures: Pictures, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """The text file that said more is gone, and its words are kept until it is known what else is said."""
+    path = photo(folder / "a.jpg")
+    if name == "a.xmp":
+        sidecar(folder / name, "beside")
+    (folder / "a.txt").write_text("of the text file")
+    run(folder)
+    before = stored(pictures)[str(path)]
+    assert before.caption == "of the text file"
+    (folder / "a.txt").unlink()
+    real = os.open
+
+    def failing(path: str, *rest: int, **named: int) -> int:
+        if Path(path).name == name:
+            raise OSError(errno.EIO, os.strerror(errno.EIO), str(path))
+        return real(path, *rest, **named)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "open", failing)
+        report = run(folder)
+    assert counts(report) == {"unchanged": 1}
+    assert any(name in warning and "Input/output error" in warning for warning in report.warnings)
+    assert only(pictures) == before
+    assert counts(run(folder)) == {"updated": 1}
+    assert only(pictures).caption == ("beside" if name == "a.xmp" else "embedded")
+
+
 def test_what_a_newer_loupe_reads_of_a_picture_is_read_of_older_ones(
     run: Run, folder: Path, pictures: Pictures, colours: ColourEncoder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
