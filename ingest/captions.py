@@ -8,14 +8,15 @@ import codecs
 import json
 import os
 import stat
-import unicodedata
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from ingest.files import METADATA_NAMES, Found, printable
+from ingest.places import Look, look
 from ingest.rows import CAPTIONS, TAGS, Row, Rows
 from ingest.sidecars import read_small
 from pictures.words import clean_caption
+from schema.names import composed, spellings
 
 MAX_SIDECAR_BYTES = 64 * 1024
 MAX_METADATA_MB = 256
@@ -152,11 +153,18 @@ class FolderWords:
         try:
             status = file.lstat()
             if not stat.S_ISREG(status.st_mode):
-                self._warn(f"{shown} is a link or no regular file, and was not read. Put the file itself in its place.")
+                self._unread.add(file.parent)
+                self._warn(
+                    f"{shown} is a link or no regular file, and was not read; captions and tags stay as they were. Put "
+                    "the file itself in its place, or take it away."
+                )
                 return None
             if status.st_size > MAX_METADATA_MB * 1e6:
-                size = status.st_size / 1e6
-                self._warn(f"{shown} has {size:.0f} MB; at most {MAX_METADATA_MB} MB are read. Split it by folder.")
+                self._unread.add(file.parent)
+                self._warn(
+                    f"{shown} has {status.st_size / 1e6:.0f} MB; at most {MAX_METADATA_MB} MB are read, so captions "
+                    "and tags stay as they were. Split it by folder."
+                )
                 return None
             return _decode(file.read_bytes())
         except FileNotFoundError:
@@ -185,18 +193,15 @@ class FolderWords:
 
 def _key(name: str) -> str:
     """One spelling for "./x.jpg", "x.jpg" and "a//x.jpg", composed and decomposed accents (macOS writes the latter)."""
-    return unicodedata.normalize("NFC", str(PurePosixPath(name)))
+    return composed(str(PurePosixPath(name)))
 
 
 def _exists(folder: Path, key: str, row: Row) -> bool:
-    """Whether the row's file lies below the folder. The disk is asked only for rows that matched no picture."""
+    """Whether the row's file lies below the folder, or may. The disk is asked only for rows that matched no picture."""
     parts = PurePosixPath(key)
-    if parts.is_absolute() or ".." in parts.parts:
+    if parts.is_absolute() or ".." in parts.parts or "\0" in key:
         return False
-    try:
-        return any(os.path.lexists(folder / name) for name in {key, row.name, unicodedata.normalize("NFD", key)})
-    except ValueError:
-        return False
+    return any(look(folder / name) is not Look.GONE for name in {row.name, *spellings(key)})
 
 
 def _is_album(file: Path) -> bool:

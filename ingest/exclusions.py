@@ -6,12 +6,13 @@ A folder that is left out is not looked into. The ingested folder itself is neve
 import os
 import re
 import stat
-import unicodedata
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path, PurePath
 
 from pathspec import GitIgnoreSpec
+
+from schema.names import composed
 
 IGNORE_FILE = ".loupeignore"
 MAX_IGNORE_BYTES = 1 << 20
@@ -83,7 +84,7 @@ class Exclusions:
     def _is_ignored(self, folder: Path, name: str, is_folder: bool) -> bool:
         """By the nearest `.loupeignore` that says anything of it, as git has it."""
         for base, spec in self._specs(folder):
-            path = _composed((folder / name).relative_to(base).as_posix())
+            path = composed((folder / name).relative_to(base).as_posix())
             found = spec.check_file(f"{path}/" if is_folder else path).include
             if found is not None:
                 return bool(found)
@@ -118,15 +119,10 @@ def _spec(lines: Sequence[str]) -> GitIgnoreSpec:
         try:
             if any(len(re.findall(r"\*+", part)) > MAX_STARS for part in line.split("/")):
                 raise ValueError(f"more than {MAX_STARS} * between two slashes")
-            GitIgnoreSpec.from_lines([_composed(line)])
+            GitIgnoreSpec.from_lines([composed(line)])
         except ValueError as error:
             raise IgnoreFileError(f"{IGNORE_FILE}, line {number} is no pattern ({error}): {line[:80]!r}") from None
-    return GitIgnoreSpec.from_lines(map(_composed, lines))
-
-
-def _composed(text: str) -> str:
-    """One spelling of accents: macOS decomposes them in names."""
-    return unicodedata.normalize("NFC", text)
+    return GitIgnoreSpec.from_lines(map(composed, lines))
 
 
 def _status(path: Path) -> os.stat_result | None:

@@ -6,7 +6,6 @@ metadata files are `ingest.captions`' business.
 
 import os
 import stat
-import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -21,6 +20,7 @@ from pictures.describe import Description, xmp_position
 from pictures.open import EXTENSIONS
 from pictures.words import clean_caption, clean_tags, clean_title
 from pictures.xmp import MAX_BYTES, Xmp, read_xmp
+from schema.names import folded
 
 MAX_JSON_BYTES = 1024 * 1024
 MAX_NAMED = 20
@@ -48,7 +48,7 @@ class FolderSidecars:
             pictures = [name for name in names if os.path.splitext(name)[1].lower() in EXTENSIONS]  # noqa: PTH122
             owned = {own for name in pictures for kind in (".txt", ".xmp") for own in _names(name, kind)}
             for name in sorted(self._exact - owned):
-                self._folded.setdefault(_fold(name), []).append(name)
+                self._folded.setdefault(folded(name), []).append(name)
 
     def of(self, picture: str) -> tuple[str | None, tuple[str, ...]]:
         """Its text file (`cat.jpg.txt`, else `cat.txt`), and its XMP file and Takeout JSON.
@@ -75,8 +75,7 @@ class FolderSidecars:
     def _named(self, picture: str, kind: str) -> str | None:
         if found := next((name for name in _names(picture, kind) if name in self._exact), None):
             return found
-        folded = (name for own in _names(picture, kind) for name in self._folded.get(_fold(own), ()))
-        return next(folded, None)
+        return next((name for own in _names(picture, kind) for name in self._folded.get(folded(own), ())), None)
 
 
 class SidecarReader:
@@ -174,10 +173,6 @@ def _worded(facts: _Facts, xmp: Xmp, takeout: Takeout) -> _Facts:
 
 def _names(picture: str, kind: str) -> tuple[str, str]:
     return f"{picture}{kind}", f"{os.path.splitext(picture)[0]}{kind}"  # noqa: PTH122
-
-
-def _fold(name: str) -> str:
-    return unicodedata.normalize("NFC", name.casefold())
 
 
 def _printable(path: Path) -> str:

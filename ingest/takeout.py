@@ -5,7 +5,6 @@ Google documents neither their names nor their content; both follow what those w
 
 import json
 import re
-import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -15,6 +14,7 @@ from typing import Any
 from pictures.dates import plausible
 from pictures.describe import on_earth
 from pictures.words import clean_caption
+from schema.names import composed
 
 FAVORITE = "favorite"
 """The tag of a picture that was starred in Google Photos."""
@@ -61,7 +61,7 @@ class TakeoutNames:
             return None
         if found := self._own(picture):
             return found
-        path = PurePath(_form(picture))
+        path = PurePath(composed(picture))
         stem, counter = _split(path.stem)
         if not (edited := _EDITED.search(stem)):
             return None
@@ -70,7 +70,7 @@ class TakeoutNames:
         return self._own(numbered + path.suffix) or self._by_stem.get((original, counter))
 
     def _own(self, picture: str) -> str | None:
-        picture = _form(picture)
+        picture = composed(picture)
         if found := self._by_picture.get((picture, "")):
             return found
         path = PurePath(picture)
@@ -111,10 +111,6 @@ def read_takeout(data: bytes) -> Takeout:
     )
 
 
-def _form(name: str) -> str:
-    return unicodedata.normalize("NFC", name)
-
-
 def _split(stem: str) -> tuple[str, str]:
     """`cat(1)` -> cat, 1"""
     found = _COUNTER.search(stem)
@@ -122,7 +118,7 @@ def _split(stem: str) -> tuple[str, str]:
 
 
 def _picture_of(name: str) -> tuple[str, str]:
-    base, counter = _split(_form(name)[: -len(".json")])
+    base, counter = _split(composed(name)[: -len(".json")])
     head, dot, tail = base.rpartition(".")
     if dot and _LONG.startswith(tail.lower()) and "." in head:
         base = head

@@ -9,6 +9,7 @@ import pytest
 
 from ingest.captions import FolderWords, Words
 from ingest.files import Found, find_images
+from tests.ingest.runs import become_ordinary
 
 
 def touch(root: Path, *names: str) -> None:
@@ -194,8 +195,35 @@ def test_row_20_metadata_and_sidecars_that_are_no_files_are_not_read(tmp_path: P
     os.mkfifo(tmp_path / "sub" / "metadata.csv")
     (tmp_path / "sub2" / "metadata.jsonl").mkdir()
     words, warnings = told(tmp_path)
-    assert set(words.values()) == {Words()}
+    assert set(words.values()) == {Words(unread=True)}
     assert len(warnings) == 3 and all("link or no regular file" in warning for warning in warnings)
+
+
+@pytest.mark.parametrize("became", ["link", "pipe", "heavy"])
+def test_a_metadata_file_that_is_there_and_not_read_says_nothing_of_its_pictures(tmp_path: Path, became: str) -> None:
+    """Neither in its folder nor below: what it said before still counts."""
+    touch(tmp_path, "a.jpg", "sub/b.jpg")
+    metadata = tmp_path / "metadata.csv"
+    metadata.write_text("file_name,text\na.jpg,A cat\n")
+    assert not told(tmp_path)[0]["a.jpg"].unread
+    if became == "heavy":
+        with metadata.open("r+b") as file:
+            file.truncate(256_000_001)
+    else:
+        metadata.unlink()
+        metadata.symlink_to(tmp_path / "elsewhere.csv") if became == "link" else os.mkfifo(metadata)
+    words, [warning] = told(tmp_path)
+    assert words == {"a.jpg": Words(unread=True), "sub/b.jpg": Words(unread=True)}
+    assert "stay as they were" in warning
+
+
+def test_rows_of_files_that_may_not_be_looked_at_are_not_called_missing(ordinary_user: Path) -> None:
+    touch(ordinary_user, "a.jpg", "locked/b.jpg")
+    (ordinary_user / "metadata.csv").write_text("file_name,text\na.jpg,x\nlocked/b.jpg,y\nnone.jpg,z\n")
+    (ordinary_user / "locked").chmod(0o644)
+    become_ordinary()
+    [warning] = told(ordinary_user)[1]
+    assert "none.jpg" in warning and "b.jpg" not in warning
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "latin-1"])
