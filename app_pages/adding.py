@@ -131,7 +131,7 @@ def last_report(parts: Parts) -> None:
     left_out = str(report.get("left_out", ""))
     counts = [f"{report[name]:,} {label}" for name, label in COUNTS.items() if report.get(name)]
     counts += [f"{len(report[name]):,} {label}" for name, label in FAILURES.items() if report.get(name)]
-    if Path(status.folder) not in parts.roots():
+    if report.get("forgotten"):
         taken = report.get("removed", 0)
         st.caption(f"{plain(status.folder)} was taken out of the library, and {taken:,} files with it.")
         _failures(report)

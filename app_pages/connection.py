@@ -193,21 +193,21 @@ class Connection:
 
     def _connected(self) -> Any:
         """The connection; made by one thread, for which the others wait."""
-        if self._client is not None:
-            return self._client
+        if (client := self._client) is not None:
+            return client
         with holding(self._lock):
             if self._closed:
                 raise SchemaError("Loupe is being stopped, and answers no more questions. Start it again.")
-            if self._client is None:
+            if (client := self._client) is None:
                 self._patience.check()
                 try:
                     self._address = self._find_address()
                     self._patience.remedy, self._patience.restart = self._address.remedy, self._address.restart
                     with waiting():
-                        self._client = connect(self._address, for_questions=True)
+                        client = self._client = connect(self._address, for_questions=True)
                 except (Unreachable, ServerError) as error:
                     raise self._patience.failed(error) from None
-            return self._client
+            return client
 
     def _drop(self, client: Any) -> None:
         """Not used again. Other questions may still wait for its answers, so it is closed when those are over."""

@@ -32,10 +32,10 @@ class MapWork:
                 return True
             if self._closed or self._tried.get(space) == version:
                 return False
-            self._tried[space] = version
             self._processes[space] = OwnProcess(
                 ["evaluation", "layout", "--space", space], self._project, self._log(space), NICE
             )
+            self._tried[space] = version  # a folder that cannot be written is tried again
         return True
 
     def close(self) -> None:

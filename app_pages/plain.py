@@ -6,7 +6,7 @@ Streamlit's labels and texts are Markdown; `st.html` is HTML; both obey characte
 import html
 import re
 
-MARKS = "\\`*_{}[]()<>#+-!|:~$="
+MARKS = "\\`*_{}[]()<>#+-!|:~$=&"
 # Embeddings, overrides and isolates can show "gpj.exe" as "exe.jpg". The three marks are common in Hebrew and Arabic
 # texts and steer only what stands beside them.
 TURNS = dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A)], "\N{REPLACEMENT CHARACTER}")

@@ -4,6 +4,8 @@ import ipaddress
 
 import streamlit as st
 from starlette.datastructures import URL
+from streamlit.runtime import get_instance
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 FORWARDED = ("X-Forwarded-For", "X-Forwarded-Host", "X-Real-Ip", "Forwarded", "Via")
 """A proxy adds one of these: then the address of the connection is the proxy's, and tells nothing of the browser's."""
@@ -15,9 +17,17 @@ def is_here() -> bool:
     headers = st.context.headers
     if any(name in headers for name in FORWARDED):
         return False
-    asked = URL(f"//{headers.get('Host') or 'localhost'}").hostname
+    asked = URL(f"//{headers.get('Host') or ''}").hostname
     opened = URL(headers.get("Origin") or "//localhost").hostname
-    return all(map(_is_this_machine, (asked, opened, st.context.ip_address or "localhost")))
+    return all(map(_is_this_machine, (asked, opened, _address())))
+
+
+def _address() -> str | None:
+    """The one that the browser connected from, None where it is not known. `st.context` gives None for this machine
+    too."""
+    session = get_script_run_ctx()
+    client = get_instance().get_client(session.session_id) if session else None
+    return client.client_context.remote_ip if client and client.client_context else None
 
 
 def _is_this_machine(name: str | None) -> bool:

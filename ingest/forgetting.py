@@ -74,7 +74,7 @@ def forget(
 ) -> IngestReport:
     """Drop every place below the folder; a picture that lies nowhere else is removed with its thumbnail. The folder is
     shown and ingested from no more, unless Weaviate refused something."""
-    report = IngestReport(dry_run=dry_run, warnings=below.warnings)
+    report = IngestReport(dry_run=dry_run, forgotten=True, warnings=below.warnings)
     if not dry_run:
         report.not_removed += drop_places(ledger, thumbnails, below.files)
         if not report.not_removed:

@@ -66,6 +66,8 @@ class IngestReport:
     warnings: list[str] = field(default_factory=list)
     seconds: float = 0.0
     dry_run: bool = False
+    forgotten: bool = False
+    """The folder was taken out of the library (`--forget`)."""
     interrupted: bool = False
     ended_by: str = ""
     """Why the run ended before its last file, and what to do; "" where a person ended it or nobody did."""

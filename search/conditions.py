@@ -25,7 +25,6 @@ NEWER = {
     ("colour", "="): "colours",
     ("near", "="): "cells",
     ("words", "~"): "phrases",
-    ("camera", "~"): "camera_folded",
     **{("megapixels", operator): "megapixels" for operator in NUMBER_TESTS},
 }
 """Tests whose property a library lacks that an older Loupe made, until its next ingest."""
@@ -75,8 +74,7 @@ def to_weaviate(conditions: Sequence[Condition], properties: Collection[str] | N
                 f"the library does not know {condition.field!r} of its pictures: an older Loupe made it. "
                 "Ingest its folders again (python -m ingest FOLDER); no picture is encoded again for that"
             )
-    clock = "taken_local" if properties is None or "taken_local" in properties else "taken_at"
-    found = [(*_test(condition, clock), condition.negated) for condition in conditions]
+    found = [(*_test(condition, properties), condition.negated) for condition in conditions]
     return Passing(
         tuple(test for test, is_met, negated in found if is_met != negated),
         tuple(test for test, is_met, negated in found if is_met == negated),
@@ -99,17 +97,17 @@ def _any_of(filters: Sequence[Any]) -> Any:
     return filters[0] if len(filters) == 1 else Filter.any_of(list(filters))
 
 
-def _test(condition: Condition, clock: str) -> tuple[Any, bool]:
-    """A filter without a negation, and whether a picture that passes the condition (not negated) passes it.
-
-    `clock`: the property with the time at the place, or what an older library has in its stead."""
+def _test(condition: Condition, properties: Collection[str] | None) -> tuple[Any, bool]:
+    """A filter without a negation, and whether a picture that passes the condition (not negated) passes it."""
     name, value = condition.field, condition.value
     if name == "tags.none":
         return Filter.by_property("tags").contains_any(list(condition.values)), False
     if name == "location":
         return Filter.by_property("latitude").greater_or_equal(-90), value == "yes"
     if name == "taken":
-        return _taken(condition, clock), True
+        return _taken(condition, older=properties is not None and "taken_local" not in properties), True
+    if name == "camera" and condition.operator == "~":
+        return _camera(value, older=properties is not None and "camera_folded" not in properties), True
     return _positive(condition), True
 
 
@@ -119,8 +117,6 @@ def _positive(condition: Condition) -> Any:
         return _folder(value)
     if name == "path":
         return _any_of([Filter.by_property("paths_folded").like(f"*{one}*") for one in spellings(folded(value))])
-    if name == "camera" and operator == "~":
-        return Filter.by_property("camera_folded").like(f"*{folded(value)}*")
     if name == "format":
         return Filter.by_property("format").contains_any(list(condition.formats))
     if name == "tags.all":
@@ -162,13 +158,20 @@ def _phrase(name: str, starts: Sequence[str]) -> Any:
     return _all_of([prop.like(f"{start}*") if start.endswith(END) else prop.contains_any([start]) for start in starts])
 
 
-def _taken(condition: Condition, clock: str) -> Any:
-    """By the clock at the place; of pictures that an older Loupe stored and no ingest has met since by the moment."""
-    test = _date(clock, condition.operator, condition.value)
-    if clock == "taken_at":
-        return test
-    older = Filter.by_property("described").less_than(CLOCKED)
-    return Filter.any_of([test, Filter.all_of([older, _date("taken_at", condition.operator, condition.value)])])
+def _camera(value: str, *, older: bool) -> Any:
+    """In any case and form; as it is typed where an older Loupe stored the picture and no ingest has met it since."""
+    typed = Filter.by_property("camera").like(f"*{value}*")
+    return typed if older else _any_of([Filter.by_property("camera_folded").like(f"*{folded(value)}*"), typed])
+
+
+def _taken(condition: Condition, *, older: bool) -> Any:
+    """By the clock at the place; of pictures that an older Loupe stored and no ingest has met since by the moment.
+    `older`: the whole library is one."""
+    if older:
+        return _date("taken_at", condition.operator, condition.value)
+    test = _date("taken_local", condition.operator, condition.value)
+    before = Filter.by_property("described").less_than(CLOCKED)
+    return Filter.any_of([test, Filter.all_of([before, _date("taken_at", condition.operator, condition.value)])])
 
 
 def _date(name: str, operator: str, value: str) -> Any:

@@ -33,6 +33,7 @@ from search.query import Term
 from search.reader import (
     CONTAINING,
     LISTS,
+    OPENING,
     PHRASE,
     QUOTED,
     SPECIAL,
@@ -66,7 +67,9 @@ def show(terms: Sequence[Term], conditions: Sequence[Condition] = ()) -> str:
             continue
         lead = f"{sign or '+'} {weight}" if words else f"{sign}{weight}"
         plain = lead + term.text
-        shown.append(plain if _reads_as(plain, term) else f"{lead}text:{_quoted(term.text)}")
+        # A quote that nothing closes within the words may be closed by what follows them.
+        bare = _reads_as(plain, term) and not set(OPENING) & set(term.text)
+        shown.append(plain if bare else f"{lead}text:{_quoted(term.text)}")
         words = True
     return " ".join([*shown, *(_shown(condition) for condition in conditions)])
 

@@ -16,6 +16,8 @@ PROPERTIES = {"folder": "folders", "camera": "camera", "format": "format", **dic
 ALIKE = 0.7
 """Ratio of `difflib` from which two names look alike. A letter left out, added or exchanged in a word of four or more
 reaches it."""
+MOST = 20
+"""Values of one filter that are looked at: each costs a count."""
 SHORTEST = 3
 """Letters that a name has to contain to be offered."""
 Count = Callable[[Condition], int]
@@ -42,7 +44,7 @@ def find_meant(
     odd = {}
     for one in filters:
         if one.field in PROPERTIES and (not total or one.negated or one.field == "tags.none"):
-            parts = one.values if one.field in TAGS else (one.value,)
+            parts = one.values[:MOST] if one.field in TAGS else (one.value,)
             if missing := [part for part in parts if not count(_plain(one, [part]))]:
                 odd[one] = missing
     known = known_of(sorted({PROPERTIES[one.field] for one in odd})) if odd else {}

@@ -38,12 +38,13 @@ _COMPARED = str.maketrans({"≤": "<=", "≦": "<=", "≥": ">=", "≧": ">="})
 _FIELD = re.compile(r"([!！]?)([^\W\d_][\w.]*)(\s*[:：]?(?:>=|<=|[=<>~＝＜＞～≤≥≦≧])\s*|[:：])")
 _PAIRS = (("“„”‟", "“”‟"), ("«", "»"), ("»", "«"), ("「", "」"), ("『", "』"), ("＂", "＂"))
 """Characters that open quotes, and those that close them."""
-_OPENING = '"' + "".join(opening for opening, _ in _PAIRS)
+OPENING = '"' + "".join(opening for opening, _ in _PAIRS)
+_ALWAYS_OPENING = ('"', "“", "„")
 QUOTED = re.compile(
     '"((?:[^"]|"")*)"|' + "|".join(f"[{opening}]([^{opening}{closing}]*)[{closing}]" for opening, closing in _PAIRS)
 )
-_VALUE = re.compile(rf"(?:[^\s{_OPENING}]|{QUOTED.pattern})+")
-SPECIAL = re.compile(rf"[\s,，{_OPENING}{''.join(closing for _, closing in _PAIRS)}]|^[{_OPERATOR}]")
+_VALUE = re.compile(rf"(?:[^\s{OPENING}]|{QUOTED.pattern})+")
+SPECIAL = re.compile(rf"[\s,，{OPENING}{''.join(closing for _, closing in _PAIRS)}]|^[{_OPERATOR}]")
 """What a value in a list has to be quoted for."""
 _WORD = re.compile(r"\S+")
 
@@ -105,7 +106,7 @@ class Reader:
         return tuple(self._finished()), tuple(self.conditions)
 
     def _piece(self, lead: _Lead) -> None:
-        if self.text[self.at] in _OPENING or (self.text[self.at] in "!！" and self._opens(self.at + 1)):
+        if self._opens(self.at) or (self.text[self.at] in "!！" and self._opens(self.at + 1)):
             self._phrase(lead)
         elif (match := _FIELD.match(self.text, self.at)) and not self._is_word(match):
             self._field(lead, match)
@@ -113,7 +114,8 @@ class Reader:
             self._word(lead)
 
     def _opens(self, at: int) -> bool:
-        return self.text[at : at + 1] != "" and self.text[at] in _OPENING
+        """Whether quotes open there. Characters that close quotes in some languages only do where they close again."""
+        return self.text[at : at + 1] in _ALWAYS_OPENING or QUOTED.match(self.text, at) is not None
 
     def _lead(self) -> _Lead:
         """The sign and the weight, if any."""
@@ -190,7 +192,7 @@ class Reader:
         if name in LISTS:
             self._condition(lead, begin, name, "=" if operator == ":" else operator, self._list(), negated=negated)
             return
-        quoted = self.text[self.at] in _OPENING
+        quoted = self.text[self.at] in OPENING
         value = self._quote(self.at) if quoted else self._bare()
         if name == "text":
             self._term(lead, lambda: Term(text=value, weight=lead.signed_weight))

@@ -2,7 +2,10 @@
 
 from pathlib import Path
 
+import pytest
+
 from app_pages.map_work import KILLED, MapWork
+from own_folders import FolderError
 from tests.app.conftest import wait_for
 
 
@@ -14,3 +17,11 @@ def test_a_layout_process_that_was_killed_is_said_in_words(tmp_path: Path) -> No
     assert maps.start("image", "one")
     wait_for(lambda: not maps.running("image"), 60)
     assert maps.failure("image", "one") == KILLED and "killed" in KILLED
+
+
+def test_a_layout_whose_log_cannot_be_written_is_tried_again_and_says_so_again(tmp_path: Path) -> None:
+    maps = MapWork(tmp_path / "home", tmp_path)
+    (tmp_path / "home" / "layout-image.log").mkdir(parents=True)
+    for _ in range(2):
+        with pytest.raises(FolderError, match=r"layout-image\.log"):
+            maps.start("image", "one")

@@ -27,7 +27,8 @@ TURNS = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f\u061
 HOSTILE = (
     "see https://evil.example/a www.evil.example me@evil.example [x](https://evil.example/b) <https://evil.example/c> "
     "<a href='https://evil.example/d'>y</a> ![](https://evil.example/e.png) :red[r] :material/home: :joy: $x^2$ "
-    ":streamlit: a -- b \u202egpj.exe\u202c"
+    ":streamlit: a -- b \u202egpj.exe\u202c "
+    "https&colon;//evil.example/f www&period;evil.example me&commat;evil.example &colon;joy&colon; a -&gt; b"
 )
 FILE = "me@evil.example www.evil.example \u202egpj.exe :joy: [x].jpg"
 STEERED = """() => {  // but for what stands in a field, as it was typed
@@ -40,7 +41,7 @@ STEERED = """() => {  // but for what stands in a field, as it was typed
     turns: [...written].filter(c => /[\\u202a-\\u202e\\u2066-\\u2069\\u200e\\u200f\\u061c]/.test(c)).length,
     maths: document.querySelectorAll('.katex').length,
     coloured: all.filter(one => /Colored/.test(one.className) && one.textContent === 'r').length,
-    made: ['😂', 'a — b'].filter(sign => written.includes(sign)),
+    made: ['😂', 'a — b', 'a → b'].filter(sign => written.includes(sign)),
     icons: all.filter(one => one.getAttribute('role') === 'img' && one.textContent === 'home').length,
     logos: document.querySelectorAll('img[alt="Streamlit logo"]').length,
   };

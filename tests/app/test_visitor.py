@@ -1,9 +1,11 @@
 """Folders are added by people at this machine: the page as other machines and proxies open it, over real sockets."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from app_pages import visitor
 from schema.collection import Pictures
 from settings import PROJECT
 from tests.app.conftest import app_process, lan_address
@@ -71,3 +73,16 @@ def test_compose_lets_the_browser_on_the_host_add_folders() -> None:
     """Seen from the container it is another machine; the port is published for the host alone."""
     text = (PROJECT / "docker-compose.yml").read_text()
     assert 'LOUPE_REMOTE_FOLDERS: "true"' in text and "- 127.0.0.1:${LOUPE_APP_PORT" in text
+
+
+def test_a_visitor_whose_address_is_not_known_is_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A session of Streamlit's agent API has no address, and names its host itself."""
+    context = SimpleNamespace(headers={"Host": "localhost:8501", "Origin": "http://localhost:8501"})
+    monkeypatch.setattr(visitor, "st", SimpleNamespace(context=context))
+    monkeypatch.setattr(visitor, "_address", lambda: "127.0.0.1")
+    assert visitor.is_here()
+    monkeypatch.setattr(visitor, "_address", lambda: None)
+    assert not visitor.is_here()
+    monkeypatch.setattr(visitor, "_address", lambda: "127.0.0.1")
+    context.headers = {}
+    assert not visitor.is_here()

@@ -53,6 +53,7 @@ def folder(tmp_path: Path) -> Path:
     paint_many(folder, 4)
     (folder / "metadata.csv").write_text("file_name,text,tags\n0000.png,a red field at noon,one;two\n")
     exif = Image.Exif()
+    exif[0x0110] = "Cafe\u0301 X100"  # model
     exif.get_ifd(0x8825).update({1: "N", 2: (48.0, 51.0, 24.0), 3: "E", 4: (2.0, 21.0, 8.0)})
     pixels = np.random.default_rng(0).integers(0, 256, (40, 60), dtype=np.uint8)  # grey
     Image.fromarray(pixels).save(folder / "paris.jpg", exif=exif)
@@ -104,7 +105,7 @@ def objects(pictures: Pictures) -> dict[UUID, tuple[dict[str, Any], dict[str, li
     }
 
 
-@pytest.mark.parametrize("text", ["colour=red", "near=48.85,2.35,10", "words~red field", "megapixels>1", "camera~x"])
+@pytest.mark.parametrize("text", ["colour=red", "near=48.85,2.35,10", "words~red field", "megapixels>1"])
 def test_a_filter_on_what_an_older_library_lacks_says_what_to_do(
     older: Pictures, colours: ColourEncoder, empty: weaviate.WeaviateClient, text: str
 ) -> None:
@@ -115,6 +116,20 @@ def test_a_filter_on_what_an_older_library_lacks_says_what_to_do(
         found(opened, colours, text)
     assert found(opened, colours, "location=yes") == {"paris.jpg"}
     assert len(found(opened, colours)) == 5
+
+
+def test_a_camera_is_found_as_it_is_stored_until_an_ingest_has_met_its_pictures(
+    older: Pictures, colours: ColourEncoder, empty: weaviate.WeaviateClient, folder: Path, tmp_path: Path
+) -> None:
+    assert found(open_pictures(empty), colours, "camera~X1") == {"paris.jpg"}
+    (tmp_path / "other").mkdir()
+    paint(tmp_path / "other" / "x.png", "blue", seed=60)
+    pictures = ensure_pictures(empty, colours.identity, StorageOptions())
+    bring(pictures, colours, tmp_path / "other")
+    assert found(pictures, colours, "camera~X1") == {"paris.jpg"}
+    assert len(found(pictures, colours, "!camera~X1")) == 5
+    bring(pictures, colours, folder)
+    assert found(pictures, colours, "camera~x1") == {"paris.jpg"}
 
 
 def test_the_next_ingest_describes_an_older_library_and_encodes_nothing(

@@ -434,3 +434,10 @@ def test_an_example_that_cannot_be_read_is_a_sentence(text: str, sentence: str) 
     with pytest.raises(QueryError) as caught:
         example(text)
     assert sentence in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("line", "words"), [("see ”", "see ”"), ("» beach", "» beach"), ("a « b", "a « b"), ("「sea", "「sea")]
+)
+def test_a_quote_that_closes_elsewhere_is_a_word_where_nothing_closes(line: str, words: str) -> None:
+    assert parse(line) == ((Term(text=words),), ())

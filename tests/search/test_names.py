@@ -19,7 +19,7 @@ from search.albums import find, keep
 from search.answer import note
 from search.filters import Condition
 from search.grammar import parse
-from search.meant import alike
+from search.meant import MOST, alike, find_meant
 from search.query import Query, Term
 from search.searcher import Searcher
 from tests.colours import ColourEncoder
@@ -225,6 +225,14 @@ def test_nothing_is_offered_that_does_not_look_alike() -> None:
     assert alike("zeppelin", known) is alike("x", known) is alike("12 monkeys", known) is None
     assert alike("ho", known) is alike("20", known) is None, "two letters are in too many names"
     assert (alike("CAT", known), alike("brides", known), alike("iPhone", known)) == ("cat", "bride", "Apple iPhone 12")
+
+
+def test_of_a_thousand_tags_a_few_are_looked_up() -> None:
+    """Each costs a count, within the seconds that a question has."""
+    counted: list[Condition] = []
+    tags = Condition.parse("tags.none=" + ",".join(f"t{number}" for number in range(400)))
+    find_meant([tags], 9, lambda one: counted.append(one) or 0, lambda names: {name: {} for name in names})
+    assert 0 < len(counted) <= MOST
 
 
 def test_an_album_is_found_in_every_spelling(client: weaviate.WeaviateClient) -> None:
