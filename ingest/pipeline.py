@@ -29,6 +29,7 @@ from ingest.streams import ahead, batched
 from ingest.upkeep import Upkeep
 from ingest.words import first_words
 from pictures.open import Limits, Opened, PictureError, open_image
+from pictures.reading import opened_for_reading
 from pictures.thumbnails import ThumbnailStore
 from schema.errors import ReadOnly, Refused
 from schema.record import ImageRecord, Place, now
@@ -195,9 +196,7 @@ class Ingest:
     def _hash(self, job: tuple[Found, Words, tuple[ImageRecord, ...]]) -> Hashed | Failure:
         found, told, stale = job
         try:
-            if found.size > self._limits.max_file_mb * 1e6:
-                open_image(found.path, self._limits, self._encoder.image_side)  # refuses it in its own words
-            with found.path.open("rb") as file:
+            with opened_for_reading(found.path, self._limits) as (file, _):
                 return Hashed(found, told, hashlib.file_digest(file, "sha256").hexdigest(), stale)
         except (PictureError, OSError) as error:
             return failure_of(found.path, error)

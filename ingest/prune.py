@@ -11,7 +11,8 @@ from pathlib import Path
 from ingest.exclusions import Exclusions
 from ingest.ledger import Ledger
 from ingest.places import Availability, Look
-from ingest.report import REFUSED, Failure, IngestReport
+from ingest.report import REFUSED, THUMBNAIL_STAYS, Failure, IngestReport
+from own_folders import FolderError
 from pictures.thumbnails import ThumbnailStore
 from schema.errors import ReadOnly, Refused
 
@@ -91,8 +92,8 @@ def _allowed(losses: Losses, count: int, agreed: Callable[[str], bool], at_most:
 
 
 def drop_places(ledger: Ledger, thumbnails: ThumbnailStore, lost: Sequence[tuple[str, str]]) -> list[Failure]:
-    """Store that bytes lie at a path no longer, for each (hash, path), and give back those that Weaviate refused. A
-    picture that lies nowhere is removed."""
+    """Store that bytes lie at a path no longer, for each (hash, path), and give back those that Weaviate refused, or
+    whose thumbnail cannot be removed. A picture that lies nowhere is removed."""
     failures: list[Failure] = []
     refused: Refused | None = None
     for start in range(0, len(lost), BATCH):
@@ -103,11 +104,12 @@ def drop_places(ledger: Ledger, thumbnails: ThumbnailStore, lost: Sequence[tuple
             try:
                 if isinstance(refused, ReadOnly):
                     raise refused
+                if not left.places:
+                    thumbnails.remove(sha256)  # first: nobody would look for it again without its record
                 ledger.set_places(left)
             except Refused as error:
                 refused = error
                 failures += [Failure(path, f"{REFUSED}: {error}") for path in sorted(paths)]
-                continue
-            if not left.places:
-                thumbnails.remove(sha256)
+            except FolderError as error:
+                failures += [Failure(path, f"{THUMBNAIL_STAYS}: {error}") for path in sorted(paths)]
     return failures

@@ -8,6 +8,8 @@ from pictures.open import PictureError
 
 REFUSED = "refused_by_weaviate"
 """The code of a failure in Weaviate's own words."""
+THUMBNAIL_STAYS = "thumbnail_stays"
+"""The code of a failure to remove a thumbnail, in the words of `own_folders`."""
 CUT_OFF_NAMED = 20
 """Pictures that the warning about cut-off ones names; the rest is counted."""
 
@@ -48,7 +50,8 @@ class IngestReport:
     """Left out by rule: links, special files."""
     removed: int = 0
     not_removed: list[Failure] = field(default_factory=list)
-    """Files that are gone and should have left the library, but Weaviate refused it."""
+    """Files that are gone and should have left the library, but Weaviate refused it or the thumbnail cannot be
+    removed."""
     missing: int = 0
     """In the library, gone from the folder, and kept: `--prune` removes them."""
     excluded: int = 0

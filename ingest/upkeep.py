@@ -45,8 +45,8 @@ class Upkeep:
         self._stopped = stopped
 
     def mend_thumbnail(self, record: ImageRecord, found: Found) -> None:
-        """One that was deleted, or never made on this machine, is made again."""
-        if not self._writes or self._thumbnails.path_of(record.sha256).exists():
+        """One that was deleted, or never made on this machine, is made again. Raises FolderError."""
+        if not self._writes or self._thumbnails.holds(record.sha256):
             return
         with suppress(PictureError, OSError):
             opened = open_image(found.path, self._limits, self._encoder.image_side)

@@ -13,6 +13,7 @@ from whole_files import write_whole
 SIDE = 384
 QUALITY = 80
 _NAME = re.compile(r"[0-9a-f]{64}")
+_FOLDER = re.compile(r"[0-9a-f]{2}")
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class ThumbnailStore:
         Raises FolderError when the disk is full; nothing half-written stays behind.
         """
         path = self.path_of(sha256)
-        if path.exists():
+        if self.holds(sha256):
             return path
         # Pillow writes into a file itself, and takes a write that a full disk cut short for done.
         encoded = io.BytesIO()
@@ -44,6 +45,12 @@ class ThumbnailStore:
             # There are too many to wait for the disk each time.
             write_whole(path, lambda part: part.write_bytes(encoded.getvalue()), sync=False, private=True)
         return path
+
+    def holds(self, sha256: str) -> bool:
+        """Whether it is there. Raises FolderError where its folder may not be entered."""
+        path = self.path_of(sha256)
+        with using(path):
+            return path.exists()
 
     def find(self, name: str) -> Path | None:
         """The file to serve for a name that a stranger sent; None unless it is one of ours inside `root`."""
@@ -56,13 +63,25 @@ class ThumbnailStore:
         return path if path.is_relative_to(root) and path.is_file() else None
 
     def remove(self, sha256: str) -> None:
-        self.path_of(sha256).unlink(missing_ok=True)
+        """Raises FolderError where it is there and stays."""
+        path = self.path_of(sha256)
+        with using(path):
+            path.unlink(missing_ok=True)
 
     def clear(self) -> None:
-        """Remove every thumbnail, and nothing else that may lie in `root`."""
-        for path in self.root.glob("[0-9a-f][0-9a-f]/[0-9a-f][0-9a-f]/*.jpg"):
-            if _NAME.fullmatch(path.stem):
-                path.unlink(missing_ok=True)
+        """Remove every thumbnail, and nothing else that may lie in `root`. Raises FolderError where one may be left."""
+        with using(self.root):
+            if not self.root.exists():
+                return
+            for folder in (inner for outer in _numbered(self.root) for inner in _numbered(outer)):
+                for path in folder.iterdir():  # glob passes over a folder that cannot be listed
+                    if path.suffix == ".jpg" and _NAME.fullmatch(path.stem):
+                        path.unlink(missing_ok=True)
+
+
+def _numbered(folder: Path) -> list[Path]:
+    """The folders in it that are named by two digits."""
+    return [path for path in folder.iterdir() if _FOLDER.fullmatch(path.name) and path.is_dir()]
 
 
 def _fit(image: Image.Image) -> Image.Image:

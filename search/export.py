@@ -174,12 +174,12 @@ class _NotReadable(Exception):
 
 def _add(archive: zipfile.ZipFile, path: Path | None, name: str, left: int) -> int:
     """Bytes written. Raises _NotReadable; a disk that fails in the middle leaves the beginning in the zip."""
-    if path is None or not path.is_file():
-        raise _NotReadable("its file is away (moved, or its disk is not mounted), or may not be read")
     try:
-        source = path.open("rb")
+        source = path.open("rb") if path is not None and path.is_file() else None
     except OSError as error:
         raise _NotReadable(f"its file could not be opened ({error.strerror})") from None
+    if source is None:
+        raise _NotReadable("its file is away (moved, or its disk is not mounted), or may not be read")
     with source:
         found = os.fstat(source.fileno())
         if found.st_size > left:

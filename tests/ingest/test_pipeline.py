@@ -4,7 +4,9 @@ import json
 import os
 import re
 import shutil
+import threading
 import unicodedata
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -396,6 +398,33 @@ def test_row_22_a_file_that_vanishes_between_listing_and_opening_is_named(
     assert report.added == 2
     assert [failure.path for failure in report.unreadable] == [str(paths[1])]
     assert report.unreadable[0].reason.startswith("vanished: ")
+
+
+def test_a_pipe_that_took_a_files_place_is_not_waited_for(
+    run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = paint_many(folder, 3)
+    original = Ledger.by_paths
+    waited = []
+
+    def become_pipe(self: Ledger, wanted: list[str]) -> dict[str, list[ImageRecord]]:
+        if paths[1].is_file():
+            paths[1].unlink()
+            os.mkfifo(paths[1])
+        return original(self, wanted)
+
+    def end_wait() -> None:
+        with suppress(OSError):  # nobody reads
+            os.close(os.open(paths[1], os.O_WRONLY | os.O_NONBLOCK))
+            waited.append(paths[1])
+
+    monkeypatch.setattr(Ledger, "by_paths", become_pipe)
+    timer = threading.Timer(2, end_wait)
+    timer.start()
+    report = run(folder)
+    timer.cancel()
+    assert (report.added, [failure.path for failure in report.unreadable], waited) == (2, [str(paths[1])], [])
+    assert "not a regular file" in report.unreadable[0].reason
 
 
 def test_every_file_is_in_exactly_one_count(run: Run, folder: Path) -> None:

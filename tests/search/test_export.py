@@ -177,12 +177,16 @@ def test_what_is_missing_is_named_inside_and_in_the_report(folder: Path) -> None
     assert "new\\nline.jpg" in second
 
 
-def test_a_file_that_may_not_be_opened_is_missing(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(self: Path, *_: object) -> None:
+@pytest.mark.parametrize("call", ["open", "is_file"])
+def test_a_file_that_may_not_be_opened_is_missing(folder: Path, monkeypatch: pytest.MonkeyPatch, call: str) -> None:
+    """Nor looked at: its folder may not be entered."""
+    record = of(folder / "a/cat.jpg")
+
+    def refuse(self: Path, *_: object, **__: object) -> None:
         raise PermissionError(errno.EACCES, "Permission denied")
 
-    monkeypatch.setattr(Path, "open", refuse)
-    report, archive = zipped([of(folder / "a/cat.jpg")])
+    monkeypatch.setattr(Path, call, refuse)
+    report, archive = zipped([record])
     assert report.missing == ((str(folder / "a/cat.jpg"), "its file could not be opened (Permission denied)"),)
     assert archive.namelist() == ["metadata.jsonl", "MISSING.txt"]
 
