@@ -11,7 +11,7 @@ import stat
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from ingest.files import METADATA_NAMES, Found, printable
+from ingest.files import METADATA_NAMES, Found, absolute_path, printable
 from ingest.places import Look, look
 from ingest.rows import CAPTIONS, TAGS, Row, Rows
 from ingest.sidecars import read_small
@@ -55,7 +55,7 @@ class FolderWords:
     """
 
     def __init__(self, root: Path) -> None:
-        self._root = Path(os.path.abspath(root))  # noqa: PTH100  as check_root: links in it stay
+        self._root = absolute_path(root)
         self._tables: dict[Path, list[_Table]] = {}
         self._unread: set[Path] = set()
         """Folders with a metadata file that could not be read."""

@@ -78,12 +78,17 @@ class Census:
         return f"Not looked at: {joined}" if parts else ""
 
 
+def absolute_path(folder: Path) -> Path:
+    """The folder's path as it is stored: links in it stay."""
+    absolute = Path(os.path.abspath(folder.expanduser()))  # noqa: PTH100  resolve() would replace links
+    # POSIX lets a system give two slashes a meaning of their own; none of ours does.
+    return Path("/", *absolute.parts[1:]) if absolute.anchor == "//" else absolute
+
+
 def check_root(root: Path, own: Sequence[Path] = ()) -> Path:
     """The absolute path of the folder; raises RootError when it is missing, is no folder, cannot be read, or lies in
     one of the folders of Loupe's `own`."""
-    absolute = Path(os.path.abspath(root.expanduser()))  # noqa: PTH100  resolve() would replace links in its path
-    if absolute.anchor == "//":  # POSIX lets a system give two slashes a meaning of their own; none of ours does
-        absolute = Path("/", *absolute.parts[1:])
+    absolute = absolute_path(root)
     shown = printable(str(absolute))
     try:
         shown.encode()

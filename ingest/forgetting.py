@@ -3,19 +3,17 @@
 The folder need not exist any more. Knows no encoder.
 """
 
-import os
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePath
+from pathlib import Path
 
 from ingest.errors import IngestError
 from ingest.exclusions import IGNORE_FILE
-from ingest.files import printable
+from ingest.files import absolute_path, printable
 from ingest.ledger import Ledger
 from ingest.prune import drop_places
 from ingest.report import IngestReport
-from ingest.roots import Roots
+from ingest.roots import Roots, is_below
 from pictures.thumbnails import ThumbnailStore
 
 
@@ -55,7 +53,7 @@ class Below:
 
 def find_below(ledger: Ledger, roots: Roots, folder: Path) -> Below:
     """Looks at every picture's places once. Raises UnknownFolder."""
-    folder = Path(os.path.abspath(folder.expanduser()))  # noqa: PTH100  as it was ingested: links in its path stay
+    folder = absolute_path(folder)
     files: list[tuple[str, str]] = []
     pictures = 0
     for sha256, places in ledger.all_places():
@@ -81,15 +79,6 @@ def forget(
             roots.remove(below.folder)
     report.removed = len(below.files) - len(report.not_removed)
     return report
-
-
-def is_below(path: str | Path, folder: Path) -> bool:
-    """Whether it is the folder or lies below it, in any spelling of accents."""
-    return PurePath(_composed(str(path))).is_relative_to(_composed(str(folder)))
-
-
-def _composed(text: str) -> str:
-    return unicodedata.normalize("NFC", text)
 
 
 def _named(roots: Sequence[Path]) -> str:

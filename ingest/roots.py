@@ -5,9 +5,10 @@ Not in Weaviate, so that a database somebody tampered with opens no file elsewhe
 
 import json
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from own_folders import FolderError, make_home, own_lock, using
+from schema.names import composed
 from whole_files import write_text_whole
 
 
@@ -43,10 +44,10 @@ class Roots:
                 self._write([*roots, root])
 
     def remove(self, folder: Path) -> None:
-        """The folder, and those below it."""
+        """The folder, and those below it, in any spelling of accents."""
         make_home(self._file.parent)
         with using(self._file), own_lock(self._file.with_suffix(".lock")):
-            self._write([root for root in self.all() if not root.is_relative_to(folder)])
+            self._write([root for root in self.all() if not is_below(root, folder)])
 
     def forget(self) -> None:
         with using(self._file):
@@ -54,3 +55,8 @@ class Roots:
 
     def _write(self, roots: Sequence[Path]) -> None:
         write_text_whole(self._file, json.dumps([str(root) for root in roots]), private=True)
+
+
+def is_below(path: str | Path, folder: Path) -> bool:
+    """Whether it is the folder or lies below it, in any spelling of accents."""
+    return PurePath(composed(str(path))).is_relative_to(composed(str(folder)))

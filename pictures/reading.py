@@ -4,6 +4,7 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO
 
@@ -18,7 +19,7 @@ def read(path: Path, limits: Limits) -> bytes:
 
 
 @contextmanager
-def opened_for_reading(path: Path, limits: Limits) -> Iterator[tuple[BinaryIO, int]]:
+def opened_for_reading(path: Path, limits: Limits) -> Iterator[tuple[BufferedReader, int]]:
     """Open a regular file of an accepted size; the block may raise OSError, which becomes PictureError."""
     try:
         # Without O_NONBLOCK, a FIFO that took the file's place would be waited for forever.

@@ -82,6 +82,14 @@ def test_metadata_above_the_root_is_not_read(tmp_path: Path) -> None:
     assert captions(tmp_path / "root") == {"a.jpg": ""}
 
 
+def test_a_root_of_two_slashes_is_the_same_folder(tmp_path: Path) -> None:
+    touch(tmp_path, "a.jpg")
+    (tmp_path / "metadata.csv").write_text("file_name,text\na.jpg,A cat\n")
+    [entry] = find_images(tmp_path)
+    assert isinstance(entry, Found)
+    assert FolderWords(Path(f"/{tmp_path}")).of(entry).caption == "A cat"
+
+
 def test_csv_comes_first_and_jsonl_fills_what_is_missing(tmp_path: Path) -> None:
     touch(tmp_path, "a.jpg", "b.jpg")
     (tmp_path / "metadata.csv").write_text("file_name,text\na.jpg,from csv\n")

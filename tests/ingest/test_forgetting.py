@@ -1,6 +1,7 @@
 """A folder leaves the library, and nothing else does."""
 
 import shutil
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -91,3 +92,18 @@ def test_a_folder_that_was_ingested_and_holds_nothing_is_forgotten(
     roots.add(tmp_path / "empty")
     forget(ledger, ThumbnailStore(tmp_path / "thumbs"), roots, find_below(ledger, roots, tmp_path / "empty"))
     assert roots.all() == []
+
+
+def test_a_folder_is_forgotten_in_either_spelling_of_its_accents_and_slashes(
+    run: Run, ledger: Ledger, pictures: Pictures, roots: Roots, tmp_path: Path
+) -> None:
+    """Ingested as a Mac writes it and typed as a keyboard does, with its own root and one below it."""
+    stored_as, typed = (tmp_path / unicodedata.normalize(form, "Café") for form in ("NFD", "NFC"))
+    paint(stored_as / "a.png")
+    run(stored_as)
+    roots.add(stored_as)
+    roots.add(stored_as / "sub")
+    below = find_below(ledger, roots, Path(f"/{typed}"))
+    assert below.folder == typed
+    assert forget(ledger, ThumbnailStore(tmp_path / "thumbs"), roots, below).removed == 1
+    assert (stored(pictures), roots.all()) == ({}, [])
