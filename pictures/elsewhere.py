@@ -15,7 +15,7 @@ from pictures.apart import Died, Worker, Workers
 from pictures.decode import FACTS, Facts
 from pictures.errors import PictureError
 from pictures.limits import Limits
-from pictures.memory import room
+from pictures.memory import check_room, room
 
 MOST_WORKERS = max(1, min(4, os.cpu_count() or 1))
 _STARTING_S = 60
@@ -42,6 +42,7 @@ def decode_elsewhere(source: Path | bytes, size: int, limits: Limits, side: int)
             answer = _ask(worker, size, limits, kind, payload, order)
             if answer[0] == b"needed":
                 needed = int(answer[1])
+                check_room(needed, limits)  # with what is reserved already: else the wait below has no end
                 reserved.enter_context(room.reserved(needed - size, limits))
         if answer[0] == b"needed":
             answer = _ask(worker, size, limits, b"go on")

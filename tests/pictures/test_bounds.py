@@ -1,5 +1,6 @@
 """What a picture may cost: decoded memory of all at once, processor time of each; and honest large pictures pass."""
 
+import io
 import json
 import subprocess
 import sys
@@ -12,8 +13,9 @@ import pytest
 from PIL import Image
 
 from pictures.limits import Limits
-from pictures.memory import MB, Room
+from pictures.memory import MB, Room, decoded_bytes
 from pictures.open import PictureError, open_image
+from pictures.worker import OWN_BYTES
 from settings import PROJECT
 from tests.pictures import bombs
 from tests.pictures.builders import encode, photo
@@ -154,6 +156,24 @@ def test_who_asks_with_a_smaller_bound_waits_for_the_others() -> None:
         assert not entered.wait(0.2)
     assert entered.wait(10)
     thread.join()
+
+
+def test_a_picture_that_only_fits_beside_its_own_file_is_refused_and_not_waited_for() -> None:
+    """Its memory without the file's bytes is within the bound, and with them above it: nobody else gives room back."""
+    tiff = encode(photo(1600, 1200), "TIFF")
+    answers: list[PictureError] = []
+
+    def decode() -> None:
+        with pytest.raises(PictureError) as caught:
+            open_image(tiff, Limits(max_decoded_mb=most), 64)
+        answers.append(caught.value)
+
+    most = (len(tiff) + decoded_bytes(Image.open(io.BytesIO(tiff))) + OWN_BYTES) / MB - 0.1
+    thread = threading.Thread(target=decode, daemon=True)
+    thread.start()
+    thread.join(20)
+    assert [one.reason for one in answers] == ["too_large"]
+    assert open_image(tiff, Limits(max_decoded_mb=most + 0.2), 64).facts.width == 1600
 
 
 KINDS = {
