@@ -50,9 +50,11 @@ class IgnoreFileError(Exception):
 class Exclusions:
     def __init__(self, root: Path, own: Sequence[Path] = ()) -> None:
         """`own`: folders that Loupe itself writes to."""
-        self._root = root
+        self.root = root
         self._own = {(found.st_dev, found.st_ino) for path in own if (found := _status(path)) is not None}
         self._specs = lru_cache(maxsize=4096)(self._specs_of)
+        self.of = lru_cache(maxsize=64)(lambda folder: Exclusions(folder, own))
+        """Those of another folder that was ingested."""
 
     def rule(self, folder: Path, name: str, *, is_folder: bool) -> str:
         """The rule that leaves a name of `folder` out, or "". Raises IgnoreFileError."""
@@ -71,7 +73,7 @@ class Exclusions:
 
     def rule_of(self, path: Path) -> str:
         """The rule that leaves out a file below the root, or a folder that it lies in; "" where none does."""
-        folder, names = self._root, path.relative_to(self._root).parts
+        folder, names = self.root, path.relative_to(self.root).parts
         try:
             for depth, name in enumerate(names, 1):
                 if rule := self.rule(folder, name, is_folder=depth < len(names)):
@@ -92,7 +94,7 @@ class Exclusions:
 
     def _specs_of(self, folder: Path) -> tuple[tuple[Path, GitIgnoreSpec], ...]:
         """Every `.loupeignore` from `folder` up to the root, the nearest first."""
-        above = () if folder == self._root else self._specs(folder.parent)
+        above = () if folder == self.root else self._specs(folder.parent)
         lines = _read(folder / IGNORE_FILE)
         return above if lines is None else ((folder, _spec(lines)), *above)
 

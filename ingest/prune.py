@@ -15,6 +15,7 @@ from ingest.report import REFUSED, THUMBNAIL_STAYS, Failure, IngestReport
 from own_folders import FolderError
 from pictures.thumbnails import ThumbnailStore
 from schema.errors import ReadOnly, Refused
+from schema.record import Place
 
 BATCH = 256
 
@@ -56,9 +57,17 @@ def find_losses(
                 lost.append((sha256, place.path))
             elif availability.look(place.path) is not Look.THERE:
                 offline += 1
-            elif exclusions.rule_of(Path(place.path)):
+            elif _judge(exclusions, place).rule_of(Path(place.path)):
                 excluded.append((sha256, place.path))
     return Losses(known, tuple(lost), offline, tuple(excluded))
+
+
+def _judge(exclusions: Exclusions, place: Place) -> Exclusions:
+    """The rules of the folder that the file was ingested with, where that lies below: a person named it, so no rule of
+    a folder above leaves it out."""
+    root = Path(place.root)
+    inner = root.is_relative_to(exclusions.root) and Path(place.path).is_relative_to(root)
+    return exclusions.of(root) if inner else exclusions
 
 
 def prune(

@@ -164,6 +164,26 @@ def test_pictures_that_are_left_out_by_now_are_counted_kept_and_removed_by_prune
     assert counts(run(folder)) == {"added": 2, "unchanged": 6, "encoded": 2}
 
 
+def test_what_was_ingested_on_purpose_is_left_out_by_no_rule_of_a_folder_above(
+    run: Run, folder: Path, pictures: Pictures
+) -> None:
+    """A hidden folder, one of a NAS, one that the folder above names in its .loupeignore: each was named by a person.
+    What a rule within such a folder leaves out is left out from above, too."""
+    paint_many(folder, 20)
+    (folder / ".loupeignore").write_text("raw/\n")
+    for seed, name in enumerate((".private", "#snapshot", "raw"), 50):
+        paint(folder / name / "a.png", seed=seed)
+        run(folder / name)
+    assert counts(run(folder, remove=True)) == {"added": 20, "encoded": 20}
+    assert len(stored(pictures)) == 23
+    (folder / "raw" / ".loupeignore").write_text("a.png\n")
+    assert counts(run(folder, remove=True)) == {"unchanged": 20, "removed": 1}
+    paint(folder / "1" / "b.png", seed=80)
+    run(folder)
+    (folder / "1" / ".loupeignore").write_text("b.png\n")
+    assert counts(run(folder / "1")) == {"excluded": 1}
+
+
 def test_more_than_half_left_out_is_asked_about_first(run: Run, folder: Path, pictures: Pictures) -> None:
     paint_many(folder, 4)
     run(folder)
