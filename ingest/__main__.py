@@ -19,6 +19,7 @@ from ingest.forgetting import find_below, forget
 from ingest.ledger import EmptyLedger, Ledger
 from ingest.pipeline import Ingest
 from ingest.prune import find_losses, prune
+from ingest.report import IngestReport
 from ingest.roots import Roots
 from ingest.status import StatusFile, only_one
 from ingest.tagging import tags_lock
@@ -55,19 +56,15 @@ def main(arguments: argparse.Namespace) -> int:
             )
             report = ingest.run(root)
             if not report.interrupted:
-                losses = find_losses(ledger, root, ingest.would_drop, ingest.unread, ingest.exclusions)
+                losses = find_losses(ledger, root, ingest.would_drop, ingest.unread, ingest.exclusions, stop.is_set)
                 agreed = (lambda question: True) if arguments.yes else ask
                 wish = {"remove": arguments.prune, "agreed": agreed, "at_most": arguments.at_most}
-                prune(ledger, thumbnails, losses, report, **wish)
+                prune(ledger, thumbnails, losses, report, stopped=stop.is_set, **wish)
             bar.finish(report)
     print(json.dumps(report.to_json(), ensure_ascii=False) if arguments.json else report)
     if arguments.new_collection:
         print("The new collection is filled. To search it: python -m schema switch", file=sys.stderr)
-    if report.ended_by:
-        return exits.Exit.UNREACHABLE
-    return (
-        exits.Exit.INTERRUPTED if report.interrupted else exits.Exit.SOME_FAILED if report.failed else exits.Exit.DONE
-    )
+    return _exit_of(report)
 
 
 def forget_folder(arguments: argparse.Namespace, settings: Settings) -> int:
@@ -83,10 +80,21 @@ def forget_folder(arguments: argparse.Namespace, settings: Settings) -> int:
         if not arguments.dry_run:
             status = held.enter_context(only_one(assembly.make_home(settings), pictures.name, below.folder))
         bar = held.enter_context(progress_bar(status, below.folder))
-        report = forget(ledger, assembly.thumbnails(settings), roots, below, dry_run=arguments.dry_run)
+        stop = Stop()
+        stop.listen()  # until here nothing was changed, and ctrl-C ends it at once
+        thumbnails = assembly.thumbnails(settings)
+        report = forget(ledger, thumbnails, roots, below, dry_run=arguments.dry_run, stopped=stop.is_set)
         bar.finish(report)
     print(json.dumps(report.to_json(), ensure_ascii=False) if arguments.json else report)
-    return exits.Exit.SOME_FAILED if report.failed else exits.Exit.DONE
+    return _exit_of(report)
+
+
+def _exit_of(report: IngestReport) -> exits.Exit:
+    if report.ended_by:
+        return exits.Exit.UNREACHABLE
+    return (
+        exits.Exit.INTERRUPTED if report.interrupted else exits.Exit.SOME_FAILED if report.failed else exits.Exit.DONE
+    )
 
 
 def open_ledger(

@@ -3,7 +3,7 @@
 The folder need not exist any more. Knows no encoder.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,16 +68,24 @@ def find_below(ledger: Ledger, roots: Roots, folder: Path) -> Below:
 
 
 def forget(
-    ledger: Ledger, thumbnails: ThumbnailStore, roots: Roots, below: Below, *, dry_run: bool = False
+    ledger: Ledger,
+    thumbnails: ThumbnailStore,
+    roots: Roots,
+    below: Below,
+    *,
+    dry_run: bool = False,
+    stopped: Callable[[], bool] = lambda: False,
 ) -> IngestReport:
     """Drop every place below the folder; a picture that lies nowhere else is removed with its thumbnail. The folder is
-    shown and ingested from no more, unless Weaviate refused something."""
+    shown and ingested from no more, unless Weaviate refused something or a person `stopped` it."""
     report = IngestReport(dry_run=dry_run, forgotten=True, warnings=below.warnings)
+    reached = len(below.files)
     if not dry_run:
-        report.not_removed += drop_places(ledger, thumbnails, below.files)
-        if not report.not_removed:
+        reached, report.not_removed = drop_places(ledger, thumbnails, below.files, stopped)
+        report.interrupted = reached < len(below.files)
+        if not report.not_removed and not report.interrupted:
             roots.remove(below.folder)
-    report.removed = len(below.files) - len(report.not_removed)
+    report.removed = reached - len(report.not_removed)
     return report
 
 

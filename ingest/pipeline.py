@@ -136,7 +136,8 @@ class Ingest:
         if self._writes and not self._report.ended_by:
             kept = hand_on_tags(self._ledger, self._leaving)
             leaving = [one for one in self._leaving if one[1] not in {failure.path for failure in kept}]
-            self._report.not_removed += [*kept, *drop_places(self._ledger, self._thumbnails, leaving)]
+            _, refused = drop_places(self._ledger, self._thumbnails, leaving)
+            self._report.not_removed += [*kept, *refused]
         self._report.warnings += words.warnings if self._halted() else words.unused()
         self._report.warnings += self._report.cut_off_warnings()
         self._report.warnings += self._sidecars.warnings()

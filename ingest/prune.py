@@ -40,15 +40,18 @@ def find_losses(
     but: Collection[str] = (),
     unread: Collection[str] = (),
     exclusions: Exclusions | None = None,
+    stopped: Callable[[], bool] = lambda: False,
 ) -> Losses:
     """Looks at every picture's places once, and leaves out the paths in `but`; memory grows with what is lost, not with
-    the library. `unread`: what the run before could not read (`Ingest.unread`)."""
+    the library. `unread`: what the run before could not read (`Ingest.unread`). `stopped` ends the look early."""
     availability = Availability(unread)
     exclusions = exclusions or Exclusions(root)
     known = offline = 0
     lost: list[tuple[str, str]] = []
     excluded: list[tuple[str, str]] = []
     for sha256, places in ledger.all_places():
+        if stopped():
+            break
         for place in places:
             if place.path in but or not Path(place.path).is_relative_to(root):
                 continue
@@ -79,17 +82,27 @@ def prune(
     remove: bool,
     agreed: Callable[[str], bool],
     at_most: int | None = None,
+    stopped: Callable[[], bool] = lambda: False,
 ) -> None:
     """Remove what is lost or excluded and count it. `agreed` is asked first when that is more than half of what is
-    known; with `at_most` nothing is asked, and nothing is removed when it is more than that."""
+    known; with `at_most` nothing is asked, and nothing is removed when it is more than that. Once a person has
+    `stopped` the run, also while it looked or asked, no further batch is removed."""
+    if stopped():
+        report.interrupted = True
+        return
     report.offline = losses.offline
     leaving = [*losses.lost, *losses.excluded]
     if not remove or not _allowed(losses, len(leaving), agreed, at_most):
-        report.missing, report.excluded = len(losses.lost), len(losses.excluded)
-        return
-    refused = [] if report.dry_run else drop_places(ledger, thumbnails, leaving)
-    report.not_removed += refused
-    report.removed = len(leaving) - len(refused)
+        reached = 0
+    elif report.dry_run:
+        reached = report.removed = len(leaving)
+    else:
+        reached, refused = drop_places(ledger, thumbnails, leaving, stopped)
+        report.not_removed += refused
+        report.removed = reached - len(refused)
+    report.missing = len(losses.lost[reached:])
+    report.excluded = len(leaving[reached:]) - report.missing
+    report.interrupted = stopped() and reached < len(leaving)
 
 
 def _allowed(losses: Losses, count: int, agreed: Callable[[str], bool], at_most: int | None) -> bool:
@@ -100,12 +113,20 @@ def _allowed(losses: Losses, count: int, agreed: Callable[[str], bool], at_most:
     return 2 * count <= losses.known or agreed(question)
 
 
-def drop_places(ledger: Ledger, thumbnails: ThumbnailStore, lost: Sequence[tuple[str, str]]) -> list[Failure]:
-    """Store that bytes lie at a path no longer, for each (hash, path), and give back those that Weaviate refused, or
-    whose thumbnail cannot be removed. A picture that lies nowhere is removed."""
+def drop_places(
+    ledger: Ledger,
+    thumbnails: ThumbnailStore,
+    lost: Sequence[tuple[str, str]],
+    stopped: Callable[[], bool] = lambda: False,
+) -> tuple[int, list[Failure]]:
+    """Store that bytes lie at a path no longer, for each (hash, path). A picture that lies nowhere is removed. Gives
+    back how many were reached before `stopped`, which is asked between batches, and those that Weaviate refused, or
+    whose thumbnail cannot be removed."""
     failures: list[Failure] = []
     refused: Refused | None = None
     for start in range(0, len(lost), BATCH):
+        if stopped():
+            return start, failures
         batch = lost[start : start + BATCH]
         for sha256, record in ledger.by_hash(sorted({sha256 for sha256, _ in batch})).items():
             paths = {path for one, path in batch if one == sha256}
@@ -121,4 +142,4 @@ def drop_places(ledger: Ledger, thumbnails: ThumbnailStore, lost: Sequence[tuple
                 failures += [Failure(path, f"{REFUSED}: {error}") for path in sorted(paths)]
             except FolderError as error:
                 failures += [Failure(path, f"{THUMBNAIL_STAYS}: {error}") for path in sorted(paths)]
-    return failures
+    return len(lost), failures

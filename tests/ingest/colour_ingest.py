@@ -1,7 +1,8 @@
 """The ingest command with the colour encoder in place of a model: starts in a second, so that it can be killed often.
 
 COLOUR_DELAY_S is slept for each picture that is encoded; COLOUR_LOG gets a line for each. COLOUR_KILL, as
-`upload:after:2`, kills the process before or after that call of a stage.
+`upload:after:2`, kills the process before or after that call of a stage; with COLOUR_SIGNAL=SIGINT, a person presses
+ctrl-C there.
 """
 
 import itertools
@@ -44,6 +45,7 @@ STAGES = {
     "upload": (Ledger, "add"),
     "flush": (ingest.ledger, "keep_found"),
     "places": (Ledger, "set_places"),
+    "losses": (Ledger, "all_places"),
 }
 
 
@@ -51,14 +53,15 @@ def kill_at(point: str) -> None:
     stage, moment, number = point.split(":")
     owner, name = STAGES[stage]
     real, calls = getattr(owner, name), itertools.count(1)
+    number_of_signal = signal.Signals[os.environ.get("COLOUR_SIGNAL", "SIGKILL")]
 
     def call(*arguments: object, **named: object) -> object:
         is_it = next(calls) == int(number)
         if is_it and moment == "before":
-            os.kill(os.getpid(), signal.SIGKILL)
+            os.kill(os.getpid(), number_of_signal)
         result = real(*arguments, **named)
-        if is_it:
-            os.kill(os.getpid(), signal.SIGKILL)
+        if is_it and moment == "after":
+            os.kill(os.getpid(), number_of_signal)
         return result
 
     setattr(owner, name, call)

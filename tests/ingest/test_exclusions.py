@@ -9,6 +9,10 @@ import pytest
 
 from ingest.exclusions import Exclusions
 from ingest.files import Census, Found, RootError, Skipped, check_root, find_images
+from ingest.ledger import Ledger
+from ingest.prune import find_losses, prune
+from ingest.report import IngestReport
+from pictures.thumbnails import ThumbnailStore
 from schema.collection import Pictures
 from tests.ingest.paint import paint, paint_many
 from tests.ingest.runs import Run, become_ordinary, counts, stored
@@ -182,6 +186,26 @@ def test_what_was_ingested_on_purpose_is_left_out_by_no_rule_of_a_folder_above(
     run(folder)
     (folder / "1" / ".loupeignore").write_text("b.png\n")
     assert counts(run(folder / "1")) == {"excluded": 1}
+
+
+def test_a_person_who_stops_it_at_the_question_has_nothing_removed(
+    run: Run, folder: Path, ledger: Ledger, pictures: Pictures, tmp_path: Path
+) -> None:
+    """Whatever is answered afterwards; and what is left out is still counted."""
+    paint_many(folder, 4)
+    run(folder)
+    (folder / ".loupeignore").write_text("*\n")
+    stopped: list[bool] = []
+
+    def agreed(question: str) -> bool:
+        stopped.append(True)
+        return True
+
+    report = IngestReport()
+    losses = find_losses(ledger, folder)
+    thumbnails = ThumbnailStore(tmp_path / "thumbs")
+    prune(ledger, thumbnails, losses, report, remove=True, agreed=agreed, stopped=lambda: bool(stopped))
+    assert (report.interrupted, counts(report), len(stored(pictures))) == (True, {"excluded": 4}, 4)
 
 
 def test_more_than_half_left_out_is_asked_about_first(run: Run, folder: Path, pictures: Pictures) -> None:

@@ -301,6 +301,29 @@ def test_row_40_ctrl_c_once_finishes_the_batch_and_twice_ends_at_once(shell: She
     assert shell.stored_paths() == sorted(map(str, paths))
 
 
+@pytest.mark.parametrize("wish", ["--prune", "--forget"])
+def test_row_40_ctrl_c_ends_a_removal_after_the_batch_in_flight(shell: Shell, tmp_path: Path, wish: str) -> None:
+    """Row 40: of 300 files 256 have left the library, the others are still known, and the same command goes on. While
+    it only looks for what is gone, nothing has left."""
+    folder = tmp_path / "photos"
+    first = paint(folder / "gone" / "0.png", seed=1)
+    for number in range(1, 300):
+        shutil.copy(first, folder / "gone" / f"{number}.png")
+    kept = paint(folder / "a.png", seed=2)
+    assert shell.run(folder)[0] == 0
+    shutil.rmtree(folder / "gone")
+    named = folder if wish == "--prune" else folder / "gone"
+    press = {"COLOUR_SIGNAL": "SIGINT"}
+    code, report, said = shell.run(named, wish, "--yes", COLOUR_KILL="losses:before:1", **press)
+    assert (code, len(shell.stored_paths())) == (130, 301), said
+    code, report, said = shell.run(named, wish, "--yes", COLOUR_KILL="places:before:1", **press)
+    assert code == 130, said
+    assert (report["interrupted"], report["removed"]) == (True, 256)
+    assert len(shell.stored_paths()) == 45
+    assert shell.run(named, wish, "--yes")[1]["removed"] == 44
+    assert shell.stored_paths() == [str(kept)]
+
+
 def test_row_44_a_second_ingest_refuses_and_names_the_first(shell: Shell, tmp_path: Path) -> None:
     """Row 44: one at a time per collection; nothing twice."""
     folder = tmp_path / "photos"
