@@ -76,8 +76,10 @@ def switch(settings: Settings, arguments: argparse.Namespace) -> int:
 
 def check(settings: Settings, arguments: argparse.Namespace) -> int:
     found = []
-    with assembly.connected(settings, mending=False) as client:
+    with assembly.connected(settings, mending=False) as client, ExitStack() as held:
         for pictures in list_pictures(client):
+            if arguments.mend:
+                held.enter_context(hold(assembly.make_home(settings), pictures.name))
             with tqdm(desc=pictures.name, unit=" pictures", disable=None) as bar:
                 one = check_library(pictures, on_progress=bar.update)
             found.append(mend(pictures, one) if arguments.mend else one)

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeAlias
@@ -15,10 +16,10 @@ from weaviate.collections import Collection
 from weaviate.collections.classes.internal import Object
 
 from encoder.protocol import first_line
-from own_folders import own_lock
+from own_folders import own_lock, using
 from schema.client import CLIENT_ERRORS
 from schema.collection import PLACES, Pictures, list_pictures
-from schema.errors import SchemaError
+from schema.errors import HomeError, SchemaError
 from schema.indexing import index_again, indexed, waiting, write_out
 from schema.local_server import LocalServer
 from schema.record import to_places
@@ -33,8 +34,8 @@ WINDOW = 240
 """As many as a question of Loupe's asks for. Where a hundred pictures have one vector, the nearest one alone is missed
 now and then, because Weaviate's index looks about among those."""
 QUEUE_S = 600.0
-NEWEST = 300
-"""See `check`; more pictures than a batch of an ingest has by default."""
+NEWEST = 1024
+"""See `check`; as many pictures as a batch of an ingest may have (LOUPE_BATCH_SIZE)."""
 Stored: TypeAlias = Object[Any, Any]
 log = logging.getLogger(__name__)
 
@@ -126,18 +127,20 @@ def after_a_crash(server: LocalServer, client: weaviate.WeaviateClient) -> None:
     Whoever connects first does it, so that an ingest never calls lost pictures unchanged. Where it cannot be done the
     next one tries again; what this one was to do goes on.
     """
-    with own_lock(server.home / "check.lock"):
-        running = server.running()
-        if running is None or not running.to_check:
-            return
-        log.warning("Weaviate did not end in order last time; looking whether every picture is found.")
-        try:
+    lock = server.home / "check.lock"
+    try:
+        with ExitStack() as held:
+            with using(lock, HomeError):
+                held.enter_context(own_lock(lock))
+            running = server.running()
+            if running is None or not running.to_check:
+                return
+            log.warning("Weaviate did not end in order last time; looking whether every picture is found.")
             for pictures in list_pictures(client):
                 log.warning("%s", mend(pictures, check(pictures, newest=NEWEST)))
-        except (SchemaError, *CLIENT_ERRORS) as error:
-            log.warning("That could not be done (%s). By hand: python -m schema check --mend", first_line(error))
-            return
-        server.checked(running)
+            server.checked(running)
+    except (SchemaError, *CLIENT_ERRORS) as error:
+        log.warning("That could not be done (%s). By hand: python -m schema check --mend", first_line(error))
 
 
 def _pages(pictures: Pictures, *, vectors: bool) -> Iterator[list[Stored]]:

@@ -56,20 +56,20 @@ def index_again(collection: Collection[Any, Any], uuids: Iterable[UUID]) -> int:
     """Put stored pictures into the index again, with the vectors that they have; gives back how many were there.
 
     Weaviate leaves out a write that changes no vector, so one number is changed by its last bit, and changed back. What
-    is cut off in between leaves that bit; properties are not touched.
+    is cut off in between leaves that bit; properties are not touched. The vector is `image`, which stays the same for
+    as long as the picture is there: what another one writes meanwhile is not undone. A picture without it is left out.
     """
     count = 0
     for uuid in uuids:
         found = collection.query.fetch_object_by_id(uuid, include_vector=True, return_properties=[])
-        if found is None:
+        if found is None or (vector := found.vector.get("image")) is None:
             continue
-        name, vector = min(found.vector.items())
         nudged = np.asarray(vector, dtype=np.float32)
         largest = np.abs(nudged).argmax()
         nudged[largest] = np.nextafter(nudged[largest], np.float32(0))
         try:
-            collection.data.update(uuid, vector={name: nudged.tolist()})
-            collection.data.update(uuid, vector={name: vector})
+            collection.data.update(uuid, vector={"image": nudged.tolist()})
+            collection.data.update(uuid, vector={"image": vector})
         except UnexpectedStatusCodeError as error:
             if error.status_code != 404:  # removed meanwhile
                 raise

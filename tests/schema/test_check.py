@@ -13,12 +13,15 @@ from uuid import UUID
 import numpy as np
 import pytest
 import weaviate
+from pydantic import ValidationError
 
 import assembly
 from ingest.ledger import Ledger
+from ingest.status import hold
 from schema import local_server
-from schema.check import check, mend
+from schema.check import NEWEST, after_a_crash, check, mend
 from schema.collection import StorageOptions, delete_library, ensure_pictures, open_pictures
+from schema.errors import HomeError
 from schema.local_server import LocalServer
 from settings import PROJECT, Settings
 from tests.colours import ColourEncoder
@@ -109,6 +112,50 @@ def test_row_53_an_older_library_is_mended_by_command(damaged: LocalServer) -> N
         assert stored(client) == before
         assert any("by hand" in str(properties) for properties, _ in before.values())
         assert min(recall_at_10(open_pictures(client).collection).values()) >= 0.99
+
+
+def test_mending_refuses_beside_an_ingest(own_server: LocalServer) -> None:
+    """As backup and reset do; to look only is allowed."""
+    own_server.start()
+    with client_of(own_server) as client:
+        delete_library(client)
+        name = ensure_pictures(client, ColourEncoder().identity, StorageOptions()).name
+    with hold(own_server.home, name):
+        mending = command(own_server.home, "check", "--mend")
+        assert (mending.returncode, "One ingest at a time" in mending.stderr) == (2, True), mending.stderr
+        assert command(own_server.home, "check").returncode == 0
+
+
+@pytest.mark.parametrize("broken", ["lock", "running", "checked"])
+def test_a_look_after_a_crash_that_cannot_be_done_ends_nothing_else(
+    own_server: LocalServer, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, broken: str
+) -> None:
+    """A folder is where its lock should be, or LOUPE_HOME cannot be used: a sentence says how to look by hand."""
+    own_server.start()
+    kill(own_server)
+    own_server.start()
+    lock = own_server.home / "check.lock"
+    lock.unlink(missing_ok=True)
+
+    def full(*arguments: object) -> None:
+        raise HomeError("The disk is full.")
+
+    with client_of(own_server) as client:
+        if broken == "lock":
+            lock.mkdir()
+        else:
+            monkeypatch.setattr(own_server, broken, full)
+        with caplog.at_level(logging.WARNING):
+            after_a_crash(own_server, client)
+    if broken == "lock":
+        lock.rmdir()
+    assert "That could not be done" in caplog.text and "By hand: python -m schema check --mend" in caplog.text
+
+
+def test_as_many_of_the_newest_are_asked_as_an_ingest_may_store_at_once() -> None:
+    Settings(_env_file=None, loupe_batch_size=NEWEST)
+    with pytest.raises(ValidationError):
+        Settings(_env_file=None, loupe_batch_size=NEWEST + 1)
 
 
 def test_the_next_command_after_a_kill_mends_by_itself(damaged: LocalServer, caplog: pytest.LogCaptureFixture) -> None:

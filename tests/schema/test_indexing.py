@@ -111,5 +111,30 @@ def test_indexing_again_changes_nothing_that_is_stored(library: Library) -> None
     assert stored() == before
 
 
+def test_indexing_again_writes_back_no_caption_vector_that_was_replaced_meanwhile(
+    empty: weaviate.WeaviateClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A new caption is stored between its reading and its writing. A picture without vectors is left out, and the
+    others are done."""
+    library = filled(empty)
+    one, bare = list(library.records.values())[:2]
+    collection = library.pictures.collection
+    words = np.array([0.5, -0.5, 0.5, -0.5], dtype=np.float32)
+    read = collection.query.fetch_object_by_id
+
+    def then_another_writes(uuid: UUID, **what: Any) -> Any:
+        found = read(uuid, **what)
+        if uuid == bare.uuid:
+            found.vector.clear()
+        collection.data.update(one.uuid, vector={"caption": words.tolist()})
+        return found
+
+    monkeypatch.setattr(collection.query, "fetch_object_by_id", then_another_writes)
+    assert index_again(collection, [bare.uuid, one.uuid]) == 1
+    monkeypatch.undo()
+    left = collection.query.fetch_object_by_id(one.uuid, include_vector=True).vector
+    assert left["caption"] == pytest.approx(words.tolist())
+
+
 def test_nothing_waits_where_vectors_are_indexed_as_they_are_written(library: Library) -> None:
     assert waiting(library.pictures.collection) == 0
