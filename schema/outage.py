@@ -21,6 +21,8 @@ from schema.patience import CLIENT_ERRORS, within
 Result = TypeVar("Result")
 REFUSING_S = 5.0
 """How long a server that answers is asked again although it refuses: it may only just have come back."""
+UP_S = 5.0
+"""How long a server that was away may take to say whether it is up; one that hangs is away."""
 STARTING_S = 60.0
 """How long a server that answers again may take to be ready, beyond what it is waited for."""
 PAUSE_S = 2.0
@@ -46,17 +48,21 @@ def ask_patiently(
     was_away = False
     up_since: float | None = None
 
+    def left() -> float:
+        return max(wait_s - (time.monotonic() - started), min(wait_s, REFUSING_S))
+
     def ask() -> Result:
         nonlocal was_away, up_since
         if was_away:
             try:
-                is_up()
+                with within(min(UP_S, left())):
+                    is_up()
             except CLIENT_ERRORS:
                 up_since = None
                 raise
             up_since = up_since or time.monotonic()
         try:
-            with within(max(wait_s - (time.monotonic() - started), min(wait_s, REFUSING_S))):
+            with within(left()):
                 return question()
         except CLIENT_ERRORS as error:
             was_away = was_away or is_away(error)

@@ -8,6 +8,7 @@ from weaviate.exceptions import UnexpectedStatusCodeError, WeaviateConnectionErr
 
 from schema.errors import Unreachable
 from schema.outage import ask_patiently, is_away
+from schema.patience import left_s
 
 AWAY = WeaviateConnectionError("refused")
 Clock = Callable[[float], None]
@@ -84,6 +85,23 @@ def test_a_server_that_is_up_and_refuses_for_good_ends_in_bounded_time(
     with pytest.raises(UnexpectedStatusCodeError):
         ask(server)
     assert server.now <= longest
+
+
+@pytest.mark.parametrize("wait_s", [2, 10, 120])
+def test_a_server_that_listens_and_hangs_after_it_was_away_is_given_up_in_time(
+    ask: Callable[..., str], wait_s: float
+) -> None:
+    """Whether it is up is asked with the time that is left, not with the client's 60 s."""
+    server = Server(1e9)
+
+    def hang() -> None:
+        server.now += min(left_s(), 60)
+        raise AWAY
+
+    server.is_up = hang  # type: ignore[method-assign]
+    with pytest.raises(Unreachable):
+        ask(server, wait_s)
+    assert server.now <= wait_s + 7
 
 
 def test_a_question_that_is_wrong_is_not_asked_again(ask: Callable[..., str]) -> None:
