@@ -11,8 +11,9 @@ import weaviate
 
 import assembly
 import exits
+import schema.command
 from encoder.protocol import EncoderIdentity
-from ingest.command import Stop, ask, parse_arguments, progress_bar
+from ingest.command import Stop, parse_arguments, progress_bar
 from ingest.exclusions import Exclusions
 from ingest.files import check_root
 from ingest.forgetting import find_below, forget
@@ -57,7 +58,7 @@ def main(arguments: argparse.Namespace) -> int:
             report = ingest.run(root)
             if not report.interrupted:
                 losses = find_losses(ledger, root, ingest.would_drop, ingest.unread, ingest.exclusions, stop.is_set)
-                agreed = (lambda question: True) if arguments.yes else ask
+                agreed = (lambda question: True) if arguments.yes else schema.command.agreed
                 wish = {"remove": arguments.prune, "agreed": agreed, "at_most": arguments.at_most}
                 prune(ledger, thumbnails, losses, report, stopped=stop.is_set, **wish)
             bar.finish(report)
@@ -74,7 +75,7 @@ def forget_folder(arguments: argparse.Namespace, settings: Settings) -> int:
         pictures = open_pictures(client)
         ledger = Ledger(pictures, settings.loupe_weaviate_wait_s, assembly.remedy(settings))
         below = find_below(ledger, roots, arguments.folder)
-        if not (arguments.yes or arguments.dry_run or ask(below.question)):
+        if not (arguments.yes or arguments.dry_run or schema.command.agreed(below.question)):
             return exits.Exit.USAGE
         status = None
         if not arguments.dry_run:

@@ -94,14 +94,6 @@ class Stop:
         print("\nStopping after the batch in flight; once more to stop at once.", file=sys.stderr)
 
 
-def ask(question: str) -> bool:
-    """Yes only from a person at a terminal."""
-    if not sys.stdin.isatty():
-        print(f"{question} Not done, because nobody can be asked here; add --yes to agree.", file=sys.stderr)
-        return False
-    return input(f"{question} [y/N] ").strip().lower() in ("y", "yes")
-
-
 class Bar:
     """A progress bar on stderr, and the same figures in the status file where there is one."""
 

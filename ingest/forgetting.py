@@ -83,6 +83,7 @@ def forget(
     if not dry_run:
         reached, report.not_removed = drop_places(ledger, thumbnails, below.files, stopped)
         report.interrupted = reached < len(below.files)
+        report.forgotten = not report.interrupted
         if not report.not_removed and not report.interrupted:
             roots.remove(below.folder)
     report.removed = reached - len(report.not_removed)

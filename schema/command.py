@@ -43,8 +43,15 @@ def parse_arguments(commands: list[str]) -> argparse.Namespace:
 
 
 def agreed(question: str) -> bool:
-    """Yes only from a person at a terminal."""
-    return sys.stdin.isatty() and input(f"{question} [y/N] ").strip().lower() in ("y", "yes")
+    """Yes only from a person at a terminal; ctrl-D is no."""
+    if not sys.stdin.isatty():
+        print(f"{question} Not done, because nobody can be asked here; add --yes to agree.", file=sys.stderr)
+        return False
+    try:
+        return input(f"{question} [y/N] ").strip().lower() in ("y", "yes")
+    except EOFError:
+        print(file=sys.stderr)
+        return False
 
 
 def describe(client: weaviate.WeaviateClient, address: Address, home: Path) -> dict[str, Any]:

@@ -31,6 +31,7 @@ from schema.server_state import HOST, Running, read_state, write_state
 
 START_TIMEOUT_S = 60
 STOP_TIMEOUT_S = 60
+KILL_TIMEOUT_S = 10
 ATTEMPTS = 4
 USER = "loupe"
 LEAST_FREE = 2_000_000
@@ -320,7 +321,12 @@ class LocalServer:
             if not stopped:
                 log.warning("Weaviate (pid %d) did not end within %d s; killed", process.pid, STOP_TIMEOUT_S)
                 process.kill()
-                _ended(running.process, 10)
+                if not _ended(running.process, KILL_TIMEOUT_S):
+                    raise ServerError(
+                        f"Weaviate (process {process.pid}) cannot be ended: it is still there {KILL_TIMEOUT_S} s after "
+                        f"it was killed, as where it waits for a disk. Look at the disk of {self.home}, or restart "
+                        "the machine, then do the same again."
+                    )
             with contextlib.suppress(psutil.TimeoutExpired):
                 process.wait(0)  # where it is our own child, it does not stay behind as a zombie
         # Ports are remembered; who kept it is not, unless it crashed.

@@ -318,7 +318,7 @@ def test_row_40_ctrl_c_ends_a_removal_after_the_batch_in_flight(shell: Shell, tm
     assert (code, len(shell.stored_paths())) == (130, 301), said
     code, report, said = shell.run(named, wish, "--yes", COLOUR_KILL="places:before:1", **press)
     assert code == 130, said
-    assert (report["interrupted"], report["removed"]) == (True, 256)
+    assert (report["interrupted"], report["removed"], report["forgotten"]) == (True, 256, False)
     assert len(shell.stored_paths()) == 45
     assert shell.run(named, wish, "--yes")[1]["removed"] == 44
     assert shell.stored_paths() == [str(kept)]

@@ -2,6 +2,7 @@
 
 import json
 import os
+import pty
 import signal
 import socket
 import subprocess
@@ -366,6 +367,40 @@ def test_a_server_that_is_deaf_to_the_polite_signal_is_killed(
     assert own.stop()
     assert not running.process.alive and processes_of(own.home) == []
     assert "did not end within 1 s; killed" in caplog.text
+
+
+def test_a_server_that_cannot_be_killed_is_not_called_stopped(
+    own: LocalServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As one that waits for a disk that hangs: it is still recorded, so none is started beside it on the same data."""
+    running = own.start()
+    os.kill(running.process.pid, signal.SIGSTOP)
+    with monkeypatch.context() as patch:
+        patch.setattr("schema.local_server.STOP_TIMEOUT_S", 0.5)
+        patch.setattr("schema.local_server.KILL_TIMEOUT_S", 0.5, raising=False)
+        patch.setattr(psutil.Process, "kill", lambda self: None)
+        with pytest.raises(ServerError, match=rf"process {running.process.pid}\) cannot be ended"):
+            own.stop()
+        assert own.start().process == running.process
+    assert processes_of(own.home) == [running.process.pid]
+
+
+def test_ctrl_d_at_a_question_is_a_no(tmp_path: Path) -> None:
+    ours, theirs = pty.openpty()
+    environment = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "schema", "reset"],
+        env=environment | {"LOUPE_HOME": str(tmp_path / "home")},
+        stdin=theirs,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    os.write(ours, b"\x04")
+    _, said = process.communicate(timeout=60)
+    os.close(ours)
+    os.close(theirs)
+    assert (process.returncode, said.splitlines()[-1]) == (2, "Nothing was removed.")
 
 
 def test_it_runs_in_a_session_of_its_own_and_its_log_does_not_grow_for_good(own: LocalServer) -> None:
