@@ -9,7 +9,7 @@ NO_PACKAGES = The Python packages could not be installed: check the network and 
 # reach the packages (a private index that only pip's configuration knows), pip tries.
 INSTALL = UV_SYSTEM_CERTS=1 UV_NATIVE_TLS=1 $(BIN)/uv pip install -q --no-cache --python $(BIN)/python
 
-.PHONY: run test setup check bench stop clean weaviate help
+.PHONY: run test test-app test-rest setup check bench stop clean weaviate help
 help:
 	@sed -n 's/^## //p' Makefile
 
@@ -17,9 +17,15 @@ help:
 run: setup
 	@PORT=$(PORT) $(BIN)/python run.py
 
-## make test    the same set-up, then every test
+## make test    the same set-up, then every test: two sessions side by side, each with a Weaviate of its own
 test: setup $(VENV)/dev.stamp
-	@$(BIN)/python -m pytest
+	@$(MAKE) -s --no-print-directory -j2 test-app test-rest
+
+test-app:
+	@$(BIN)/python -m pytest tests/app tests/training
+
+test-rest:
+	@$(BIN)/python -m pytest --ignore=tests/app --ignore=tests/training
 
 ## make setup   the environment and Weaviate, side by side
 setup:

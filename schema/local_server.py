@@ -211,9 +211,10 @@ class LocalServer:
         previous = read_state(self._state_file)
         same = previous is not None and previous.wishes == self._wishes
         wish_http, wish_grpc = (previous.http_port, previous.grpc_port) if previous and same else self._wishes
+        to_check = self._to_check(previous)  # before a first try that fails has made the folder
         for attempt in range(ATTEMPTS):
             http_port, grpc_port = (wish_http, wish_grpc) if attempt == 0 else (0, 0)
-            running, process = self._spawn_once(binary, http_port, grpc_port, previous)
+            running, process = self._spawn_once(binary, http_port, grpc_port, previous, to_check)
             if self._wait_until_ready(running, process):
                 process.returncode = 0  # it is to outlive this process: without this, Python warns that it runs
                 return running
@@ -227,7 +228,7 @@ class LocalServer:
         )
 
     def _spawn_once(
-        self, binary: Path, http_port: int, grpc_port: int, previous: Running | None
+        self, binary: Path, http_port: int, grpc_port: int, previous: Running | None, to_check: bool
     ) -> tuple[Running, subprocess.Popen[bytes]]:
         with free_ports([http_port, grpc_port, 0, 0], pairs=(2, 3)) as ports:
             http_port, grpc_port, gossip_port, raft_port = ports
@@ -249,7 +250,6 @@ class LocalServer:
             )
         identity = ProcessIdentity.of(process.pid)
         kept, users = (previous.kept, previous.users) if previous else (False, ())
-        to_check = self._to_check(previous)
         running = Running(
             identity, self.plan.version, http_port, grpc_port, kept, users, self._wishes, to_check=to_check
         )

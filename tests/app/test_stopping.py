@@ -24,6 +24,14 @@ def project(tmp_path: Path, package: str, script: str) -> Path:
     return tmp_path
 
 
+def command_of(process: psutil.Process) -> list[str]:
+    """Nothing of one that has ended and was not waited for."""
+    try:
+        return process.cmdline()
+    except psutil.ZombieProcess:
+        return []
+
+
 def test_a_process_that_does_not_listen_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("app_pages.own_process.END_S", 0.3)
     log = tmp_path / "log"
@@ -58,15 +66,15 @@ def test_layout_and_ingest_end_with_the_app(
     settings["PYTHONPATH"] = f"{slow}:{environment['PYTHONPATH']}"
     with app_process(settings, log) as url:
         wait_for(lambda: httpx.get(f"{url}/api/search?q=cat", trust_env=False).is_success, 120)
-        app = next(p for p in psutil.Process().children() if f"--server.port={url.rpartition(':')[2]}" in p.cmdline())
+        app = next(p for p in psutil.Process().children() if f"--server.port={url.rpartition(':')[2]}" in command_of(p))
         with session(url) as visitor:
             visitor.open(page="map")
             visitor.open(page="library")
             submit = next(one for one in visitor.ids() if "FormSubmitter" in one)
             visitor.send({visitor.id_of("folder"): {"string_value": "/photos"}, submit: {"trigger_value": True}})
             wait_for(lambda: len(app.children()) >= 2, 60)
-            begun = [p for p in app.children() if sys.executable in p.cmdline() or "-m" in p.cmdline()]
-            assert {"layout", "ingest"} <= {word for p in begun for word in p.cmdline()}
+            begun = [p for p in app.children() if sys.executable in command_of(p) or "-m" in command_of(p)]
+            assert {"layout", "ingest"} <= {word for p in begun for word in command_of(p)}
             app.send_signal(number)
             wait_for(lambda: not app.is_running() or app.status() == psutil.STATUS_ZOMBIE, 30)
         assert not [p for p in begun if p.is_running()]

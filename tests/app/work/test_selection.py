@@ -1,4 +1,5 @@
-"""Selecting many pictures and what is done with them, on a page that asks for "red" among twelve pictures."""
+"""Selecting many pictures and what is done with them, on a page that asks for "white" among twelve pictures: all
+are as likely."""
 
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from search.query import MAX_LIMIT, Query, Term
 from search.searcher import Searcher
 from tests.app.conftest import http_of, open_page, texts
 
-RED = Query((Term(text="red"),), limit=5)
+WHITE = Query((Term(text="white"),), limit=5)
 
 
 def select_script(parts):  # Streamlit copies its source: it may name nothing of this module
@@ -24,7 +25,7 @@ def select_script(parts):  # Streamlit copies its source: it may name nothing of
 
     offset = int(st.query_params.get("offset", "0"))
     searcher = parts.connection.searcher()
-    query = Query((Term(text=st.query_params.get("q", "red")),), limit=5, offset=offset)
+    query = Query((Term(text=st.query_params.get("q", "white")),), limit=5, offset=offset)
     results = searcher.search(query)
     selection.switch()
     selection.bar(query, results, searcher, parts)
@@ -105,7 +106,7 @@ def test_switching_off_keeps_the_selection(page: AppTest) -> None:
 
 
 def test_all_that_is_likely_is_selected_whatever_the_page(page: AppTest, coloured: Parts) -> None:
-    results = coloured.connection.searcher().search(Query((Term(text="red"),), limit=100))
+    results = coloured.connection.searcher().search(Query((Term(text="white"),), limit=100))
     press(page, "select-likely")
     assert chosen(page) == [str(hit.uuid) for hit in results.hits if not hit.unlikely]
     assert len(chosen(page)) > 5
@@ -141,7 +142,7 @@ class Counted:
 def test_pages_are_asked_for_until_the_line(total: int, line: int, most: int, expected: int, questions: int) -> None:
     """Deep paging: a thousand at a time, as far as paging goes, and not a question more than needed."""
     searcher = Counted(total, line)
-    hits = selection.all_likely(RED, searcher, most)  # type: ignore[arg-type]
+    hits = selection.all_likely(WHITE, searcher, most)  # type: ignore[arg-type]
     assert [hit.number for hit in hits] == list(range(expected))  # type: ignore[attr-defined]
     assert searcher.asked == [(MAX_LIMIT * n, MAX_LIMIT) for n in range(questions)]
 
@@ -222,8 +223,8 @@ def test_tags_are_found_at_once(page: AppTest, coloured: Parts) -> None:
     write(page)
     assert searcher.count([Condition("tags", "=", "holiday")]) == 5
     assert searcher.count([Condition("tags", "=", '"Paris, France"')]) == 5
-    assert found(searcher, Query(RED.terms, filters=(Condition("tags", "=", "holiday"),))) == [
-        key for key in found(searcher, Query(RED.terms)) if key in chosen(page)
+    assert found(searcher, Query(WHITE.terms, filters=(Condition("tags", "=", "holiday"),))) == [
+        key for key in found(searcher, Query(WHITE.terms)) if key in chosen(page)
     ]
     page.multiselect(key="tags-remove").set_value(["holiday"])
     write(page)
@@ -254,7 +255,7 @@ def test_what_cannot_be_tagged_is_a_sentence(page: AppTest, coloured: Parts) -> 
 
 def test_a_caption_in_a_label_is_text_and_not_markdown(coloured: Parts) -> None:
     searcher = coloured.connection.searcher()
-    for hit in searcher.search(RED).hits:
+    for hit in searcher.search(WHITE).hits:
         searcher.pictures.collection.data.update(hit.uuid, properties={"caption": "*a* :red[b]"})
     page = open_page(select_script, coloured)
     page.toggle(key="selecting").set_value(True).run()
