@@ -15,6 +15,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
+from own_folders import explain
 from schema.errors import ServerError
 
 MODULE = "github.com/weaviate/weaviate/cmd/weaviate-server"
@@ -91,12 +92,16 @@ def _find_go(cache: Path) -> str:
 
 
 if __name__ == "__main__":
-    from exits import Exit, run
-    from settings import read_settings
+    # Runs beside the installation of the packages, so without `exits`, which needs them; its codes.
+    from settings import SettingsError, read_settings
 
-    def main() -> int:
-        settings = read_settings()
-        log.info("Weaviate is here: %s", obtain_binary(settings.loupe_cache, settings.loupe_weaviate_version))
-        return Exit.DONE
-
-    run(main)
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    try:
+        own_settings = read_settings()
+        log.info("Weaviate is here: %s", obtain_binary(own_settings.loupe_cache, own_settings.loupe_weaviate_version))
+    except ServerError as error:
+        log.error("%s", error)
+        sys.exit(3)
+    except (SettingsError, OSError) as error:
+        log.error("%s", explain(error) if isinstance(error, OSError) else error)
+        sys.exit(2)
