@@ -102,7 +102,7 @@ def prune(
         report.removed = reached - len(refused)
     report.missing = len(losses.lost[reached:])
     report.excluded = len(leaving[reached:]) - report.missing
-    report.interrupted = stopped() and reached < len(leaving)
+    report.interrupted |= stopped() and reached < len(leaving)
 
 
 def _allowed(losses: Losses, count: int, agreed: Callable[[str], bool], at_most: int | None) -> bool:
