@@ -31,7 +31,7 @@ HOSTILE = (
     "https&colon;//evil.example/f www&period;evil.example me&commat;evil.example &colon;joy&colon; a -&gt; b"
 )
 FILE = "me@evil.example www.evil.example \u202egpj.exe :joy: [x].jpg"
-STEERED = """() => {  // but for what stands in a field, as it was typed
+STEERED = """() => {  // except what stands in a field, as it was typed
   const all = [...document.querySelectorAll('*')];
   const texts = all.flatMap(one => [...one.attributes].filter(a => a.name !== 'value').map(a => a.value));
   const written = document.body.textContent + texts.join('\\n');

@@ -35,13 +35,6 @@ Give = Callable[..., tagging.TagReport]
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    folder = tmp_path / "photos"
-    folder.mkdir()
-    return folder
-
-
-@pytest.fixture
 def ledger(pictures: Pictures, tmp_path: Path) -> Ledger:
     return Ledger(pictures, wait_s=10, lock=partial(tags_lock, tmp_path, pictures.name))
 
