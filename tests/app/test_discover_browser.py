@@ -38,12 +38,14 @@ def test_a_session_in_the_browser(url: str, tab: Tab, open_tab: OpenTab) -> None
     page.locator('[class*="st-key-tile-"] [class*="st-key-open-"] button').first.focus()
     page.keyboard.press("l")
     page.wait_for_function("document.querySelectorAll('.loupe-judged').length === 2")
+    tab.settle()
     assert judged(tab)[0] == first
 
     why = page.locator("details.loupe-why").first
     assert "like “" in why.locator("summary").inner_text()
     why.locator("summary").click()
-    assert why.locator("table").is_visible() and "Together" in why.locator("table").inner_text()
+    why.locator("table").wait_for(state="visible")
+    assert "Together" in why.locator("table").inner_text()
 
     page.locator('[class*="st-key-see-"] button').first.focus()
     page.locator(".loupe-judged").first.click(force=True)  # its button lies over it
