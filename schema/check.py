@@ -20,7 +20,7 @@ from own_folders import own_lock, using
 from schema.client import CLIENT_ERRORS
 from schema.collection import PLACES, Pictures, list_pictures
 from schema.errors import HomeError, SchemaError
-from schema.indexing import index_again, indexed, waiting, write_out
+from schema.indexing import index_again, indexed, stored, waiting, write_out
 from schema.local_server import LocalServer
 from schema.record import to_places
 
@@ -100,15 +100,18 @@ def check(
             recent = sorted(recent, reverse=True)[:newest]
         done += len(page)
         on_progress(len(page))
-    for uuids in _parts([uuid for _, uuid in recent]):
-        unfound |= _unfound(pictures, _stored(pictures, uuids))
+    for uuids in _parts([uuid for _, uuid in recent if uuid not in unfound]):
+        filters = Filter.by_id().contains_any(list(uuids))
+        what = _what(pictures)
+        asked = pictures.collection.query.fetch_objects(filters=filters, limit=len(uuids), **what).objects
+        unfound |= _unfound(pictures, asked)
     # What was removed meanwhile was not found either.
-    there = {one.uuid for part in _parts(list(unfound)) for one in _stored(pictures, part)}
-    return Check(pictures.name, done, tuple(unfound[uuid] for uuid in sorted(there)))
+    there = [one.uuid for one in _read(pictures, sorted(unfound))]
+    return Check(pictures.name, done, tuple(unfound[uuid] for uuid in there))
 
 
 def mend(pictures: Pictures, found: Check) -> Check:
-    """Put what was not found into the index again, and look at it once more. Vectors, properties and tags stay."""
+    """Put what was not found into the indexes again, and look at it once more. Vectors, properties and tags stay."""
     if not found.unfound:
         return found
     uuids = [one.uuid for one in found.unfound]
@@ -117,7 +120,7 @@ def mend(pictures: Pictures, found: Check) -> Check:
     _wait_for_queue(pictures)
     still: dict[UUID, Unfound] = {}
     for part in _parts(uuids):
-        still |= _unfound(pictures, _stored(pictures, part))
+        still |= _unfound(pictures, _read(pictures, part))
     return Check(found.name, found.pictures, tuple(still.values()), len(uuids) - len(still))
 
 
@@ -151,9 +154,10 @@ def _pages(pictures: Pictures, *, vectors: bool) -> Iterator[list[Stored]]:
         after = page[-1].uuid
 
 
-def _stored(pictures: Pictures, uuids: Sequence[UUID]) -> list[Stored]:
-    filters = Filter.by_id().contains_any(list(uuids))
-    return list(pictures.collection.query.fetch_objects(filters=filters, limit=len(uuids), **_what(pictures)).objects)
+def _read(pictures: Pictures, uuids: Iterable[UUID]) -> list[Stored]:
+    """Those that are stored, whatever the indexes say."""
+    found = (stored(pictures.collection, uuid, **_what(pictures)) for uuid in uuids)
+    return [one for one in found if one is not None]
 
 
 def _what(pictures: Pictures | None) -> dict[str, Any]:

@@ -131,7 +131,7 @@ def test_no_picture_of_the_last_question_stands_under_the_next(url: str, tab: Ta
         assert before[0] not in after and shown[-1] == after[0]
         assert not set(before) - set(after) & set(shown)
         first_frames.append(shown[0])
-    assert None in first_frames, "the new question is shown before its pictures, however few frames a busy machine draws"
+    assert None in first_frames, "the new question is shown before its pictures; a busy machine may draw both at once"
     page.evaluate("loupeFrames.length = 0")
     page.locator(".st-key-gallery img").first.click(force=True)
     page.wait_for_selector("[role=dialog] .loupe-large")

@@ -12,12 +12,13 @@ from weaviate.collections import Collection
 
 from ingest.ledger import Ledger
 from schema import indexing
+from schema.check import check, mend
 from schema.collection import StorageOptions, delete_library, ensure_pictures, open_pictures
-from schema.indexing import index_again, waiting, write_out
+from schema.indexing import index_again, stored, waiting, write_out
 from schema.local_server import LocalServer
 from tests.colours import ColourEncoder
 from tests.conftest import plan
-from tests.schema.kills import client_of, kill, recall_at_10
+from tests.schema.kills import client_of, kill, recall_at_10, tear
 from tests.search.colour_library import Library, fill
 
 
@@ -96,19 +97,46 @@ def test_what_was_written_while_the_server_was_killed_is_in_the_index(
         assert min(recall_at_10(open_pictures(client).collection, 60).values()) >= 0.99
 
 
+@pytest.mark.parametrize("by", ["the same batch", "check --mend"])
+def test_row_53_a_batch_that_a_kill_cut_in_two_is_found_by_every_filter(started: LocalServer, by: str) -> None:
+    """Row 53: the objects of a batch are on disk, and of the indexes a part: filters by path and uuid find nothing, and
+    to Weaviate the same batch once more is no change."""
+    with client_of(started) as client:
+        library = filled(client)
+    tear(started)
+    started.start()
+    with client_of(started) as client:
+        pictures, ledger = open_pictures(client), Ledger(open_pictures(client), 10)
+        paths = [place.path for record in library.records.values() for place in record.places]
+        assert pictures.collection.aggregate.over_all(total_count=True).total_count == 60
+        assert len(ledger.by_uuids(list(library.records))) < 60
+        assert not all(ledger.by_paths(paths).values())
+        if by == "the same batch":
+            again = [(record, library.vectors[uuid]) for uuid, record in library.records.items()]
+            assert ledger.add(again) == []
+        else:
+            found = check(pictures)
+            assert len(found.unfound) >= 1
+            mended = mend(pictures, found)
+            assert (mended.unfound, mended.mended) == ((), len(found.unfound))
+        assert ledger.by_uuids(list(library.records)).keys() == library.records.keys()
+        assert all(ledger.by_paths(paths).values())
+        assert check(pictures).unfound == ()
+
+
 def test_indexing_again_changes_nothing_that_is_stored(library: Library) -> None:
     """Vectors bit by bit, properties, own tags; what is not there is left out."""
 
-    def stored() -> dict[UUID, tuple[object, dict[str, bytes]]]:
+    def everything() -> dict[UUID, tuple[object, dict[str, bytes]]]:
         return {
             one.uuid: (one.properties, {n: np.array(v, np.float32).tobytes() for n, v in one.vector.items()})
             for one in library.pictures.collection.iterator(include_vector=True)
         }
 
-    before = stored()
+    before = everything()
     uuids = [*list(library.records)[:5], indexing.NOBODY]
     assert index_again(library.pictures.collection, uuids) == 5
-    assert stored() == before
+    assert everything() == before
 
 
 def test_indexing_again_writes_back_no_caption_vector_that_was_replaced_meanwhile(
@@ -120,16 +148,15 @@ def test_indexing_again_writes_back_no_caption_vector_that_was_replaced_meanwhil
     one, bare = list(library.records.values())[:2]
     collection = library.pictures.collection
     words = np.array([0.5, -0.5, 0.5, -0.5], dtype=np.float32)
-    read = collection.query.fetch_object_by_id
 
-    def then_another_writes(uuid: UUID, **what: Any) -> Any:
-        found = read(uuid, **what)
+    def then_another_writes(collection: Collection[Any, Any], uuid: UUID, **what: Any) -> Any:
+        found = stored(collection, uuid, **what)
         if uuid == bare.uuid:
-            found.vector.clear()
+            found.vector.clear()  # type: ignore[union-attr]
         collection.data.update(one.uuid, vector={"caption": words.tolist()})
         return found
 
-    monkeypatch.setattr(collection.query, "fetch_object_by_id", then_another_writes)
+    monkeypatch.setattr("schema.indexing.stored", then_another_writes)
     assert index_again(collection, [bare.uuid, one.uuid]) == 1
     monkeypatch.undo()
     left = collection.query.fetch_object_by_id(one.uuid, include_vector=True).vector
