@@ -18,6 +18,7 @@ from app_pages.map_work import MapWork
 from app_pages.parts import Parts, install
 from app_pages.routes import is_page, routes
 from app_pages.same_origin import SameOrigin
+from exits import Exit
 from ingest.roots import Roots
 from settings import PROJECT, Settings, SettingsError, read_settings
 
@@ -69,7 +70,8 @@ logging.getLogger("app_pages").setLevel(logging.INFO)
 try:
     parts = assemble(read_settings())
 except SettingsError as error:
-    sys.exit(str(error))
+    sys.stderr.write(f"{error}\n")
+    sys.exit(Exit.USAGE)
 install(parts)
 served = routes(parts, links.prefix())
 app = st.App(

@@ -19,6 +19,7 @@ from pictures.words import clean_caption
 from schema.names import composed, spellings
 
 MAX_SIDECAR_BYTES = 64 * 1024
+UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 MAX_METADATA_MB = 256
 UNREAD_NAMES = ("metadata.parquet", "metadata.json", "metadata.tsv", "metadata.xlsx")
 MAX_NAMED = 20
@@ -182,11 +183,13 @@ class FolderWords:
         shown = printable(str(file))
         try:
             data = read_small(file, MAX_SIDECAR_BYTES)
+            if b"\0" in data and not data.startswith(UTF_16):
+                raise ValueError("it is no text")
         except OSError as error:
             self._warn(f"The caption {shown} cannot be read ({error.strerror or error}). Check its permissions.")
             return "" if isinstance(error, FileNotFoundError) else None
         except ValueError as error:
-            self._warn(f"{shown} was not read as a caption: {error}. Shorten it or give it another name.")
+            self._warn(f"{shown} was not read as a caption: {error}. Correct it or give it another name.")
             return ""
         return clean_caption(_decode(data))
 
@@ -215,7 +218,7 @@ def _is_album(file: Path) -> bool:
 
 def _decode(data: bytes) -> str:
     """UTF-8, UTF-16 with its mark, else Latin-1, which every byte is."""
-    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+    if data.startswith(UTF_16):
         return data.decode("utf-16", errors="replace")
     try:
         return data.decode("utf-8-sig")

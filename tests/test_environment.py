@@ -316,3 +316,10 @@ def test_a_home_that_others_can_look_into_is_said_once_and_what_is_new_is_privat
     assert any("thumbs" in path.parts for path in files) and any("weaviate" in path.parts for path in files)
     shell.home.chmod(0o700)
     assert "Other users" not in shell.run(tmp_path / "photos")[2]
+
+
+def test_the_app_refuses_a_wrong_setting(tmp_path: Path) -> None:
+    """Streamlit has said a line or two of its own before."""
+    done = run("-m", "streamlit", "run", "app.py", home=tmp_path / "home", env={"LOUPE_BATCH_SIZE": "many"})
+    assert done.returncode == 2, done
+    assert "LOUPE_BATCH_SIZE: Input should be a valid integer" in done.stderr and "Traceback" not in done.stderr

@@ -4,6 +4,15 @@ from collections.abc import Callable
 from typing import Any
 
 SLOW_MS = 60_000
+MAP_MS = 240_000
+"""The map is computed with a low priority: beside another session it gets a twentieth of a processor."""
+STILL_MS = 300
+STILL = """ms => {
+  const now = performance.now();
+  const app = document.querySelector('[data-testid="stApp"]');
+  if (app?.dataset.testScriptState !== "notRunning") window.loupeRan = now;
+  return now - (window.loupeRan ??= now) > ms;
+}"""
 
 
 class Tab:
@@ -23,9 +32,9 @@ class Tab:
         self.settle()
 
     def settle(self) -> None:
-        """The script has run to its end."""
-        self.page.wait_for_timeout(300)
-        self.page.wait_for_selector('[data-testid="stApp"][data-test-script-state="notRunning"]')
+        """The script has run to its end, and has not begun again since."""
+        self.page.evaluate("window.loupeRan = performance.now()")
+        self.page.wait_for_function(STILL, arg=STILL_MS)
 
     def click(self, selector: str) -> None:
         self.page.locator(selector).first.click()

@@ -8,7 +8,7 @@ import httpx
 from app_pages.map_points import plotly_url
 from ingest.roots import Roots
 from schema.collection import Pictures
-from tests.app.browser import Tab
+from tests.app.browser import MAP_MS, Tab
 from tests.app.conftest import app_process, wait_for
 from tests.conftest import SAMPLES
 
@@ -45,7 +45,7 @@ def test_everything_moves_below_the_path(
         export = page.get_attribute('a[href*="selections"]', "href")
         assert export.startswith("/loupe/") and http.get(server + export).text.count("castle") > 0
         tab.go(f"{url}/map")
-        page.wait_for_selector(".loupe-map[data-drawn]", timeout=120_000)
+        page.wait_for_selector(".loupe-map[data-drawn]", timeout=MAP_MS)
         assert re.match("/loupe/app/static/map/", page.get_attribute(".loupe-map", "data-drawn"))
         wrong = {address: status for address, status in statuses.items() if status >= 400}
         assert not [address for address in wrong if "/_stcore/" not in address], wrong  # Streamlit tries where it lies

@@ -20,7 +20,7 @@ from schema.client import Address
 from schema.collection import StorageOptions, ensure_pictures
 from schema.named import COLLECTIONS
 from settings import PROJECT
-from tests.app.browser import Tab
+from tests.app.browser import MAP_MS, Tab
 from tests.app.conftest import wait_for
 
 TURNS = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f\u061c"
@@ -117,5 +117,5 @@ def test_hostile_words_are_drawn_as_they_are(hostile: Path, app_url: str, addres
     check("suggestions")
     for name in ("albums", "library", "map"):
         page.goto(f"{app_url}/{name}")
-        page.wait_for_selector('[data-testid="stMain"] h3, .loupe-map[data-drawn]', timeout=120_000)
+        page.wait_for_selector('[data-testid="stMain"] h3, .loupe-map[data-drawn]', timeout=MAP_MS)
         check(name)

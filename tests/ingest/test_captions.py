@@ -250,6 +250,13 @@ def test_a_sidecar_that_is_a_book_is_no_caption(tmp_path: Path) -> None:
     assert told(tmp_path) == ({"a.jpg": Words(), "b.jpg": Words()}, [])
 
 
+def test_a_sidecar_that_is_no_text_is_no_caption(tmp_path: Path) -> None:
+    touch(tmp_path, "a.jpg")
+    (tmp_path / "a.txt").write_bytes(b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR")
+    words, [warning] = told(tmp_path)
+    assert words["a.jpg"] == Words() and "a.txt was not read as a caption: it is no text" in warning
+
+
 def test_a_sidecar_that_vanished_is_told(tmp_path: Path) -> None:
     touch(tmp_path, "a.jpg", "a.txt")
     [entry] = find_images(tmp_path)
