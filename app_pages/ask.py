@@ -148,20 +148,23 @@ def _take(key: str, parts: Parts) -> None:
     address.write(address.read().on_page(1, address.read().page_size))
 
 
+def place_for_chips() -> DeltaGenerator:
+    return st.container(horizontal=True, vertical_alignment="center", gap="xsmall", key="chips", width="content")
+
+
 def chips(question: Question, asking: AskingPicture | None, records: Mapping[UUID, ImageRecord]) -> None:
     """Every part of the question, each with a click to take it away. `records`: of the pictures in it."""
-    with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", key="chips", width="content"):
-        if asking is not None:
-            with _pair("chip-pair-picture"):
-                gallery.small(asking.chip, asking.name)
-                st.button(
-                    plain(asking.name), key="chip-picture", icon=":material/close:", icon_position="right",
-                    on_click=_drop_picture,
-                    help="Take this picture away. It is not part of the address: a shared link asks without it.",
-                )  # fmt: skip
-        for number, chip in enumerate(chips_of(question)):
-            _chip(number, chip, records.get(chip.item) if chip.item else None)
-        st.button("Start over", key="start-over", type="tertiary", on_click=start_over)
+    if asking is not None:
+        with _pair("chip-pair-picture"):
+            gallery.small(asking.chip, asking.name)
+            st.button(
+                plain(asking.name), key="chip-picture", icon=":material/close:", icon_position="right",
+                on_click=_drop_picture,
+                help="Take this picture away. It is not part of the address: a shared link asks without it.",
+            )  # fmt: skip
+    for number, chip in enumerate(chips_of(question)):
+        _chip(number, chip, records.get(chip.item) if chip.item else None)
+    st.button("Start over", key="start-over", type="tertiary", on_click=start_over)
 
 
 def _pair(key: str) -> DeltaGenerator:

@@ -44,7 +44,7 @@ def draw(searcher: Searcher, parts: Parts) -> None:
         space, colouring = _choices()
         layout = parts.maps.store.read(space)
         view = _view(layout) if layout is not None else ""
-    _keep_up(layout, space, version, parts)
+    _keep_up(layout, space, version, searcher, parts)
     if layout is None:
         return
     groups = map_colours.COLOURINGS[colouring](layout)
@@ -86,7 +86,7 @@ def _choose_view() -> None:
     st.session_state["map-view-chosen"] = True
 
 
-def _keep_up(layout: Layout | None, space: str, version: LibraryVersion, parts: Parts) -> None:
+def _keep_up(layout: Layout | None, space: str, version: LibraryVersion, searcher: Searcher, parts: Parts) -> None:
     """Has the layout computed where there is none of this version, and says how far that is."""
     work = parts.maps
     current = layout is not None and layout.version == str(version)
@@ -97,6 +97,9 @@ def _keep_up(layout: Layout | None, space: str, version: LibraryVersion, parts: 
         _watch(work, space, layout.id if layout else "", version)
         return
     if failure := work.failure(space, str(version)):
+        _version.clear()
+        if str(_version(searcher, searcher.pictures.name)) != str(version):  # the library is another one by now
+            st.rerun()
         st.error(f"The layout could not be computed: {plain(failure)}", icon=":material/error:")
         st.button("Try again", key="map-again", on_click=work.forget, args=(space,))
     elif parts.ingestion.running and layout is not None:

@@ -103,7 +103,7 @@ def _answer(question: Question, searcher: Searcher, parts: Parts) -> Answer | No
     asking = address.picture()
     ask.box(question, parts)
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute", key="bar"):
-        ask.chips(question, asking, _pictures_of(question, searcher))
+        chips = ask.place_for_chips()
         weighing.tools(question)
     side, place = None, st.container()
     filtering = bool(st.session_state["filters_open"])
@@ -111,6 +111,9 @@ def _answer(question: Question, searcher: Searcher, parts: Parts) -> Answer | No
         side, place = st.columns([1, 3.2], gap="medium")
     with place:
         to_draw = fresh.place("hits", f"{question!r}{asking.chip if asking else ''}", SKELETON_PX)
+    with chips:  # what was found for another question is gone by now
+        ask.chips(question, asking, _pictures_of(question, searcher))
+    with place:
         found = _found(question, searcher, facets=filtering)
         with to_draw():
             if isinstance(found, Answer):

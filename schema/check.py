@@ -12,7 +12,6 @@ from uuid import UUID
 import tenacity
 import weaviate
 from weaviate.classes.query import Filter, MetadataQuery
-from weaviate.collections import Collection
 from weaviate.collections.classes.internal import Object
 
 from encoder.protocol import first_line
@@ -20,19 +19,13 @@ from own_folders import own_lock, using
 from schema.client import CLIENT_ERRORS
 from schema.collection import PLACES, Pictures, list_pictures
 from schema.errors import HomeError, SchemaError
-from schema.indexing import index_again, indexed, stored, waiting, write_out
+from schema.indexing import finds_itself, index_again, indexed, stored, waiting, write_out
 from schema.local_server import LocalServer
 from schema.record import to_places
 
 PAGE = 1000
 THREADS = 8
 """Questions at once. On two cores, with 2 of them 60,000 took twice as long as with 8."""
-SAME = 1e-5
-"""Cosine distance below which a picture that was found may stand for the one that asked: of equal vectors Weaviate's
-index reaches some only by others, and which of them it gives is chance."""
-WINDOW = 240
-"""As many as a question of Loupe's asks for. Where a hundred pictures have one vector, the nearest one alone is missed
-now and then, because Weaviate's index looks about among those."""
 QUEUE_S = 600.0
 NEWEST = 1024
 """See `check`; as many pictures as a batch of an ingest may have (LOUPE_BATCH_SIZE)."""
@@ -175,28 +168,13 @@ def _unfound(pictures: Pictures, page: Sequence[Stored]) -> dict[UUID, Unfound]:
         for name, dim in sorted(pictures.identity.dims.items()):
             inside = indexed(pictures.collection, [one.uuid for one in page], name, dim)
             asked = [one for one in page if one.uuid in inside and one.vector]
-            reached = pool.map(partial(_finds_itself, pictures.collection, name), asked)
-            inside -= {uuid for uuid, found in reached if not found}
+            reached = pool.map(partial(finds_itself, pictures.collection, name), asked)
+            inside -= {one.uuid for one, found in zip(asked, reached, strict=True) if not found}
             for one in page:
                 if one.uuid not in inside:
                     missed.setdefault(one.uuid, []).append(name)
     paths = {one.uuid: next((place.path for place in to_places(one.properties)), "") for one in page}
     return {uuid: Unfound(uuid, paths[uuid], tuple(vectors)) for uuid, vectors in missed.items()}
-
-
-def _finds_itself(collection: Collection[Any, Any], name: str, one: Stored) -> tuple[UUID, bool]:
-    """Whether it is among the nearest of its vector, or something as near is; Weaviate looks further for more."""
-    for limit in (1, WINDOW):
-        found = collection.query.near_vector(
-            one.vector[name],
-            limit=limit,
-            target_vector=name,
-            return_properties=[],
-            return_metadata=MetadataQuery(distance=True),
-        ).objects
-        if any(hit.uuid == one.uuid or float(hit.metadata.distance or 0) <= SAME for hit in found):
-            return one.uuid, True
-    return one.uuid, False
 
 
 def _parts(uuids: Sequence[UUID]) -> Iterable[Sequence[UUID]]:

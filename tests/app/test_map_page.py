@@ -30,6 +30,7 @@ from schema.collection import Pictures, StorageOptions, ensure_pictures
 from schema.errors import Unreachable
 from search.query import Query, Term
 from search.searcher import Searcher
+from search.vectors import library_version
 from settings import PROJECT
 from tests.app.conftest import http_of, open_page, parts_of, texts, tiles, wait_for
 from tests.search.colour_library import Library, fill
@@ -370,6 +371,22 @@ def test_a_layout_that_failed_says_why_and_can_be_tried_again(parts: Parts, libr
     before = dict(maps._tried)
     page.button(key="map-again").click().run()
     assert before and not page.exception
+    wait_for(lambda: not maps.running("image"), 60)
+
+
+def test_what_failed_for_the_library_of_before_is_not_said_of_this_one(
+    parts: Parts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The version is asked for every thirty seconds; meanwhile the library was emptied and filled again."""
+    maps = MapWork(tmp_path, tmp_path)
+    monkeypatch.setattr(map_library, "library_version", lambda pictures: replace(library_version(pictures), count=7))
+    page = open_page(map_script, replace(parts, maps=maps))
+    wait_for(lambda: not maps.running("image"), 60)
+    before = dict(maps._tried)
+    monkeypatch.undo()
+    page.run()
+    assert not page.error and not page.exception
+    assert maps._tried != before, "it is computed for the library that is there"
     wait_for(lambda: not maps.running("image"), 60)
 
 
