@@ -383,6 +383,7 @@ def test_a_server_that_cannot_be_killed_is_not_called_stopped(
             own.stop()
         assert own.start().process == running.process
     assert processes_of(own.home) == [running.process.pid]
+    os.kill(running.process.pid, signal.SIGCONT)  # so that it ends now when it is asked to
 
 
 def test_ctrl_d_at_a_question_is_a_no(tmp_path: Path) -> None:
