@@ -22,10 +22,10 @@ test: setup $(VENV)/dev.stamp
 	@$(MAKE) -s --no-print-directory -j2 test-app test-rest
 
 test-app:
-	@$(BIN)/python -m pytest tests/app tests/training
+	@$(BIN)/python -m pytest tests/app tests/encoder tests/training
 
 test-rest:
-	@$(BIN)/python -m pytest --ignore=tests/app --ignore=tests/training
+	@$(BIN)/python -m pytest --ignore=tests/app --ignore=tests/encoder --ignore=tests/training
 
 ## make setup   the environment and Weaviate, side by side
 setup:
