@@ -5,6 +5,7 @@ import signal
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from typing import Any
+from uuid import UUID
 
 import numpy as np
 import psutil
@@ -49,6 +50,14 @@ def vectors_of(collection: Collection[Any, Any]) -> dict[str, np.ndarray]:
     """Every stored vector, by its name: (pictures, dim)."""
     stored = [one.vector for one in collection.iterator(include_vector=True, return_properties=[])]
     return {name: np.array([vector[name] for vector in stored], dtype=np.float32) for name in TARGETS}
+
+
+def contents(collection: Collection[Any, Any]) -> dict[UUID, tuple[object, dict[str, bytes]]]:
+    """Of every picture its properties and its vectors, bit by bit."""
+    return {
+        one.uuid: (one.properties, {name: np.array(v, np.float32).tobytes() for name, v in one.vector.items()})
+        for one in collection.iterator(include_vector=True)
+    }
 
 
 def recall_at_10(collection: Collection[Any, Any], asked: int = 100) -> dict[str, float]:

@@ -8,9 +8,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from uuid import UUID
 
-import numpy as np
 import pytest
 import weaviate
 from pydantic import ValidationError
@@ -26,7 +24,7 @@ from schema.local_server import LocalServer
 from settings import PROJECT, Settings
 from tests.colours import ColourEncoder
 from tests.conftest import SETTINGS, plan
-from tests.schema.kills import client_of, kill, recall_at_10
+from tests.schema.kills import client_of, contents, kill, recall_at_10
 from tests.search.colour_library import Library, fill
 
 
@@ -56,13 +54,6 @@ def damaged(own_server: LocalServer) -> LocalServer:
             if check(open_pictures(client)).unfound:
                 return own_server
     raise AssertionError("nothing was lost in five kills; the test shows nothing")
-
-
-def stored(client: weaviate.WeaviateClient) -> dict[UUID, tuple[object, dict[str, bytes]]]:
-    return {
-        one.uuid: (one.properties, {name: np.array(v, np.float32).tobytes() for name, v in one.vector.items()})
-        for one in open_pictures(client).collection.iterator(include_vector=True)
-    }
 
 
 def command(home: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
@@ -96,7 +87,7 @@ def test_row_53_an_older_library_is_mended_by_command(damaged: LocalServer) -> N
     """Row 53: `check` names what is lost and exits with 1; with --mend it exits with 0, and another one finds nothing.
     Vectors stay bit by bit, properties and own tags too."""
     with client_of(damaged) as client:
-        before = stored(client)
+        before = contents(open_pictures(client).collection)
     lost = command(damaged.home, "check", "--json")
     (said,) = json.loads(lost.stdout)
     assert (lost.returncode, said["pictures"]) == (1, 60)
@@ -109,7 +100,7 @@ def test_row_53_an_older_library_is_mended_by_command(damaged: LocalServer) -> N
     again = command(damaged.home, "check", "--json")
     assert (again.returncode, json.loads(again.stdout)[0]["unfound"]) == (0, [])
     with client_of(damaged) as client:
-        assert stored(client) == before
+        assert contents(open_pictures(client).collection) == before
         assert any("by hand" in str(properties) for properties, _ in before.values())
         assert min(recall_at_10(open_pictures(client).collection).values()) >= 0.99
 

@@ -18,7 +18,7 @@ from schema.indexing import index_again, stored, waiting, write_out
 from schema.local_server import LocalServer
 from tests.colours import ColourEncoder
 from tests.conftest import plan
-from tests.schema.kills import client_of, kill, recall_at_10, tear
+from tests.schema.kills import client_of, contents, kill, recall_at_10, tear
 from tests.search.colour_library import Library, fill
 
 
@@ -127,16 +127,10 @@ def test_row_53_a_batch_that_a_kill_cut_in_two_is_found_by_every_filter(started:
 def test_indexing_again_changes_nothing_that_is_stored(library: Library) -> None:
     """Vectors bit by bit, properties, own tags; what is not there is left out."""
 
-    def everything() -> dict[UUID, tuple[object, dict[str, bytes]]]:
-        return {
-            one.uuid: (one.properties, {n: np.array(v, np.float32).tobytes() for n, v in one.vector.items()})
-            for one in library.pictures.collection.iterator(include_vector=True)
-        }
-
-    before = everything()
+    before = contents(library.pictures.collection)
     uuids = [*list(library.records)[:5], indexing.NOBODY]
     assert index_again(library.pictures.collection, uuids) == 5
-    assert everything() == before
+    assert contents(library.pictures.collection) == before
 
 
 def test_indexing_again_writes_back_no_caption_vector_that_was_replaced_meanwhile(
