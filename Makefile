@@ -67,4 +67,4 @@ $(VENV)/dev.stamp: $(VENV)/run.stamp requirements-dev.txt
 	@touch $@
 
 weaviate: $(VENV)/base.stamp
-	@$(BIN)/python -m schema.binary
+	@$(BIN)/python -m server.binary

@@ -11,13 +11,13 @@ from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 import assembly
-from app_pages import links
-from app_pages.connection import Connection
-from app_pages.ingestion import Ingestion
-from app_pages.map_work import MapWork
-from app_pages.parts import Parts, install
-from app_pages.routes import is_page, routes
-from app_pages.same_origin import SameOrigin
+from api import links
+from api.connection import Connection
+from api.context import Parts, install
+from api.ingestion import Ingestion
+from api.map_work import MapWork
+from api.routes import is_page, routes
+from api.same_origin import SameOrigin
 from exits import Exit
 from ingest.roots import Roots
 from settings import PROJECT, Settings, SettingsError, read_settings

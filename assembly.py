@@ -8,19 +8,19 @@ from pathlib import Path
 
 import weaviate
 
-import own_folders
 from encoder.load import load_encoder
 from encoder.protocol import Encoder
+from host import folders as own_folders
 from pictures.open import Limits
 from pictures.thumbnails import ThumbnailStore
 from schema.check import after_a_crash
 from schema.client import Address, connect
 from schema.collection import StorageOptions
 from schema.errors import Unreachable
-from schema.local_server import LocalServer, ServerPlan
 from schema.patience import Patience
-from schema.server_state import HOST, Running
 from search.bank_store import Cut
+from server.local_server import LocalServer, ServerPlan
+from server.state import HOST, Running
 from settings import Settings
 
 START = "Start it with: python -m schema start"

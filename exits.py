@@ -19,9 +19,9 @@ from weaviate.exceptions import WeaviateBaseError
 
 from encoder.protocol import EncoderError, first_line
 from evaluation.errors import EvaluationError
+from host.folders import FolderError, explain, is_refusal
 from ingest.errors import IngestError
 from ingest.files import RootError
-from own_folders import FolderError, explain, is_refusal
 from pictures.open import PictureError
 from schema.errors import BackupError, EncoderMismatch, HomeError, NamedError, NoLibrary, SchemaError
 from search.errors import QueryError, SearchError

@@ -5,22 +5,22 @@ from pathlib import Path
 
 import streamlit as st
 
-from app_pages import keyboard
-from app_pages.albums_page import albums_page
-from app_pages.discover_page import discover_page
-from app_pages.library_page import library_page
-from app_pages.map_page import map_page
-from app_pages.parts import installed
-from app_pages.plain import sentence
-from app_pages.search_page import search_page
-from own_folders import FolderError
+from api.context import installed
+from app_pages.albums.page import albums_page
+from app_pages.discover.page import discover_page
+from app_pages.library.page import library_page
+from app_pages.map.page import map_page
+from app_pages.search.page import search_page
+from app_pages.widgets import keyboard
+from app_pages.widgets.markdown import sentence
+from host.folders import FolderError
 
 HERE = Path(__file__).parent
 
 st.set_page_config(page_title="Loupe", page_icon=str(HERE / "icon.svg"), layout="wide")
 st.logo(str(HERE / "icon.svg"))
-st.html(HERE / "style.css")
-st.html(HERE / "discover.css")
+st.html(HERE / "widgets" / "style.css")
+st.html(HERE / "discover" / "discover.css")
 parts = installed()
 search = st.Page(
     partial(search_page, parts),

@@ -25,7 +25,7 @@ from pictures.open import Limits
 from pictures.thumbnails import ThumbnailStore
 from schema.client import connect
 from schema.collection import StorageOptions, delete_library, ensure_pictures
-from schema.local_server import LocalServer, ServerPlan
+from server.local_server import LocalServer, ServerPlan
 from settings import PROJECT, read_settings
 
 NAIVE, SMALL, LARGE = 100, 200, 800

@@ -24,13 +24,13 @@ from encoder.protocol import Embeddings, Encoder, unit
 from ingest.ledger import Ledger
 from schema.client import connect
 from schema.collection import StorageOptions, ensure_pictures
-from schema.local_server import LocalServer, ServerPlan
 from schema.record import ImageRecord, Place, now, sha256_of, uuid_of
 from search.query import Query, Term
 from search.relevance import sensible_texts
 from search.results import Results
 from search.scoring import score
 from search.searcher import Searcher
+from server.local_server import LocalServer, ServerPlan
 from settings import read_settings
 
 COUNT, QUESTIONS, CENTRES, LIMIT, EXAMPLES = 20_000, 60, 200, 24, 20

@@ -16,9 +16,9 @@ from evaluation.command import (
     run_recommendation,
     run_retrieval,
 )
-from evaluation.layouts import LayoutStore
-from evaluation.library_layout import run_layout
 from evaluation.live import LiveLibrary
+from layout.library import run_layout
+from layout.store import LayoutStore
 from schema.collection import open_pictures
 from settings import Settings, read_settings
 

@@ -17,7 +17,6 @@ from evaluation.composed_report import composed_text, judge_composed
 from evaluation.cut_report import cut_json, cut_text, judge_folder
 from evaluation.encoding import Encoded, encode_folder
 from evaluation.folder import CaptionedFolder, Unread, read_captioned
-from evaluation.layouts import SPACES
 from evaluation.recommendation_folder import gather
 from evaluation.recommendation_report import judge_recommendation, recommendation_text
 from evaluation.retrieval import RANDOM, judge_retrieval, notes_on
@@ -25,6 +24,7 @@ from evaluation.stored import Library
 from evaluation.tables import collection_text, compare_text, retrieval_text
 from evaluation.tagged import read_tagged
 from ingest.files import printable
+from layout.store import SPACES
 from pictures.open import Limits
 from search.asking import DEFAULT_TARGETS
 

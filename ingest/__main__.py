@@ -13,6 +13,7 @@ import assembly
 import exits
 import schema.command
 from encoder.protocol import EncoderIdentity
+from host.jobs import StatusFile, only_one
 from ingest.command import Stop, parse_arguments, progress_bar
 from ingest.exclusions import Exclusions
 from ingest.files import check_root
@@ -22,7 +23,6 @@ from ingest.pipeline import Ingest
 from ingest.prune import find_losses, prune
 from ingest.report import IngestReport
 from ingest.roots import Roots
-from ingest.status import StatusFile, only_one
 from ingest.tagging import tags_lock
 from schema.collection import ensure_pictures, find_pictures, live_pictures, open_pictures
 from settings import Settings, read_settings

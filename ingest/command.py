@@ -13,11 +13,11 @@ from typing import Any
 
 from tqdm import tqdm
 
+from host.jobs import StatusFile
 from ingest.exclusions import Exclusions
 from ingest.files import Found, find_images, printable
 from ingest.pipeline import Progress
 from ingest.report import IngestReport
-from ingest.status import StatusFile
 
 NAMED = 20
 """Failures shown one by one at the terminal; --json has them all."""

@@ -14,9 +14,9 @@ from uuid import UUID
 
 from filelock import Timeout
 
+from host.folders import make_home, own_lock, using
 from ingest.errors import IngestError
 from ingest.ledger import Ledger
-from own_folders import make_home, own_lock, using
 from pictures.words import MAX_TAG, clean
 from schema.collection import Pictures
 from schema.record import ImageRecord

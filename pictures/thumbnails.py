@@ -7,8 +7,8 @@ from pathlib import Path
 
 from PIL import Image
 
-from own_folders import make_folder, using
-from whole_files import write_whole
+from host.files import write_whole
+from host.folders import make_folder, using
 
 SIDE = 384
 QUALITY = 80

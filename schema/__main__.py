@@ -10,8 +10,8 @@ from tqdm import tqdm
 
 import assembly
 import exits
+from host.jobs import StatusFile, hold
 from ingest.roots import Roots
-from ingest.status import StatusFile, hold
 from schema.backup import back_up
 from schema.backup import restore as restore_backup
 from schema.check import check as check_library

@@ -15,13 +15,13 @@ from weaviate.classes.query import Filter, MetadataQuery
 from weaviate.collections.classes.internal import Object
 
 from encoder.protocol import first_line
-from own_folders import own_lock, using
+from host.folders import own_lock, using
 from schema.client import CLIENT_ERRORS
 from schema.collection import PLACES, Pictures, list_pictures
 from schema.errors import HomeError, SchemaError
 from schema.indexing import finds_itself, index_again, indexed, stored, waiting, write_out
-from schema.local_server import LocalServer
 from schema.record import to_places
+from server.local_server import LocalServer
 
 PAGE = 1000
 THREADS = 8

@@ -8,10 +8,10 @@ from typing import Any
 
 import weaviate
 
+from host.disk import bytes_in
 from schema.check import Check
 from schema.client import Address
 from schema.collection import ALIAS, Pictures, list_pictures, open_pictures
-from schema.disk import bytes_in
 from schema.errors import NoLibrary
 from schema.indexing import waiting
 

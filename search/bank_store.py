@@ -12,9 +12,9 @@ from zipfile import BadZipFile
 import numpy as np
 
 from encoder.protocol import Encoder
-from own_folders import explain
+from host.files import write_whole
+from host.folders import explain
 from search.relevance import Bank, sensible_texts, unrelated_texts
-from whole_files import write_whole
 
 log = logging.getLogger(__name__)
 

@@ -25,10 +25,10 @@ from pictures.thumbnails import ThumbnailStore
 from schema.client import Address, connect
 from schema.collection import Pictures, StorageOptions, delete_library, ensure_pictures, list_pictures, open_pictures
 from schema.errors import NoLibrary
-from schema.local_server import HOST, LocalServer, ServerPlan
 from schema.named import COLLECTIONS
 from schema.record import ImageRecord, to_properties
 from search.bank_store import Cut
+from server.local_server import HOST, LocalServer, ServerPlan
 from settings import PROJECT, Settings
 from tests.colours import ColourEncoder
 from tests.search.colour_library import Library, fill

@@ -17,7 +17,7 @@ import jsonschema
 import pytest
 import yaml
 
-from schema.local_server import COMMON_ENVIRONMENT, LocalServer
+from server.local_server import COMMON_ENVIRONMENT, LocalServer
 from settings import PROJECT, Settings
 from tests.conftest import plan
 

@@ -9,19 +9,19 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from evaluation.layouts import LayoutStore
+from host.folders import FolderError, using
+from host.jobs import StatusFile, only_one
 from ingest.roots import Roots
-from ingest.status import StatusFile, only_one
-from own_folders import FolderError, using
+from layout.store import LayoutStore
 from pictures.thumbnails import ThumbnailStore
 from schema.errors import HomeError
-from schema.local_server import LocalServer
 from search.bank_store import keep_bank
+from server.local_server import LocalServer
 from tests.colours import ColourEncoder
 from tests.conftest import plan
 from tests.ingest.paint import paint
 from tests.ingest.test_faults import Shell
-from tests.schema.test_local_server import command, processes_of
+from tests.server.test_local_server import command, processes_of
 from tests.small_disk import SmallDisk, small_disk
 
 

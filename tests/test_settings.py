@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from schema.local_server import LocalServer
+from server.local_server import LocalServer
 from settings import PROJECT, Settings, SettingsError, read_settings
 
 KEY = "s3cret-Zx81kQ"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from safetensors import SafetensorError
 
-import whole_files
+from host import files as whole_files
 from training.errors import CannotWrite
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)

@@ -20,14 +20,14 @@ from starlette.middleware import Middleware
 from starlette.testclient import TestClient
 from streamlit.testing.v1 import AppTest
 
-from app_pages.connection import Connection
-from app_pages.ingestion import Ingestion
-from app_pages.map_work import MapWork
-from app_pages.own_process import OwnProcess
-from app_pages.parts import Parts
-from app_pages.routes import is_page, routes
-from app_pages.same_origin import SameOrigin
+from api.connection import Connection
+from api.context import Parts
+from api.ingestion import Ingestion
+from api.map_work import MapWork
+from api.routes import is_page, routes
+from api.same_origin import SameOrigin
 from encoder.protocol import Encoder
+from host.child import OwnProcess
 from ingest.roots import Roots
 from pictures.open import Limits
 from pictures.thumbnails import ThumbnailStore
@@ -96,7 +96,7 @@ def ingesting(
         assert arguments[0] == "ingest"
         return OwnProcess(["tests.ingest.colour_ingest", *arguments[1:]], *more)
 
-    monkeypatch.setattr("app_pages.ingestion.OwnProcess", start)
+    monkeypatch.setattr("api.ingestion.OwnProcess", start)
     for name in [name for name in os.environ if name.startswith(("LOUPE_", "WEAVIATE_"))]:
         monkeypatch.delenv(name)
     for name, value in environment.items():
@@ -124,13 +124,13 @@ def http(parts: Parts) -> TestClient:
 
 
 def search_script(parts):  # Streamlit copies its source: it may name nothing of this module
-    from app_pages.search_page import search_page
+    from app_pages.search.page import search_page
 
     search_page(parts)
 
 
 def library_script(parts):
-    from app_pages.library_page import library_page
+    from app_pages.library.page import library_page
 
     library_page(parts)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app_pages.parts import Parts
+from api.context import Parts
 from tests.app.conftest import library_script, open_page, search_script, texts, wait_for
 from tests.conftest import copy_samples
 

@@ -13,8 +13,8 @@ import pytest
 from PIL import Image
 from starlette.testclient import TestClient
 
-from app_pages.connection import Connection
-from app_pages.parts import Parts
+from api.connection import Connection
+from api.context import Parts
 from app_pages.question import PARAMETERS
 from encoder.protocol import Encoder, EncoderError
 from schema.errors import Unreachable
@@ -363,7 +363,7 @@ def test_an_encoder_that_cannot_be_loaded_is_503_and_says_why(parts: Parts, tmp_
 def test_health_answers_fast_when_weaviate_hangs(
     tmp_path: Path, specialists: Encoder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app_pages.api.HEALTH_TIMEOUT_S", 0.2)
+    monkeypatch.setattr("api.search.HEALTH_TIMEOUT_S", 0.2)
 
     def hang() -> object:
         time.sleep(1)

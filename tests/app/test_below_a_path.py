@@ -5,7 +5,7 @@ from pathlib import Path
 
 import httpx
 
-from app_pages.map_points import plotly_url
+from api.map_points import plotly_url
 from ingest.roots import Roots
 from schema.collection import Pictures
 from tests.app.browser import MAP_MS, Tab

@@ -6,7 +6,7 @@ import httpx
 import psutil
 import pytest
 
-from schema.local_server import LocalServer
+from server.local_server import LocalServer
 from tests.app.browser import OpenTab, Tab
 from tests.app.conftest import app_process, free_port
 from tests.conftest import SAMPLES, plan

@@ -4,8 +4,8 @@ import uuid
 
 import pytest
 
-from app_pages.chips import Chip, chips_of, without
 from app_pages.question import Question
+from app_pages.search.chips import Chip, chips_of, without
 
 KEY = uuid.UUID("5dd2ae12-02e2-514c-a4fe-306192e392d5")
 FULL = Question(

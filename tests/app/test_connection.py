@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 import weaviate
 
-from app_pages.connection import Connection
+from api.connection import Connection
 from encoder.protocol import Encoder, EncoderError
 from schema.client import Address
 from schema.collection import Pictures, StorageOptions, ensure_pictures, open_pictures, switch_alias
 from schema.errors import EncoderMismatch, NoLibrary, SchemaError, ServerError, Unreachable
-from schema.local_server import HOST, LocalServer
 from search.query import Query, Term
+from server.local_server import HOST, LocalServer
 from tests.app.conftest import wait_for
 from tests.colours import ColourEncoder
 from tests.conftest import plan
@@ -195,7 +195,7 @@ def test_an_encoder_that_failed_is_loaded_again_but_not_by_everybody_at_once(
         with pytest.raises(EncoderError, match="restart the app after correcting LOUPE_ENCODER"):
             connection.searcher()
     assert len(loads) == 1
-    monkeypatch.setattr("app_pages.connection.RELOAD_S", 0.0)
+    monkeypatch.setattr("api.connection.RELOAD_S", 0.0)
     assert connection.searcher().count() == 0
     assert len(loads) == 2
     connection.close()
@@ -212,7 +212,7 @@ def test_a_check_alone_loads_an_encoder_that_failed_again(
             raise EncoderError("The hub did not answer.")
         return encoder
 
-    monkeypatch.setattr("app_pages.connection.RELOAD_S", 0.0)
+    monkeypatch.setattr("api.connection.RELOAD_S", 0.0)
     connection = Connection(lambda: address, load)
     with pytest.raises(EncoderError):
         connection.encoder()

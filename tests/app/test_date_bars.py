@@ -2,7 +2,7 @@
 
 import pytest
 
-from app_pages.date_bars import Bar, histogram, spec, whens
+from app_pages.widgets.date_bars import Bar, histogram, spec, whens
 
 YEARS = {"2018": 3, "2020": 5}
 MONTHS = {"2020-02": 4, "2020-12": 1, "2018-07": 3}

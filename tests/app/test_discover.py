@@ -5,9 +5,10 @@ import uuid
 
 import pytest
 
-from app_pages import discover_link, discover_why
-from app_pages.discover_profiles import document_of, read_document
-from app_pages.discover_session import Session
+from app_pages.discover import link as discover_link
+from app_pages.discover import why as discover_why
+from app_pages.discover.profiles import document_of, read_document
+from app_pages.discover.session import Session
 from app_pages.question import Question
 from schema.record import ImageRecord
 from search.errors import QueryError

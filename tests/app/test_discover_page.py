@@ -8,9 +8,9 @@ import pytest
 import weaviate
 from streamlit.testing.v1 import AppTest
 
-from app_pages.connection import Connection
-from app_pages.discover_controls import JOINED
-from app_pages.parts import Parts
+from api.connection import Connection
+from api.context import Parts
+from app_pages.discover.controls import JOINED
 from encoder.protocol import Encoder
 from schema.client import Address
 from schema.collection import StorageOptions, ensure_pictures
@@ -25,8 +25,8 @@ from tests.conftest import SAMPLES
 def script(parts):  # Streamlit copies its source: it may name nothing of this module
     import streamlit as st
 
-    from app_pages.discover_page import discover_page
-    from app_pages.search_page import search_page
+    from app_pages.discover.page import discover_page
+    from app_pages.search.page import search_page
 
     if st.session_state.get("elsewhere"):
         search_page(parts)

@@ -7,8 +7,8 @@ import pytest
 import weaviate
 from streamlit.testing.v1 import AppTest
 
-from app_pages.connection import Connection
-from app_pages.parts import Parts
+from api.connection import Connection
+from api.context import Parts
 from schema.errors import Unreachable
 from schema.named import COLLECTIONS
 from search.preference import Profile

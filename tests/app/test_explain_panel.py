@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from app_pages.explain_panel import explain, heat_html, words_html
-from app_pages.parts import Parts
+from api.context import Parts
+from app_pages.search.explain_panel import explain, heat_html, words_html
 from pictures.thumbnails import ThumbnailStore
 from schema.record import ImageRecord
 from search.explain import HeatMap, WordShare

@@ -1,6 +1,6 @@
 """The folder tree: which rows, how deep, which open."""
 
-from app_pages.folder_tree import MOST, Row, rows
+from app_pages.widgets.folder_tree import MOST, Row, rows
 
 COUNTS = {"/p": 9, "/p/2019": 5, "/p/2019/rome": 3, "/p/2019/oslo": 2, "/p/2020": 4, "/q": 7, "/q/x": 7}
 

@@ -24,16 +24,19 @@ from PIL import Image
 from starlette.applications import Starlette
 
 import assembly
-from app_pages import albums_api, api, files, map_points, selection_files
-from app_pages.connection import Connection
-from app_pages.parts import Parts
+from api import albums as albums_api
+from api import files, map_points
+from api import search as api
+from api import selections as selection_files
+from api.connection import Connection
+from api.context import Parts
 from schema.client import Address, connect
 from schema.collection import StorageOptions, ensure_pictures
 from schema.errors import SchemaError, Unreachable
-from schema.local_server import HOST, LocalServer
 from schema.patience import QUESTION_S
 from search.errors import SearchError
 from search.query import Query, Term
+from server.local_server import HOST, LocalServer
 from settings import PROJECT
 from tests.app.conftest import open_page, parts_of, search_script, texts, wait_for
 from tests.colours import ColourEncoder

@@ -9,12 +9,12 @@ import psutil
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app_pages.connection import Connection
-from app_pages.ingestion import Ingestion
-from app_pages.parts import Parts
+from api.connection import Connection
+from api.context import Parts
+from api.ingestion import Ingestion
 from encoder.protocol import Encoder
+from host.jobs import Status, StatusFile
 from ingest.roots import Roots
-from ingest.status import Status, StatusFile
 from schema.client import Address
 from schema.collection import open_pictures
 from schema.errors import Unreachable
@@ -219,7 +219,7 @@ def test_two_starts_are_one_ingest(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         calls.append(arguments)
         return Process()
 
-    monkeypatch.setattr("app_pages.own_process.subprocess.Popen", popen)
+    monkeypatch.setattr("host.child.subprocess.Popen", popen)
     ingestion = Ingestion(tmp_path, PROJECT)
     for _ in range(3):
         ingestion.start("/photos")

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from evaluation import layout as drawing
-from evaluation.layouts import Layout, LayoutStore, Texts
-from evaluation.library_layout import lay_out
+from layout import projection as drawing
+from layout.library import lay_out
+from layout.store import Layout, LayoutStore, Texts
 from schema.collection import Pictures
 from tests.app.browser import OpenTab, Tab
 from tests.app.test_map_runs import write_run

@@ -7,9 +7,9 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from app_pages.map_colours import COLOURINGS, MOST, OTHER, PALETTES, Groups
-from evaluation.layouts import Layout, Texts
-from tests.evaluation.test_layouts import some_layout
+from app_pages.map.colours import COLOURINGS, MOST, OTHER, PALETTES, Groups
+from layout.store import Layout, Texts
+from tests.layout.test_layouts import some_layout
 
 GROUNDS = {"light": "#ffffff", "dark": "#111617"}
 # Machado, Oliveira and Fernandes, A Physiologically-based Model for Simulation of Color Vision Deficiency, 2009,

@@ -16,15 +16,15 @@ import streamlit as st
 import weaviate
 from streamlit.testing.v1 import AppTest
 
-from app_pages import map_library
+from api.connection import Connection
+from api.context import Parts
+from api.map_work import MapWork
 from app_pages.address import AskingPicture
-from app_pages.connection import Connection
-from app_pages.map_work import MapWork
-from app_pages.parts import Parts
+from app_pages.map import library as map_library
 from encoder.protocol import Encoder
-from evaluation import layout as drawing
-from evaluation.layouts import SPACES, Layout, LayoutStore
-from evaluation.library_layout import lay_out
+from layout import projection as drawing
+from layout.library import lay_out
+from layout.store import SPACES, Layout, LayoutStore
 from schema.client import Address
 from schema.collection import Pictures, StorageOptions, ensure_pictures
 from schema.errors import Unreachable
@@ -51,7 +51,7 @@ class StillWork(MapWork):
 def map_script(parts):  # Streamlit copies its source: it may name nothing of this module
     import streamlit as st
 
-    from app_pages.map_page import map_page
+    from app_pages.map.page import map_page
 
     map_page(parts, lambda: st.session_state.__setitem__("went_to_search", True))
 
@@ -180,7 +180,7 @@ def test_what_is_no_point_is_404(parts: Parts, laid_out: dict[str, Layout], path
 
 
 def test_plotly_comes_from_the_installed_package(parts: Parts) -> None:
-    from app_pages.map_points import plotly_url
+    from api.map_points import plotly_url
 
     answer = http_of(parts).get(plotly_url())
     assert answer.status_code == 200 and "immutable" in answer.headers["cache-control"]
@@ -426,6 +426,6 @@ def test_without_a_database_the_page_says_how_to_start_it(tmp_path: Path, colour
 def test_the_page_loads_no_heavy_package() -> None:
     """Neither does the app: scikit-learn and UMAP are of the process that computes. (plotly: Streamlit imports it.)"""
     heavy = "[name for name in ('sklearn', 'umap', 'matplotlib') if name in sys.modules]"
-    code = f"import sys, app_pages.map_page, app_pages.map_points; print({heavy})"
+    code = f"import sys, app_pages.map.page, api.map_points; print({heavy})"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=PROJECT)
     assert done.stdout.strip() == "[]", done.stderr

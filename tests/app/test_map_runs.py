@@ -12,10 +12,10 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from app_pages.connection import Connection
-from app_pages.map_replay import curves, replay
-from app_pages.parts import Parts
-from app_pages.training_runs import RunUnreadable, find_runs, read_metrics, read_space
+from api.connection import Connection
+from api.context import Parts
+from app_pages.map.replay import curves, replay
+from app_pages.map.training_runs import RunUnreadable, find_runs, read_metrics, read_space
 from encoder.protocol import Encoder
 from schema.client import Address
 from schema.errors import Unreachable
@@ -27,7 +27,7 @@ EPOCHS, COUNT = (0, 1, 2, 5), 30
 def map_script(parts):  # Streamlit copies its source: it may name nothing of this module
     import streamlit as st
 
-    from app_pages.map_page import map_page
+    from app_pages.map.page import map_page
 
     st.session_state["map-tab"] = "A training run"
     map_page(parts, lambda: None)

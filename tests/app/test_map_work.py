@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from app_pages.map_work import KILLED, MapWork
-from own_folders import FolderError
+from api.map_work import KILLED, MapWork
+from host.folders import FolderError
 from tests.app.conftest import wait_for
 
 

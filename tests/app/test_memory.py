@@ -4,7 +4,7 @@ import gc
 
 import psutil
 
-from app_pages.parts import Parts
+from api.context import Parts
 from tests.app.conftest import open_page, search_script, tiles
 
 TURNS, WARM_UP = 24, 6

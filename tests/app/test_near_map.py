@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from app_pages import near_map
+from app_pages.widgets import near_map
 
 PLACES = [(52.52, 13.4, 3), (48.86, 2.29, 40)]
 

@@ -16,8 +16,8 @@ import pytest
 from PIL import Image
 from starlette.testclient import TestClient
 
-from app_pages.connection import Connection
-from app_pages.parts import Parts
+from api.connection import Connection
+from api.context import Parts
 from ingest.ledger import Ledger
 from ingest.pipeline import Ingest
 from pictures.open import Limits, PictureError

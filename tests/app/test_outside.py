@@ -12,8 +12,8 @@ import httpx
 import pytest
 from streamlit.proto.Common_pb2 import DoubleArray, FileUploaderState, StringArray, UploadedFileInfo
 
-from app_pages import date_bars, near_map
 from app_pages.question import PAGE_SIZES, Question
+from app_pages.widgets import date_bars, near_map
 from tests.app.session import Session, session
 
 HUGE = 10**9

@@ -9,7 +9,7 @@ import pytest
 import weaviate
 from PIL import Image
 
-from app_pages.plain import escape, inert, plain
+from app_pages.widgets.markdown import escape, inert, plain
 from encoder.protocol import Encoder
 from ingest.ledger import Ledger
 from ingest.pipeline import Ingest

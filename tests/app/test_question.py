@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from app_pages.plain import plain
 from app_pages.question import LISTS, PARAMETERS, Question
+from app_pages.widgets.markdown import plain
 from search.errors import FilterError, QueryError
 from search.grammar import GrammarError
 from search.query import Query, Term

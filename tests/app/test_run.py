@@ -15,7 +15,7 @@ import pytest
 
 from schema.client import Address
 from schema.collection import Pictures
-from schema.local_server import LocalServer
+from server.local_server import LocalServer
 from settings import PROJECT
 from tests.app.conftest import free_port, wait_for
 from tests.conftest import plan

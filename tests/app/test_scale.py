@@ -4,7 +4,7 @@ from uuid import UUID
 
 import pytest
 
-from app_pages import scale
+from app_pages.widgets import scale
 from schema.record import ImageRecord
 from search.results import Hit
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app_pages.parts import Parts
+from api.context import Parts
 from tests.app.conftest import http_of, open_page, search_script, texts, tiles
 from tests.app.test_search_page import ask, unfold
 from tests.conftest import SAMPLES

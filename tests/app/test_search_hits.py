@@ -10,9 +10,9 @@ import weaviate
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from app_pages import search_page
-from app_pages.connection import Connection
-from app_pages.parts import Parts
+from api.connection import Connection
+from api.context import Parts
+from app_pages.search import page as search_page
 from encoder.protocol import Encoder
 from ingest.ledger import Ledger
 from ingest.pipeline import Ingest
@@ -100,7 +100,8 @@ def test_the_facets_say_what_they_count(made: Results | None, said: str) -> None
 def paging_script(total):
     import uuid
 
-    from app_pages import address, search_page
+    from app_pages import address
+    from app_pages.search import page as search_page
     from schema.record import ImageRecord
     from search.results import Hit, Results, Timing
 

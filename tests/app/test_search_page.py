@@ -12,8 +12,8 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Button
 
-from app_pages.connection import Connection
-from app_pages.parts import Parts
+from api.connection import Connection
+from api.context import Parts
 from encoder.protocol import Encoder, EncoderError
 from schema.client import Address
 from schema.collection import StorageOptions, ensure_pictures

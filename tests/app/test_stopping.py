@@ -8,9 +8,9 @@ import httpx
 import psutil
 import pytest
 
-from app_pages.ingestion import Ingestion
-from app_pages.map_work import MapWork
-from app_pages.own_process import OwnProcess
+from api.ingestion import Ingestion
+from api.map_work import MapWork
+from host.child import OwnProcess
 from schema.collection import Pictures
 from tests.app.conftest import app_process, wait_for
 from tests.app.session import session
@@ -33,7 +33,7 @@ def command_of(process: psutil.Process) -> list[str]:
 
 
 def test_a_process_that_does_not_listen_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app_pages.own_process.END_S", 0.3)
+    monkeypatch.setattr("host.child.END_S", 0.3)
     log = tmp_path / "log"
     script = f"import sys; sys.stdout = sys.stderr\n{STUBBORN}"
     process = OwnProcess(["stubborn"], project(tmp_path, "stubborn", script), log)

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from app_pages import visitor
+from app_pages.widgets import visitor
 from schema.collection import Pictures
 from settings import PROJECT
 from tests.app.conftest import app_process, lan_address

@@ -27,12 +27,12 @@ import psutil
 import pytest
 import weaviate
 
+from host.jobs import StatusFile
 from ingest.ledger import Ledger
 from ingest.roots import Roots
-from ingest.status import StatusFile
 from schema.client import Address, connect
 from schema.collection import delete_library, open_pictures
-from schema.local_server import HOST, LocalServer
+from server.local_server import HOST, LocalServer
 from settings import PROJECT
 from tests.conftest import SETTINGS, all_records, plan
 from tests.ingest.colour_ingest import forked

@@ -14,7 +14,7 @@ from PIL import Image
 import ingest.description as description_module
 import ingest.ledger as ledger_module
 import schema.collection
-from app_pages.connection import Connection
+from api.connection import Connection
 from ingest.ledger import Ledger
 from ingest.pipeline import Ingest
 from ingest.report import IngestReport

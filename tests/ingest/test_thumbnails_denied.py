@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from host.folders import FolderError
 from ingest.forgetting import find_below, forget
 from ingest.ledger import Ledger
 from ingest.pipeline import Ingest
 from ingest.roots import Roots
-from own_folders import FolderError
 from pictures.open import Limits
 from pictures.thumbnails import ThumbnailStore
 from schema.collection import Pictures

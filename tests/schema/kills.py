@@ -14,7 +14,7 @@ from weaviate.classes.query import MetadataQuery
 from weaviate.collections import Collection
 
 from schema.client import Address, connect
-from schema.local_server import HOST, LocalServer
+from server.local_server import HOST, LocalServer
 
 TARGETS = ("image", "caption", "look")
 

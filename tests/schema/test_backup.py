@@ -14,8 +14,8 @@ from ingest.roots import Roots
 from schema.backup import back_up, restore
 from schema.collection import ALIAS, StorageOptions, delete_library, ensure_pictures, open_pictures
 from schema.errors import BackupError
-from schema.local_server import LocalServer
 from schema.named import COLLECTIONS, NamedStore
+from server.local_server import LocalServer
 from tests.colours import ColourEncoder
 from tests.conftest import plan
 from tests.schema.kills import TARGETS, client_of, vectors_of

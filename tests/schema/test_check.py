@@ -14,13 +14,13 @@ import weaviate
 from pydantic import ValidationError
 
 import assembly
+from host.jobs import hold
 from ingest.ledger import Ledger
-from ingest.status import hold
-from schema import local_server
 from schema.check import NEWEST, after_a_crash, check, mend
 from schema.collection import StorageOptions, delete_library, ensure_pictures, open_pictures
 from schema.errors import HomeError
-from schema.local_server import LocalServer
+from server import local_server
+from server.local_server import LocalServer
 from settings import PROJECT, Settings
 from tests.colours import ColourEncoder
 from tests.conftest import SETTINGS, plan

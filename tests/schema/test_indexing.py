@@ -15,7 +15,7 @@ from schema import indexing
 from schema.check import check, mend
 from schema.collection import StorageOptions, delete_library, ensure_pictures, open_pictures
 from schema.indexing import index_again, stored, waiting, write_out
-from schema.local_server import LocalServer
+from server.local_server import LocalServer
 from tests.colours import ColourEncoder
 from tests.conftest import plan
 from tests.schema.kills import client_of, contents, kill, recall_at_10, tear

@@ -16,10 +16,10 @@ import schema.named
 from schema.client import Address, connect
 from schema.collection import StorageOptions, delete_library, ensure_pictures, list_pictures
 from schema.errors import NamedError, NameTaken, NameUnknown, SchemaError, Unreachable
-from schema.local_server import HOST, LocalServer
 from schema.named import COLLECTIONS, MAX_BYTES, MAX_NAME, NamedStore, check_name
 from schema.patience import Patience
 from schema.record import NAMESPACE
+from server.local_server import HOST, LocalServer
 from tests.colours import ColourEncoder
 from tests.conftest import plan
 

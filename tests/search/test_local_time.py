@@ -11,7 +11,7 @@ from PIL import ExifTags, Image
 
 import ingest.ledger
 import schema.collection
-from app_pages.detail import taken
+from app_pages.search.detail import taken
 from ingest.ledger import Ledger
 from ingest.pipeline import Ingest
 from ingest.report import IngestReport

@@ -14,12 +14,11 @@ import weaviate
 from PIL import Image
 
 import search.searcher
-from app_pages import discover_why
+from app_pages.discover import why as discover_why
 from encoder.protocol import unit
 from schema.client import Address, connect
 from schema.collection import StorageOptions, ensure_pictures
 from schema.errors import NoLibrary, Unreachable
-from schema.local_server import HOST, LocalServer
 from schema.patience import Patience
 from schema.record import ImageRecord, uuid_of
 from search.answer import text_of
@@ -28,6 +27,7 @@ from search.facets import FACETS
 from search.filters import Condition
 from search.query import Query, Term
 from search.searcher import Searcher
+from server.local_server import HOST, LocalServer
 from tests.colours import ColourEncoder
 from tests.conftest import plan
 from tests.search.colour_library import CAPTIONS, Library, cosine, expected, fill

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy.linalg import orthogonal_procrustes
 
-from evaluation.layout import NEIGHBOURS, SEED, pca, trust
+from layout.projection import NEIGHBOURS, SEED, pca, trust
 from training.atomic import write_text, write_whole
 
 Floats = NDArray[np.float32]

@@ -9,10 +9,10 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from evaluation.layout import Points, pca, trust, umap
-from evaluation.layouts import umap_is_there
 from evaluation.metrics import Interval
 from evaluation.space import linear_probe, silhouette
+from layout.projection import Points, pca, trust, umap
+from layout.store import umap_is_there
 from training.experiments.contrast import folder_of
 from training.experiments.drawing import save_small
 from training.experiments.intervals import OVER_SEEDS, over_seeds

@@ -8,10 +8,10 @@ import weaviate
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from app_pages import albums_page as page_module
-from app_pages.parts import Parts
-from app_pages.plain import plain
+from api.context import Parts
+from app_pages.albums import page as page_module
 from app_pages.question import Question
+from app_pages.widgets.markdown import plain
 from schema.collection import delete_library
 from schema.errors import Unreachable
 from search import albums
@@ -25,7 +25,7 @@ RED = Query((Term(text="red"),))
 def albums_script(parts):  # Streamlit copies its source: it may name nothing of this module
     import streamlit as st
 
-    from app_pages.albums_page import albums_page
+    from app_pages.albums.page import albums_page
 
     albums_page(parts, lambda: st.session_state.__setitem__("went", dict(st.session_state["last_address"])))
 
@@ -34,7 +34,7 @@ def saving_script(parts):
     import streamlit as st
     from PIL import Image
 
-    from app_pages import albums_saving
+    from app_pages.albums import saving as albums_saving
     from search.query import Query, Term
 
     terms = [Term(text=st.query_params["q"])] if "q" in st.query_params else []

@@ -5,7 +5,7 @@ import io
 import zipfile
 from pathlib import Path
 
-from app_pages.connection import Connection
+from api.connection import Connection
 from ingest.tagging import tag
 from schema.errors import NameUnknown
 from schema.named import NamedStore

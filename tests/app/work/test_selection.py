@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app_pages import discover_session, selection
-from app_pages.parts import Parts
+from api.context import Parts
+from app_pages.discover import session as discover_session
+from app_pages.widgets import selection
 from search.export import ExportError
 from search.filters import Condition
 from search.query import MAX_LIMIT, Query, Term
@@ -20,7 +21,7 @@ WHITE = Query((Term(text="white"),), limit=5)
 def select_script(parts):  # Streamlit copies its source: it may name nothing of this module
     import streamlit as st
 
-    from app_pages import gallery, selection
+    from app_pages.widgets import gallery, selection
     from search.query import Query, Term
 
     offset = int(st.query_params.get("offset", "0"))

@@ -14,10 +14,10 @@ import pytest
 import weaviate
 from starlette.testclient import TestClient
 
-import app_pages.selection_files
+import api.selections
 import search.export
-from app_pages.parts import Parts
-from app_pages.selection_store import Selections
+from api.context import Parts
+from api.selection_store import Selections
 from schema.collection import open_pictures
 from schema.errors import Unreachable
 from schema.record import ImageRecord, Place
@@ -177,6 +177,6 @@ def test_the_same_selection_has_the_same_address() -> None:
 def test_large_selections_are_asked_for_in_parts(
     coloured: Parts, http: TestClient, hits: list[Hit], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(app_pages.selection_files, "FETCHED", 2)
+    monkeypatch.setattr(api.selections, "FETCHED", 2)
     answer = http.get(coloured.selections.hand_in(hits)("json"))
     assert [one["uuid"] for one in json.loads(answer.content)] == [str(one.uuid) for one in hits]

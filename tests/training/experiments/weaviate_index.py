@@ -17,7 +17,7 @@ from encoder.protocol import Embeddings, EncoderIdentity
 from evaluation.live import LiveLibrary
 from schema.client import Address, connect
 from schema.collection import StorageOptions, ensure_pictures
-from schema.local_server import HOST, LocalServer, ServerPlan
+from server.local_server import HOST, LocalServer, ServerPlan
 from settings import PROJECT, Settings
 from training.experiments import hard_negatives
 from training.experiments.icon_captions import Icons

@@ -1,0 +1,91 @@
+"""Albums over HTTP: which there are, and what one holds now. Reading only; knows no page."""
+
+from functools import partial
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from anyio import to_thread
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from api import links, threads
+from api.context import Parts
+from api.links import link
+from app_pages.question import Question
+from encoder.protocol import EncoderError
+from schema.errors import NamedError, NameUnknown, SchemaError
+from search import albums
+from search.answer import to_json
+from search.errors import QueryError, SearchError
+
+PREFIX = "/api/albums"
+PAGE = ("limit", "offset", "facets")
+"""What may be asked of an album beside its name, as of `/api/search`."""
+
+
+def routes(parts: Parts) -> list[Route]:
+    return [
+        Route(PREFIX, partial(every, parts), methods=["GET"]),
+        Route(f"{PREFIX}/{{name:path}}", partial(one, parts), methods=["GET"]),
+    ]
+
+
+async def every(parts: Parts, request: Request) -> Response:
+    """GET /api/albums: {"albums": [{"name", "encoder", "changed_at", "address"}]}, by name."""
+    return await to_thread.run_sync(_answer, lambda: _every(parts), limiter=threads.QUESTIONS)
+
+
+async def one(parts: Parts, request: Request) -> Response:
+    """GET /api/albums/<name>?limit=&offset=&facets=: the answer of /api/search to the question that was kept, with
+    "album", "page" (the question's address on the page) and "encoder", a sentence where another one's library is open.
+    """
+    name = request.path_params["name"]
+    params = {key: request.query_params.getlist(key) for key in request.query_params}
+    return await to_thread.run_sync(_answer, lambda: _one(name, params, parts), limiter=threads.QUESTIONS)
+
+
+def _every(parts: Parts) -> dict[str, Any]:
+    return {
+        "albums": [
+            {
+                "name": entry.name,
+                "encoder": entry.encoder,
+                "changed_at": entry.changed_at.isoformat(),
+                "address": link(f"{PREFIX}/{quote(entry.name, safe='')}"),
+            }
+            for entry in parts.connection.named("Albums").list()
+        ]
+    }
+
+
+def _one(name: str, params: dict[str, list[str]], parts: Parts) -> dict[str, Any]:
+    if unknown := sorted(set(params) - set(PAGE)):
+        raise QueryError(f"unknown parameter {unknown[0]!r}; an album takes {', '.join(PAGE)}")
+    album = albums.find(parts.connection.named("Albums"), name)
+    searcher = parts.connection.searcher()
+    page = Question.from_params(params)
+    kept = Question.of(album.query)
+    asked = Question.from_params({**kept.params(), **page.params()}).query()
+    return {
+        "album": album.name,
+        "encoder": album.note(searcher.pictures.identity.id),
+        "page": link(f"/?{urlencode(kept.params(), doseq=True)}"),
+        **to_json(asked, searcher.search(asked), links.prefix()),
+    }
+
+
+def _answer(ask: Any) -> Response:
+    try:
+        return JSONResponse(ask())
+    except NameUnknown as error:
+        return _error(error, HTTPStatus.NOT_FOUND)
+    except (NamedError, QueryError) as error:
+        return _error(error, HTTPStatus.BAD_REQUEST)
+    except (SchemaError, SearchError, EncoderError) as error:
+        return _error(error, HTTPStatus.SERVICE_UNAVAILABLE)
+
+
+def _error(error: Exception, status: HTTPStatus) -> Response:
+    return JSONResponse({"error": str(error)}, status_code=status)

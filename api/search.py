@@ -1,0 +1,227 @@
+"""The HTTP API: /api/search, what it says of itself at /api, and /healthz. Knows no page."""
+
+import json
+from collections.abc import AsyncGenerator, Mapping
+from functools import partial
+from http import HTTPStatus
+from typing import Any
+
+from anyio import move_on_after, to_thread
+from starlette.datastructures import FormData, UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from api import links, threads
+from api.context import Parts
+from app_pages.question import PARAMETERS, Question
+from encoder.protocol import EncoderError
+from pictures.open import PictureError, open_image
+from schema.errors import SchemaError
+from search.answer import to_json
+from search.command import QUERY_SIDE
+from search.errors import QueryError, SearchError
+from search.grammar import GrammarError, parse
+from search.query import Query
+
+MAX_JSON_BYTES = 1_000_000
+FORM_BYTES = 200_000
+"""What a form may hold beside its picture."""
+HEALTH_TIMEOUT_S = 2.0
+ABOUT = """\
+Loupe's HTTP API
+
+GET /api/search?q=beach+%2B+sunset+-+people     a + in an address is a blank; write %2B for a plus sign
+    q         a question as the page's box takes it, see below; may be repeated
+    like      [weight:]uuid or path of a picture of the library; may be repeated
+    dislike   the same: what the pictures should not be like; may be repeated
+    target    what counts: image=1 (what it shows), look=1 (how it looks), caption=.5 (what it says); may be repeated;
+              or auto: learned from the likes
+    strategy  how likes and dislikes are joined: average, best_score, sum_scores
+    diversity 0 to 1: difference among the hits
+    hide      uuid of a picture that must not come back; may be repeated
+    collapse  1: near-duplicates are one hit
+    filter    folder=/photos, tags.any=cat,dog, taken>=2020-05, !camera=X, path~holiday, width>1000, colour=red,
+              near=48.85,2.35,10 (latitude, longitude, km), words~exact words; may be repeated
+    limit     1 to 1000 (24)          offset    0 or more; offset + limit at most 10000
+    words     1: match the words themselves as well (BM25)
+    facets    1: count folders, tags, years, cameras and formats
+
+The question in q
+    red bicycle                 one term          beach + sunset - people       three terms, without the last
+    2:beach + 0.5:sunset        weights           "red car"                     these words in caption, tags or name
+    tag:cat  -tag:screenshot    tags              like:<uuid>  -like:"a b.jpg"  pictures of the library
+    folder:/photos taken>=2020  any filter        text:"rock + roll"            words as they stand
+
+POST /api/search, application/json
+    {"q": "beach - people", "terms": [{"text": "red bicycle"}, {"item": "<uuid>", "weight": -0.5}, {"path": "a/b.jpg"}],
+     "targets": {"image": 1, "caption": 0.5}, "filters": ["year=2024"], "strategy": "average", "diversity": 0.3,
+     "hidden": ["<uuid>"], "collapse": false, "limit": 24, "offset": 0, "words": false, "facets": false}
+
+POST /api/search, multipart/form-data
+    the names of GET, and a file named image:   curl -F image=@cat.jpg -F q='but red' http://127.0.0.1:8501/api/search
+
+Answer: {"hits": [{"uuid", "path", "similarity", "relevance", "unlikely", "shares", "caption", "tags", ...}],
+         "total", "line", "likely", "note", "asked", "took_ms", ...}
+    unlikely  true: no nearer than pictures are to questions about nothing in the library
+    note      a sentence: no good match, no picture passes the filters; or ""
+    asked     the question as it was read, in the form that is posted
+    400 {"error": a sentence, "position": of the character in q, from 0, where there is one}
+                                what was asked cannot be answered as it stands
+    413, 415, 403               too large, another content type, another site's page asked
+    404, 405                    no such address, no such method
+    503 {"error": a sentence}   Weaviate or the encoder is away; ask again
+
+GET /api/albums                   {"albums": [{"name", "encoder", "changed_at", "address"}]}
+GET /api/albums/<name>?limit=5    the answer to the question that was kept; limit, offset and facets as above
+GET /app/static/thumbs/<sha256>   a thumbnail         GET /originals/<uuid>   the picture
+GET /healthz                      200 when questions can be answered, else 503 and the reason
+"""
+
+
+class Refused(Exception):
+    """A request that is not even read."""
+
+    def __init__(self, status: HTTPStatus, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+def routes(parts: Parts) -> list[Route]:
+    return [
+        Route("/api", about, methods=["GET"]),
+        Route("/api/search", partial(search, parts), methods=["GET", "POST"]),
+        Route("/healthz", partial(health, parts), methods=["GET"]),
+    ]
+
+
+async def about(request: Request) -> Response:
+    return PlainTextResponse(ABOUT)
+
+
+async def health(parts: Parts, request: Request) -> Response:
+    """GET /healthz: answers within HEALTH_TIMEOUT_S whatever Weaviate does."""
+    problem = f"Weaviate did not answer within {HEALTH_TIMEOUT_S:g} s."
+    with move_on_after(HEALTH_TIMEOUT_S):
+        problem = await to_thread.run_sync(_problem, parts, abandon_on_cancel=True, limiter=threads.HEALTH)
+    if problem:
+        state = "unavailable" if parts.connection.encoder_loaded else "starting"
+        return JSONResponse({"status": state, "error": problem}, status_code=HTTPStatus.SERVICE_UNAVAILABLE)
+    return JSONResponse({"status": "ok"})
+
+
+def _problem(parts: Parts) -> str:
+    try:
+        parts.connection.check()
+    except (SchemaError, EncoderError) as error:
+        return str(error)
+    return ""
+
+
+async def search(parts: Parts, request: Request) -> Response:
+    """GET and POST /api/search, see ABOUT."""
+    try:
+        if request.method != "POST":
+            query = _query_of(_lists(request.query_params.multi_items()), None, parts)
+        else:
+            query = await _posted(request, parts)
+        return JSONResponse(await to_thread.run_sync(_answer, parts, query, limiter=threads.QUESTIONS))
+    except Refused as error:
+        return _error(error, error.status)
+    except (QueryError, PictureError) as error:
+        return _error(error, HTTPStatus.BAD_REQUEST)
+    except (SearchError, SchemaError, EncoderError) as error:
+        return _error(error, HTTPStatus.SERVICE_UNAVAILABLE)
+
+
+def _answer(parts: Parts, query: Query) -> dict[str, Any]:
+    return to_json(query, parts.connection.searcher().search(query), links.prefix())
+
+
+def _error(error: Exception, status: HTTPStatus) -> Response:
+    place = {"position": error.position} if isinstance(error, GrammarError) else {}
+    return JSONResponse({"error": str(error), **place}, status_code=status)
+
+
+async def _posted(request: Request, parts: Parts) -> Query:
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind == "application/json":
+        body = b"".join([chunk async for chunk in _bounded(request, MAX_JSON_BYTES)])
+        try:
+            return _asked(json.loads(body))
+        except (ValueError, RecursionError) as error:
+            if isinstance(error, QueryError):
+                raise
+            raise QueryError(f"the body is not JSON ({str(error)[:200]})") from None
+    if kind == "multipart/form-data":
+        most = int(parts.upload_limits.max_file_mb * 1e6) + FORM_BYTES
+        try:
+            form = await MultiPartParser(request.headers, _bounded(request, most), max_files=1, max_fields=200).parse()
+        except (MultiPartException, KeyError) as error:
+            raise QueryError(f"the form cannot be read ({error})") from None
+        try:
+            return await _form_query(form, parts)
+        finally:
+            await form.close()
+    raise Refused(
+        HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+        f"POST application/json or multipart/form-data, got {kind[:100] or 'no content type'!r}; see /api",
+    )
+
+
+def _asked(data: Any) -> Query:
+    """`Query.from_json`, and "q": a line whose terms and filters come first."""
+    if not isinstance(data, dict) or "q" not in data:
+        return Query.from_json(data)
+    rest = {key: value for key, value in data.items() if key != "q"}
+    if not isinstance(data["q"], str):
+        raise QueryError(f"'q' must be a string, got {type(data['q']).__name__}")
+    terms, conditions = parse(data["q"])
+    typed = Query(terms, filters=conditions).to_json()
+    for name in ("terms", "filters"):
+        if isinstance(more := rest.get(name, []), list):  # else from_json says what is wrong
+            rest[name] = [*typed.get(name, []), *more]
+    return Query.from_json(rest)
+
+
+async def _form_query(form: FormData, parts: Parts) -> Query:
+    file = form.get("image")
+    data = await file.read() if isinstance(file, UploadFile) else None
+    if data is None and "image" in form:
+        raise QueryError("'image' must be a file, got text")
+    if strange := [name for name, value in form.multi_items() if name != "image" and isinstance(value, UploadFile)]:
+        raise QueryError(f"unknown file {strange[0][:40]!r}; the picture that asks is named image")
+    fields = _lists([(name, value) for name, value in form.multi_items() if isinstance(value, str)])
+    return await to_thread.run_sync(_query_of, fields, data, parts)
+
+
+def _query_of(params: Mapping[str, list[str]], picture: bytes | None, parts: Parts) -> Query:
+    if unknown := sorted(set(params) - set(PARAMETERS)):
+        raise QueryError(f"unknown parameter {unknown[0][:40]!r}; known are {', '.join(PARAMETERS)}")
+    images = [] if picture is None else [open_image(picture, parts.upload_limits, QUERY_SIDE).image]
+    return Question.from_params(params).query(images)
+
+
+async def _bounded(request: Request, most: int) -> AsyncGenerator[bytes, None]:
+    """The body, as long as it has at most `most` bytes: what is sent beyond is not read."""
+    too_large = Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"A request may have {most / 1e6:g} MB at most.")
+    length = request.headers.get("content-length", "")
+    if length.isdecimal() and len(length) < 20 and int(length) > most:
+        raise too_large
+    read = 0
+    try:
+        async for chunk in request.stream():
+            read += len(chunk)
+            if read > most:
+                raise too_large
+            yield chunk
+    except ClientDisconnect:
+        raise QueryError("the request ended early") from None
+
+
+def _lists(pairs: list[tuple[str, str]]) -> dict[str, list[str]]:
+    lists: dict[str, list[str]] = {}
+    for name, value in pairs:
+        lists.setdefault(name, []).append(value)
+    return lists

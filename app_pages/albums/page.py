@@ -1,0 +1,170 @@
+"""The page Albums: questions that were kept, each with what it finds now. Fetch, shape, draw."""
+
+import json
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import streamlit as st
+
+from api.context import Parts
+from app_pages import address
+from app_pages.question import Question
+from app_pages.widgets import gallery
+from app_pages.widgets import unavailable as trouble
+from app_pages.widgets.markdown import escape, plain, sentence
+from encoder.protocol import EncoderError
+from schema.errors import NamedError, NoLibrary, SchemaError
+from schema.named import MAX_NAME, Entry
+from search import albums
+from search.albums import Album, Look
+from search.errors import SearchError
+from search.grammar import show
+from search.query import Query
+from search.results import Hit
+from search.searcher import Searcher
+
+PER_PAGE = 12
+CARD_PX = 260
+LOOK_TTL_S = 15
+_WORD, _PAGE = "albums-word", "albums-page"
+COVERS = 'style="display: grid; grid-template-columns: repeat(4, 1fr); gap: 4px; min-height: 4.2rem"'
+COVER = 'style="width: 100%; aspect-ratio: 1; object-fit: cover; border-radius: 6px; display: block"'
+
+
+@dataclass(frozen=True)
+class Card:
+    """What is drawn of one album."""
+
+    name: str
+    album: Album | None = None
+    look: Look | None = None
+    problem: str = ""
+
+
+def albums_page(parts: Parts, to_search: Callable[[], None]) -> None:
+    """`to_search` opens the search page."""
+    address.leave()
+    try:
+        searcher = _searcher(parts)
+    except (SchemaError, EncoderError) as error:
+        trouble.show(error, parts)
+        return
+    try:
+        cards, pages = _fetch(parts.connection.named("Albums").list(), searcher, parts)
+    except SchemaError as error:  # the library answers, so looking again by itself would never end
+        st.error(sentence(error), icon=":material/error:")
+        st.button("Look again", key="albums-again")
+        return
+    _draw(cards, pages, searcher, parts, to_search)
+
+
+def _searcher(parts: Parts) -> Searcher | None:
+    """None where nothing was ingested yet: albums outlive their library."""
+    try:
+        return trouble.wait_for_searcher(parts)
+    except NoLibrary:
+        return None
+
+
+def _fetch(entries: list[Entry], searcher: Searcher | None, parts: Parts) -> tuple[list[Card], int]:
+    """The cards of the page that is turned to, and how many pages there are."""
+    pages = max(1, math.ceil(len(entries) / PER_PAGE))
+    page = min(int(st.session_state.get(_PAGE) or 1), pages)
+    shown = entries[(page - 1) * PER_PAGE : page * PER_PAGE]
+    return [_card(entry, searcher, parts) for entry in shown], pages
+
+
+def _card(entry: Entry, searcher: Searcher | None, parts: Parts) -> Card:
+    try:
+        album = albums.find(parts.connection.named("Albums"), entry.name)
+    except NamedError as error:
+        return Card(entry.name, problem=str(error))
+    if searcher is None:
+        return Card(entry.name, album, problem="There is no library yet, so nothing is in it.")
+    text = json.dumps(album.query.to_json(), sort_keys=True)
+    try:
+        look = _look(searcher, searcher.pictures.name, text)
+    except SearchError as error:
+        return Card(entry.name, album, problem=str(error))
+    return Card(entry.name, album, look, look.problem)
+
+
+@st.cache_data(ttl=LOOK_TTL_S, max_entries=200, show_spinner=False)
+def _look(_searcher: Searcher, collection: str, query: str) -> Look:
+    return albums.look(Query.from_json(json.loads(query)), _searcher.search, lambda one: _searcher.count(one.filters))
+
+
+def _draw(
+    cards: list[Card], pages: int, searcher: Searcher | None, parts: Parts, to_search: Callable[[], None]
+) -> None:
+    st.subheader("Albums", anchor=False)
+    if word := st.session_state.pop(_WORD, ""):
+        st.warning(word)
+    if not cards:
+        st.info("There are no albums yet. Ask a question on the page Search and press “Save as album”.")
+        return
+    encoder = searcher.pictures.identity.id if searcher else ""
+    with st.grid(4, min_column_width=CARD_PX, gap="medium"):
+        for card in cards:
+            with st.container(border=True, gap="xsmall", key=f"album-{card.name}"):
+                _draw_card(card, encoder, parts, to_search)
+    if pages > 1:
+        st.pagination(pages, key=_PAGE)
+
+
+def _draw_card(card: Card, encoder: str, parts: Parts, to_search: Callable[[], None]) -> None:
+    look, album = card.look or Look(), card.album
+    st.html(f"<div {COVERS}>{''.join(map(_cover, look.covers))}</div>")
+    st.markdown(f"**{plain(card.name)}**")
+    if album is not None:
+        st.caption(f"{f'{look.text} · ' if card.look and not card.problem else ''}{plain(described(album.query))}")
+    if card.problem:
+        st.warning(sentence(SearchError(card.problem)))
+    if album is not None and encoder and (note := album.note(encoder)):
+        st.caption(plain(note))
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        opened = st.button("Open", key=f"open-album-{card.name}", type="primary", disabled=album is None)
+        with st.popover("Change", key=f"change-album-{card.name}"):
+            _change(card.name, parts)
+    if opened and album is not None:
+        address.set_picture(None)
+        address.go_on_with(Question.of(album.query))
+        to_search()
+
+
+def described(query: Query) -> str:
+    """The question in one line, as it could be typed."""
+    text = show(query.terms, query.filters)
+    return text if len(text) <= 120 else f"{text[:119]}…"
+
+
+def _cover(hit: Hit) -> str:
+    title = escape(gallery.title_of(hit.record))
+    return f'<img src="{gallery.thumbnail_url(hit.record)}" alt="{title}" title="{title}" loading="lazy" {COVER}>'
+
+
+def _change(name: str, parts: Parts) -> None:
+    key = f"rename-album-{name}"
+    with st.form(f"{key}-form", border=False):
+        st.text_input("New name", value=name, key=key, max_chars=MAX_NAME)
+        st.form_submit_button("Rename", on_click=_rename, args=(name, key, parts))
+    st.button(
+        "Delete the album", key=f"delete-album-{name}", icon=":material/delete:", on_click=_delete, args=(name, parts),
+        help="Only the question goes. No picture is touched.",
+    )  # fmt: skip
+
+
+def _rename(name: str, key: str, parts: Parts) -> None:
+    _try(lambda: parts.connection.named("Albums").rename(name, st.session_state[key]))
+
+
+def _delete(name: str, parts: Parts) -> None:
+    _try(lambda: parts.connection.named("Albums").delete(name))
+
+
+def _try(change: Callable[[], object]) -> None:
+    try:
+        change()
+    except SchemaError as error:
+        st.session_state[_WORD] = sentence(error)

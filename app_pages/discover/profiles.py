@@ -1,0 +1,198 @@
+"""Sessions kept under a name: save, open, rename, delete. Each is a document in Weaviate (`schema.named`), and is saved
+again at every change while it is in use.
+
+A profile of another encoder's library can be taken over: its likes are named by the pictures' bytes, so they hold
+wherever these pictures are. Its words do too; weights that were set for another encoder's vectors do not.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+from uuid import UUID
+
+import streamlit as st
+
+from api.context import Parts
+from app_pages.discover import session as discover_session
+from app_pages.discover.session import Session
+from app_pages.widgets.markdown import inert, plain, sentence
+from schema.errors import NamedError, SchemaError
+from schema.named import MAX_NAME, Entry
+from search.errors import QueryError
+from search.preference import Profile
+from search.query import AUTO, MAX_TERMS, parse_uuid
+
+SHARED = (
+    "The address of this page holds this session too, to share or to bookmark: likes, dislikes, words, filters and "
+    f"settings. It does not hold what you have already seen, nor more than {MAX_TERMS} pictures."
+)
+_TROUBLE, _FOREIGN = "profiles-trouble", "profile-of-another-encoder"
+
+
+def keep(parts: Parts, session: Session) -> None:
+    """Raises SchemaError."""
+    parts.connection.named("Profiles").save(session.name, document_of(session), session.profile.encoder)
+
+
+def document_of(session: Session) -> dict[str, Any]:
+    judged = session.profile.items
+    titles = {str(one): title for one, title in session.titles.items() if one in judged}
+    return {"profile": session.profile.to_json(), "titles": titles}
+
+
+def read_document(document: Mapping[str, Any]) -> tuple[Profile, dict[UUID, str]]:
+    """Raises QueryError for what is no profile."""
+    titles = document.get("titles")
+    named = {parse_uuid(one): str(title) for one, title in titles.items()} if isinstance(titles, Mapping) else {}
+    profile = Profile.from_json(document.get("profile"))
+    return profile if profile.targets is not None else replace(profile, targets=AUTO), named
+
+
+def draw(parts: Parts, session: Session) -> None:
+    """The popover. What is kept is read while it is open only."""
+    label = plain(session.name) if session.name else "Not kept"
+    with st.popover(label, icon=":material/bookmark:", key="profiles", on_change="rerun") as popover:
+        if popover.open:
+            _inside(parts, session)
+
+
+def _inside(parts: Parts, session: Session) -> None:
+    try:
+        entries = parts.connection.named("Profiles").list()
+    except SchemaError as error:
+        st.error(sentence(error), icon=":material/cloud_off:")
+        return
+    if trouble := st.session_state.pop(_TROUBLE, ""):
+        st.warning(plain(trouble), icon=":material/edit:")
+    if session.name:
+        _in_use(parts, session)
+    else:
+        _save_as(parts, session)
+    others = [entry for entry in entries if entry.name != session.name]
+    if others:
+        _open(parts, others, session)
+    st.caption(SHARED)
+
+
+def _in_use(parts: Parts, session: Session) -> None:
+    st.markdown(f"**{plain(session.name)}** is in use: every change is saved.")
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        st.text_input("Name", key="profile-rename", value=session.name, max_chars=MAX_NAME)
+        st.button("Rename", key="rename-profile", on_click=_rename, args=(parts,))
+    with st.container(horizontal=True, gap="small"):
+        st.button(
+            "New session", key="leave-profile", icon=":material/add:", on_click=discover_session.start_over,
+            help="Begin with nothing liked. This profile stays as it is.",
+        )  # fmt: skip
+        st.button("Delete", key="delete-profile", icon=":material/delete:", on_click=_delete, args=(parts,),
+                  help="Takes the profile away for good. The session goes on without a name.")  # fmt: skip
+
+
+def _save_as(parts: Parts, session: Session) -> None:
+    st.markdown("Keep this session under a name, to go on another day.")
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        st.text_input("Name", key="profile-name", placeholder="Animals, but no birds", max_chars=MAX_NAME)
+        st.button(
+            "Save", key="save-profile", type="primary", on_click=_save, args=(parts,), disabled=session.profile.empty,
+            help="Like a picture first." if session.profile.empty else None,
+        )  # fmt: skip
+
+
+def _open(parts: Parts, entries: list[Entry], session: Session) -> None:
+    unsaved = "" if session.name or session.profile.empty else " Undo comes back to this session."
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        st.selectbox(
+            "Kept", [entry.name for entry in entries], key="profile-choice", index=None, placeholder="Choose",
+            format_func=inert,
+        )  # fmt: skip
+        st.button("Open", key="open-profile", on_click=_load, args=(parts,), help=f"Go on with it.{unsaved}")
+
+
+def _save(parts: Parts) -> None:
+    session = replace(discover_session.read(), name=str(st.session_state["profile-name"] or ""))
+    try:
+        named = parts.connection.named("Profiles").save(
+            session.name, document_of(session), session.profile.encoder, new=True
+        )
+    except SchemaError as error:
+        st.session_state[_TROUBLE] = str(error)
+        return
+    discover_session.write(replace(session, name=named.name, trouble=""))
+
+
+def _rename(parts: Parts) -> None:
+    session = discover_session.read()
+    try:
+        named = parts.connection.named("Profiles").rename(session.name, str(st.session_state["profile-rename"] or ""))
+    except SchemaError as error:
+        st.session_state[_TROUBLE] = str(error)
+        return
+    discover_session.write(replace(session, name=named.name))
+
+
+def _delete(parts: Parts) -> None:
+    session = discover_session.read()
+    try:
+        parts.connection.named("Profiles").delete(session.name)
+    except NamedError as error:  # another tab was faster
+        st.session_state[_TROUBLE] = str(error)
+    except SchemaError as error:
+        st.session_state[_TROUBLE] = str(error)
+        return
+    discover_session.write(replace(session, name="", trouble=""))
+
+
+def _load(parts: Parts) -> None:
+    name = st.session_state["profile-choice"]
+    if not name:
+        st.session_state[_TROUBLE] = "Choose a profile to open."
+        return
+    try:
+        named = parts.connection.named("Profiles").load(str(name))
+        profile, titles = read_document(named.document)
+    except QueryError as error:
+        st.session_state[_TROUBLE] = f"The profile “{name}” cannot be read: {error}"
+        return
+    except SchemaError as error:
+        st.session_state[_TROUBLE] = str(error)
+        return
+    begin = Session(profile, named.name, titles)
+    if profile.encoder == discover_session.read().profile.encoder:
+        discover_session.begin(profile, named.name, titles)
+    else:
+        st.session_state[_FOREIGN] = begin
+
+
+def foreign() -> None:
+    """What to do with a profile of another encoder that was opened."""
+    found = st.session_state.get(_FOREIGN)
+    if not isinstance(found, Session):
+        return
+    with st.container(key="foreign-profile"):
+        st.warning(
+            f"The profile “{plain(found.name)}” was made in a library of {plain(found.profile.encoder)}, this one is "
+            f"of {plain(discover_session.read().profile.encoder)}. Its {_content(found.profile)} can be taken over, "
+            "where this library has the pictures; its weights cannot, what counts is learned anew.",
+            icon=":material/swap_horiz:",
+        )
+        with st.container(horizontal=True, gap="small"):
+            st.button("Take over", key="take-over-profile", type="primary", on_click=_take_over,
+                      help="As a new session, which has no name yet: the profile itself stays as it is.")  # fmt: skip
+            st.button("Leave it", key="leave-foreign-profile", on_click=_leave_foreign)
+
+
+def _content(profile: Profile) -> str:
+    counts = {"liked": len(profile.likes), "disliked": len(profile.dislikes)}
+    judged = " and ".join(f"{count:,} {kind}" for kind, count in counts.items() if count)
+    kept = [f"{judged} pictures" if judged else "", "words" if profile.words else ""]
+    return " and ".join(part for part in kept if part) or "settings"
+
+
+def _take_over() -> None:
+    found: Session = st.session_state.pop(_FOREIGN)
+    encoder = discover_session.read().profile.encoder
+    discover_session.begin(replace(found.profile, encoder=encoder, targets=AUTO, history=()), titles=found.titles)
+
+
+def _leave_foreign() -> None:
+    st.session_state.pop(_FOREIGN, None)

@@ -1,0 +1,225 @@
+"""Bringing pictures in: the field for a folder, the samples, how far it is, what it did. Shared by both pages.
+
+The work is a process of its own (`Ingestion`); here it is only watched.
+"""
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from api.context import Parts
+from app_pages.widgets import visitor
+from app_pages.widgets.markdown import inert, plain
+from host.jobs import Status
+from pictures.open import EXTENSIONS
+from search.filters import Condition
+from search.searcher import Searcher
+
+POLL_S = 2
+COUNTS = {
+    "added": "added",
+    "updated": "updated",
+    "renamed": "renamed",
+    "copied": "copies of known pictures",
+    "removed": "removed",
+    "unchanged": "unchanged",
+    "missing": "gone from the folder",
+    "excluded": "left out by rule by now",
+    "offline": "out of reach, kept",
+}
+FAILURES = {
+    "unreadable": "could not be read",
+    "rejected": "could not be stored",
+    "not_removed": "could not be removed",
+    "skipped": "left out by rule",
+}
+
+
+def first_pictures(parts: Parts) -> None:
+    """The page of an empty library."""
+    with st.container(key="landing"):
+        running = parts.ingestion.running
+        st.title("Adding the first pictures" if running else "There are no pictures yet", anchor=False)
+        st.caption("Loupe reads your folders and leaves every file where it is and as it is.")
+        if progress(parts):
+            return
+        st.button(
+            "Try the sample pictures", type="primary", icon=":material/photo_library:", key="samples",
+            on_click=parts.ingestion.start, args=(str(parts.samples),),
+        )  # fmt: skip
+        folder_form(parts)
+        last_report(parts)
+        _wait_for_others(parts)
+
+
+def may_change_folders(parts: Parts) -> bool:
+    """Whoever adds a folder of this machine can look into it: that is for people at this machine, unless settings say
+    otherwise."""
+    return parts.remote_folders or visitor.is_here()
+
+
+def folder_form(parts: Parts) -> None:
+    if not may_change_folders(parts):
+        st.caption(
+            "Folders are added and taken out on the machine that Loupe runs on. LOUPE_REMOTE_FOLDERS=true there lets "
+            "everybody who reaches this page do it."
+        )
+        return
+    with st.form("add-folder", border=False), st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        st.text_input(
+            "A folder of pictures", key="folder", placeholder="/home/me/Pictures", icon=":material/folder:",
+            persist_state="session",
+        )  # fmt: skip
+        st.form_submit_button("Add the folder", on_click=_add, args=(parts,), disabled=parts.ingestion.running)
+
+
+def _add(parts: Parts) -> None:
+    folder = st.session_state["folder"].strip()
+    if folder and may_change_folders(parts):
+        parts.ingestion.start(folder)
+
+
+def progress(parts: Parts) -> bool:
+    """Draws the running ingest, and whether one runs. The page is drawn anew when it ends."""
+    if parts.ingestion.running:
+        _watch(parts)
+        return True
+    return False
+
+
+@st.fragment(run_every=POLL_S)
+def _watch(parts: Parts) -> None:
+    if not parts.ingestion.running:
+        st.cache_data.clear()
+        st.rerun()
+    status = parts.ingestion.status()
+    if status is None:
+        st.progress(0.0, "Starting: the encoder is being loaded")
+        return
+    st.progress(min(status.done / status.total, 1.0) if status.total else 0.0, _text(status))
+
+
+@st.fragment(run_every=POLL_S)
+def _wait_for_others(parts: Parts) -> None:
+    """An ingest that was started from a shell."""
+    if parts.ingestion.running:
+        st.rerun()
+
+
+def _text(status: Status) -> str:
+    failed = f", {status.failed:,} could not be read" if status.failed else ""
+    return f"{plain(status.folder)}: {status.done:,} of {status.total:,} files, {status.encoded:,} encoded{failed}"
+
+
+def last_report(parts: Parts) -> None:
+    """What the last ingest did, and what can be done about it; of one that did not begin, why."""
+    if failure := parts.ingestion.failure():
+        st.error(plain(failure), icon=":material/error:")
+        return
+    status = parts.ingestion.status()
+    if status is None:
+        return
+    if status.died or status.error:
+        reason = status.error or "it ended without a word (killed, or the machine went down)"
+        st.warning(f"The last ingest of {plain(status.folder)} ended early: {plain(reason)}", icon=":material/error:")
+        return
+    report: dict[str, Any] = status.report or {}
+    if report.get("dry_run"):
+        return
+    left_out = str(report.get("left_out", ""))
+    counts = [f"{report[name]:,} {label}" for name, label in COUNTS.items() if report.get(name)]
+    counts += [f"{len(report[name]):,} {label}" for name, label in FAILURES.items() if report.get(name)]
+    if report.get("forgotten"):
+        taken = report.get("removed", 0)
+        st.caption(f"{plain(status.folder)} was taken out of the library, and {taken:,} files with it.")
+        _failures(report)
+        return
+    if not counts and not report.get("interrupted") and not report.get("ended_by"):
+        there = plain(left_out) if left_out else "It is empty"
+        st.info(
+            f"No pictures were found in {plain(status.folder)}. {there}. Loupe reads files that end in "
+            f"{', '.join(sorted(EXTENSIONS))}.",
+            icon=":material/folder_off:",
+        )
+        _failures(report)
+        return
+    speed = f", {report.get('images_per_second', 0):g} pictures a second" if report.get("encoded") else ""
+    st.caption(
+        f"Last time, {plain(status.folder)}: {', '.join(counts)}, "
+        + f"in {report.get('seconds', 0):.1f} s{speed}."
+        + (f" {plain(left_out)}." if left_out else "")
+        + (" It was interrupted." if report.get("interrupted") else "")
+    )
+    if report.get("ended_by"):
+        st.warning(plain(report["ended_by"]), icon=":material/error:")
+    _failures(report)
+    if missing := report.get("missing", 0) + report.get("excluded", 0):
+        gone = "gone or left out" if report.get("excluded") else "gone"
+        st.button(
+            f"Remove the {missing:,} whose files are {gone}", key="prune", icon=":material/delete_sweep:",
+            on_click=partial(st.session_state.__setitem__, "confirming", True),
+        )  # fmt: skip
+        if st.session_state.get("confirming"):
+            _confirm(status.folder, missing, parts)
+
+
+def _failures(report: dict[str, Any]) -> None:
+    rows = [
+        {"File": inert(failure["path"]), "What happened": label, "Why": inert(failure["reason"])}
+        for name, label in FAILURES.items()
+        for failure in report.get(name, ())
+    ]
+    rows += [{"File": "", "What happened": "warning", "Why": inert(warning)} for warning in report.get("warnings", ())]
+    if rows:
+        with st.expander(f"{len(rows):,} to look at", icon=":material/report:", expanded=len(rows) <= 5):
+            st.dataframe(rows, hide_index=True)
+
+
+def _settle() -> None:
+    st.session_state["confirming"], st.session_state["forgetting"] = False, None
+
+
+def forget_button(root: Path, searcher: Searcher, parts: Parts, *, disabled: bool) -> None:
+    """Takes the folder out of the library, after asking."""
+    st.button(
+        "Take it out", key=f"forget-{root}", type="tertiary", icon=":material/folder_delete:", disabled=disabled,
+        on_click=partial(st.session_state.__setitem__, "forgetting", root),
+        help="Loupe forgets this folder; no file is touched",
+    )  # fmt: skip
+    if st.session_state.get("forgetting") == root and not disabled:
+        _confirm_forgetting(root, searcher.count([Condition("folder", "=", str(root))]), parts)
+
+
+@st.dialog("Take the folder out of the library?", on_dismiss=_settle)
+def _confirm_forgetting(root: Path, count: int, parts: Parts) -> None:
+    pictures = "1 picture" if count == 1 else f"{count:,} pictures"
+    st.write(
+        f"{pictures} of {plain(str(root))} will leave the library with the tags that were given here, except those "
+        "that lie in another folder too. No file is touched. Adding the folder again encodes them again."
+    )
+    with st.container(horizontal=True):
+        st.button("Take it out", type="primary", key="forget-yes", on_click=_forget, args=(root, parts))
+        st.button("Keep it", key="forget-no", on_click=_settle)
+
+
+def _forget(root: Path, parts: Parts) -> None:
+    _settle()
+    if may_change_folders(parts):
+        parts.ingestion.start(str(root), ["--forget", "--yes"])
+
+
+@st.dialog("Remove from the library?", on_dismiss=_settle)
+def _confirm(folder: str, missing: int, parts: Parts) -> None:
+    count = "1 picture" if missing == 1 else f"{missing:,} pictures"
+    st.write(f"{count} of {plain(folder)} will leave the library, because the files are gone. No file is touched.")
+    with st.container(horizontal=True):
+        st.button(f"Remove {count}", type="primary", key="prune-yes", on_click=_prune, args=(folder, missing, parts))
+        st.button("Keep them", key="prune-no", on_click=_settle)
+
+
+def _prune(folder: str, confirmed: int, parts: Parts) -> None:
+    """No more than the person has agreed to, whatever went away meanwhile."""
+    _settle()
+    parts.ingestion.start(folder, ["--prune", "--at-most", str(confirmed)])

@@ -1,0 +1,184 @@
+"""One picture of the library, large: its neighbours, its data, why it was found."""
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+
+import streamlit as st
+
+from api.context import Parts
+from api.files import find_original
+from api.links import link
+from app_pages import address
+from app_pages.discover import why as discover_why
+from app_pages.search import ask, explain_panel
+from app_pages.widgets import fresh, gallery, scale, thumbs
+from app_pages.widgets.markdown import escape, plain, sentence
+from schema.record import ImageRecord
+from search.errors import SearchError
+from search.query import Query, Term, parse_uuid
+from search.results import Hit, Results
+from search.searcher import Searcher
+
+NEIGHBOURS = 12
+EXPLAINED_PX = 200
+SOURCES = {
+    "file_name": "from the file's name",
+    "edited": "when the file was last edited: it holds no other date",
+    "exif_digitised": "when it was digitised",
+    "sidecar": "from the file beside it",
+}
+"""Where a date comes from that says less of when it was taken than the camera's own."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A question as it was asked and what it found."""
+
+    query: Query
+    results: Results
+
+    def place_of(self, key: uuid.UUID) -> tuple[int, Hit] | None:
+        """From 1, where the picture is among the hits on the page."""
+        for place, hit in enumerate(self.results.hits, self.results.offset + 1):
+            if hit.uuid == key:
+                return place, hit
+        return None
+
+
+def show(
+    text: str, answer: Answer | None, searcher: Searcher, parts: Parts, on_like: gallery.Click = ask.more_like
+) -> None:
+    """The details of the picture `text` (a uuid) over the page; closing them takes it out of the address. `on_like`:
+    what "More like this" does."""
+    problem: Exception | None = None
+    record: ImageRecord | None = None
+    neighbours: Sequence[Hit] = ()
+    records: Mapping[uuid.UUID, ImageRecord] = {}
+    try:
+        key = parse_uuid(text)
+        records = searcher.records([key, *_others(key, answer)])
+        if (record := records.get(key)) is not None:
+            neighbours = searcher.search(Query((Term(item=key),), limit=NEIGHBOURS)).hits
+    except SearchError as error:
+        problem = error
+    title = "This picture cannot be shown" if record is None else plain(gallery.title_of(record))
+    dialog = st.dialog(title, width="large", on_dismiss=address.close_item)
+    if record is None:
+        gone = f"There is no picture {plain(text[:80])} in the library (any more)."
+        dialog(st.warning)(sentence(problem) if problem else gone)
+    else:
+        dialog(partial(_draw, text, record, neighbours, answer, records, searcher, parts, on_like))()
+
+
+def _others(key: uuid.UUID, answer: Answer | None) -> list[uuid.UUID]:
+    """The pictures that say why it was found, and those that stand behind it."""
+    found = answer.place_of(key) if answer else None
+    if answer is None or found is None:
+        return []
+    return [term.item for term in answer.query.terms if term.item is not None] + list(found[1].copies)
+
+
+def _draw(
+    text: str,
+    record: ImageRecord,
+    neighbours: Sequence[Hit],
+    answer: Answer | None,
+    records: Mapping[uuid.UUID, ImageRecord],
+    searcher: Searcher,
+    parts: Parts,
+    on_like: gallery.Click,
+) -> None:
+    if address.item() != text.strip():  # a click in here opened another picture or asked for more like this one
+        st.rerun()
+    reachable = find_original(record, parts) is not None
+    gallery.large(record, reachable=reachable)
+    if not reachable:
+        st.caption("The file is out of reach from here (moved, or its disk is not mounted): this is its thumbnail.")
+    _actions(record, reachable, on_like)
+    found = answer.place_of(record.uuid) if answer is not None else None
+    explained = st.container()
+    if answer is not None and found is not None:
+        with explained:
+            _found(*found, answer, records)
+            to_explain = fresh.place("explained", f"{record.uuid}{address.read()!r}", EXPLAINED_PX)
+    st.markdown("##### Nearest pictures")
+    gallery.strip(neighbours, address.open_item)
+    st.markdown("##### Data")
+    st.html(_table(record))
+    if answer is not None and found is not None:
+        with to_explain():  # last, because it takes longest
+            explain_panel.draw(answer.query, record, searcher, parts)
+
+
+def _found(place: int, hit: Hit, answer: Answer, records: Mapping[uuid.UUID, ImageRecord]) -> None:
+    """Its near-duplicates, and why it is among the hits."""
+    if copies := [records[key] for key in hit.copies if key in records]:
+        st.markdown("##### Near-duplicates")
+        gallery.copies(copies, address.open_item)
+    st.markdown("##### Why it was found")
+    st.caption(_place(place, hit, answer.results))
+    st.html(discover_why.bars(hit, answer.query.terms, records))
+
+
+def _actions(record: ImageRecord, reachable: bool, on_like: gallery.Click) -> None:
+    with st.container(horizontal=True, gap="small", vertical_alignment="center"):
+        thumbs.alone(record, "detail-")
+        st.button(
+            "More like this", key="detail-like", type="primary", icon=":material/image_search:", on_click=on_like,
+            args=(str(record.uuid),),
+        )  # fmt: skip
+        if reachable:
+            st.link_button("Open the picture", link(f"/originals/{record.uuid}"), icon=":material/open_in_new:")
+
+
+def _place(place: int, hit: Hit, results: Results) -> str:
+    words = f", words and meaning together {hit.score:.3f}" if hit.score is not None else ""
+    return f"Number {place} of {results.total:,} for your question{words}. {scale.words(hit, results.line)}"
+
+
+def _table(record: ImageRecord) -> str:
+    rows = "".join(
+        f"<tr><th>{escape(name)}</th><td>{escape(value)}</td></tr>" for name, value in _facts(record).items() if value
+    )
+    return f'<table class="loupe-facts">{rows}</table>'
+
+
+def _facts(record: ImageRecord) -> dict[str, str]:
+    latitude, longitude = record.latitude, record.longitude
+    place = "" if latitude is None or longitude is None else f"{latitude:.5f}, {longitude:.5f}"
+    frames = f", {record.n_frames} frames" if record.animated else ""
+    return {
+        "File" if len(record.places) == 1 else "Files": "\n".join(place.path for place in record.places),
+        "Size": f"{record.width:,} x {record.height:,} pixels, {record.bytes / 1000:,.0f} kB, {record.format}{frames}",
+        "Taken": taken(record),
+        "Camera": record.camera,
+        "Place": place,
+        "Tags": ", ".join(record.tags),
+        "Caption from": record.caption_source,
+        "Added": _moment(record.added_at),
+        "Cut off": "yes: the file is damaged, what could be read is shown" if record.truncated else "",
+        "Id": str(record.uuid),
+    }
+
+
+def taken(record: ImageRecord) -> str:
+    """The clock at the place, its distance from UTC where it is known, and where the date comes from where it says less
+    than a camera's."""
+    if record.clock is None:
+        return ""
+    zone = f", {_offset(record.clock, record.taken_at)}" if record.taken_at else ""
+    source = SOURCES.get(record.taken_source, "")
+    return f"{_moment(record.clock)}{zone.removesuffix(', ')}{f' ({source})' if source else ''}"
+
+
+def _offset(clock: datetime, moment: datetime) -> str:
+    """UTC-08:00; "" where it is none, or not known: then the moment was stored as the clock was read."""
+    minutes = round((clock.replace(tzinfo=UTC) - moment.astimezone(UTC)).total_seconds() / 60)
+    return f"UTC{'-' if minutes < 0 else '+'}{abs(minutes) // 60:02}:{abs(minutes) % 60:02}" if minutes else ""
+
+
+def _moment(moment: datetime | None) -> str:
+    return f"{moment:%Y-%m-%d %H:%M}" if moment else ""

@@ -1,0 +1,309 @@
+"""The search page: fetch, shape, draw. What is asked is in the address; what was found is drawn from plain data."""
+
+import math
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import streamlit as st
+
+from api.context import Parts
+from app_pages import address
+from app_pages.address import AskingPicture
+from app_pages.albums import saving as albums_saving
+from app_pages.library import adding
+from app_pages.question import PAGE_SIZES, Question
+from app_pages.search import ask, detail, filter_column, weighing
+from app_pages.search.chips import chips_of
+from app_pages.search.detail import Answer
+from app_pages.search.filter_column import Counts
+from app_pages.widgets import fresh, gallery, scale, selection, thumbs
+from app_pages.widgets import unavailable as trouble
+from app_pages.widgets.markdown import plain, sentence
+from app_pages.widgets.near_map import Place
+from encoder.protocol import EncoderError
+from schema.errors import NoLibrary, SchemaError
+from schema.record import ImageRecord
+from search.answer import NEAREST, did_you_mean
+from search.contradiction import contradiction
+from search.errors import FilterError, QueryError, SearchError
+from search.grammar import GrammarError
+from search.query import MAX_WINDOW, Query, Term
+from search.ranking import WINDOWS
+from search.results import Hit, Results
+from search.searcher import Searcher
+
+EXAMPLES = (
+    "musical instruments",
+    "a bridge at night",
+    "somebody reading a book",
+    "a green bicycle",
+    "a castle",
+    "something to eat",
+)
+"""They work on the samples; in another library each shows what it finds there."""
+SKELETON_PX = 560
+EXAMPLES_PX = 300
+"""Pictures that are shown where none is a good match."""
+JUMP_FROM, JUMP_PX = 7, 130
+"""More pages than the row of numbers shows get a field to jump."""
+FACETS_TTL_S = 15
+TAKE_AWAY = "No picture passes these filters. Take one away above."
+PLACES_TTL_S = 60
+PLACES_MOST = 2000
+EXAMPLES_TTL_S = 600
+TO_THE_TOP = "<script>/* {offset} */ document.querySelector('.st-key-ask')?.scrollIntoView({{block: 'end'}})</script>"
+
+
+def search_page(parts: Parts) -> None:
+    address.resume()
+    try:
+        searcher = trouble.wait_for_searcher(parts)
+        _draw(address.read(), searcher, parts)
+    except NoLibrary:
+        adding.first_pictures(parts)
+    except (SchemaError, EncoderError) as error:
+        trouble.show(error, parts)
+    address.remember()
+
+
+def _draw(question: Question, searcher: Searcher, parts: Parts) -> None:
+    asking = address.picture()
+    if asking or any((question.words, question.likes, question.dislikes, question.filters)):
+        answer = _answer(question, searcher, parts)
+    elif count := searcher.count():
+        _landing(question, count, searcher, parts)
+        answer = None
+    else:
+        raise NoLibrary("The library is empty.")
+    if item := address.item():
+        detail.show(item, answer, searcher, parts)
+
+
+def _landing(question: Question, count: int, searcher: Searcher, parts: Parts) -> None:
+    with st.container(key="landing"):
+        st.title("Find a picture", anchor=False)
+        st.caption(f"Say what it shows, or give another picture. {count:,} {_pictures(count)} in the library.")
+        ask.box(question, parts)
+        with st.skeleton(height=EXAMPLES_PX):
+            examples = _examples(searcher, searcher.pictures.name, count)
+        gallery.examples(examples, ask.ask_example)
+
+
+def _answer(question: Question, searcher: Searcher, parts: Parts) -> Answer | None:
+    asking = address.picture()
+    ask.box(question, parts)
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute", key="bar"):
+        chips = ask.place_for_chips()
+        weighing.tools(question)
+    side, place = None, st.container()
+    filtering = bool(st.session_state["filters_open"])
+    if filtering:
+        side, place = st.columns([1, 3.2], gap="medium")
+    with place:
+        to_draw = fresh.place("hits", f"{question!r}{asking.chip if asking else ''}", SKELETON_PX)
+    with chips:  # what was found for another question is gone by now
+        ask.chips(question, asking, _pictures_of(question, searcher))
+    with place:
+        found = _found(question, searcher, facets=filtering)
+        with to_draw():
+            if isinstance(found, Answer):
+                _hits(question, found, searcher, parts)
+            else:
+                _problem(found)
+    answer = found if isinstance(found, Answer) else None
+    if side is not None:
+        with side:
+            _filters(question, answer.results if answer else None, searcher)
+    return answer
+
+
+def _found(question: Question, searcher: Searcher, *, facets: bool) -> Answer | SearchError:
+    """Or why there is none."""
+    asking = address.picture()
+    try:
+        query = question.cut().query([asking.image] if asking else [])
+        query = replace(query, facets=query.facets or facets)
+        return Answer(query, searcher.search(query))
+    except SearchError as error:
+        return error
+
+
+def _problem(error: SearchError) -> None:
+    if isinstance(error, GrammarError):
+        ask.point_at(error)
+    elif isinstance(error, QueryError):
+        st.warning(sentence(error), icon=":material/edit:")
+    else:
+        st.error(sentence(error), icon=":material/error:")
+
+
+def _filters(question: Question, results: Results | None, searcher: Searcher) -> None:
+    asking = address.picture()
+
+    def counts_of(other: Question) -> Mapping[str, Counts]:
+        if results is not None and other.filters == question.filters:
+            return results.facets
+        return _cached_counts(searcher, searcher.pictures.name, replace(other, offset="", limit="1"), asking)
+
+    filter_column.draw(question, counts_of, counted(results), _places(searcher, searcher.pictures.name))
+
+
+def counted(results: Results | None) -> str:
+    """What the counts of the facets count."""
+    if results is None or not results.counted or results.counted == results.total:
+        return "Counts of all that pass the filters."
+    if not results.likely:
+        return f"Counts of the {results.counted:,} nearest {_pictures(results.counted)}, none of them likely."
+    if results.counted >= WINDOWS[0]:
+        return f"Counts of the {results.counted:,} best."
+    return f"Counts of {results.counted:,} likely {_pictures(results.counted)}."
+
+
+def _hits(question: Question, answer: Answer, searcher: Searcher, parts: Parts) -> None:
+    results = answer.results
+    if not results.hits:
+        if results.offset and results.total:
+            st.info(_beyond(results))
+            st.button("To the first page", on_click=_turn_to, args=(1,))
+        else:
+            why = contradiction(answer.query.filters) or did_you_mean(results) or TAKE_AWAY
+            st.info(plain(why), icon=":material/filter_alt_off:")
+        return
+    if results.meant:
+        st.info(plain(did_you_mean(results)), icon=":material/spellcheck:")
+    with st.container(horizontal=True, vertical_alignment="center", gap="medium", key="count"):
+        st.caption(summary(results), width="content")
+        albums_saving.button(answer.query, searcher, parts)
+        selection.switch()
+    selection.bar(answer.query, results, searcher, parts)
+    likely = [hit for hit in results.hits if not hit.unlikely]
+    unlikely = [hit for hit in results.hits if hit.unlikely]
+    if likely:
+        _grid(likely, results, "gallery")
+        _folded(unlikely, results)
+    elif results.offset:
+        st.caption("From here on every picture lies below the line.")
+        _grid(unlikely, results, "gallery")
+    else:
+        with st.container(key="no-match"):
+            st.markdown("**No good match.** These come nearest, but lie where unrelated questions find pictures too.")
+        _grid(unlikely[:NEAREST], results, "gallery-nearest")
+        _folded(unlikely[NEAREST:], results)
+    if results.offset:
+        st.html(TO_THE_TOP.format(offset=results.offset), unsafe_allow_javascript=True)
+    paging(question, results)
+
+
+def _beyond(results: Results) -> str:
+    if results.offset < results.total:
+        return f"Nothing is left at {results.offset:,}: near-duplicates stand behind the pictures before."
+    return f"There are {results.total:,} pictures, so nothing is at {results.offset:,}."
+
+
+def _folded(hits: Sequence[Hit], results: Results) -> None:
+    """Below the line: drawn only while it is open."""
+    if hits and st.toggle(f"{len(hits)} more, unlikely", key="unlikely-open", help=scale.MEANING):
+        _grid(hits, results, "gallery-unlikely")
+
+
+def _grid(hits: Sequence[Hit], results: Results, name: str) -> None:
+    gallery.grid(hits, ask.more_like, address.open_item, under=_under, line=results.line, name=name)
+
+
+def _under(hit: Hit) -> None:
+    selection.mark(hit)
+    thumbs.under(hit)
+
+
+def summary(results: Results) -> str:
+    """How many there are: of the likely ones only those of the window that was read are known."""
+    likely = ""
+    if results.line is not None:
+        at_least = "at least " if results.likely >= WINDOWS[0] else ""
+        likely = f"{at_least}{results.likely:,} likely of "
+    return f"{likely}{results.total:,} {_pictures(results.total)} · {results.timing.took_ms:.0f} ms"
+
+
+def paging(question: Question, results: Results) -> None:
+    size = question.page_size
+    pages = math.ceil(min(results.total, MAX_WINDOW) / size)
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center", key="paging"):
+        page = min(question.page, pages)
+        key = f"page-{page}-of-{pages}-by-{size}"  # its first page is a default, which no assignment may meet
+        st.pagination(pages, default=page, key=key, on_change=_turn, args=(key,))
+        st.session_state["size"] = size
+        if pages > JUMP_FROM:
+            jump = f"jump-from-{page}-of-{pages}"
+            st.number_input(
+                "Go to page", 1, pages, value=None, key=jump, placeholder=f"Page 1 to {pages}", width=JUMP_PX,
+                label_visibility="collapsed", on_change=_turn, args=(jump,),
+            )  # fmt: skip
+        st.segmented_control(
+            "Pictures on a page", PAGE_SIZES, key="size", required=True, label_visibility="collapsed", on_change=_resize
+        )
+
+
+def _turn(key: str) -> None:
+    if st.session_state[key]:
+        _turn_to(int(st.session_state[key]))
+
+
+def _turn_to(page: int) -> None:
+    question = address.read()
+    address.write(question.on_page(page, question.page_size))
+
+
+def _resize() -> None:
+    address.write(address.read().on_page(1, int(st.session_state["size"])))
+
+
+def _pictures_of(question: Question, searcher: Searcher) -> Mapping[uuid.UUID, ImageRecord]:
+    """The pictures of the library that ask."""
+    return searcher.records([chip.item for chip in chips_of(question) if chip.item])
+
+
+def _pictures(count: int) -> str:
+    return "picture" if count == 1 else "pictures"
+
+
+@st.cache_data(ttl=EXAMPLES_TTL_S, max_entries=4, show_spinner=False)
+def _examples(_searcher: Searcher, collection: str, count: int) -> list[tuple[str, Hit]]:
+    """Each example question that finds something likely, with that picture; one picture stands for one question."""
+    found: dict[uuid.UUID, tuple[str, Hit]] = {}
+    for text in EXAMPLES:
+        hits = _searcher.search(Query((Term(text=text),), limit=len(EXAMPLES))).hits
+        if hit := next((hit for hit in hits if hit.uuid not in found and not hit.unlikely), None):
+            found[hit.uuid] = (text, hit)
+    return list(found.values())
+
+
+@st.cache_data(
+    ttl=FACETS_TTL_S,
+    max_entries=100,
+    show_spinner=False,
+    hash_funcs={Question: lambda question: repr(question), AskingPicture: lambda asking: asking.chip},
+)
+def _cached_counts(
+    _searcher: Searcher, collection: str, question: Question, asking: AskingPicture | None
+) -> Mapping[str, Counts]:
+    """Of the same question with one filter less; of all that pass its filters where it cannot be asked."""
+    try:
+        query = question.query([asking.image] if asking else [])
+        return _searcher.search(replace(query, facets=True)).facets
+    except SearchError:  # the question's own trouble is said where the hits would be
+        pass
+    try:
+        return _searcher.facets(question.conditions())
+    except SearchError:
+        return {}
+
+
+@st.cache_data(ttl=PLACES_TTL_S, max_entries=4, show_spinner=False)
+def _places(_searcher: Searcher, collection: str) -> list[Place]:
+    """The most frequent ones first, as many as a drawing can show."""
+    try:
+        found = sorted(_searcher.places().items(), key=lambda place: (-place[1], place[0]))
+    except FilterError:  # a library of an older version, which knows no places
+        return []
+    return [(latitude, longitude, count) for (latitude, longitude), count in found[:PLACES_MOST]]

@@ -1,0 +1,39 @@
+"""What a page shows while it cannot work: the encoder is being loaded, Weaviate is away. It goes on by itself where
+that helps."""
+
+import streamlit as st
+
+from api.context import Parts
+from app_pages.widgets.markdown import sentence
+from encoder.protocol import EncoderError
+from schema.errors import EncoderMismatch, SchemaError, Unreachable
+from search.searcher import Searcher
+
+POLL_S = 2
+
+
+def wait_for_searcher(parts: Parts) -> Searcher:
+    """Raises what `Connection.searcher` raises."""
+    if parts.connection.encoder_loaded:
+        return parts.connection.searcher()
+    with st.spinner("Starting: the encoder is being loaded. This takes some seconds, once."):
+        return parts.connection.searcher()
+
+
+def show(error: Exception, parts: Parts) -> None:
+    """The sentence; the page comes back when the cause is gone."""
+    st.error(sentence(error), icon=":material/cloud_off:" if isinstance(error, Unreachable) else ":material/error:")
+    if isinstance(error, EncoderError | EncoderMismatch):
+        st.caption("This page looks again every few seconds. Settings are read once, when the app starts.")
+    else:
+        st.caption("This page looks again every two seconds and goes on by itself.")
+    _poll(parts)
+
+
+@st.fragment(run_every=POLL_S)
+def _poll(parts: Parts) -> None:
+    try:
+        parts.connection.check()
+    except (SchemaError, EncoderError):
+        return
+    st.rerun()

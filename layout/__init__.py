@@ -1,0 +1,1 @@
+"""The Map: a library as points in two or three dimensions."""

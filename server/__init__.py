@@ -1,0 +1,1 @@
+"""The local Weaviate: its binary, its ports, its life."""
