@@ -10,7 +10,7 @@ import weaviate
 
 from encoder.load import load_encoder
 from encoder.protocol import Encoder
-from host import folders as own_folders
+from host import folders
 from pictures.open import Limits
 from pictures.thumbnails import ThumbnailStore
 from schema.check import after_a_crash
@@ -124,7 +124,7 @@ def attached(settings: Settings) -> Iterator[tuple[weaviate.WeaviateClient, Addr
 
 def make_home(settings: Settings) -> Path:
     """LOUPE_HOME, made for its owner only where it is not there yet."""
-    return own_folders.make_home(settings.loupe_home)
+    return folders.make_home(settings.loupe_home)
 
 
 def encoder(settings: Settings) -> Encoder:

@@ -21,7 +21,7 @@ import psutil
 
 import assembly
 import exits
-from host import folders as own_folders
+from host import folders
 from schema.collection import open_pictures
 from schema.errors import NoLibrary, ServerError
 from settings import PROJECT, Settings, read_settings
@@ -80,7 +80,7 @@ def _is_empty(client: object) -> bool:
 def _app(port: int, settings: Settings) -> tuple[subprocess.Popen[bytes], str, Path]:
     """The web app in a session of its own, so that ctrl-C reaches it in order: first the app, then Weaviate."""
     log = assembly.make_home(settings) / "app.log"
-    with own_folders.using(log), own_folders.open_own(log, "wb") as output:
+    with folders.using(log), folders.open_own(log, "wb") as output:
         app = subprocess.Popen(
             [*STREAMLIT, f"--server.port={port}"],
             cwd=PROJECT,

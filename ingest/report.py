@@ -9,7 +9,7 @@ from pictures.open import PictureError
 REFUSED = "refused_by_weaviate"
 """The code of a failure in Weaviate's own words."""
 THUMBNAIL_STAYS = "thumbnail_stays"
-"""The code of a failure to remove a thumbnail, in the words of `own_folders`."""
+"""The code of a failure to remove a thumbnail, in the words of `host.folders`."""
 CUT_OFF_NAMED = 20
 """Pictures that the warning about cut-off ones names; the rest is counted."""
 

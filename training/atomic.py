@@ -1,4 +1,4 @@
-"""As `whole_files`, and where a run cannot write, a sentence. Knows bytes and places, not what they mean."""
+"""As `host.files`, and where a run cannot write, a sentence. Knows bytes and places, not what they mean."""
 
 import errno
 import os
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from safetensors import SafetensorError
 
-from host import files as whole_files
+from host import files
 from training.errors import CannotWrite
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -19,7 +19,7 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> None:
     CannotWrite."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        whole_files.write_whole(path, write)
+        files.write_whole(path, write)
     except (OSError, SafetensorError) as error:
         code = _error_number(error)
         reason = os.strerror(code) if code else str(error)

@@ -18,7 +18,7 @@ from settings import PROJECT
 HALF_WRITTEN = """
 import sys, time
 from pathlib import Path
-from whole_files import write_whole
+from host.files import write_whole
 
 def half(part):
     part.write_text("half")
