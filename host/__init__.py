@@ -1,1 +1,1 @@
-"""This machine: files, folders, processes, jobs."""
+"""One machine: files, folders, processes, jobs."""
