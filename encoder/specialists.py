@@ -66,7 +66,7 @@ class SpecialistsEncoder:
         return {"image": self._projection.image(features, seen.logits, shares), "look": self._projection.look(features)}
 
     def encode_without(self, image: Image.Image, grid: int) -> Embeddings:
-        """See `encoder.where.SeesWithout`."""
+        """See `encoder.occlusion.SeesWithout`."""
         with self._lock:
             seen = self._vision.encode_without(square(image), grid)
         features = np.concatenate([seen.features, seen.middle], axis=1)

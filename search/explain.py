@@ -111,7 +111,7 @@ def by_words(text: str, encoder: Encoder, vector: Embeddings) -> tuple[WordShare
 
 
 def heat(question: Embeddings, whole: Embeddings, without: Embeddings, size: tuple[int, int]) -> HeatMap:
-    """`question` (dim,), the picture's embedding `whole` (dim,), and `encoder.where.embeddings_without` of it (g²,
+    """`question` (dim,), the picture's embedding `whole` (dim,), and `encoder.occlusion.embeddings_without` of it (g²,
     dim); `size`: width and height of the picture in pixels."""
     g = int(np.sqrt(len(without)))
     loss = (whole @ question - without @ question).reshape(g, g).astype(np.float32)

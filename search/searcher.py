@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from encoder.occlusion import embeddings_without
 from encoder.protocol import Embeddings, Encoder
-from encoder.where import embeddings_without
 from schema.collection import Pictures
 from schema.patience import Patience, begin
 from schema.record import ImageRecord, from_properties

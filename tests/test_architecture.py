@@ -35,7 +35,7 @@ ALLOWED: dict[str, set[str]] = {
     "encoder": {"pictures.colours"},
     "schema": {"server.local_server"},
     "server": {"schema.errors"},
-    "search": {"schema", "pictures", "encoder.where"},
+    "search": {"schema", "pictures", "encoder.occlusion"},
     "ingest": {"schema", "pictures"},
     "layout": {"search", "schema", "evaluation"},
     "evaluation": {"search", "schema", "pictures", "layout"}

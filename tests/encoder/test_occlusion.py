@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from encoder.occlusion import GRID, PAINTED_GRID, SeesWithout, embeddings_without
 from encoder.protocol import Encoder
-from encoder.where import GRID, PAINTED_GRID, SeesWithout, embeddings_without
 from settings import PROJECT
 from tests.colours import ColourEncoder
 
