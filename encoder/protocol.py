@@ -57,7 +57,7 @@ class Encoder(Protocol):
     def encode_images(self, images: Sequence[Image.Image]) -> dict[str, Embeddings]:
         """Upright RGB pictures of any size -> {"image": (n, dim), "look": (n, dim of look)}.
 
-        A picture for which the model returns NaN or zeros has a row of NaN: see `faults`.
+        A picture for which the model returns NaN or zeros has a row of NaN: see `invalid_rows`.
         """
         ...
 
@@ -76,10 +76,10 @@ def unit(rows: NDArray[np.floating]) -> Embeddings:
         return scaled
 
 
-def faults(embeddings: Embeddings, dim: int) -> list[str | None]:
+def invalid_rows(embeddings: Embeddings, dim: int) -> list[str | None]:
     """For each row the reason why it must not be stored or searched with, or None.
 
-    >>> faults(np.array([[0.6, 0.8], [np.nan, 1.0]], dtype=np.float32), 2)
+    >>> invalid_rows(np.array([[0.6, 0.8], [np.nan, 1.0]], dtype=np.float32), 2)
     [None, 'not a finite unit vector (norm nan)']
     """
     if embeddings.ndim != 2 or embeddings.shape[1] != dim:

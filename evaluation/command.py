@@ -23,9 +23,9 @@ from evaluation.retrieval import RANDOM, judge_retrieval, notes_on
 from evaluation.stored import Library
 from evaluation.tables import collection_text, compare_text, retrieval_text
 from evaluation.tagged import read_tagged
-from ingest.files import printable
 from layout.store import SPACES
 from pictures.open import Limits
+from schema.names import escaped
 from search.asking import DEFAULT_TARGETS
 
 NAMED = 20
@@ -216,7 +216,7 @@ def run_composed(arguments: argparse.Namespace, encoder: Encoder, limits: Limits
         failed = [vars(file) for file in unread]
         _print_json({"encoder": encoder.identity.id, **wanted, **report.to_json(), "unread": failed})
     else:
-        print(f"{printable(str(arguments.folder))}, {encoder.identity.id}\n\n{composed_text(report)}")
+        print(f"{escaped(arguments.folder)}, {encoder.identity.id}\n\n{composed_text(report)}")
     return int(bool(unread))
 
 
@@ -262,9 +262,7 @@ def progress_bar(what: str, total: int | None) -> Iterator["tqdm[Any]"]:
 
 
 def _heading(folder: CaptionedFolder, encoded: Encoded) -> str:
-    return (
-        f"{printable(str(folder.folder))}: {len(encoded.pictures)} pictures, {len(encoded.captions)} different captions"
-    )
+    return f"{escaped(folder.folder)}: {len(encoded.pictures)} pictures, {len(encoded.captions)} different captions"
 
 
 def _about(folder: CaptionedFolder, encoded: Encoded) -> dict[str, Any]:
@@ -285,7 +283,7 @@ def _say_what_was_left_out(folder: CaptionedFolder, failed: Sequence[Unread]) ->
     _name("pictures without a caption, not judged", [str(path) for path in folder.uncaptioned])
     _name("links and special files, not opened", [file.path for file in folder.skipped])
     for warning in folder.warnings:
-        print(f"  {printable(warning)}", file=sys.stderr)
+        print(f"  {escaped(warning)}", file=sys.stderr)
     if folder.left_out:
         print(f"  {folder.left_out}", file=sys.stderr)
 
@@ -294,7 +292,7 @@ def _name(what: str, items: Sequence[str]) -> None:
     if items:
         print(f"  {what} ({len(items)}):", file=sys.stderr)
         for item in items[:NAMED]:
-            print(f"    {printable(item)}", file=sys.stderr)
+            print(f"    {escaped(item)}", file=sys.stderr)
         if len(items) > NAMED:
             print(f"    and {len(items) - NAMED} more; --json names them all", file=sys.stderr)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from encoder.protocol import Encoder, faults
+from encoder.protocol import Encoder, invalid_rows
 from evaluation.cut import CutFigures, Shown, judge_cut
 from evaluation.encoding import Encoded
 from evaluation.metrics import Interval
@@ -44,7 +44,7 @@ def judge_folder(
     rng = np.random.default_rng(seed)
     asked = nonsense(NONSENSE, seed)
     rows = encoder.encode_texts([text for _, text in asked])
-    usable = [fault is None for fault in faults(rows, rows.shape[1])]
+    usable = [fault is None for fault in invalid_rows(rows, rows.shape[1])]
     marks = [(kind, row) for (kind, _), row, fine in zip(asked, rows, usable, strict=True) if fine]
     bank = Bank.encode(encoder)
     own = sides.texts[[captions[0] for captions in encoded.captions_of]]

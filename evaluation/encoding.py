@@ -10,11 +10,11 @@ from typing import TypeVar
 
 import numpy as np
 
-from encoder.protocol import Embeddings, Encoder, faults
+from encoder.protocol import Embeddings, Encoder, invalid_rows
 from evaluation.errors import EvaluationError
 from evaluation.folder import FEWEST, CaptionedFolder, CaptionedPicture, Unread, ahead
-from ingest.files import printable
 from pictures.open import Limits, Opened, PictureError, open_image
+from schema.names import escaped
 
 TEXTS_AT_ONCE = 256
 Item = TypeVar("Item")
@@ -134,13 +134,13 @@ def _faults(rows: Mapping[str, Embeddings]) -> dict[int, str]:
     return {
         index: f"{name} gave no vector for it: {fault}"
         for name, embeddings in rows.items()
-        for index, fault in enumerate(faults(embeddings, embeddings.shape[1]))
+        for index, fault in enumerate(invalid_rows(embeddings, embeddings.shape[1]))
         if fault
     }
 
 
 def _failure(picture: CaptionedPicture, why: str) -> Unread:
-    return Unread(printable(str(picture.path)), why)
+    return Unread(escaped(picture.path), why)
 
 
 def _batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:

@@ -13,9 +13,10 @@ from typing import TypeVar
 
 from evaluation.errors import EvaluationError
 from ingest.captions import FolderWords, Words
-from ingest.files import Census, Found, Skipped, check_root, find_images, printable
+from ingest.files import Census, PictureFile, Skipped, check_root, find_images
 from ingest.sidecars import SidecarReader
 from pictures.open import Limits, Opened, PictureError, open_image
+from schema.names import escaped
 
 FEWEST = 3
 _NEVER_OPENED = ("symlink", "special_file")
@@ -88,14 +89,14 @@ def read_captioned(
     skipped: list[Unread] = []
     by_hash: dict[str, CaptionedPicture] = {}
 
-    def found() -> Iterator[tuple[Found, Words]]:
+    def found() -> Iterator[tuple[PictureFile, Words]]:
         for entry in find_images(root, census):
             if isinstance(entry, Skipped):
                 (skipped if entry.reason in _NEVER_OPENED else unread).append(Unread(entry.path, entry.message))
             else:
                 yield entry, words.of(entry)
 
-    def opened(pair: tuple[Found, Words]) -> tuple[Path, Words, Opened | PictureError]:
+    def opened(pair: tuple[PictureFile, Words]) -> tuple[Path, Words, Opened | PictureError]:
         try:
             picture = open_image(pair[0].path, limits, _SIDE)
         except PictureError as error:
@@ -106,7 +107,7 @@ def read_captioned(
     for path, told, picture in ahead(opened, found()):
         on_progress(1)
         if isinstance(picture, PictureError):
-            unread.append(Unread(printable(str(path)), str(picture)))
+            unread.append(Unread(escaped(path), str(picture)))
         else:
             caption = told.caption or picture.facts.caption
             by_hash[picture.sha256] = _joined(by_hash.get(picture.sha256), path, picture.sha256, caption)
@@ -149,7 +150,7 @@ def _joined(known: CaptionedPicture | None, path: Path, sha256: str, caption: st
 
 
 def _check(read: CaptionedFolder) -> None:
-    shown, count = printable(str(read.folder)), len(read.pictures)
+    shown, count = escaped(read.folder), len(read.pictures)
     why = (
         f" ({len(read.unread)} could not be read, first {read.unread[0].path}: {read.unread[0].message})"
         if read.unread

@@ -13,7 +13,7 @@ from encoder.protocol import Embeddings, Encoder
 from evaluation.folder import Unread, ahead
 from evaluation.stored import Pictured
 from evaluation.tagged import read_tagged
-from ingest.files import Found, check_root, find_images
+from ingest.files import PictureFile, check_root, find_images
 from pictures.fingerprint import perceptual_hash
 from pictures.open import Limits, Opened, PictureError, open_image
 from schema.record import uuid_of
@@ -79,11 +79,11 @@ def gather(
     return Gathered(pictured, tuple(folders.get(row, "") for row in range(n)), tuple(phashes), drawn, space), unread
 
 
-def _files(root: Path) -> Iterator[Found]:
-    return (entry for entry in find_images(root) if isinstance(entry, Found))
+def _files(root: Path) -> Iterator[PictureFile]:
+    return (entry for entry in find_images(root) if isinstance(entry, PictureFile))
 
 
-def _opened(found: Found, limits: Limits) -> tuple[Path, Opened | None]:
+def _opened(found: PictureFile, limits: Limits) -> tuple[Path, Opened | None]:
     try:
         return found.path, open_image(found.path, limits, SIDE)
     except PictureError:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from encoder.protocol import Embeddings
-from search.diversity import joined, spread_out
+from search.diversity import side_by_side, spread_out
 
 SHOWN = 12
 DRAWS = 20
@@ -49,7 +49,7 @@ def judge_spread(
     over the library of the cosine, of image vectors, to the nearest that is shown; `farthest`: its 5th percentile."""
     n = len(vectors["image"])
     usable = [frozenset(rows) for rows in groups.values() if LEAST <= len(rows) <= n / 2]
-    spaces = {"image": vectors["image"], "all targets": joined(vectors)}
+    spaces = {"image": vectors["image"], "all targets": side_by_side(vectors)}
     ways: dict[str, Any] = {"random": ("image", at_random)}
     ways |= {f"{name}, {of}": (of, way) for name, way in WAYS.items() if name != "random" for of in spaces}
     return {

@@ -15,7 +15,7 @@ import numpy as np
 from encoder.protocol import Embeddings
 from evaluation.recommendation import asked_with, learned
 from evaluation.recommendation_folder import Gathered
-from search.diversity import joined, spread_out
+from search.diversity import side_by_side, spread_out
 from search.preference import Profile
 from search.scoring import score
 
@@ -74,7 +74,7 @@ def simulate(
     seed: int = 0,
 ) -> Curve:
     """`random_start`: the first pictures are random ones. Without `dislikes` the user only likes."""
-    whole = joined(gathered.vectors)
+    whole = side_by_side(gathered.vectors)
     shares = np.array(
         [
             _session(gathered, whole, liked, strategy, random_start, dislikes, seed + user)

@@ -7,7 +7,7 @@ from evaluation.compare import Change, Comparison
 from evaluation.metrics import NAMES
 from evaluation.retrieval import RANDOM, Direction, Figure
 from evaluation.targets import COMPARED, DECISIVE, TargetFigures
-from ingest.files import printable
+from schema.names import escaped
 
 WIDTH = 100
 HEAD = 32
@@ -94,7 +94,7 @@ def table(rows: Sequence[Sequence[str]]) -> str:
 
 def shortened(text: str, width: int) -> str:
     """One line of at most `width` characters, and nothing that steers the terminal."""
-    text = printable(text)
+    text = escaped(text)
     return text if len(text) <= width else text[: width - 1] + "…"
 
 

@@ -7,13 +7,14 @@ from pathlib import Path
 
 import numpy as np
 
-from encoder.protocol import Embeddings, Encoder, faults
+from encoder.protocol import Embeddings, Encoder, invalid_rows
 from evaluation.errors import EvaluationError
 from evaluation.folder import Unread, ahead
 from evaluation.stored import FEWEST, Pictured
 from ingest.captions import FolderWords, Words
-from ingest.files import Found, check_root, find_images, printable
+from ingest.files import PictureFile, check_root, find_images
 from pictures.open import Limits, Opened, PictureError, open_image
+from schema.names import escaped
 from schema.record import uuid_of
 
 BATCH = 32
@@ -30,14 +31,14 @@ def read_tagged(
     """
     root = check_root(folder)
     words = FolderWords(root)
-    entries = ((entry, words.of(entry)) for entry in find_images(root) if isinstance(entry, Found))
+    entries = ((entry, words.of(entry)) for entry in find_images(root) if isinstance(entry, PictureFile))
     unread: list[Unread] = []
     told: dict[str, Words] = {}
     usable: list[str] = []
     rows: dict[str, list[Embeddings]] = {"image": [], "look": []}
     batch: list[tuple[str, Opened]] = []
 
-    def opened(pair: tuple[Found, Words]) -> tuple[Path, Words, Opened | PictureError]:
+    def opened(pair: tuple[PictureFile, Words]) -> tuple[Path, Words, Opened | PictureError]:
         try:
             return pair[0].path, pair[1], open_image(pair[0].path, limits, encoder.image_side)
         except PictureError as error:
@@ -47,7 +48,9 @@ def read_tagged(
         if not batch:
             return
         found = encoder.encode_images([picture.image for _, picture in batch])
-        wrong = [a or b for a, b in zip(*(faults(found[name], found[name].shape[1]) for name in rows), strict=True)]
+        wrong = [
+            a or b for a, b in zip(*(invalid_rows(found[name], found[name].shape[1]) for name in rows), strict=True)
+        ]
         unread.extend(Unread(path, fault) for (path, _), fault in zip(batch, wrong, strict=True) if fault)
         good = [place for place, fault in enumerate(wrong) if not fault]
         usable.extend(batch[place][1].sha256 for place in good)
@@ -58,10 +61,10 @@ def read_tagged(
 
     for path, own, picture in ahead(opened, entries):
         if isinstance(picture, PictureError):
-            unread.append(Unread(printable(str(path)), str(picture)))
+            unread.append(Unread(escaped(path), str(picture)))
             continue
         if picture.sha256 not in told:
-            batch.append((printable(str(path)), picture))
+            batch.append((escaped(path), picture))
         known = told.get(picture.sha256, own)
         told[picture.sha256] = replace(known, caption=known.caption or own.caption, tags=known.tags or own.tags)
         if len(batch) == BATCH:
@@ -69,7 +72,7 @@ def read_tagged(
     encode()
     if sum(bool(told[key].tags) for key in usable) < FEWEST:
         raise EvaluationError(
-            f"{printable(str(root))} has {len(usable)} pictures that can be used, and fewer than {FEWEST} of them have "
+            f"{escaped(root)} has {len(usable)} pictures that can be used, and fewer than {FEWEST} of them have "
             "tags. Name them in a metadata.csv with the columns file_name, text and tags."
         )
     vectors = {name: np.concatenate(parts) for name, parts in rows.items()}

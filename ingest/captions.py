@@ -11,12 +11,12 @@ import stat
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from ingest.files import METADATA_NAMES, Found, absolute_path, printable
+from ingest.files import METADATA_NAMES, PictureFile, absolute_path
 from ingest.places import Look, look
 from ingest.rows import CAPTIONS, TAGS, Row, Rows
 from ingest.sidecars import read_small
 from pictures.words import clean_caption
-from schema.names import composed, spellings
+from schema.names import composed, escaped, spellings
 
 MAX_SIDECAR_BYTES = 64 * 1024
 UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
@@ -63,7 +63,7 @@ class FolderWords:
         self.warnings: list[str] = []
         """Sentences for the report; `unused()` adds the last ones."""
 
-    def of(self, found: Found) -> Words:
+    def of(self, found: PictureFile) -> Words:
         """Caption and tags each from the nearest metadata file that has them, up to the root; else the sidecar."""
         folder = found.path.parent
         chain = [f for f in (folder, *folder.parents) if f == self._root or self._root in f.parents]
@@ -117,7 +117,7 @@ class FolderWords:
         for name in UNREAD_NAMES:
             if os.path.isfile(file := folder / name) and not _is_album(file):  # noqa: PTH113  never raises
                 self._warn(
-                    f"{printable(str(file))} was not read: captions and tags come from metadata.csv or metadata.jsonl. "
+                    f"{escaped(file)} was not read: captions and tags come from metadata.csv or metadata.jsonl. "
                     "Write it as one of them and run again."
                 )
         return tables
@@ -131,9 +131,9 @@ class FolderWords:
             table.rows[key] = row
         self._warn_of_some(table.file, "has lines that were left out", rows.problems)
         if rows.unread:
-            named = ", ".join(printable(name[:40]) for name in rows.unread[:MAX_NAMED])
+            named = ", ".join(escaped(name[:40]) for name in rows.unread[:MAX_NAMED])
             self._warn(
-                f"{printable(str(table.file))} has columns that were not read: {named}. The caption is the first found "
+                f"{escaped(table.file)} has columns that were not read: {named}. The caption is the first found "
                 f"of {', '.join(CAPTIONS)}; tags are the first found of {', '.join(TAGS)}. Rename what should count."
             )
 
@@ -147,10 +147,10 @@ class FolderWords:
         if items:
             more = f"; and {len(items) - MAX_NAMED} more" if len(items) > MAX_NAMED else ""
             named = "; ".join(items[:MAX_NAMED]) + more
-            self._warn(f"{printable(str(file))} {what}: {named}. Correct it and run again.")
+            self._warn(f"{escaped(file)} {what}: {named}. Correct it and run again.")
 
     def _text(self, file: Path) -> str | None:
-        shown = printable(str(file))
+        shown = escaped(file)
         try:
             status = file.lstat()
             if not stat.S_ISREG(status.st_mode):
@@ -180,7 +180,7 @@ class FolderWords:
 
     def _sidecar(self, file: Path) -> str | None:
         """None where it cannot be read."""
-        shown = printable(str(file))
+        shown = escaped(file)
         try:
             data = read_small(file, MAX_SIDECAR_BYTES)
             if b"\0" in data and not data.startswith(UTF_16):

@@ -15,9 +15,10 @@ from tqdm import tqdm
 
 from host.jobs import StatusFile
 from ingest.exclusions import Exclusions
-from ingest.files import Found, find_images, printable
+from ingest.files import PictureFile, find_images
 from ingest.pipeline import Progress
 from ingest.report import IngestReport
+from schema.names import escaped
 
 NAMED = 20
 """Failures shown one by one at the terminal; --json has them all."""
@@ -104,7 +105,7 @@ class Bar:
 
     def start(self, root: Path, exclusions: Exclusions) -> None:
         """Counts the pictures, so that the remaining time can be told: one more stat a file."""
-        self._bar.total = sum(isinstance(entry, Found) for entry in find_images(root, exclusions=exclusions))
+        self._bar.total = sum(isinstance(entry, PictureFile) for entry in find_images(root, exclusions=exclusions))
         self._save(total=self._bar.total)
 
     def show(self, progress: Progress) -> None:
@@ -119,11 +120,11 @@ class Bar:
             print(f"  {report.ended_by}", file=sys.stderr)
         failures = [*report.unreadable, *report.rejected, *report.not_removed]
         for failure in failures[:NAMED]:
-            print(f"  {printable(failure.path)}: {failure.reason}", file=sys.stderr)
+            print(f"  {escaped(failure.path)}: {failure.reason}", file=sys.stderr)
         if len(failures) > NAMED:
             print(f"  and {len(failures) - NAMED} more; --json names them all", file=sys.stderr)
         for warning in report.warnings:
-            print(f"  {printable(warning)}", file=sys.stderr)
+            print(f"  {escaped(warning)}", file=sys.stderr)
         if report.left_out:
             print(f"  {report.left_out}", file=sys.stderr)
         if report.missing:
@@ -150,5 +151,5 @@ class Bar:
 
 @contextmanager
 def progress_bar(file: StatusFile | None, root: Path) -> Iterator[Bar]:
-    with tqdm(total=0, unit=" files", desc=printable(root.name), disable=None, dynamic_ncols=True) as bar:
+    with tqdm(total=0, unit=" files", desc=escaped(root.name), disable=None, dynamic_ncols=True) as bar:
         yield Bar(file, bar)

@@ -4,7 +4,7 @@ person gave it before."""
 from collections.abc import Sequence
 from typing import Any
 
-from ingest.files import Found
+from ingest.files import PictureFile
 from ingest.ledger import Ledger
 from ingest.report import REFUSED, Failure
 from pictures.colours import palette
@@ -16,7 +16,7 @@ from schema.record import DESCRIBED, ImageRecord, unite
 BATCH = 256
 
 
-def description(opened: Opened, found: Found, *, readable: bool) -> dict[str, Any]:
+def description(opened: Opened, found: PictureFile, *, readable: bool) -> dict[str, Any]:
     """Fields of a record that a higher DESCRIBED or another sidecar brings up to date; about 1.2 ms, of the small
     decoded picture. `opened` holds what the sidecars of `found` say already, as far as they were `readable`."""
     colours, facts = palette(opened.image), opened.facts
@@ -36,7 +36,7 @@ def description(opened: Opened, found: Found, *, readable: bool) -> dict[str, An
     }
 
 
-def is_outdated(record: ImageRecord, found: Found) -> bool:
+def is_outdated(record: ImageRecord, found: PictureFile) -> bool:
     """Whether the file has to be read again: an older Loupe stored it, or the sidecars that count have changed.
 
     Of several places that of the first sidecars counts for as long as it is one.

@@ -10,6 +10,7 @@ from pathlib import Path
 from ingest.exclusions import Exclusions, IgnoreFileError
 from ingest.sidecars import FolderSidecars
 from pictures.open import EXTENSIONS
+from schema.names import escaped
 
 METADATA_NAMES = ("metadata.csv", "metadata.jsonl")
 
@@ -19,7 +20,7 @@ class RootError(Exception):
 
 
 @dataclass(frozen=True)
-class Found:
+class PictureFile:
     """One regular file with a picture's name."""
 
     path: Path
@@ -89,7 +90,7 @@ def check_root(root: Path, own: Sequence[Path] = ()) -> Path:
     """The absolute path of the folder; raises RootError when it is missing, is no folder, cannot be read, or lies in
     one of the folders of Loupe's `own`."""
     absolute = absolute_path(root)
-    shown = printable(str(absolute))
+    shown = escaped(absolute)
     try:
         shown.encode()
         str(absolute).encode()
@@ -100,7 +101,7 @@ def check_root(root: Path, own: Sequence[Path] = ()) -> Path:
     except FileNotFoundError:
         raise RootError(f"There is no folder {shown}. Check its spelling, or mount its disk.") from None
     except NotADirectoryError:
-        holder = printable(str(absolute.parent))
+        holder = escaped(absolute.parent)
         raise RootError(f"{shown} is a file. Give the folder that holds it: {holder}") from None
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
@@ -108,7 +109,7 @@ def check_root(root: Path, own: Sequence[Path] = ()) -> Path:
     for folder in own:
         if absolute.resolve().is_relative_to(folder.resolve()):
             raise RootError(
-                f"{shown} lies in {printable(str(folder))}, where Loupe keeps what it made of your pictures. "
+                f"{shown} lies in {escaped(folder)}, where Loupe keeps what it made of your pictures. "
                 "Give the folder of the pictures."
             )
     return absolute
@@ -116,7 +117,7 @@ def check_root(root: Path, own: Sequence[Path] = ()) -> Path:
 
 def find_images(
     root: Path, census: Census | None = None, exclusions: Exclusions | None = None
-) -> Iterator[Found | Skipped]:
+) -> Iterator[PictureFile | Skipped]:
     """Every picture below `root`, one at a time; a folder's own files before its subfolders, each sorted by its bytes.
 
     A name is a picture's by its extension, in any case. What `exclusions` leaves out is counted in `census`. Links are
@@ -133,29 +134,23 @@ def find_images(
                 entries = sorted(listing, key=lambda entry: os.fsencode(entry.name))
         except FileNotFoundError:
             message = "the folder was there and is gone; run again if it was moved"
-            yield Skipped(printable(str(folder)), "vanished", message)
+            yield Skipped(escaped(folder), "vanished", message)
             continue
         except OSError as error:
             message = f"the folder cannot be read ({error.strerror or error}); check its permissions"
-            yield Skipped(printable(str(folder)), "unreadable_folder", message)
+            yield Skipped(escaped(folder), "unreadable_folder", message)
             continue
         subfolders: list[Path] = []
         try:
             yield from _one_folder(folder, entries, subfolders, census, exclusions)
         except IgnoreFileError as error:
-            yield Skipped(printable(str(folder)), "unreadable_folder", f"{error}; nothing of the folder was ingested")
+            yield Skipped(escaped(folder), "unreadable_folder", f"{error}; nothing of the folder was ingested")
         pending.extend(reversed(subfolders))
-
-
-def printable(path: str) -> str:
-    """A path for one line of a report: no undecodable byte, no line break, no other control character."""
-    shown = path.encode("utf-8", "backslashreplace").decode()
-    return "".join(c if c.isprintable() or c == " " else c.encode("unicode_escape").decode() for c in shown)
 
 
 def _one_folder(
     folder: Path, entries: list[os.DirEntry[str]], subfolders: list[Path], census: Census, exclusions: Exclusions
-) -> Iterator[Found | Skipped]:
+) -> Iterator[PictureFile | Skipped]:
     """The pictures of one listing; `subfolders` is filled with those to go into."""
     regular = {entry.name: entry for entry in entries if _is_regular(entry)}
     sidecars = FolderSidecars(regular, lambda name: bool(exclusions.rule(folder, name, is_folder=False)))
@@ -163,7 +158,7 @@ def _one_folder(
     for entry in entries:
         extension = os.path.splitext(entry.name)[1]  # noqa: PTH122  a Path for each file is six times as slow
         is_picture = extension.lower() in EXTENSIONS
-        shown = printable(entry.path)
+        shown = escaped(entry.path)
         try:
             is_folder = entry.is_dir(follow_symlinks=False)
             if rule := exclusions.rule(folder, entry.name, is_folder=is_folder):
@@ -188,7 +183,7 @@ def _one_folder(
                     yield Skipped(shown, "special_file", message)
                     continue
                 text, facts_from = sidecars.of(entry.name)
-                yield Found(
+                yield PictureFile(
                     path=folder / entry.name,
                     size=status.st_size,
                     mtime_us=status.st_mtime_ns // 1000,

@@ -9,12 +9,13 @@ from pathlib import Path
 
 from ingest.errors import IngestError
 from ingest.exclusions import IGNORE_FILE
-from ingest.files import absolute_path, printable
+from ingest.files import absolute_path
 from ingest.ledger import Ledger
 from ingest.prune import drop_places
 from ingest.report import IngestReport
 from ingest.roots import Roots, is_below
 from pictures.thumbnails import ThumbnailStore
+from schema.names import escaped
 
 
 class UnknownFolder(IngestError):
@@ -37,7 +38,7 @@ class Below:
     def question(self) -> str:
         """What a person is asked before it is forgotten."""
         return (
-            f"{len(self.files):,} files below {printable(str(self.folder))} leave the library. {self.pictures:,} "
+            f"{len(self.files):,} files below {escaped(self.folder)} leave the library. {self.pictures:,} "
             "pictures lie nowhere else and leave it with their tags and captions. No file is touched. Go on?"
         )
 
@@ -62,7 +63,7 @@ def find_below(ledger: Ledger, roots: Roots, folder: Path) -> Below:
         pictures += bool(inside) and len(inside) == len(places)
     known = roots.all()
     if not files and not any(is_below(root, folder) for root in known):
-        raise UnknownFolder(f"The library knows nothing of {printable(str(folder))}. {_named(known)}")
+        raise UnknownFolder(f"The library knows nothing of {escaped(folder)}. {_named(known)}")
     outer = next((root for root in known if is_below(folder, root) and not is_below(root, folder)), None)
     return Below(folder, tuple(files), pictures, outer)
 
@@ -91,4 +92,4 @@ def forget(
 
 
 def _named(roots: Sequence[Path]) -> str:
-    return f"It knows: {', '.join(printable(str(root)) for root in roots)}." if roots else "It knows none yet."
+    return f"It knows: {', '.join(escaped(root) for root in roots)}." if roots else "It knows none yet."

@@ -15,11 +15,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
-from encoder.protocol import Embeddings, Encoder, faults
+from encoder.protocol import Embeddings, Encoder, invalid_rows
 from ingest.captions import FolderWords, Words
 from ingest.description import description, hand_on_tags, is_outdated, own_tags_of
 from ingest.exclusions import Exclusions
-from ingest.files import Census, Found, Skipped, find_images
+from ingest.files import Census, PictureFile, Skipped, find_images
 from ingest.ledger import Ledger
 from ingest.places import Availability
 from ingest.prune import drop_places
@@ -53,7 +53,7 @@ class Progress:
 class Hashed:
     """A file whose bytes have to be looked at, with what the library says of its path."""
 
-    found: Found
+    found: PictureFile
     words: Words
     sha256: str
     stale: tuple[ImageRecord, ...]
@@ -144,7 +144,7 @@ class Ingest:
         self._report.interrupted = self._halted()
         if self._report.ended_by:
             everything = find_images(root, exclusions=self.exclusions)
-            self._report.not_reached = sum(isinstance(entry, Found) for entry in everything) - self._done
+            self._report.not_reached = sum(isinstance(entry, PictureFile) for entry in everything) - self._done
         self._report.seconds = time.monotonic() - started
         return self._report
 
@@ -153,7 +153,9 @@ class Ingest:
         """Files and folders that the run could not read, as the report names them."""
         return [failure.path for failure in self._report.unreadable]
 
-    def _changed_files(self, root: Path, words: FolderWords) -> Iterator[tuple[Found, Words, tuple[ImageRecord, ...]]]:
+    def _changed_files(
+        self, root: Path, words: FolderWords
+    ) -> Iterator[tuple[PictureFile, Words, tuple[ImageRecord, ...]]]:
         """The files whose bytes have to be looked at; unchanged ones cost a stat and end here."""
         census = Census()
         for chunk in batched(find_images(root, census, self.exclusions), CHUNK):
@@ -170,7 +172,7 @@ class Ingest:
                 else:
                     files.append((entry, words.of(entry)))
             known = self._ledger.by_paths([str(found.path) for found, _ in files])
-            outdated: dict[str, tuple[ImageRecord, Found, Words]] = {}
+            outdated: dict[str, tuple[ImageRecord, PictureFile, Words]] = {}
             for found, told in files:
                 if self._report.ended_by:
                     return
@@ -194,7 +196,7 @@ class Ingest:
                 self._count_unchanged(changed)
         self._report.left_out = str(census)
 
-    def _hash(self, job: tuple[Found, Words, tuple[ImageRecord, ...]]) -> Hashed | Failure:
+    def _hash(self, job: tuple[PictureFile, Words, tuple[ImageRecord, ...]]) -> Hashed | Failure:
         found, told, stale = job
         try:
             with opened_for_reading(found.path, self._limits) as (file, _):
@@ -287,7 +289,7 @@ class Ingest:
         if captioned:
             rows["caption"][captioned] = self._encoder.encode_texts([records[index].caption for index in captioned])
         dims = self._encoder.identity.dims
-        found = [faults(rows[name], dims[name]) for name in rows]
+        found = [invalid_rows(rows[name], dims[name]) for name in rows]
         reasons = [
             next((f"vector {name!r}: {row[i]}" for name, row in zip(rows, found, strict=True) if row[i]), None)
             for i in range(len(batch))
@@ -355,7 +357,7 @@ class Ingest:
             self._report.unchanged += 1
         self._step()
 
-    def _reject(self, found: Found, error: Refused) -> None:
+    def _reject(self, found: PictureFile, error: Refused) -> None:
         self._report.rejected.append(Failure(str(found.path), f"{REFUSED}: {error}"))
         if isinstance(error, ReadOnly):
             self._report.ended_by = str(error)
@@ -370,7 +372,7 @@ class Ingest:
         self._on_progress(Progress(self._done, self._report.encoded, failed))
 
 
-def _place(found: Found, record: ImageRecord | None, root: Path | None = None) -> Place:
+def _place(found: PictureFile, record: ImageRecord | None, root: Path | None = None) -> Place:
     """The place of a file. A file that is known keeps the root it was first found under."""
     path = str(found.path)
     old = next((place.root for place in record.places if place.path == path), None) if record else None

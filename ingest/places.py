@@ -11,7 +11,7 @@ from enum import Enum
 from functools import lru_cache
 from pathlib import Path
 
-from ingest.files import printable
+from schema.names import escaped
 from schema.record import Place
 
 
@@ -39,11 +39,11 @@ class Availability:
     report names them; nothing of them, nor below them, is called gone."""
 
     def __init__(self, unread: Iterable[str] = ()) -> None:
-        self._unread = {printable(path) for path in unread}
+        self._unread = {escaped(path) for path in unread}
         self._has_entries = lru_cache(maxsize=4096)(_has_entries)
 
     def note_unread(self, path: str) -> None:
-        self._unread.add(printable(path))
+        self._unread.add(escaped(path))
 
     def look(self, path: str) -> Look:
         """As `look`; what the run could not read is unknown even where it is answered for now."""
@@ -89,7 +89,7 @@ class Availability:
         return None
 
     def _is_unread(self, path: str) -> bool:
-        shown = Path(printable(path))
+        shown = Path(escaped(path))
         return bool(self._unread) and any(str(one) in self._unread for one in (shown, *shown.parents))
 
 

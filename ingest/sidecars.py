@@ -20,7 +20,7 @@ from pictures.describe import Description, xmp_position
 from pictures.open import EXTENSIONS
 from pictures.words import clean_caption, clean_tags, clean_title
 from pictures.xmp import MAX_BYTES, Xmp, read_xmp
-from schema.names import folded
+from schema.names import escaped, folded
 
 MAX_JSON_BYTES = 1024 * 1024
 MAX_NAMED = 20
@@ -97,7 +97,7 @@ class SidecarReader:
             except (OSError, ValueError, ExpatError) as error:
                 readable = readable and not isinstance(error, OSError)
                 reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-                self._problems.append(f"{_printable(sidecar)} ({reason})")
+                self._problems.append(f"{escaped(sidecar)} ({reason})")
         return _placed(_worded(_dated(facts, xmp, takeout, path.stem), xmp, takeout), xmp, takeout), readable
 
     def warnings(self) -> list[str]:
@@ -173,7 +173,3 @@ def _worded(facts: _Facts, xmp: Xmp, takeout: Takeout) -> _Facts:
 
 def _names(picture: str, kind: str) -> tuple[str, str]:
     return f"{picture}{kind}", f"{os.path.splitext(picture)[0]}{kind}"  # noqa: PTH122
-
-
-def _printable(path: Path) -> str:
-    return str(path).encode("utf-8", "backslashreplace").decode()

@@ -9,7 +9,7 @@ from dataclasses import replace
 from encoder.protocol import Embeddings, Encoder
 from ingest.captions import Words
 from ingest.description import description
-from ingest.files import Found
+from ingest.files import PictureFile
 from ingest.ledger import Ledger
 from ingest.report import REFUSED, Failure, IngestReport, failure_of
 from ingest.sidecars import SidecarReader
@@ -44,7 +44,7 @@ class Upkeep:
         self._writes = writes
         self._stopped = stopped
 
-    def mend_thumbnail(self, record: ImageRecord, found: Found) -> None:
+    def mend_thumbnail(self, record: ImageRecord, found: PictureFile) -> None:
         """One that was deleted, or never made on this machine, is made again. Raises FolderError."""
         if not self._writes or self._thumbnails.holds(record.sha256):
             return
@@ -54,7 +54,7 @@ class Upkeep:
                 self._thumbnails.write(record.sha256, opened.image)
 
     def read_again(
-        self, pool: ThreadPoolExecutor, outdated: Sequence[tuple[ImageRecord, Found, Words]]
+        self, pool: ThreadPoolExecutor, outdated: Sequence[tuple[ImageRecord, PictureFile, Words]]
     ) -> Iterator[tuple[ImageRecord, bool]]:
         """Pictures that an older Loupe stored, and those whose sidecars have changed: decoded anew, but not encoded.
         Each record as it is now, and whether what is said of the picture has changed."""
@@ -89,7 +89,7 @@ class Upkeep:
         described = [(after, self._caption_vector(before, after)) for before, after in pairs]
         return {record.sha256: f"{REFUSED}: {error}" for record, error in self._ledger.set_descriptions(described)}
 
-    def _read_again(self, job: tuple[ImageRecord, Found, Words]) -> ImageRecord | Failure:
+    def _read_again(self, job: tuple[ImageRecord, PictureFile, Words]) -> ImageRecord | Failure:
         record, found, told = job
         try:
             opened = open_image(found.path, self._limits, self._encoder.image_side)
@@ -109,7 +109,7 @@ class Upkeep:
             return None
         return self._encoder.encode_texts([after.caption])[0] if after.caption else self._ledger.image_vector(after)
 
-    def update_words(self, record: ImageRecord, found: Found, told: Words) -> bool:
+    def update_words(self, record: ImageRecord, found: PictureFile, told: Words) -> bool:
         """Store caption and tags where what stands beside the file has changed; True when it had."""
         changed = changed_words(record, str(found.path), told, lambda: self._embedded(found))
         if changed is None:
@@ -118,7 +118,7 @@ class Upkeep:
             self._ledger.set_words(changed, self._caption_vector(record, changed))
         return changed.caption != record.caption or changed.tags != record.tags
 
-    def _embedded(self, found: Found) -> Facts | None:
+    def _embedded(self, found: PictureFile) -> Facts | None:
         """What the file and its sidecars say; None, with a warning, where one of them cannot be read."""
         try:
             facts = open_image(found.path, self._limits, self._encoder.image_side).facts

@@ -4,6 +4,7 @@ ways. A Mac and many a NAS write é as e and a mark (NFD), others as one letter 
 
 import re
 import unicodedata
+from pathlib import Path
 
 
 def composed(text: str) -> str:
@@ -32,3 +33,9 @@ def folder_of(text: str) -> str:
     ('/photos/2024', '/')
     """
     return re.sub("/{2,}", "/", composed(text)).rstrip("/") or "/"
+
+
+def escaped(text: str | Path) -> str:
+    """A path or text for one line: bytes that are not UTF-8, line breaks and control characters as escapes."""
+    shown = str(text).encode("utf-8", "backslashreplace").decode()
+    return "".join(c if c.isprintable() or c == " " else c.encode("unicode_escape").decode() for c in shown)

@@ -4,7 +4,7 @@ in."""
 import uuid
 from collections.abc import Mapping, Sequence
 
-from encoder.protocol import Embeddings, Encoder, EncoderIdentity, faults
+from encoder.protocol import Embeddings, Encoder, EncoderIdentity, invalid_rows
 from search.errors import QueryError
 from search.query import AUTO, Query, Term
 from search.scoring import Asked
@@ -42,7 +42,7 @@ def encode_terms(
             row = image_rows["image"][index]
             vectors = {"image": row, "caption": row, "look": image_rows["look"][index]}
         for name, vector in vectors.items():
-            [fault] = faults(vector[None], library.dims[name])
+            [fault] = invalid_rows(vector[None], library.dims[name])
             if fault:
                 raise QueryError(
                     f"The question's vector for {name!r} cannot be searched with: {fault}. The library holds vectors "

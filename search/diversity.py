@@ -71,7 +71,7 @@ def spread_out(vectors: Embeddings, k: int, seed: int = 0, *, shown: Sequence[in
     return order
 
 
-def joined(vectors: Mapping[str, Embeddings]) -> Embeddings:
+def side_by_side(vectors: Mapping[str, Embeddings]) -> Embeddings:
     """Several targets' unit rows, target -> (n, d), as one: each about its mean, side by side, unit length. What a
     spread is chosen by: a picture is far from another that shows something else, looks or is called otherwise."""
     parts = [rows - rows.mean(axis=0) for _, rows in sorted(vectors.items())]

@@ -18,7 +18,7 @@ from uuid import UUID
 
 from schema.record import ImageRecord
 from search.errors import SearchError
-from search.filters import joined
+from search.filters import comma_separated
 from search.results import Hit
 
 MAX_PICTURES = 1000
@@ -97,7 +97,7 @@ def _cell(value: Any) -> Any:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, list):
-        value = joined([str(one) for one in value])
+        value = comma_separated([str(one) for one in value])
     if isinstance(value, dict):
         value = json.dumps(value, ensure_ascii=False)
     if isinstance(value, str) and (value.lstrip()[:1] in tuple(FORMULA) or value[:1] in ("\t", "\r", "\n")):

@@ -216,10 +216,10 @@ def _in_one_form(field: str, value: str) -> str:
     return composed(value)
 
 
-def joined(tags: Sequence[str]) -> str:
+def comma_separated(tags: Sequence[str]) -> str:
     """The value of a condition whose `values` are these tags.
 
-    >>> joined(["cat", "Paris, France"])
+    >>> comma_separated(["cat", "Paris, France"])
     'cat,"Paris, France"'
     """
     line = io.StringIO()

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
 from schema.names import folded
-from search.filters import TAGS, Condition, joined
+from search.filters import TAGS, Condition, comma_separated
 from search.grammar import show
 
 PROPERTIES = {"folder": "folders", "camera": "camera", "format": "format", **dict.fromkeys(TAGS, "tags")}
@@ -83,7 +83,7 @@ def _spelled_alike(asked: str, names: Mapping[str, str]) -> str | None:
 def _plain(condition: Condition, parts: Sequence[str]) -> Condition:
     """The condition on some of its values, not negated."""
     if condition.field in TAGS:
-        return Condition("tags", "=", joined(parts))
+        return Condition("tags", "=", comma_separated(parts))
     return replace(condition, value=parts[0], negated=False)
 
 
@@ -92,7 +92,7 @@ def _other(condition: Condition, missing: Sequence[str], known: Known, count: Co
     if condition.field in TAGS:
         others = {part: other for part in missing if (other := alike(part, known)) is not None}
         values = list(dict.fromkeys(others.get(part, part) for part in condition.values))
-        return Meant(asked, replace(condition, value=joined(values))) if others else None
+        return Meant(asked, replace(condition, value=comma_separated(values))) if others else None
     if condition.field == "camera" and count(replace(asked, operator="~")):
         return Meant(asked, replace(condition, operator="~"))
     other = alike(condition.value, known, of_path=condition.field == "folder")

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Never
 
 from search.errors import QueryError
-from search.filters import ALIASES, FIELDS, TAGS, Condition, joined
+from search.filters import ALIASES, FIELDS, TAGS, Condition, comma_separated
 from search.query import MAX_WEIGHT, Term
 
 PHRASE = "words"
@@ -218,7 +218,7 @@ class Reader:
         if lead.sign < 0 and negated:
             self._fail(f"both - and ! turn the filter at character {begin + 1} round; write one of them", lead.position)
         try:
-            value = joined(Condition(name, operator, value.strip()).values) if name in LISTS else value.strip()
+            value = comma_separated(Condition(name, operator, value.strip()).values) if name in LISTS else value.strip()
             self.conditions.append(Condition(name, operator, value, negated or lead.sign < 0))
         except QueryError as error:
             self._fail(f"{error} (at character {begin + 1})", begin)

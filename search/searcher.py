@@ -23,7 +23,7 @@ from search.asking import DEFAULT_TARGETS, encode_terms, weigh, weights_of
 from search.bank_store import Cut, keep_bank
 from search.calibration import LibrarySpace
 from search.conditions import Passing, to_weaviate, undescribed
-from search.diversity import joined, spread_out
+from search.diversity import side_by_side, spread_out
 from search.duplicates import TARGET, Sameness
 from search.errors import FilterError, QueryError
 from search.explain import Explanation, Vocabulary, by_words, heat, seen
@@ -169,7 +169,7 @@ class Searcher:
         space = self.space()
         left_out = set(but)
         shown = [i for i, key in enumerate(space.uuids) if key in left_out]
-        keys = [space.uuids[i] for i in spread_out(joined(space.sample), k, shown=shown)]
+        keys = [space.uuids[i] for i in spread_out(side_by_side(space.sample), k, shown=shown)]
         records = self.records(keys)
         return tuple(records[key] for key in keys if key in records)
 

@@ -15,7 +15,7 @@ from app_pages.widgets import date_bars, folder_tree, near_map
 from app_pages.widgets.markdown import inert, plain
 from app_pages.widgets.near_map import Place
 from pictures.colours import COLOURS
-from search.filters import COMPARISONS, Condition, joined
+from search.filters import COMPARISONS, Condition, comma_separated
 
 Counts = Sequence[tuple[str, int]]
 CountsOf = Callable[[Question], Mapping[str, Counts]]
@@ -108,7 +108,7 @@ def _tag_fields(field: str) -> tuple[str, ...]:
 
 def _set_tags(field: str) -> None:
     tags = st.session_state[f"filter-{field}"]
-    _set(_tag_fields(field), "=", f"{field}={joined(tags)}" if tags else None)
+    _set(_tag_fields(field), "=", f"{field}={comma_separated(tags)}" if tags else None)
 
 
 def _dates(question: Question, years: Counts, months: Counts) -> None:

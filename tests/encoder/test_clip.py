@@ -28,7 +28,7 @@ from transformers.utils import logging as transformers_logging
 import encoder.clip
 from encoder.clip import ClipEncoder
 from encoder.load import load_encoder
-from encoder.protocol import EncoderError, faults
+from encoder.protocol import EncoderError, invalid_rows
 from schema.collection import list_pictures
 from tests.conftest import PROJECT
 from tests.ingest.paint import paint_many
@@ -110,7 +110,7 @@ def test_pictures_become_unit_rows_in_their_order(tiny: ClipEncoder, pictures: l
     rows = tiny.encode_images(pictures)
     for name, dim in (("image", tiny.identity.dims["image"]), ("look", tiny.identity.dims["look"])):
         assert rows[name].dtype == np.float32
-        assert faults(rows[name], dim) == [None] * len(pictures)
+        assert invalid_rows(rows[name], dim) == [None] * len(pictures)
         alone = np.concatenate([tiny.encode_images([picture])[name] for picture in pictures])
         np.testing.assert_allclose(rows[name], alone, atol=1e-5)
     assert np.abs(rows["image"][0] - rows["image"][1]).max() > 1e-4
@@ -121,7 +121,7 @@ def test_texts_become_unit_rows_in_their_order(tiny: ClipEncoder) -> None:
     texts = ["a cat", "word " * 500, "", "x" * 10_000, *(f"number {i}" for i in range(63))]
     rows = tiny.encode_texts(texts)
     assert rows.dtype == np.float32
-    assert faults(rows, tiny.identity.dims["image"]) == [None] * 67
+    assert invalid_rows(rows, tiny.identity.dims["image"]) == [None] * 67
     for index in (0, 1, 2, 3, 63, 64, 66):
         np.testing.assert_allclose(tiny.encode_texts([texts[index]])[0], rows[index], atol=1e-5)
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from encoder.protocol import EncoderIdentity, faults, first_line, unit
+from encoder.protocol import EncoderIdentity, first_line, invalid_rows, unit
 
 IDENTITY = EncoderIdentity("specialists", "conse-1", "ab" * 32, 1, {"image": 384, "caption": 384, "look": 512})
 
@@ -36,7 +36,7 @@ def test_unit_of_no_rows_keeps_the_dimension() -> None:
 def test_row_52_faults_name_nan_zero_and_infinite_vectors() -> None:
     """Row 52: a reason for each bad row, None for each good one, in order."""
     rows = np.array([[0.6, 0.8], [np.nan, 1.0], [0.0, 0.0], [np.inf, 0.0], [3.0, 4.0]], dtype=np.float32)
-    assert faults(rows, 2) == [
+    assert invalid_rows(rows, 2) == [
         None,
         "not a finite unit vector (norm nan)",
         "not a finite unit vector (norm 0)",
@@ -46,7 +46,7 @@ def test_row_52_faults_name_nan_zero_and_infinite_vectors() -> None:
 
 
 def test_row_52_faults_hold_both_dimensions() -> None:
-    assert faults(np.zeros((2, 3), np.float32), 4) == ["expected a vector of 4 dimensions, got 3"] * 2
+    assert invalid_rows(np.zeros((2, 3), np.float32), 4) == ["expected a vector of 4 dimensions, got 3"] * 2
 
 
 def test_the_id_is_the_name_and_eight_digits_that_stay_the_same() -> None:

@@ -15,7 +15,7 @@ import encoder.projection
 import encoder.towers
 from encoder.load import load_encoder
 from encoder.projection import TrainedProjection
-from encoder.protocol import Encoder, EncoderError, faults
+from encoder.protocol import Encoder, EncoderError, invalid_rows
 from encoder.specialists import SpecialistsEncoder, square
 from encoder.towers import SIDE, VisionModel
 from tests.conftest import PROJECT, SAMPLES
@@ -42,7 +42,7 @@ def test_pictures_become_float32_unit_rows_in_their_order(specialists: Encoder, 
     for name in ("image", "look"):
         assert there[name].shape == (6, DIMS[name])
         assert there[name].dtype == np.float32
-        assert faults(there[name], DIMS[name]) == [None] * 6
+        assert invalid_rows(there[name], DIMS[name]) == [None] * 6
         np.testing.assert_allclose(there[name], back[name][::-1], atol=1e-5)
         assert np.abs(there[name][0] - there[name][1]).max() > 0.01
 
@@ -61,7 +61,7 @@ def test_a_text_alone_is_what_it_is_in_a_batch(specialists: Encoder) -> None:
     together = specialists.encode_texts(texts)
     assert together.dtype == np.float32
     assert together.shape == (70, 384)
-    assert faults(together, 384) == [None] * 70
+    assert invalid_rows(together, 384) == [None] * 70
     for index in (0, 1, 2, 3, 4, 63, 64, 69):
         np.testing.assert_allclose(specialists.encode_texts([texts[index]])[0], together[index], atol=1e-5)
 
@@ -75,13 +75,13 @@ def test_nothing_in_nothing_out(specialists: Encoder) -> None:
 @pytest.mark.parametrize("size", [(1, 1), (1, 4000), (4000, 1), (3, 3), (259, 261), (2000, 30)])
 def test_a_picture_of_any_size_gets_a_vector(specialists: Encoder, size: tuple[int, int]) -> None:
     rows = specialists.encode_images([Image.effect_noise(size, 90).convert("RGB")])
-    assert faults(rows["image"], 384) == faults(rows["look"], 256) == [None]
+    assert invalid_rows(rows["image"], 384) == invalid_rows(rows["look"], 256) == [None]
 
 
 @pytest.mark.parametrize("value", [0, 127, 255])
 def test_a_picture_of_one_shade_gets_a_vector(specialists: Encoder, value: int) -> None:
     rows = specialists.encode_images([Image.new("RGB", (64, 64), (value, value, value))])
-    assert faults(rows["image"], 384) == faults(rows["look"], 256) == [None]
+    assert invalid_rows(rows["image"], 384) == invalid_rows(rows["look"], 256) == [None]
 
 
 def test_a_grey_picture_is_what_it_is_in_rgb(specialists: Encoder, photos: list[Image.Image]) -> None:
@@ -171,7 +171,7 @@ def test_another_number_type_is_another_encoder(specialists: Encoder, photos: li
     assert half.identity.id != specialists.identity.id
     rows, exact = half.encode_images(photos[:2]), specialists.encode_images(photos[:2])
     assert rows["image"].dtype == np.float32
-    assert faults(rows["image"], 384) == faults(rows["look"], 256) == [None, None]
+    assert invalid_rows(rows["image"], 384) == invalid_rows(rows["look"], 256) == [None, None]
     assert (rows["image"] * exact["image"]).sum(axis=1).min() > 0.95
     assert (half.encode_texts(["a cat"]) @ specialists.encode_texts(["a cat"]).T).item() > 0.99
 

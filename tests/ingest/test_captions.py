@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ingest.captions import FolderWords, Words
-from ingest.files import Found, find_images
+from ingest.files import PictureFile, find_images
 from tests.ingest.runs import become_ordinary
 
 
@@ -21,7 +21,9 @@ def touch(root: Path, *names: str) -> None:
 def told(root: Path) -> tuple[dict[str, Words], list[str]]:
     """The words of every picture below the folder, and the warnings at the end."""
     words = FolderWords(root)
-    entries = {e.path.relative_to(root).as_posix(): words.of(e) for e in find_images(root) if isinstance(e, Found)}
+    entries = {
+        e.path.relative_to(root).as_posix(): words.of(e) for e in find_images(root) if isinstance(e, PictureFile)
+    }
     return entries, words.unused()
 
 
@@ -86,7 +88,7 @@ def test_a_root_of_two_slashes_is_the_same_folder(tmp_path: Path) -> None:
     touch(tmp_path, "a.jpg")
     (tmp_path / "metadata.csv").write_text("file_name,text\na.jpg,A cat\n")
     [entry] = find_images(tmp_path)
-    assert isinstance(entry, Found)
+    assert isinstance(entry, PictureFile)
     assert FolderWords(Path(f"/{tmp_path}")).of(entry).caption == "A cat"
 
 
@@ -170,7 +172,7 @@ def test_rows_for_missing_files_are_named_up_to_twenty(tmp_path: Path) -> None:
     (tmp_path / "metadata.csv").write_text("file_name,text\n" + "".join(f"{name},x\n" for name in names))
     words = FolderWords(tmp_path)
     for entry in find_images(tmp_path):
-        assert isinstance(entry, Found)
+        assert isinstance(entry, PictureFile)
         words.of(entry)
     assert words.warnings == []
     [warning] = words.unused()
@@ -260,7 +262,7 @@ def test_a_sidecar_that_is_no_text_is_no_caption(tmp_path: Path) -> None:
 def test_a_sidecar_that_vanished_is_told(tmp_path: Path) -> None:
     touch(tmp_path, "a.jpg", "a.txt")
     [entry] = find_images(tmp_path)
-    assert isinstance(entry, Found)
+    assert isinstance(entry, PictureFile)
     (tmp_path / "a.txt").unlink()
     words = FolderWords(tmp_path)
     assert words.of(entry) == Words()
@@ -275,7 +277,7 @@ def test_memory_holds_the_metadata_of_one_branch(tmp_path: Path) -> None:
     words = FolderWords(tmp_path)
     held = []
     for entry in find_images(tmp_path):
-        assert isinstance(entry, Found)
+        assert isinstance(entry, PictureFile)
         assert words.of(entry).caption == entry.path.parent.relative_to(tmp_path).as_posix()
         (entry.path.parent / "metadata.csv").write_text("")  # a second reading would be noticed
         held.append([folder.relative_to(tmp_path).as_posix() for folder in words._tables])

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ingest.exclusions import Exclusions
-from ingest.files import Census, Found, RootError, Skipped, check_root, find_images
+from ingest.files import Census, PictureFile, RootError, Skipped, check_root, find_images
 from ingest.ledger import Ledger
 from ingest.prune import find_losses, prune
 from ingest.report import IngestReport
@@ -27,7 +27,7 @@ def touch(root: Path, *names: str) -> None:
 def walk(root: Path, *own: Path) -> tuple[list[str], Census, list[Skipped]]:
     census = Census()
     entries = list(find_images(root, census, Exclusions(root, own)))
-    found = [e.path.relative_to(root).as_posix() for e in entries if isinstance(e, Found)]
+    found = [e.path.relative_to(root).as_posix() for e in entries if isinstance(e, PictureFile)]
     return found, census, [e for e in entries if isinstance(e, Skipped)]
 
 

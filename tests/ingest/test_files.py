@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from ingest.files import Census, Found, RootError, Skipped, check_root, find_images, printable
+from ingest.files import Census, PictureFile, RootError, Skipped, check_root, find_images
+from schema.names import escaped
 from settings import PROJECT
 from tests.ingest.runs import become_ordinary
 
@@ -24,7 +25,7 @@ def touch(root: Path, *names: str) -> None:
 
 
 def found(root: Path) -> list[str]:
-    return [e.path.relative_to(root).as_posix() for e in find_images(root) if isinstance(e, Found)]
+    return [e.path.relative_to(root).as_posix() for e in find_images(root) if isinstance(e, PictureFile)]
 
 
 def skipped(root: Path) -> dict[str, str]:
@@ -43,7 +44,7 @@ def test_size_and_time_are_those_of_the_file(tmp_path: Path) -> None:
     """Microseconds are cut from nanoseconds, so that the number is exact in a database of doubles."""
     touch(tmp_path, "a.jpg")
     os.utime(tmp_path / "a.jpg", ns=(0, 1_700_000_000_123_456_789))
-    assert list(find_images(tmp_path)) == [Found(tmp_path / "a.jpg", 5, 1_700_000_000_123_456, None)]
+    assert list(find_images(tmp_path)) == [PictureFile(tmp_path / "a.jpg", 5, 1_700_000_000_123_456, None)]
 
 
 def test_a_picture_is_known_by_its_extension_in_any_case(tmp_path: Path) -> None:
@@ -71,7 +72,7 @@ def test_what_is_passed_over_is_counted(tmp_path: Path) -> None:
     touch(tmp_path, ".hidden.jpg", ".thumbs/x.jpg", "__MACOSX/._a.jpg", "@eaDir/a.jpg", "Thumbs.db", "sub/desktop.ini")
     touch(tmp_path, "sub/z.mov")
     census = Census()
-    assert [e.path.name for e in find_images(tmp_path, census) if isinstance(e, Found)] == ["a.jpg", "b.jpg"]
+    assert [e.path.name for e in find_images(tmp_path, census) if isinstance(e, PictureFile)] == ["a.jpg", "b.jpg"]
     assert census.others == {"mov": 3, "txt": 1, "": 1}
     assert census.other_files == 5
     assert census.by_rule == {"hidden": 2, "of the system": 4}
@@ -89,7 +90,7 @@ def test_a_sidecar_lies_beside_its_picture(tmp_path: Path) -> None:
     (tmp_path / "d.txt").symlink_to("/etc/passwd")
     (tmp_path / "e.txt").mkdir()
     os.mkfifo(tmp_path / "f.txt")
-    sidecars = {e.path.name: e.sidecar and e.sidecar.name for e in find_images(tmp_path) if isinstance(e, Found)}
+    sidecars = {e.path.name: e.sidecar and e.sidecar.name for e in find_images(tmp_path) if isinstance(e, PictureFile)}
     assert sidecars == {
         "a.jpg": "a.txt",
         "b.jpg": "b.jpg.txt",
@@ -152,11 +153,11 @@ def test_row_21_strange_names_come_through_as_they_are(tmp_path: Path) -> None:
         "a..jpg",
     ]
     touch(tmp_path, *names)
-    entries = [e for e in find_images(tmp_path) if isinstance(e, Found)]
+    entries = [e for e in find_images(tmp_path) if isinstance(e, PictureFile)]
     assert {e.path.name for e in entries} == set(names)
     assert all(e.path.read_bytes() == b"12345" for e in entries)
-    assert all("\n" not in printable(str(e.path)) for e in entries)
-    assert printable("two\nlines.jpg") == "two\\nlines.jpg"
+    assert all("\n" not in escaped(e.path) for e in entries)
+    assert escaped("two\nlines.jpg") == "two\\nlines.jpg"
 
 
 def test_row_21_names_that_are_not_utf8_are_skipped_and_shown(tmp_path: Path) -> None:
@@ -199,7 +200,7 @@ def test_row_22_a_file_or_folder_that_vanishes_during_the_walk_is_named(tmp_path
     """Between the listing and the stat: `vanished`, and the walk goes on."""
     touch(tmp_path, "1.jpg", "2.jpg", "3.jpg", "sub/4.jpg", "sub2/5.jpg")
     walk = find_images(tmp_path)
-    assert isinstance(next(walk), Found)
+    assert isinstance(next(walk), PictureFile)
     (tmp_path / "2.jpg").unlink()
     shutil.rmtree(tmp_path / "sub")
     rest = [(Path(str(e.path)).name, e.reason if isinstance(e, Skipped) else "") for e in walk]
@@ -245,7 +246,7 @@ def test_a_relative_root_gives_absolute_paths(tmp_path: Path, monkeypatch: pytes
     (tmp_path / "link").symlink_to("real")
     monkeypatch.chdir(tmp_path)
     assert check_root(Path("link/../link")) == tmp_path / "link"
-    assert [e.path for e in find_images(Path("link")) if isinstance(e, Found)] == [tmp_path / "link" / "a.jpg"]
+    assert [e.path for e in find_images(Path("link")) if isinstance(e, PictureFile)] == [tmp_path / "link" / "a.jpg"]
 
 
 WALK = """

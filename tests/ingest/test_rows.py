@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from ingest.captions import FolderWords, Words
-from ingest.files import Found, find_images
+from ingest.files import PictureFile, find_images
 from ingest.rows import Row, Rows
 
 
@@ -138,7 +138,7 @@ def test_hostile_cells_take_no_time(cell: str) -> None:
 
 def told(root: Path) -> tuple[dict[str, Words], list[str]]:
     words = FolderWords(root)
-    entries = {e.path.name: words.of(e) for e in find_images(root) if isinstance(e, Found)}
+    entries = {e.path.name: words.of(e) for e in find_images(root) if isinstance(e, PictureFile)}
     return entries, words.unused()
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from ingest.files import Census, Found, find_images
+from ingest.files import Census, PictureFile, find_images
 from ingest.sidecars import FolderSidecars, SidecarReader
 from ingest.takeout import TakeoutNames, read_takeout
 from pictures.describe import Description
@@ -133,7 +133,7 @@ def test_what_lies_unread_beside_pictures_is_counted_with_what_it_is(tmp_path: P
     (tmp_path / "link.xmp").symlink_to("a.xmp")
     census = Census()
     [found] = find_images(tmp_path, census)
-    assert isinstance(found, Found)
+    assert isinstance(found, PictureFile)
     assert [path.name for path in found.facts_from] == ["a.xmp", "a.jpg.json"]
     assert census.sidecars == {"json": 2, "aae": 1, "pp3": 1, "thm": 1, "xmp": 1}
     assert census.others == {"mov": 1, "json": 1, "txt": 1, "xmp": 1}
@@ -146,7 +146,7 @@ def test_a_sidecar_that_a_rule_leaves_out_is_not_read(tmp_path: Path) -> None:
     (tmp_path / ".loupeignore").write_text("*.xmp\n")
     census = Census()
     [found] = find_images(tmp_path, census)
-    assert isinstance(found, Found)
+    assert isinstance(found, PictureFile)
     assert (found.sidecar, found.facts_from, census.sidecars) == (tmp_path / "a.txt", (), {})
 
 
@@ -155,7 +155,7 @@ def test_links_and_pipes_are_no_sidecars(tmp_path: Path) -> None:
     (tmp_path / "a.xmp").symlink_to("/etc/passwd")
     os.mkfifo(tmp_path / "a.jpg.json")
     (tmp_path / "b.xmp").mkdir()
-    assert all(isinstance(e, Found) and not e.facts_from and not e.facts_stamp for e in find_images(tmp_path))
+    assert all(isinstance(e, PictureFile) and not e.facts_from and not e.facts_stamp for e in find_images(tmp_path))
 
 
 Apply = Callable[..., Description]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from encoder.protocol import unit
-from search.diversity import joined, mmr, spread_out
+from search.diversity import mmr, side_by_side, spread_out
 
 
 def rows(count: int, dim: int = 6, seed: int = 0) -> np.ndarray:
@@ -101,7 +101,7 @@ def test_there_are_never_more_than_are_left() -> None:
 
 def test_joined_rows_are_unit_and_say_how_alike_two_pictures_are_on_all_targets() -> None:
     vectors = {"look": rows(10, 4, 1), "image": rows(10, 6, 2)}
-    whole = joined(vectors)
+    whole = side_by_side(vectors)
     parts = [vectors[name] - vectors[name].mean(axis=0) for name in ("image", "look")]
     lengths = [np.sqrt(sum(float(part[i] @ part[i]) for part in parts)) for i in range(10)]
     expected = sum(float(part[2] @ part[7]) for part in parts) / (lengths[2] * lengths[7])

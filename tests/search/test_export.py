@@ -17,7 +17,7 @@ import pytest
 
 import search.export
 from ingest.captions import FolderWords
-from ingest.files import Found, find_images
+from ingest.files import PictureFile, find_images
 from schema.record import ImageRecord, Place, sha256_of
 from search.export import ExportError, Gone, Zipped, check_size, to_csv, to_dicts, to_json, write_zip
 from search.results import Hit, Share
@@ -214,7 +214,7 @@ def test_captions_and_tags_go_with_them_as_ingest_reads_them(folder: Path, tmp_p
     out = tmp_path / "out"
     archive.extractall(out)
     words = FolderWords(out)
-    found = {one.path.name: words.of(one) for one in find_images(out) if isinstance(one, Found)}
+    found = {one.path.name: words.of(one) for one in find_images(out) if isinstance(one, PictureFile)}
     assert (found["cat.jpg"].caption, found["cat.jpg"].tags) == ("=a cat", ("cat", "Paris, France"))
     assert (found["CAT (2).jpg"].caption, found["CAT (2).jpg"].tags) == ("", ())
     assert words.unused() == []

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from search.errors import FilterError, QueryError
-from search.filters import FIELDS, Condition, date_range, joined
+from search.filters import FIELDS, Condition, comma_separated, date_range
 
 EXAMPLES = [
     "folder=/photos/2024",
@@ -175,7 +175,7 @@ def test_a_date_is_a_stretch_of_time(text: str, start: tuple[int, int, int], end
 )
 def test_tags_with_commas_and_quotes_come_back_as_they_were(tags: list[str]) -> None:
     """What the page writes into the address is what is filtered for."""
-    condition = Condition.parse(f"tags.any={joined(tags)}")
+    condition = Condition.parse(f"tags.any={comma_separated(tags)}")
     assert list(condition.values) == tags
     assert Condition.parse(str(condition)) == condition
 

@@ -22,7 +22,7 @@ class Drawing:
 
 
 @dataclass(frozen=True)
-class Shelf:
+class SourceContents:
     """All that one source has."""
 
     drawings: Sequence[Drawing]
@@ -43,4 +43,4 @@ class Source:
     """Pictures that it gave when the recipe was measured: its share when it cannot be had."""
     obtain: Callable[[Path], Path]
     """Cache -> folder; raises SourceMissing."""
-    read: Callable[[Path], Shelf]
+    read: Callable[[Path], SourceContents]

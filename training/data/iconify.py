@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from training.data.drawings import Drawing, Shelf
+from training.data.drawings import Drawing, SourceContents
 from training.data.emoji import Emojis, clean_code, has_skin_tone, is_private
 from training.data.words import clean_name, split_squashed
 
@@ -26,7 +26,7 @@ INTERFACE = frozenset(
 """Categories of buttons, logos and arrows: their names say what a program does, not what is to be seen."""
 
 
-def read_iconify(package: Path, emojis: Emojis, knows: Callable[[str], bool]) -> Shelf:
+def read_iconify(package: Path, emojis: Emojis, knows: Callable[[str], bool]) -> SourceContents:
     """Every visible icon without skin-tone variants; a set drawn in two styles counts once."""
     icons = _load(package, "icons.json")
     info = _load(package, "info.json")
@@ -61,7 +61,7 @@ def read_iconify(package: Path, emojis: Emojis, knows: Callable[[str], bool]) ->
             drawings.append(Drawing(prefix, name, caption, keywords, emoji.code if emoji else None, _svg(icon, icons)))
     licence, author = info["license"], info.get("author", {})
     credit = ", ".join(filter(None, (author.get("name"), author.get("url"))))
-    return Shelf(drawings, left_out, licence.get("spdx") or licence["title"], credit)
+    return SourceContents(drawings, left_out, licence.get("spdx") or licence["title"], credit)
 
 
 EMOJI_SETS = frozenset(

@@ -14,7 +14,7 @@ from typing import Literal
 from tqdm import tqdm
 
 from ingest.captions import FolderWords
-from ingest.files import Found, find_images
+from ingest.files import PictureFile, find_images
 from training.data.packages import SourceMissing, debian, version_of
 from training.errors import TrainingError
 from training.features import content_hash
@@ -147,8 +147,8 @@ def _of_samples(samples: Path) -> list[JudgedPicture]:
     return found
 
 
-def _images(folder: Path) -> Iterable[Found]:
+def _images(folder: Path) -> Iterable[PictureFile]:
     for file in find_images(folder):
-        if not isinstance(file, Found):
+        if not isinstance(file, PictureFile):
             raise TrainingError(f"{file.path} cannot be judged on: {file.message}")
         yield file

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from xml.etree import ElementTree
 
-from training.data.drawings import Drawing, Shelf
+from training.data.drawings import Drawing, SourceContents
 from training.data.packages import licence_of
 from training.data.svg import Unrenderable, local_name, parse
 from training.data.words import clean_name
@@ -32,7 +32,7 @@ _NO_KEYWORDS = frozenset(
 )
 
 
-def read_openclipart(package: Path, knows: Callable[[str], bool]) -> Shelf:
+def read_openclipart(package: Path, knows: Callable[[str], bool]) -> SourceContents:
     """Every drawing whose title or file name is English words; `knows` is the dictionary."""
     left_out, found = Counter[str](), []
     root = package / PLACE
@@ -64,7 +64,7 @@ def read_openclipart(package: Path, knows: Callable[[str], bool]) -> Shelf:
             captions[caption] += 1
             keywords = tuple(word for word in subjects if word not in _NO_KEYWORDS and _is_english(word, knows))
             drawings.append(Drawing("openclipart", name, caption, keywords, None, svg))
-    return Shelf(drawings, left_out, licence_of(package), "the contributors of the Open Clip Art Library")
+    return SourceContents(drawings, left_out, licence_of(package), "the contributors of the Open Clip Art Library")
 
 
 def _described(root: ElementTree.Element) -> tuple[str, list[str]]:

@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from training.data.drawings import Shelf, Source
+from training.data.drawings import Source, SourceContents
 from training.data.emoji import Emojis
 from training.data.iconify import read_iconify
 from training.data.openclipart import read_openclipart
@@ -87,7 +87,7 @@ def find_source(name: str, words: Words) -> Source:
     """The source of that name; KeyError when there is none."""
     if name == "openclipart":
         obtain, package = debian, "openclipart-svg"
-        read: Callable[[Path], Shelf] = lambda folder: read_openclipart(folder, words.wordnet.knows)  # noqa: E731
+        read: Callable[[Path], SourceContents] = lambda folder: read_openclipart(folder, words.wordnet.knows)  # noqa: E731
     else:
         obtain, package = npm, f"@iconify-json/{name}"
         read = lambda folder: read_iconify(folder, words.emojis, words.knows)  # noqa: E731

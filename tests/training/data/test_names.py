@@ -15,7 +15,7 @@ from tests.training.data.tiny_sets import (
     lay_wordnet,
     svg,
 )
-from training.data.drawings import Shelf
+from training.data.drawings import SourceContents
 from training.data.emoji import Emojis, clean_code, clean_label, has_skin_tone, is_private
 from training.data.iconify import read_iconify
 from training.data.openclipart import PER_CAPTION, read_openclipart
@@ -104,7 +104,7 @@ def test_keywords_are_words(emojis: Emojis) -> None:
     assert "1F1E6" not in emojis.by_code
 
 
-def read_noto(tmp_path: Path, emojis: Emojis, prefix: str = "noto", **files: dict[str, object]) -> Shelf:
+def read_noto(tmp_path: Path, emojis: Emojis, prefix: str = "noto", **files: dict[str, object]) -> SourceContents:
     icons: dict[str, dict[str, object]] = {
         "dog-face": {"body": RED},
         "hand": {"body": RED},
@@ -151,7 +151,7 @@ def test_a_second_style_and_interface_symbols_are_left_out(tmp_path: Path, emoji
     assert shelf.left_out == {"the same drawing in a second style": 1, "interface symbol": 1}
 
 
-def read_clips(tmp_path: Path, drawings: dict[str, tuple[str, str]]) -> Shelf:
+def read_clips(tmp_path: Path, drawings: dict[str, tuple[str, str]]) -> SourceContents:
     knows = WordNet(lay_wordnet(tmp_path / "wordnet")).knows
     return read_openclipart(lay_openclipart(tmp_path / "clips", drawings), knows)
 

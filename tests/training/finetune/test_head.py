@@ -18,7 +18,7 @@ from safetensors.torch import load_file
 
 import training.finetune.run
 from encoder.load import load_encoder
-from encoder.protocol import Embeddings, Encoder, EncoderError, EncoderIdentity, faults, unit
+from encoder.protocol import Embeddings, Encoder, EncoderError, EncoderIdentity, invalid_rows, unit
 from encoder.tuned import TunedSpecialists, apply_head, is_tuned
 from evaluation.folder import read_captioned
 from pictures.open import Limits, open_image
@@ -80,7 +80,7 @@ def test_pictures_never_seen_are_found_better_than_before(order: Order, around: 
     start, tuned = load("specialists"), load(str(order.out))
     images = [open_image(order.folder / f"{i:03d}.png", Limits(), 24).image for i in range(5)]
     before, after = start.encode_images(images), tuned.encode_images(images)
-    assert faults(after["image"], 16) == [None] * 5
+    assert invalid_rows(after["image"], 16) == [None] * 5
     assert np.abs(before["image"] - after["image"]).max() > 0.01
     np.testing.assert_array_equal(before["look"], after["look"])
     np.testing.assert_array_equal(start.encode_texts(["a red bar"]), tuned.encode_texts(["a red bar"]))
@@ -203,7 +203,7 @@ def test_where_nothing_is_gained_nothing_is_remembered(
 
 
 def test_a_picture_without_a_vector_stays_without_one(order: Order, around: Surroundings) -> None:
-    """NaN in, NaN out: `faults` names it, nothing else is spoilt."""
+    """NaN in, NaN out: `invalid_rows` names it, nothing else is spoilt."""
     finetune(replace(order, epochs=1), around)
     base = PixelEncoder()
     blank = PixelEncoder.encode_images
@@ -215,7 +215,7 @@ def test_a_picture_without_a_vector_stays_without_one(order: Order, around: Surr
 
     base.encode_images = spoilt  # type: ignore[method-assign]
     images = [open_image(order.folder / f"{i:03d}.png", Limits(), 24).image for i in range(3)]
-    found = faults(TunedSpecialists(order.out, base).encode_images(images)["image"], 16)
+    found = invalid_rows(TunedSpecialists(order.out, base).encode_images(images)["image"], 16)
     assert [fault is None for fault in found] == [False, True, True]
 
 
@@ -284,6 +284,6 @@ def test_loupe_encoder_loads_it_on_the_real_specialists(tmp_path: Path) -> None:
     assert tuned.identity.dims == start.identity.dims
     image = open_image(report.folder.pictures[0].path, Limits(), tuned.image_side).image
     before, after = start.encode_images([image]), tuned.encode_images([image])
-    assert faults(after["image"], start.identity.dims["image"]) == [None]
+    assert invalid_rows(after["image"], start.identity.dims["image"]) == [None]
     assert (np.abs(before["image"] - after["image"]).max() > 1e-3) == (report.choice.alpha > 0)
     np.testing.assert_allclose(before["look"], after["look"], atol=1e-6)

@@ -23,7 +23,7 @@ from transformers.utils import logging as transformers_logging
 
 import training.finetune.run
 from encoder.load import load_encoder
-from encoder.protocol import EncoderError, faults
+from encoder.protocol import EncoderError, invalid_rows
 from evaluation.errors import EvaluationError
 from ingest.files import RootError
 from pictures.open import Limits, open_image
@@ -105,7 +105,7 @@ def test_what_is_saved_is_loaded_by_its_folder(order: Order, around: Surrounding
     assert tuned.identity.id == report.encoder_after != start.identity.id == report.encoder_before
     assert tuned.identity.dims == start.identity.dims
     images = [open_image(order.folder / f"{i:03d}.png", Limits(), 32).image for i in range(5)]
-    assert faults(tuned.encode_images(images)["image"], 16) == [None] * 5
+    assert invalid_rows(tuned.encode_images(images)["image"], 16) == [None] * 5
     np.testing.assert_array_equal(tuned.encode_texts(["a red circle"]), start.encode_texts(["a red circle"]))
 
 
