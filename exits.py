@@ -22,6 +22,7 @@ from evaluation.errors import EvaluationError
 from host.folders import FolderError, explain, is_refusal
 from ingest.errors import IngestError
 from ingest.files import RootError
+from layout.store import LayoutError
 from pictures.open import PictureError
 from schema.errors import BackupError, EncoderMismatch, HomeError, NamedError, NoLibrary, SchemaError
 from search.errors import QueryError, SearchError
@@ -50,6 +51,7 @@ CODES: dict[type[Exception], Exit] = {
     IngestError: Exit.USAGE,
     RootError: Exit.USAGE,
     EvaluationError: Exit.USAGE,
+    LayoutError: Exit.USAGE,
     TrainingError: Exit.USAGE,
     NoLibrary: Exit.USAGE,
     NamedError: Exit.USAGE,

@@ -1,4 +1,4 @@
-"""Starts `python -m evaluation layout` in a process of its own, so that no page waits for it. Knows no widget and no
+"""Starts `python -m layout` in a process of its own, so that no page waits for it. Knows no widget and no
 database."""
 
 import threading
@@ -32,9 +32,7 @@ class MapWork:
                 return True
             if self._closed or self._tried.get(space) == version:
                 return False
-            self._processes[space] = OwnProcess(
-                ["evaluation", "layout", "--space", space], self._project, self._log(space), NICE
-            )
+            self._processes[space] = OwnProcess(["layout", "--space", space], self._project, self._log(space), NICE)
             self._tried[space] = version  # a folder that cannot be written is tried again
         return True
 

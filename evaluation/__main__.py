@@ -1,6 +1,7 @@
-"""python -m evaluation retrieval | composed | cut FOLDER | compare A B FOLDER | collection | layout: how good it is."""
+"""python -m evaluation retrieval | composed | cut FOLDER | compare A B FOLDER | collection: how good it is."""
 
 import argparse
+import sys
 
 import assembly
 import exits
@@ -17,20 +18,20 @@ from evaluation.command import (
     run_retrieval,
 )
 from evaluation.live import LiveLibrary
-from layout.library import run_layout
-from layout.store import LayoutStore
 from schema.collection import open_pictures
 from settings import Settings, read_settings
 
 
 def main(arguments: argparse.Namespace) -> int:
+    if arguments.command == "layout":
+        from layout.__main__ import main as lay_out
+
+        print("python -m evaluation layout is called python -m layout now.", file=sys.stderr)
+        return lay_out(arguments.space)
     settings = read_settings()
-    if arguments.command in ("collection", "layout"):
+    if arguments.command == "collection":
         with assembly.connected(settings) as client:
-            pictures = open_pictures(client)  # says that there is no library before any model is loaded
-            if arguments.command == "layout":
-                print(run_layout(pictures, arguments.space, LayoutStore(settings.loupe_home / "layouts")))
-                return exits.Exit.DONE
+            open_pictures(client)  # says that there is no library before any model is loaded
             encoder = assembly.encoder(settings)
             return run_collection(LiveLibrary(open_pictures(client, encoder.identity)), encoder, arguments.json)
     if arguments.command == "composed":

@@ -23,7 +23,6 @@ from evaluation.retrieval import RANDOM, judge_retrieval, notes_on
 from evaluation.stored import Library
 from evaluation.tables import collection_text, compare_text, retrieval_text
 from evaluation.tagged import read_tagged
-from layout.store import SPACES
 from pictures.open import Limits
 from schema.names import escaped
 from search.asking import DEFAULT_TARGETS
@@ -97,13 +96,8 @@ def parse_arguments() -> argparse.Namespace:
     )
     for command in commands.choices.values():
         command.add_argument("--json", action="store_true", help="print the figures as one JSON object")
-    layout = commands.add_parser(
-        "layout",
-        help="the picture of the live library that the app's map shows",
-        description="Computes where the points of the map lie, as the app does by itself: PCA, then UMAP where it is "
-        "installed.",
-    )
-    layout.add_argument("--space", choices=list(SPACES), default="image", help="which vectors (image)")
+    layout = commands.add_parser("layout", help="now python -m layout")
+    layout.add_argument("--space", default="image")
     return parser.parse_args()
 
 

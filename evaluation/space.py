@@ -1,4 +1,4 @@
-"""Figures of an embedding space itself. Numpy arrays in, a float out; knows no encoder, picture or text.
+"""Measure an embedding space itself: arrays in, a float out.
 
 Distances are Euclidean on the rows as they are given: for unit rows their order is that of the cosine.
 """
@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn import manifold, metrics
+from sklearn import metrics
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
@@ -18,42 +18,6 @@ from evaluation.errors import EvaluationError
 Rows = NDArray[np.floating]  # (n, dim)
 _CELLS = 8_000_000
 """Distances held together: bounds the memory, not the result."""
-
-
-def alignment(first: Rows, second: Rows, alpha: float = 2.0) -> float:
-    """Mean of ‖x − y‖^α over the positive pairs (first[i], second[i]); 0 when each pair coincides.
-
-    Wang and Isola, Understanding Contrastive Representation Learning through Alignment and Uniformity on the
-    Hypersphere, 2020 (arXiv 2005.10242), section 4.1.
-    """
-    _check_pairs(first, second)
-    return float((np.linalg.norm(_exact(first) - _exact(second), axis=1) ** alpha).mean())
-
-
-def uniformity(rows: Rows, t: float = 2.0) -> float:
-    """The log of the mean of exp(−t·‖x − y‖²) over all pairs of different rows; lower is more evenly spread.
-
-    0 when all rows coincide; the uniform distribution on a sphere of many dimensions tends to −2t. Wang and Isola 2020,
-    section 4.1.
-    """
-    rows, count = _exact(rows), len(rows)
-    _check_enough(count, 2)
-    total = 0.0
-    for start in range(0, count, step := max(1, _CELLS // count)):
-        squares = _squared_distances(rows[start : start + step], rows)
-        kernel = np.exp(-t * squares)
-        kernel[np.arange(len(squares)), start + np.arange(len(squares))] = 0  # a row is no pair with itself
-        total += float(kernel.sum())
-    return float(np.log(total / (count * (count - 1))))
-
-
-def modality_gap(images: Rows, texts: Rows) -> float:
-    """‖mean of the pictures − mean of the texts‖.
-
-    Liang et al., Mind the Gap, 2022 (arXiv 2203.02053), section 4.2, where the vector itself is called Δ_gap.
-    """
-    _check_dims(images, texts)
-    return float(np.linalg.norm(_exact(images).mean(axis=0) - _exact(texts).mean(axis=0)))
 
 
 def knn_accuracy(train: Rows, train_labels: ArrayLike, test: Rows, test_labels: ArrayLike, k: int = 20) -> float:
@@ -129,20 +93,6 @@ def silhouette(rows: Rows, labels: ArrayLike, *, at_most: int = 10_000, seed: in
     return float(metrics.silhouette_score(np.asarray(rows)[chosen], labels))
 
 
-def trustworthiness(rows: Rows, layout: Rows, k: int = 5, *, at_most: int = 5000, seed: int = 0) -> float:
-    """How far the neighbours that a layout shows are neighbours in the space, 0 to 1.
-
-    1 − 2 / (n·k·(2n − 3k − 1)) · Σ over rows, Σ over those of a row's k nearest in the layout that are not among its k
-    nearest in the space, of (their rank in the space − k). Above `at_most` rows, over a random sample of that many: n²
-    distances are held. Venna and Kaski, Neighborhood Preservation in Nonlinear Projection Methods, 2001.
-    """
-    if len(rows) != len(layout):
-        raise EvaluationError(f"The layout has {len(layout)} points for {len(rows)} rows.")
-    _check_enough(len(rows), 2 * k + 1)
-    chosen = _sample(len(rows), at_most, seed)
-    return float(manifold.trustworthiness(np.asarray(rows)[chosen], np.asarray(layout)[chosen], n_neighbors=k))
-
-
 def _exact(rows: Rows) -> NDArray[np.float64]:
     return np.asarray(rows, dtype=np.float64)
 
@@ -157,11 +107,6 @@ def _sample(count: int, at_most: int, seed: int) -> NDArray[np.intp]:
     if count <= at_most:
         return np.arange(count)
     return np.sort(np.random.default_rng(seed).choice(count, at_most, replace=False))
-
-
-def _check_pairs(first: Rows, second: Rows) -> None:
-    if np.shape(first) != np.shape(second) or not len(first):
-        raise EvaluationError(f"Pairs need as many rows on both sides, got {np.shape(first)} and {np.shape(second)}.")
 
 
 def _check_dims(first: Rows, second: Rows) -> None:

@@ -1,9 +1,11 @@
-"""The library's vectors -> a layout, with everything the map colours by. Knows no page; runs in a process of its own.
+"""Lay out the library's vectors, with everything the Map colours by; runs in a process of its own.
 
 What is drawn of a library that is too large is the first objects in the order of their uuids: those are hashes, so it
 is a random sample, and nearly the same one after more pictures came.
 """
 
+import math
+import re
 import uuid
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -12,11 +14,10 @@ from pathlib import PurePath
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from encoder.protocol import Embeddings
-from evaluation.space import modality_gap
 from layout import projection as drawing
-from layout.cluster_names import name_clusters
 from layout.store import NO_UMAP, SPACES, Layout, LayoutStore, Texts, umap_is_there
 from schema.collection import Pictures
 from search.vectors import library_version, read_vectors
@@ -25,6 +26,15 @@ AT_MOST = 50_000
 """Points; a larger library is sampled."""
 CLUSTERS = 10
 TITLE = 80
+WORDS = 3
+"""At most so many words name a cluster."""
+LEAST = 0.02
+"""Share of a cluster's texts that must hold a word before it may name the cluster."""
+_WORD = re.compile(r"[^\W\d_]{3,}")
+_COMMON = frozenset(
+    "the and with for from that this are was has have its his her their them there into onto over under near next "
+    "one two some other behind front side very photo photograph picture image drawing img jpg png".split()
+)
 PROPERTIES = ("sha256", "caption", "captioned", "tags", "file_name", "paths")
 Say = Callable[[str, float], None]
 """A stage and how much of all the work lies behind it, 0 to 1."""
@@ -58,7 +68,7 @@ def run_layout(pictures: Pictures, space: str, store: LayoutStore, *, at_most: i
 def lay_out(pictures: Pictures, space: str, store: LayoutStore, say: Say, *, at_most: int = AT_MOST) -> Layout:
     """Computes the layout of a space and keeps it: first with PCA alone, which takes seconds, then with UMAP.
 
-    Raises EvaluationError for fewer than 3 pictures, and what reading the library raises.
+    Raises LayoutError for fewer than 3 pictures, and what reading the library raises.
     """
     version = library_version(pictures)
     drawing.check_enough(version.count)
@@ -76,7 +86,7 @@ def lay_out(pictures: Pictures, space: str, store: LayoutStore, say: Say, *, at_
     say("Asking how far the picture can be trusted", 0.45)
     figures = {"trust_pca2": drawing.trust(rows, points[:, :2]), "trust_pca3": drawing.trust(rows, points)}
     if space == "both" and 0 < read.captions < len(rows):
-        figures["gap"] = modality_gap(rows[~is_caption], rows[is_caption])
+        figures["gap"] = drawing.modality_gap(rows[~is_caption], rows[is_caption])
     first = Layout(
         space=space,
         version=str(version),
@@ -106,6 +116,35 @@ def lay_out(pictures: Pictures, space: str, store: LayoutStore, say: Say, *, at_
     whole = _with_umap(first, rows, say)
     store.write(whole)
     return whole
+
+
+def name_clusters(cluster: NDArray[np.uint8], texts: Sequence[str]) -> list[str]:
+    """A name for every cluster from 0 up: its number and up to three words.
+
+    A word's weight is p·log(p / q), the term it adds to the relative entropy, where p is the share of the cluster's
+    texts that hold it and q the share of all texts: frequent here, and rare elsewhere. It must be in at least two of
+    the cluster's texts and in a fiftieth of them.
+
+    >>> name_clusters(np.array([0, 0, 1, 1], np.uint8), ["red cat", "a cat", "sea", "blue sea"])
+    ['1 · cat', '2 · sea']
+    """
+    count = int(cluster.max()) + 1 if len(cluster) else 0
+    counts: list[Counter[str]] = [Counter() for _ in range(count)]
+    for number, text in zip(cluster, texts, strict=True):
+        counts[number].update(set(_WORD.findall(text.lower())) - _COMMON)
+    sizes = np.bincount(cluster, minlength=count)
+    everywhere, whole = sum(counts, Counter()), max(len(texts), 1)
+    names = []
+    for number, words in enumerate(counts):
+        inside = max(int(sizes[number]), 1)
+        weights = {
+            word: held / inside * math.log(held / inside / (everywhere[word] / whole))
+            for word, held in words.items()
+            if held >= 2 and held >= inside * LEAST
+        }
+        best = sorted((w for w in weights if weights[w] > 0), key=lambda w: (-weights[w], w))[:WORDS]
+        names.append(f"{number + 1} · {', '.join(best)}" if best else str(number + 1))
+    return names
 
 
 def _with_umap(layout: Layout, rows: Embeddings, say: Say) -> Layout:
@@ -162,7 +201,7 @@ def _notes(total: int, shown: int, read: _Read, space: str, at_most: int) -> tup
     return tuple(notes)
 
 
-def _codes(values: Sequence[str]) -> tuple[Texts, "np.ndarray[Any, np.dtype[np.int32]]"]:
+def _codes(values: Sequence[str]) -> tuple[Texts, NDArray[np.int32]]:
     """The distinct values, most frequent first, and for each value its place among them."""
     names = [name for name, _ in sorted(Counter(values).items(), key=lambda pair: (-pair[1], pair[0]))]
     place = {name: index for index, name in enumerate(names)}

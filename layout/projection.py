@@ -1,7 +1,6 @@
-"""Vectors -> points that can be drawn, and how far such a picture can be trusted. Numpy in, numpy out; knows no
-library, no file and no page.
+"""Project vectors to points that can be drawn, and measure how far such a picture can be trusted.
 
-It is imported by the app, so that scikit-learn and UMAP are imported where they are needed and not before.
+The app imports this module, so scikit-learn and UMAP are imported only where they are used.
 
 PCA is linear: it shows the directions in which the vectors differ most, and says which share of all differences they
 hold. UMAP keeps neighbours together; its axes, distances between groups and empty places mean nothing.
@@ -16,8 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.errors import EvaluationError
-from layout.store import NO_UMAP, umap_is_there
+from layout.store import NO_UMAP, LayoutError, umap_is_there
 
 Rows = NDArray[np.floating]  # (n, dim)
 Points = NDArray[np.float32]  # (n, 2) or (n, 3)
@@ -29,7 +27,7 @@ NEIGHBOURS = 15
 TRUST_SAMPLE = 5000
 
 
-class UmapMissing(EvaluationError):
+class UmapMissing(LayoutError):
     """umap-learn is not installed."""
 
 
@@ -42,9 +40,9 @@ class Axes:
     explained: NDArray[np.float32]  # (dims,): the share of the variance that each holds, 0 to 1
 
     def place(self, vectors: Rows) -> Points:
-        """(n, dim) -> (n, dims). Raises EvaluationError for vectors of another space."""
+        """(n, dim) -> (n, dims). Raises LayoutError for vectors of another space."""
         if vectors.shape[-1] != len(self.mean):
-            raise EvaluationError(f"Expected vectors of {len(self.mean)} dimensions, got {vectors.shape[-1]}.")
+            raise LayoutError(f"Expected vectors of {len(self.mean)} dimensions, got {vectors.shape[-1]}.")
         placed: Points = ((vectors - self.mean) @ self.directions.T).astype(np.float32)
         return placed
 
@@ -52,7 +50,7 @@ class Axes:
 def pca(vectors: Rows, dims: int) -> tuple[Points, Axes]:
     """The first `dims` principal components; deterministic.
 
-    Where the vectors span fewer directions than `dims`, the rest is 0. Raises EvaluationError for fewer than 3.
+    Where the vectors span fewer directions than `dims`, the rest is 0. Raises LayoutError for fewer than 3.
     """
     check_enough(len(vectors))
     from sklearn.decomposition import PCA
@@ -88,7 +86,7 @@ def umap(vectors: Rows, on_epoch: Callable[[float], object] = lambda share: None
     """UMAP in two dimensions by cosine, with a fixed seed: the same vectors give the same picture on one machine.
 
     `on_epoch` is told which share of the epochs is done, 0 to 1; before the first one the neighbours are found.
-    McInnes, Healy, Melville, UMAP, 2018 (arXiv 1802.03426). Raises UmapMissing, and EvaluationError for fewer than 3.
+    McInnes, Healy, Melville, UMAP, 2018 (arXiv 1802.03426). Raises UmapMissing, and LayoutError for fewer than 3.
     """
     check_enough(len(vectors))
     if not umap_is_there():
@@ -120,20 +118,39 @@ def place_among(points: Points, similarities: Rows) -> Points:
     UMAP's own transform needs the fitted model in memory, which cannot be stored without pickle.
     """
     if not len(points):
-        raise EvaluationError("None of its neighbours is in the layout.")
+        raise LayoutError("None of its neighbours is in the layout.")
     weights = np.asarray(similarities, np.float64) - np.min(similarities)
     weights = weights + (weights.max() or 1.0) / len(weights)
     placed: Points = (weights @ np.asarray(points, np.float64) / weights.sum()).astype(np.float32)
     return placed
 
 
-def trust(vectors: Rows, points: Points) -> float | None:
-    """Trustworthiness of the picture, 0 to 1, by 15 neighbours (fewer for few points), on at most 5,000 of them; None
-    where there are too few to tell."""
-    from evaluation.space import trustworthiness
+def trust(vectors: Rows, points: Points, near: int = NEIGHBOURS, *, at_most: int = TRUST_SAMPLE) -> float | None:
+    """How far the neighbours that a layout shows are neighbours in the space, 0 to 1; None for fewer than 3 points.
 
-    near = min(NEIGHBOURS, (len(vectors) - 1) // 2)
-    return trustworthiness(vectors, points, near, at_most=TRUST_SAMPLE) if near > 0 else None
+    1 − 2 / (n·k·(2n − 3k − 1)) · Σ over points, Σ over those of a point's k nearest in the layout that are not among
+    its k nearest in the space, of (their rank in the space − k), by Euclidean distance; k is `near`, lower for few
+    points. Above `at_most` points over a random sample of that many, because n² distances are held. Venna and Kaski,
+    Neighborhood Preservation in Nonlinear Projection Methods, 2001.
+    """
+    from sklearn.manifold import trustworthiness
+
+    near = min(near, (len(vectors) - 1) // 2)
+    if near < 1:
+        return None
+    if len(vectors) > at_most:
+        chosen = np.sort(np.random.default_rng(SEED).choice(len(vectors), at_most, replace=False))
+        vectors, points = vectors[chosen], points[chosen]
+    return float(trustworthiness(np.asarray(vectors), np.asarray(points), n_neighbors=near))
+
+
+def modality_gap(images: Rows, texts: Rows) -> float:
+    """‖mean of the pictures − mean of the texts‖.
+
+    Liang et al., Mind the Gap, 2022 (arXiv 2203.02053), section 4.2, where the vector itself is called Δ_gap.
+    """
+    first, second = (np.asarray(rows, np.float64).mean(axis=0) for rows in (images, texts))
+    return float(np.linalg.norm(first - second))
 
 
 def clusters(vectors: Rows, count: int) -> NDArray[np.uint8]:
@@ -153,6 +170,6 @@ def clusters(vectors: Rows, count: int) -> NDArray[np.uint8]:
 
 def check_enough(count: int, what: str = "picture") -> None:
     if count < FEWEST:
-        raise EvaluationError(
+        raise LayoutError(
             f"A map needs at least {FEWEST} {what}s; there {'is' if count == 1 else 'are'} {count or 'none'}."
         )

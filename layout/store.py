@@ -1,5 +1,4 @@
-"""Layouts of the library as files, the last one of each space; and how far the next one is. Knows neither how a layout
-is computed nor any page; imports nothing that takes long to import.
+"""Keep the last layout of each space as a file, and how far the next one is. Imports nothing that takes long to import.
 
 A file is an npz without pickle, written under a temporary name and then renamed, so that a reader finds the old one or
 the new one. The new one takes the old one's place: nothing stale stays.
@@ -22,7 +21,6 @@ import numpy as np
 from filelock import Timeout
 from numpy.typing import NDArray
 
-from evaluation.errors import EvaluationError
 from host.files import write_whole
 from host.folders import make_folder, own_lock, using
 from host.processes import ProcessIdentity
@@ -45,7 +43,11 @@ def umap_is_there() -> bool:
     return importlib.util.find_spec("umap") is not None
 
 
-class LayoutBusy(EvaluationError):
+class LayoutError(Exception):
+    """A layout cannot be computed or read; the message says what was found and what to do. Entry points exit with 2."""
+
+
+class LayoutBusy(LayoutError):
     """Another process computes this layout."""
 
 
@@ -222,7 +224,7 @@ class LayoutStore:
 
     def _path(self, space: str, suffix: str) -> Path:
         if space not in SPACES:
-            raise EvaluationError(f"There is no space {space!r}; there are {', '.join(SPACES)}.")
+            raise LayoutError(f"There is no space {space!r}; there are {', '.join(SPACES)}.")
         return self._folder / f"{space}{suffix}"
 
     def _replace(self, space: str, suffix: str, write: Callable[[Path], object]) -> None:

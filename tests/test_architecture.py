@@ -37,9 +37,8 @@ ALLOWED: dict[str, set[str]] = {
     "server": {"schema.errors"},
     "search": {"schema", "pictures", "encoder.occlusion"},
     "ingest": {"schema", "pictures"},
-    "layout": {"search", "schema", "evaluation"},
-    "evaluation": {"search", "schema", "pictures", "layout"}
-    | {f"ingest.{name}" for name in ("files", "captions", "sidecars")},
+    "layout": {"search.vectors", "schema"},
+    "evaluation": {"search", "schema", "pictures"} | {f"ingest.{name}" for name in ("files", "captions", "sidecars")},
     "training": {"encoder", "evaluation", "layout", "pictures", "ingest.files", "ingest.captions"},
     "api": {"search", "schema", "pictures", "layout", "app_pages"},
     "app_pages": {"api", "search", "schema", "pictures", "layout", "ingest.tagging"},

@@ -1,20 +1,14 @@
 """Figures of a space: worked out by hand, and against slow versions with a loop for every sum."""
 
-import math
-
 import numpy as np
 import pytest
 
 from evaluation.errors import EvaluationError
 from evaluation.space import (
-    alignment,
     knn_accuracy,
     linear_probe,
     map_at_r,
-    modality_gap,
     silhouette,
-    trustworthiness,
-    uniformity,
 )
 
 SQUARE = np.array([[1.0, 0], [0, 1], [-1, 0], [0, -1]])
@@ -29,37 +23,6 @@ def groups(
 ) -> tuple[np.ndarray, np.ndarray]:
     own = np.arange(count) % labels
     return rng.normal(size=(labels, 5))[own] + spread * rng.normal(size=(count, 5)), own
-
-
-def test_alignment_is_the_mean_squared_distance_of_pairs() -> None:
-    """Distances 0 and √2: squares 0 and 2, mean 1; with α = 1 the mean is √2 / 2."""
-    assert alignment(SQUARE[:2], SQUARE[[0, 0]]) == pytest.approx(1)
-    assert alignment(SQUARE[:2], SQUARE[[0, 0]], alpha=1) == pytest.approx(math.sqrt(2) / 2)
-    assert alignment(SQUARE, SQUARE) == 0
-
-
-def test_uniformity_of_a_square() -> None:
-    """Of the ordered pairs of four points on a circle two thirds are √2 apart and one third 2."""
-    assert uniformity(SQUARE) == pytest.approx(math.log(2 / 3 * math.exp(-4) + 1 / 3 * math.exp(-8)))
-    assert uniformity(np.ones((5, 3))) == 0
-
-
-def test_uniformity_equals_the_slow_version(rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch) -> None:
-    rows = unit(rng.normal(size=(40, 6)))
-    pairs = [math.exp(-3 * sum((a - b) ** 2)) for i, a in enumerate(rows) for j, b in enumerate(rows) if i != j]
-    monkeypatch.setattr("evaluation.space._CELLS", 130)
-    assert uniformity(rows, t=3) == pytest.approx(math.log(sum(pairs) / len(pairs)))
-
-
-def test_the_uniform_sphere_tends_to_minus_two_t(rng: np.random.Generator) -> None:
-    """Random directions in many dimensions are nearly √2 apart, all of them."""
-    assert uniformity(unit(rng.normal(size=(300, 2000)))) == pytest.approx(-4, abs=0.02)
-
-
-def test_the_modality_gap_is_the_distance_of_the_means() -> None:
-    """Means (0, 0) and (3, 4) are 5 apart."""
-    assert modality_gap(SQUARE, np.array([[3.0, 3], [3, 5]])) == pytest.approx(5)
-    assert modality_gap(SQUARE, SQUARE) == 0
 
 
 def test_knn_takes_the_label_of_most_neighbours() -> None:
@@ -182,43 +145,12 @@ def test_silhouette_needs_labels_that_group(labels: list[int]) -> None:
         silhouette(SQUARE, labels)
 
 
-def slow_trustworthiness(rows: np.ndarray, layout: np.ndarray, k: int) -> float:
-    count, penalty = len(rows), 0
-    for one in range(count):
-        others = [row for row in range(count) if row != one]
-        in_space = sorted(others, key=lambda row: float(((rows[row] - rows[one]) ** 2).sum()))
-        in_layout = sorted(others, key=lambda row: float(((layout[row] - layout[one]) ** 2).sum()))
-        penalty += sum(max(0, in_space.index(row) + 1 - k) for row in in_layout[:k])
-    return 1 - 2 / (count * k * (2 * count - 3 * k - 1)) * penalty
-
-
-def test_trustworthiness_equals_the_slow_version(rng: np.random.Generator) -> None:
-    rows = rng.normal(size=(40, 6))
-    expected = slow_trustworthiness(rows, rows[:, :2], 5)
-    assert 0.5 < expected < 0.95
-    assert trustworthiness(rows, rows[:, :2]) == pytest.approx(expected)
-    assert trustworthiness(rows, rows) == 1
-
-
-def test_trustworthiness_is_sampled_above_its_limit(rng: np.random.Generator) -> None:
-    rows = rng.normal(size=(800, 3))
-    sampled = trustworthiness(rows, rows[:, :2], at_most=200)
-    assert sampled == pytest.approx(trustworthiness(rows, rows[:, :2]), abs=0.05)
-    assert sampled == trustworthiness(rows, rows[:, :2], at_most=200)
-
-
 def test_shapes_that_do_not_belong_together_are_refused_with_both_values() -> None:
-    with pytest.raises(EvaluationError, match=r"\(4, 2\) and \(3, 2\)"):
-        alignment(SQUARE, SQUARE[:3])
     with pytest.raises(EvaluationError, match=r"\(4, 2\) and \(4, 3\)"):
-        modality_gap(SQUARE, np.zeros((4, 3)))
+        linear_probe(SQUARE, [0, 1, 0, 1], np.zeros((4, 3)), [0, 1, 0, 1])
     with pytest.raises(EvaluationError, match=r"4 rows, labels of shape \(3,\)"):
         map_at_r(SQUARE, [0, 1, 0])
-    with pytest.raises(EvaluationError, match="3 points for 4 rows"):
-        trustworthiness(SQUARE, SQUARE[:3])
     with pytest.raises(EvaluationError, match="At least 20 rows are needed, got 4"):
         knn_accuracy(SQUARE, [0, 1, 0, 1], SQUARE, [0, 1, 0, 1])
-    with pytest.raises(EvaluationError, match="At least 2 rows are needed, got 1"):
-        uniformity(SQUARE[:1])
     with pytest.raises(EvaluationError, match="None of the 4 rows shares its label"):
         map_at_r(SQUARE, [0, 1, 2, 3])

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from encoder.protocol import unit
-from evaluation.errors import EvaluationError
 from layout import projection as layout
-from layout.cluster_names import name_clusters
-from layout.projection import Axes, clusters, pca, place_among, trust, umap
+from layout.library import name_clusters
+from layout.projection import Axes, clusters, modality_gap, pca, place_among, trust, umap
+from layout.store import LayoutError
 from settings import PROJECT
 
 
@@ -56,7 +56,7 @@ def test_a_vector_falls_on_the_axes_where_pca_put_it(rng: np.random.Generator) -
 
 def test_axes_refuse_vectors_of_another_space() -> None:
     axes = Axes(np.zeros(4, np.float32), np.eye(2, 4, dtype=np.float32), np.ones(2, np.float32) / 2)
-    with pytest.raises(EvaluationError, match="Expected vectors of 4 dimensions, got 5"):
+    with pytest.raises(LayoutError, match="Expected vectors of 4 dimensions, got 5"):
         axes.place(np.zeros((1, 5)))
 
 
@@ -74,7 +74,7 @@ def test_two_dimensions_leave_the_third_axis_empty(rng: np.random.Generator) -> 
 @pytest.mark.parametrize(("count", "words"), [(0, "there are none"), (1, "there is 1"), (2, "there are 2")])
 @pytest.mark.parametrize("method", [lambda rows: pca(rows, 2), umap])
 def test_fewer_than_three_have_no_map(method: object, count: int, words: str) -> None:
-    with pytest.raises(EvaluationError, match=f"at least 3 pictures; {words}"):
+    with pytest.raises(LayoutError, match=f"at least 3 pictures; {words}"):
         method(np.zeros((count, 4)))  # type: ignore[operator]
 
 
@@ -124,7 +124,7 @@ def test_equally_near_neighbours_count_the_same() -> None:
 
 
 def test_without_a_neighbour_there_is_no_place() -> None:
-    with pytest.raises(EvaluationError, match="neighbours"):
+    with pytest.raises(LayoutError, match="neighbours"):
         place_among(np.zeros((0, 2), np.float32), np.zeros(0))
 
 
@@ -140,6 +140,38 @@ def test_trust_of_three_points_and_of_two() -> None:
     three = np.array([[0, 0], [1, 0], [3, 0]], np.float32)
     assert trust(three, three) == pytest.approx(1)
     assert trust(three[:2], three[:2]) is None
+
+
+def slow_trustworthiness(rows: np.ndarray, layout: np.ndarray, k: int) -> float:
+    count, penalty = len(rows), 0
+    for one in range(count):
+        others = [row for row in range(count) if row != one]
+        in_space = sorted(others, key=lambda row: float(((rows[row] - rows[one]) ** 2).sum()))
+        in_layout = sorted(others, key=lambda row: float(((layout[row] - layout[one]) ** 2).sum()))
+        penalty += sum(max(0, in_space.index(row) + 1 - k) for row in in_layout[:k])
+    return 1 - 2 / (count * k * (2 * count - 3 * k - 1)) * penalty
+
+
+def test_trust_equals_the_slow_version(rng: np.random.Generator) -> None:
+    rows = rng.normal(size=(40, 6))
+    expected = slow_trustworthiness(rows, rows[:, :2], 5)
+    assert 0.5 < expected < 0.95
+    assert trust(rows, rows[:, :2], 5) == pytest.approx(expected)
+    assert trust(rows, rows, 5) == 1
+
+
+def test_trust_is_sampled_above_its_limit(rng: np.random.Generator) -> None:
+    rows = rng.normal(size=(800, 3))
+    sampled = trust(rows, rows[:, :2], 5, at_most=200)
+    assert sampled == pytest.approx(trust(rows, rows[:, :2], 5), abs=0.05)
+    assert sampled == trust(rows, rows[:, :2], 5, at_most=200)
+
+
+def test_the_modality_gap_is_the_distance_of_the_means() -> None:
+    """Means (0, 0) and (3, 4) are 5 apart."""
+    square = np.array([[1.0, 0], [0, 1], [-1, 0], [0, -1]])
+    assert modality_gap(square, np.array([[3.0, 3], [3, 5]])) == pytest.approx(5)
+    assert modality_gap(square, square) == 0
 
 
 def test_clusters_are_the_groups_numbered_from_the_largest(rng: np.random.Generator) -> None:

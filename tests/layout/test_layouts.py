@@ -12,9 +12,8 @@ import numpy as np
 import psutil
 import pytest
 
-from evaluation.errors import EvaluationError
 from host.folders import FolderError
-from layout.store import Layout, LayoutBusy, LayoutStore, Progress, Texts
+from layout.store import Layout, LayoutBusy, LayoutError, LayoutStore, Progress, Texts
 
 KEYS = [uuid.UUID(int=n << 64 | 5) for n in range(1, 5)]
 
@@ -130,7 +129,7 @@ def test_a_full_disk_leaves_the_last_layout(store: LayoutStore, monkeypatch: pyt
 
 
 def test_an_unknown_space_is_refused_with_the_known_ones(store: LayoutStore) -> None:
-    with pytest.raises(EvaluationError, match=r"no space '\.\./x'; there are image, caption, both, look"):
+    with pytest.raises(LayoutError, match=r"no space '\.\./x'; there are image, caption, both, look"):
         store.read("../x")
 
 
@@ -154,8 +153,8 @@ def test_who_computes_says_how_far_it_is(store: LayoutStore) -> None:
 
 
 def test_an_error_is_kept_for_the_page(store: LayoutStore) -> None:
-    with pytest.raises(EvaluationError), store.only_one("look"):
-        raise EvaluationError("A map needs at least 3 pictures; there is 1.")
+    with pytest.raises(LayoutError), store.only_one("look"):
+        raise LayoutError("A map needs at least 3 pictures; there is 1.")
     progress = store.progress("look")
     assert progress is not None and progress.error.startswith("A map needs") and not progress.running
 

@@ -7,12 +7,10 @@ import numpy as np
 import pytest
 
 from encoder.protocol import Encoder
-from evaluation.errors import EvaluationError
-from evaluation.space import modality_gap
 from layout import library as library_layout
 from layout import projection as drawing
 from layout.library import lay_out, run_layout
-from layout.store import Layout, LayoutStore
+from layout.store import Layout, LayoutError, LayoutStore
 from schema.collection import Pictures
 from search.vectors import library_version
 from tests.search.colour_library import Library, fill
@@ -68,7 +66,7 @@ def test_captions_are_a_second_cloud_with_a_gap(library: Library, store: LayoutS
     assert drawn == captioned and len(layout) == 60 + len(captioned)
     assert layout.is_caption.tolist() == sorted(layout.is_caption.tolist())
     pictures, captions = rows_of(layout, library, "image"), rows_of(layout, library, "caption", captions=True)
-    assert layout.figures["gap"] == pytest.approx(modality_gap(pictures, captions), abs=1e-5)
+    assert layout.figures["gap"] == pytest.approx(drawing.modality_gap(pictures, captions), abs=1e-5)
     axes = drawing.Axes(layout.mean, layout.directions, layout.explained)
     np.testing.assert_allclose(layout.pca, axes.place(np.concatenate([pictures, captions])), atol=1e-4)
 
@@ -132,7 +130,7 @@ def test_too_small_a_library_is_a_sentence_that_the_page_can_show(
     if count == 1:
         found = pictures.collection.query.fetch_objects(limit=1).objects[0].uuid
         pictures.collection.data.delete_by_id(found)
-    with pytest.raises(EvaluationError, match="at least 3 pictures"):
+    with pytest.raises(LayoutError, match="at least 3 pictures"):
         run_layout(pictures, "image", store)
     progress = store.progress("image")
     assert progress is not None and "at least 3 pictures" in progress.error
@@ -141,7 +139,7 @@ def test_too_small_a_library_is_a_sentence_that_the_page_can_show(
 def test_too_few_captions_are_a_sentence(pictures: Pictures, colours: Encoder, store: LayoutStore) -> None:
     stored = fill(pictures, colours, count=4)
     assert 0 < sum(record.captioned for record in stored.records.values()) < 3
-    with pytest.raises(EvaluationError, match="at least 3 captions; there"):
+    with pytest.raises(LayoutError, match="at least 3 captions; there"):
         lay_out(pictures, "caption", store, silent)
 
 
