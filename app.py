@@ -13,7 +13,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 import assembly
 from api import links
 from api.connection import Connection
-from api.context import Parts, install
+from api.context import AppContext, install
 from api.ingestion import Ingestion
 from api.map_work import MapWork
 from api.routes import is_page, routes
@@ -41,8 +41,8 @@ def connection(settings: Settings) -> Connection:
     )
 
 
-def assemble(settings: Settings) -> Parts:
-    return Parts(
+def assemble(settings: Settings) -> AppContext:
+    return AppContext(
         connection=connection(settings),
         thumbnails=assembly.thumbnails(settings),
         ingestion=Ingestion(settings.loupe_home, PROJECT),
@@ -59,21 +59,21 @@ def assemble(settings: Settings) -> Parts:
 
 @asynccontextmanager
 async def lifespan(_app: st.App) -> AsyncIterator[None]:
-    parts.connection.start()
+    context.connection.start()
     yield
-    parts.maps.close()
-    parts.ingestion.close()
-    parts.connection.close()
+    context.maps.close()
+    context.ingestion.close()
+    context.connection.close()
 
 
 logging.getLogger("app_pages").setLevel(logging.INFO)
 try:
-    parts = assemble(read_settings())
+    context = assemble(read_settings())
 except SettingsError as error:
     sys.stderr.write(f"{error}\n")
     sys.exit(Exit.USAGE)
-install(parts)
-served = routes(parts, links.prefix())
+install(context)
+served = routes(context, links.prefix())
 app = st.App(
     PROJECT / "app_pages" / "main.py",
     routes=[*served],

@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from api import links, threads
-from api.context import Parts
+from api.context import AppContext
 from api.links import link
 from app_pages.question import Question
 from encoder.protocol import EncoderError
@@ -25,28 +25,28 @@ PAGE = ("limit", "offset", "facets")
 """What may be asked of an album beside its name, as of `/api/search`."""
 
 
-def routes(parts: Parts) -> list[Route]:
+def routes(context: AppContext) -> list[Route]:
     return [
-        Route(PREFIX, partial(every, parts), methods=["GET"]),
-        Route(f"{PREFIX}/{{name:path}}", partial(one, parts), methods=["GET"]),
+        Route(PREFIX, partial(every, context), methods=["GET"]),
+        Route(f"{PREFIX}/{{name:path}}", partial(one, context), methods=["GET"]),
     ]
 
 
-async def every(parts: Parts, request: Request) -> Response:
+async def every(context: AppContext, request: Request) -> Response:
     """GET /api/albums: {"albums": [{"name", "encoder", "changed_at", "address"}]}, by name."""
-    return await to_thread.run_sync(_answer, lambda: _every(parts), limiter=threads.QUESTIONS)
+    return await to_thread.run_sync(_answer, lambda: _every(context), limiter=threads.QUESTIONS)
 
 
-async def one(parts: Parts, request: Request) -> Response:
+async def one(context: AppContext, request: Request) -> Response:
     """GET /api/albums/<name>?limit=&offset=&facets=: the answer of /api/search to the question that was kept, with
     "album", "page" (the question's address on the page) and "encoder", a sentence where another one's library is open.
     """
     name = request.path_params["name"]
     params = {key: request.query_params.getlist(key) for key in request.query_params}
-    return await to_thread.run_sync(_answer, lambda: _one(name, params, parts), limiter=threads.QUESTIONS)
+    return await to_thread.run_sync(_answer, lambda: _one(name, params, context), limiter=threads.QUESTIONS)
 
 
-def _every(parts: Parts) -> dict[str, Any]:
+def _every(context: AppContext) -> dict[str, Any]:
     return {
         "albums": [
             {
@@ -55,16 +55,16 @@ def _every(parts: Parts) -> dict[str, Any]:
                 "changed_at": entry.changed_at.isoformat(),
                 "address": link(f"{PREFIX}/{quote(entry.name, safe='')}"),
             }
-            for entry in parts.connection.named("Albums").list()
+            for entry in context.connection.named("Albums").list()
         ]
     }
 
 
-def _one(name: str, params: dict[str, list[str]], parts: Parts) -> dict[str, Any]:
+def _one(name: str, params: dict[str, list[str]], context: AppContext) -> dict[str, Any]:
     if unknown := sorted(set(params) - set(PAGE)):
         raise QueryError(f"unknown parameter {unknown[0]!r}; an album takes {', '.join(PAGE)}")
-    album = albums.find(parts.connection.named("Albums"), name)
-    searcher = parts.connection.searcher()
+    album = albums.find(context.connection.named("Albums"), name)
+    searcher = context.connection.searcher()
     page = Question.from_params(params)
     kept = Question.of(album.query)
     asked = Question.from_params({**kept.params(), **page.params()}).query()

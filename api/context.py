@@ -13,7 +13,7 @@ from pictures.thumbnails import ThumbnailStore
 
 
 @dataclass(frozen=True)
-class Parts:
+class AppContext:
     connection: Connection
     thumbnails: ThumbnailStore
     ingestion: Ingestion
@@ -33,14 +33,14 @@ class Parts:
     selections: Selections = field(default_factory=Selections)
 
 
-_installed: list[Parts] = []
+_installed: list[AppContext] = []
 
 
-def install(parts: Parts) -> None:
-    _installed[:] = [parts]
+def install(context: AppContext) -> None:
+    _installed[:] = [context]
 
 
-def installed() -> Parts:
+def installed() -> AppContext:
     """Raises RuntimeError when the script was started without app.py."""
     if not _installed:
         raise RuntimeError("Start the app with: streamlit run app.py")

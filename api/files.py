@@ -12,7 +12,7 @@ from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from api import threads
-from api.context import Parts
+from api.context import AppContext
 from encoder.protocol import EncoderError
 from host.folders import FolderError
 from pictures.open import Limits, PictureError, open_image
@@ -38,18 +38,18 @@ ORIGINAL_HEADERS = {"Cache-Control": "private, max-age=300", "Content-Security-P
 log = logging.getLogger(__name__)
 
 
-def routes(parts: Parts) -> list[Route]:
+def routes(context: AppContext) -> list[Route]:
     # {name:path} also takes what holds slashes, so that no such address falls through to another route.
     return [
-        Route("/app/static/thumbs/{name:path}", partial(thumbnail, parts), methods=["GET"]),
-        Route("/originals/{name:path}", partial(original, parts), methods=["GET"]),
+        Route("/app/static/thumbs/{name:path}", partial(thumbnail, context), methods=["GET"]),
+        Route("/originals/{name:path}", partial(original, context), methods=["GET"]),
     ]
 
 
-async def thumbnail(parts: Parts, request: Request) -> Response:
+async def thumbnail(context: AppContext, request: Request) -> Response:
     """GET /app/static/thumbs/<sha256>: 404 for anything but a name of the store."""
     name = request.path_params["name"]
-    path = await to_thread.run_sync(parts.thumbnails.find, name)
+    path = await to_thread.run_sync(context.thumbnails.find, name)
     if path is None:
         return _missing()
     headers = THUMBNAIL_HEADERS | {"ETag": f'"{name}"'}
@@ -58,23 +58,23 @@ async def thumbnail(parts: Parts, request: Request) -> Response:
     return FileResponse(path, media_type="image/jpeg", headers=headers)
 
 
-async def original(parts: Parts, request: Request) -> Response:
+async def original(context: AppContext, request: Request) -> Response:
     """GET /originals/<uuid>: the picture itself, or a JPEG of it where browsers cannot show its format."""
-    return await to_thread.run_sync(_original, parts, request.path_params["name"], limiter=threads.ORIGINALS)
+    return await to_thread.run_sync(_original, context, request.path_params["name"], limiter=threads.ORIGINALS)
 
 
-def _original(parts: Parts, name: str) -> Response:
+def _original(context: AppContext, name: str) -> Response:
     try:
         key = uuid.UUID(name)
-        record = parts.connection.searcher().records([key]).get(key)
+        record = context.connection.searcher().records([key]).get(key)
     except ValueError:
         return _missing()
     except (SchemaError, SearchError, EncoderError) as error:
         return PlainTextResponse(str(error), status_code=503)
     try:
-        if record is None or (path := find_original(record, parts)) is None:
+        if record is None or (path := find_original(record, context)) is None:
             return _missing()
-        return _picture(path, parts.limits)
+        return _picture(path, context.limits)
     except FolderError as error:
         return PlainTextResponse(str(error), status_code=503)
     except PictureError as error:
@@ -82,12 +82,12 @@ def _original(parts: Parts, name: str) -> Response:
         return _missing()
 
 
-def find_original(record: ImageRecord, parts: Parts) -> Path | None:
+def find_original(record: ImageRecord, context: AppContext) -> Path | None:
     """The first of its files that is there, and, every link followed, lies inside an ingested folder of this machine.
 
     The database may have been changed by somebody else, so what it says is a claim.
     """
-    roots = [root.resolve() for root in parts.roots()]
+    roots = [root.resolve() for root in context.roots()]
     for place in record.places:
         try:
             path = Path(place.path).resolve(strict=True)

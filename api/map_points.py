@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from api.context import Parts
+from api.context import AppContext
 from api.links import link
 from app_pages.widgets.markdown import inert
 from layout.store import SPACES, Layout
@@ -26,11 +26,11 @@ VIEWS = {"umap2": 2, "pca2": 2, "pca3": 3}
 IMMUTABLE = {"Cache-Control": "public, max-age=31536000, immutable"}
 
 
-def routes(parts: Parts) -> list[Route]:
+def routes(context: AppContext) -> list[Route]:
     return [
         Route(PLOTLY, plotly, methods=["GET"]),
-        Route(POINTS, partial(points, parts), methods=["GET"]),
-        Route(POINT, partial(point, parts), methods=["GET"]),
+        Route(POINTS, partial(points, context), methods=["GET"]),
+        Route(POINT, partial(point, context), methods=["GET"]),
     ]
 
 
@@ -53,9 +53,9 @@ async def plotly(request: Request) -> Response:
     return FileResponse(script, media_type="text/javascript", headers=IMMUTABLE)
 
 
-async def points(parts: Parts, request: Request) -> Response:
+async def points(context: AppContext, request: Request) -> Response:
     """GET …/points/<view>: (n, 2) or (n, 3) little-endian float32, point after point."""
-    layout = await _find(parts, request)
+    layout = await _find(context, request)
     view = request.path_params["view"]
     if layout is None or view not in VIEWS:
         return _missing()
@@ -63,9 +63,9 @@ async def points(parts: Parts, request: Request) -> Response:
     return Response(array.astype("<f4").tobytes(), media_type="application/octet-stream", headers=IMMUTABLE)
 
 
-async def point(parts: Parts, request: Request) -> Response:
+async def point(context: AppContext, request: Request) -> Response:
     """GET …/point/<index>: {"title", "thumbnail"} of one point."""
-    layout = await _find(parts, request)
+    layout = await _find(context, request)
     index = request.path_params["index"]
     if layout is None or not 0 <= index < len(layout):
         return _missing()
@@ -73,11 +73,11 @@ async def point(parts: Parts, request: Request) -> Response:
     return JSONResponse(about, headers=IMMUTABLE)
 
 
-async def _find(parts: Parts, request: Request) -> Layout | None:
+async def _find(context: AppContext, request: Request) -> Layout | None:
     """The layout of that name, as long as no newer one has taken its place."""
     name = request.path_params["layout"]
     space = name.partition("-")[0]
-    layout = await to_thread.run_sync(parts.maps.store.read, space) if space in SPACES else None
+    layout = await to_thread.run_sync(context.maps.store.read, space) if space in SPACES else None
     return layout if layout is not None and layout.id == name else None
 
 

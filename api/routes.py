@@ -13,7 +13,7 @@ from api import albums as albums_api
 from api import files, map_points
 from api import search as api
 from api import selections as selection_files
-from api.context import Parts
+from api.context import AppContext
 
 MODULES = (api, albums_api, files, map_points, selection_files)
 HEALTH = "/healthz"
@@ -21,10 +21,10 @@ STREAMLIT = frozenset({"_stcore", "media", "component", "static"})
 """The first parts of the paths that Streamlit serves and that are no pages."""
 
 
-def routes(parts: Parts, prefix: str = "") -> list[Route]:
+def routes(context: AppContext, prefix: str = "") -> list[Route]:
     """Below `prefix`, for example "/loupe". With one, health is answered without it too, for whoever watches the
     server, and "/" leads to the pages."""
-    own = [route for module in MODULES for route in module.routes(parts)]
+    own = [route for module in MODULES for route in module.routes(context)]
     served = [Route(prefix + route.path, route.endpoint, methods=route.methods) for route in own]
     unknown = NoSuchAddress(served)
     ends = [

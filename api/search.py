@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from api import links, threads
-from api.context import Parts
+from api.context import AppContext
 from app_pages.question import PARAMETERS, Question
 from encoder.protocol import EncoderError
 from pictures.open import PictureError, open_image
@@ -88,11 +88,11 @@ class Refused(Exception):
         self.status = status
 
 
-def routes(parts: Parts) -> list[Route]:
+def routes(context: AppContext) -> list[Route]:
     return [
         Route("/api", about, methods=["GET"]),
-        Route("/api/search", partial(search, parts), methods=["GET", "POST"]),
-        Route("/healthz", partial(health, parts), methods=["GET"]),
+        Route("/api/search", partial(search, context), methods=["GET", "POST"]),
+        Route("/healthz", partial(health, context), methods=["GET"]),
     ]
 
 
@@ -100,33 +100,33 @@ async def about(request: Request) -> Response:
     return PlainTextResponse(ABOUT)
 
 
-async def health(parts: Parts, request: Request) -> Response:
+async def health(context: AppContext, request: Request) -> Response:
     """GET /healthz: answers within HEALTH_TIMEOUT_S whatever Weaviate does."""
     problem = f"Weaviate did not answer within {HEALTH_TIMEOUT_S:g} s."
     with move_on_after(HEALTH_TIMEOUT_S):
-        problem = await to_thread.run_sync(_problem, parts, abandon_on_cancel=True, limiter=threads.HEALTH)
+        problem = await to_thread.run_sync(_problem, context, abandon_on_cancel=True, limiter=threads.HEALTH)
     if problem:
-        state = "unavailable" if parts.connection.encoder_loaded else "starting"
+        state = "unavailable" if context.connection.encoder_loaded else "starting"
         return JSONResponse({"status": state, "error": problem}, status_code=HTTPStatus.SERVICE_UNAVAILABLE)
     return JSONResponse({"status": "ok"})
 
 
-def _problem(parts: Parts) -> str:
+def _problem(context: AppContext) -> str:
     try:
-        parts.connection.check()
+        context.connection.check()
     except (SchemaError, EncoderError) as error:
         return str(error)
     return ""
 
 
-async def search(parts: Parts, request: Request) -> Response:
+async def search(context: AppContext, request: Request) -> Response:
     """GET and POST /api/search, see ABOUT."""
     try:
         if request.method != "POST":
-            query = _query_of(_lists(request.query_params.multi_items()), None, parts)
+            query = _query_of(_lists(request.query_params.multi_items()), None, context)
         else:
-            query = await _posted(request, parts)
-        return JSONResponse(await to_thread.run_sync(_answer, parts, query, limiter=threads.QUESTIONS))
+            query = await _posted(request, context)
+        return JSONResponse(await to_thread.run_sync(_answer, context, query, limiter=threads.QUESTIONS))
     except Refused as error:
         return _error(error, error.status)
     except (QueryError, PictureError) as error:
@@ -135,8 +135,8 @@ async def search(parts: Parts, request: Request) -> Response:
         return _error(error, HTTPStatus.SERVICE_UNAVAILABLE)
 
 
-def _answer(parts: Parts, query: Query) -> dict[str, Any]:
-    return to_json(query, parts.connection.searcher().search(query), links.prefix())
+def _answer(context: AppContext, query: Query) -> dict[str, Any]:
+    return to_json(query, context.connection.searcher().search(query), links.prefix())
 
 
 def _error(error: Exception, status: HTTPStatus) -> Response:
@@ -144,7 +144,7 @@ def _error(error: Exception, status: HTTPStatus) -> Response:
     return JSONResponse({"error": str(error), **place}, status_code=status)
 
 
-async def _posted(request: Request, parts: Parts) -> Query:
+async def _posted(request: Request, context: AppContext) -> Query:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == "application/json":
         body = b"".join([chunk async for chunk in _bounded(request, MAX_JSON_BYTES)])
@@ -155,13 +155,13 @@ async def _posted(request: Request, parts: Parts) -> Query:
                 raise
             raise QueryError(f"the body is not JSON ({str(error)[:200]})") from None
     if kind == "multipart/form-data":
-        most = int(parts.upload_limits.max_file_mb * 1e6) + FORM_BYTES
+        most = int(context.upload_limits.max_file_mb * 1e6) + FORM_BYTES
         try:
             form = await MultiPartParser(request.headers, _bounded(request, most), max_files=1, max_fields=200).parse()
         except (MultiPartException, KeyError) as error:
             raise QueryError(f"the form cannot be read ({error})") from None
         try:
-            return await _form_query(form, parts)
+            return await _form_query(form, context)
         finally:
             await form.close()
     raise Refused(
@@ -185,7 +185,7 @@ def _asked(data: Any) -> Query:
     return Query.from_json(rest)
 
 
-async def _form_query(form: FormData, parts: Parts) -> Query:
+async def _form_query(form: FormData, context: AppContext) -> Query:
     file = form.get("image")
     data = await file.read() if isinstance(file, UploadFile) else None
     if data is None and "image" in form:
@@ -193,13 +193,13 @@ async def _form_query(form: FormData, parts: Parts) -> Query:
     if strange := [name for name, value in form.multi_items() if name != "image" and isinstance(value, UploadFile)]:
         raise QueryError(f"unknown file {strange[0][:40]!r}; the picture that asks is named image")
     fields = _lists([(name, value) for name, value in form.multi_items() if isinstance(value, str)])
-    return await to_thread.run_sync(_query_of, fields, data, parts)
+    return await to_thread.run_sync(_query_of, fields, data, context)
 
 
-def _query_of(params: Mapping[str, list[str]], picture: bytes | None, parts: Parts) -> Query:
+def _query_of(params: Mapping[str, list[str]], picture: bytes | None, context: AppContext) -> Query:
     if unknown := sorted(set(params) - set(PARAMETERS)):
         raise QueryError(f"unknown parameter {unknown[0][:40]!r}; known are {', '.join(PARAMETERS)}")
-    images = [] if picture is None else [open_image(picture, parts.upload_limits, QUERY_SIDE).image]
+    images = [] if picture is None else [open_image(picture, context.upload_limits, QUERY_SIDE).image]
     return Question.from_params(params).query(images)
 
 

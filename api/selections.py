@@ -21,7 +21,7 @@ from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from api import threads
-from api.context import Parts
+from api.context import AppContext
 from api.files import find_original
 from api.selection_store import PREFIX
 from encoder.protocol import EncoderError
@@ -41,19 +41,19 @@ CHECK_SIDE = 32
 GONE = "This selection is not known any more: the app was restarted, or it is too long ago. Select the pictures again."
 
 
-def routes(parts: Parts) -> list[Route]:
-    return [Route(f"{PREFIX}{{name}}/loupe.{{kind}}", partial(send, parts), methods=["GET"])]
+def routes(context: AppContext) -> list[Route]:
+    return [Route(f"{PREFIX}{{name}}/loupe.{{kind}}", partial(send, context), methods=["GET"])]
 
 
-async def send(parts: Parts, request: Request) -> Response:
+async def send(context: AppContext, request: Request) -> Response:
     """GET /selections/<name>/loupe.csv, .json or .zip: 404 for a selection that nobody holds any more."""
     name, kind = request.path_params["name"], request.path_params["kind"]
-    hits = parts.selections.find(name)
+    hits = context.selections.find(name)
     if hits is None or kind not in KINDS:
         return PlainTextResponse(GONE, status_code=HTTPStatus.NOT_FOUND)
     try:
         limiter = threads.ZIPS if kind == "zip" else threads.QUESTIONS
-        return await to_thread.run_sync(_answer, kind, hits, parts, limiter=limiter)
+        return await to_thread.run_sync(_answer, kind, hits, context, limiter=limiter)
     except ExportError as error:
         return PlainTextResponse(str(error), status_code=HTTPStatus.CONFLICT)
     except FolderError as error:
@@ -62,11 +62,11 @@ async def send(parts: Parts, request: Request) -> Response:
         return PlainTextResponse(str(error), status_code=HTTPStatus.SERVICE_UNAVAILABLE)
 
 
-def _answer(kind: str, hits: Sequence[Hit], parts: Parts) -> Response:
-    fresh = refreshed(hits, parts.connection.searcher())
+def _answer(kind: str, hits: Sequence[Hit], context: AppContext) -> Response:
+    fresh = refreshed(hits, context.connection.searcher())
     headers = {"Content-Disposition": f'attachment; filename="loupe.{kind}"', "Cache-Control": "no-store"}
     if kind == "zip":
-        return _zip(fresh, parts, headers)
+        return _zip(fresh, context, headers)
     # The mark in front of a table tells spreadsheets that it is UTF-8.
     data = to_csv(fresh).encode("utf-8-sig") if kind == "csv" else to_json(fresh).encode()
     return Response(data, media_type=KINDS[kind], headers=headers)
@@ -80,16 +80,16 @@ def refreshed(hits: Sequence[Hit], searcher: Searcher) -> list[Hit | Gone]:
     return [replace(hit, record=records[hit.uuid]) if hit.uuid in records else Gone(hit.uuid) for hit in hits]
 
 
-def _zip(found: Sequence[Hit | Gone], parts: Parts, headers: dict[str, str]) -> Response:
+def _zip(found: Sequence[Hit | Gone], context: AppContext, headers: dict[str, str]) -> Response:
     """Made in a file without a name beside the library (a folder for temporary files may be in memory): whatever ends
     the app, nothing of it stays on the disk."""
-    with using(make_home(parts.home)):
-        made: IO[bytes] = tempfile.TemporaryFile(dir=parts.home)
+    with using(make_home(context.home)):
+        made: IO[bytes] = tempfile.TemporaryFile(dir=context.home)
     try:
         records = [one.record for one in found if isinstance(one, Hit)]
         gone = [one for one in found if isinstance(one, Gone)]
-        with using(parts.home):
-            report = write_zip(records, partial(_find_picture, parts), made, gone=gone)
+        with using(context.home):
+            report = write_zip(records, partial(_find_picture, context), made, gone=gone)
         length = made.seek(0, os.SEEK_END)
         made.seek(0)
     except BaseException:
@@ -107,13 +107,13 @@ def _pieces(made: IO[bytes]) -> Iterator[bytes]:
             yield piece
 
 
-def _find_picture(parts: Parts, record: ImageRecord) -> Path | None:
+def _find_picture(context: AppContext, record: ImageRecord) -> Path | None:
     """Inside an ingested folder, and a picture: what is none never leaves."""
-    path = find_original(record, parts)
+    path = find_original(record, context)
     if path is None:
         return None
     try:
-        open_image(path, parts.limits, CHECK_SIDE)
+        open_image(path, context.limits, CHECK_SIDE)
     except PictureError:
         return None
     return path

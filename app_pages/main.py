@@ -21,9 +21,9 @@ st.set_page_config(page_title="Loupe", page_icon=str(HERE / "icon.svg"), layout=
 st.logo(str(HERE / "icon.svg"))
 st.html(HERE / "widgets" / "style.css")
 st.html(HERE / "discover" / "discover.css")
-parts = installed()
+context = installed()
 search = st.Page(
-    partial(search_page, parts),
+    partial(search_page, context),
     title="Search",
     icon=":material/search:",
     url_path="search",
@@ -35,28 +35,28 @@ page = st.navigation(
     [
         search,
         st.Page(
-            partial(discover_page, parts, to_search),
+            partial(discover_page, context, to_search),
             title="Discover",
             icon=":material/explore:",
             url_path="discover",
             help="What to look at next, from the pictures you like and dislike.",
         ),
         st.Page(
-            partial(albums_page, parts, to_search),
+            partial(albums_page, context, to_search),
             title="Albums",
             icon=":material/bookmarks:",
             url_path="albums",
             help="Questions you kept, each with what it finds now.",
         ),
         st.Page(
-            partial(library_page, parts),
+            partial(library_page, context),
             title="Library",
             icon=":material/photo_library:",
             url_path="library",
             help="What is in the library; add folders and bring them up to date.",
         ),
         st.Page(
-            partial(map_page, parts, to_search),
+            partial(map_page, context, to_search),
             title="Map",
             icon=":material/scatter_plot:",
             url_path="map",

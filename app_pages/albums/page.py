@@ -7,12 +7,11 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from api.context import Parts
+from api.context import AppContext
 from app_pages import address
 from app_pages.question import Question
-from app_pages.widgets import gallery
-from app_pages.widgets import unavailable as trouble
-from app_pages.widgets.markdown import escape, plain, sentence
+from app_pages.widgets import gallery, unavailable
+from app_pages.widgets.markdown import escape, escape_markdown, sentence
 from encoder.protocol import EncoderError
 from schema.errors import NamedError, NoLibrary, SchemaError
 from schema.named import MAX_NAME, Entry
@@ -42,42 +41,42 @@ class Card:
     problem: str = ""
 
 
-def albums_page(parts: Parts, to_search: Callable[[], None]) -> None:
+def albums_page(context: AppContext, to_search: Callable[[], None]) -> None:
     """`to_search` opens the search page."""
     address.leave()
     try:
-        searcher = _searcher(parts)
+        searcher = _searcher(context)
     except (SchemaError, EncoderError) as error:
-        trouble.show(error, parts)
+        unavailable.show(error, context)
         return
     try:
-        cards, pages = _fetch(parts.connection.named("Albums").list(), searcher, parts)
+        cards, pages = _fetch(context.connection.named("Albums").list(), searcher, context)
     except SchemaError as error:  # the library answers, so looking again by itself would never end
         st.error(sentence(error), icon=":material/error:")
         st.button("Look again", key="albums-again")
         return
-    _draw(cards, pages, searcher, parts, to_search)
+    _draw(cards, pages, searcher, context, to_search)
 
 
-def _searcher(parts: Parts) -> Searcher | None:
+def _searcher(context: AppContext) -> Searcher | None:
     """None where nothing was ingested yet: albums outlive their library."""
     try:
-        return trouble.wait_for_searcher(parts)
+        return unavailable.wait_for_searcher(context)
     except NoLibrary:
         return None
 
 
-def _fetch(entries: list[Entry], searcher: Searcher | None, parts: Parts) -> tuple[list[Card], int]:
+def _fetch(entries: list[Entry], searcher: Searcher | None, context: AppContext) -> tuple[list[Card], int]:
     """The cards of the page that is turned to, and how many pages there are."""
     pages = max(1, math.ceil(len(entries) / PER_PAGE))
     page = min(int(st.session_state.get(_PAGE) or 1), pages)
     shown = entries[(page - 1) * PER_PAGE : page * PER_PAGE]
-    return [_card(entry, searcher, parts) for entry in shown], pages
+    return [_card(entry, searcher, context) for entry in shown], pages
 
 
-def _card(entry: Entry, searcher: Searcher | None, parts: Parts) -> Card:
+def _card(entry: Entry, searcher: Searcher | None, context: AppContext) -> Card:
     try:
-        album = albums.find(parts.connection.named("Albums"), entry.name)
+        album = albums.find(context.connection.named("Albums"), entry.name)
     except NamedError as error:
         return Card(entry.name, problem=str(error))
     if searcher is None:
@@ -96,7 +95,7 @@ def _look(_searcher: Searcher, collection: str, query: str) -> Look:
 
 
 def _draw(
-    cards: list[Card], pages: int, searcher: Searcher | None, parts: Parts, to_search: Callable[[], None]
+    cards: list[Card], pages: int, searcher: Searcher | None, context: AppContext, to_search: Callable[[], None]
 ) -> None:
     st.subheader("Albums", anchor=False)
     if word := st.session_state.pop(_WORD, ""):
@@ -108,25 +107,27 @@ def _draw(
     with st.grid(4, min_column_width=CARD_PX, gap="medium"):
         for card in cards:
             with st.container(border=True, gap="xsmall", key=f"album-{card.name}"):
-                _draw_card(card, encoder, parts, to_search)
+                _draw_card(card, encoder, context, to_search)
     if pages > 1:
         st.pagination(pages, key=_PAGE)
 
 
-def _draw_card(card: Card, encoder: str, parts: Parts, to_search: Callable[[], None]) -> None:
+def _draw_card(card: Card, encoder: str, context: AppContext, to_search: Callable[[], None]) -> None:
     look, album = card.look or Look(), card.album
     st.html(f"<div {COVERS}>{''.join(map(_cover, look.covers))}</div>")
-    st.markdown(f"**{plain(card.name)}**")
+    st.markdown(f"**{escape_markdown(card.name)}**")
     if album is not None:
-        st.caption(f"{f'{look.text} · ' if card.look and not card.problem else ''}{plain(described(album.query))}")
+        st.caption(
+            f"{f'{look.text} · ' if card.look and not card.problem else ''}{escape_markdown(described(album.query))}"
+        )
     if card.problem:
         st.warning(sentence(SearchError(card.problem)))
     if album is not None and encoder and (note := album.note(encoder)):
-        st.caption(plain(note))
+        st.caption(escape_markdown(note))
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         opened = st.button("Open", key=f"open-album-{card.name}", type="primary", disabled=album is None)
         with st.popover("Change", key=f"change-album-{card.name}"):
-            _change(card.name, parts)
+            _change(card.name, context)
     if opened and album is not None:
         address.set_picture(None)
         address.go_on_with(Question.of(album.query))
@@ -144,23 +145,27 @@ def _cover(hit: Hit) -> str:
     return f'<img src="{gallery.thumbnail_url(hit.record)}" alt="{title}" title="{title}" loading="lazy" {COVER}>'
 
 
-def _change(name: str, parts: Parts) -> None:
+def _change(name: str, context: AppContext) -> None:
     key = f"rename-album-{name}"
     with st.form(f"{key}-form", border=False):
         st.text_input("New name", value=name, key=key, max_chars=MAX_NAME)
-        st.form_submit_button("Rename", on_click=_rename, args=(name, key, parts))
+        st.form_submit_button("Rename", on_click=_rename, args=(name, key, context))
     st.button(
-        "Delete the album", key=f"delete-album-{name}", icon=":material/delete:", on_click=_delete, args=(name, parts),
+        "Delete the album",
+        key=f"delete-album-{name}",
+        icon=":material/delete:",
+        on_click=_delete,
+        args=(name, context),
         help="Only the question goes. No picture is touched.",
-    )  # fmt: skip
+    )
 
 
-def _rename(name: str, key: str, parts: Parts) -> None:
-    _try(lambda: parts.connection.named("Albums").rename(name, st.session_state[key]))
+def _rename(name: str, key: str, context: AppContext) -> None:
+    _try(lambda: context.connection.named("Albums").rename(name, st.session_state[key]))
 
 
-def _delete(name: str, parts: Parts) -> None:
-    _try(lambda: parts.connection.named("Albums").delete(name))
+def _delete(name: str, context: AppContext) -> None:
+    _try(lambda: context.connection.named("Albums").delete(name))
 
 
 def _try(change: Callable[[], object]) -> None:

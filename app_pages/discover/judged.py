@@ -11,7 +11,7 @@ import streamlit as st
 from app_pages.discover import session as discover_session
 from app_pages.widgets import gallery
 from app_pages.widgets.gallery import Click
-from app_pages.widgets.markdown import escape, plain
+from app_pages.widgets.markdown import escape, escape_markdown
 from schema.record import ImageRecord
 from search.preference import Profile
 
@@ -52,7 +52,7 @@ def _judged(record: ImageRecord, weight: float, name: str, on_open: Click) -> No
             widget = f"weight-of-{key}"
             st.session_state[widget] = weight
             st.segmented_control(
-                f"How much {plain(title)} counts",
+                f"How much {escape_markdown(title)} counts",
                 options,
                 key=widget,
                 format_func=_shown,
@@ -63,7 +63,7 @@ def _judged(record: ImageRecord, weight: float, name: str, on_open: Click) -> No
             )
             st.button(
                 "Take it back", key=f"forget-{key}", type="tertiary", icon=":material/close:", on_click=_forget,
-                args=(record.uuid, title), help=f"No longer {name}: {plain(title)}",
+                args=(record.uuid, title), help=f"No longer {name}: {escape_markdown(title)}",
             )  # fmt: skip
             st.button("Details", key=f"see-{key}", type="tertiary", on_click=on_open, args=(key,))
 

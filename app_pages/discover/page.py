@@ -10,7 +10,7 @@ from uuid import UUID
 
 import streamlit as st
 
-from api.context import Parts
+from api.context import AppContext
 from app_pages import address
 from app_pages.discover import controls as discover_controls
 from app_pages.discover import judged as discover_judged
@@ -23,9 +23,8 @@ from app_pages.library import adding
 from app_pages.question import Question
 from app_pages.search import ask, detail, filter_column
 from app_pages.search.filter_column import Counts
-from app_pages.widgets import gallery, keyboard, thumbs
-from app_pages.widgets import unavailable as trouble
-from app_pages.widgets.markdown import plain, sentence
+from app_pages.widgets import gallery, keyboard, thumbs, unavailable
+from app_pages.widgets.markdown import escape_markdown, sentence
 from encoder.protocol import EncoderError
 from schema.errors import NoLibrary, SchemaError
 from schema.record import ImageRecord
@@ -56,39 +55,39 @@ class Found:
     problem: Exception | None = None
 
 
-def discover_page(parts: Parts, to_search: Callable[[], None]) -> None:
+def discover_page(context: AppContext, to_search: Callable[[], None]) -> None:
     """`to_search` opens the search page."""
     address.leave()
     try:
-        searcher = trouble.wait_for_searcher(parts)
+        searcher = unavailable.wait_for_searcher(context)
         if not searcher.count():
             raise NoLibrary("The library is empty.")
         thumbs.hint_no_more()
-        discover_session.kept_by(partial(discover_profiles.keep, parts))
-        _session(parts, to_search)
+        discover_session.kept_by(partial(discover_profiles.keep, context))
+        _session(context, to_search)
         keyboard.listen()
     except NoLibrary:
-        adding.first_pictures(parts)
+        adding.first_pictures(context)
     except (SchemaError, EncoderError) as error:
-        trouble.show(error, parts)
+        unavailable.show(error, context)
 
 
 @st.fragment(key="discover")
-def _session(parts: Parts, to_search: Callable[[], None]) -> None:
+def _session(context: AppContext, to_search: Callable[[], None]) -> None:
     try:
-        searcher = parts.connection.searcher()
+        searcher = context.connection.searcher()
         discover_session.of_encoder(searcher.pictures.identity.id)
         unread = _follow_address(searcher.pictures.identity.id)
         session = discover_session.read()
         question = replace(address.read(), words=())  # the words are the session's, and so are filters among them
         found = _fetch(session.profile, question, searcher)
-        _draw(session, question, found, parts, searcher, to_search, unread)
+        _draw(session, question, found, context, searcher, to_search, unread)
         if item := address.item():
-            detail.show(item, found.answer, searcher, parts, partial(_more_like, to_search))
+            detail.show(item, found.answer, searcher, context, partial(_more_like, to_search))
     except NoLibrary:
         st.rerun()
     except (SchemaError, EncoderError, SearchError) as error:
-        trouble.show(error, parts)
+        unavailable.show(error, context)
 
 
 def _follow_address(encoder: str) -> str:
@@ -176,7 +175,7 @@ def _draw(
     session: Session,
     question: Question,
     found: Found,
-    parts: Parts,
+    context: AppContext,
     searcher: Searcher,
     to_search: Callable[[], None],
     unread: str,
@@ -196,15 +195,15 @@ def _draw(
             "Start over", key="discover-reset", type="tertiary", icon=":material/restart_alt:",
             on_click=discover_session.start_over, disabled=session.profile.empty and not session.profile.seen,
             help="Nothing liked, disliked or seen. Undo brings it back."
-            + (f" The profile “{plain(session.name)}” stays as it is." if session.name else ""),
+            + (f" The profile “{escape_markdown(session.name)}” stays as it is." if session.name else ""),
         )  # fmt: skip
-        discover_profiles.draw(parts, session)
+        discover_profiles.draw(context, session)
     discover_profiles.foreign()
     for text in (unread, session.trouble):
         if text:
-            st.warning(plain(text), icon=":material/error:")
+            st.warning(escape_markdown(text), icon=":material/error:")
     for note in found.notes:
-        st.caption(plain(note))
+        st.caption(escape_markdown(note))
     if gone := [one for one in session.profile.items if one not in found.records]:
         st.button(
             "Forget them", key="drop-gone", type="tertiary", icon=":material/close:",

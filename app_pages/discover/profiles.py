@@ -12,10 +12,10 @@ from uuid import UUID
 
 import streamlit as st
 
-from api.context import Parts
+from api.context import AppContext
 from app_pages.discover import session as discover_session
 from app_pages.discover.session import Session
-from app_pages.widgets.markdown import inert, plain, sentence
+from app_pages.widgets.markdown import escape_markdown, inert, sentence
 from schema.errors import NamedError, SchemaError
 from schema.named import MAX_NAME, Entry
 from search.errors import QueryError
@@ -29,9 +29,9 @@ SHARED = (
 _TROUBLE, _FOREIGN = "profiles-trouble", "profile-of-another-encoder"
 
 
-def keep(parts: Parts, session: Session) -> None:
+def keep(context: AppContext, session: Session) -> None:
     """Raises SchemaError."""
-    parts.connection.named("Profiles").save(session.name, document_of(session), session.profile.encoder)
+    context.connection.named("Profiles").save(session.name, document_of(session), session.profile.encoder)
 
 
 def document_of(session: Session) -> dict[str, Any]:
@@ -48,70 +48,70 @@ def read_document(document: Mapping[str, Any]) -> tuple[Profile, dict[UUID, str]
     return profile if profile.targets is not None else replace(profile, targets=AUTO), named
 
 
-def draw(parts: Parts, session: Session) -> None:
+def draw(context: AppContext, session: Session) -> None:
     """The popover. What is kept is read while it is open only."""
-    label = plain(session.name) if session.name else "Not kept"
+    label = escape_markdown(session.name) if session.name else "Not kept"
     with st.popover(label, icon=":material/bookmark:", key="profiles", on_change="rerun") as popover:
         if popover.open:
-            _inside(parts, session)
+            _inside(context, session)
 
 
-def _inside(parts: Parts, session: Session) -> None:
+def _inside(context: AppContext, session: Session) -> None:
     try:
-        entries = parts.connection.named("Profiles").list()
+        entries = context.connection.named("Profiles").list()
     except SchemaError as error:
         st.error(sentence(error), icon=":material/cloud_off:")
         return
     if trouble := st.session_state.pop(_TROUBLE, ""):
-        st.warning(plain(trouble), icon=":material/edit:")
+        st.warning(escape_markdown(trouble), icon=":material/edit:")
     if session.name:
-        _in_use(parts, session)
+        _in_use(context, session)
     else:
-        _save_as(parts, session)
+        _save_as(context, session)
     others = [entry for entry in entries if entry.name != session.name]
     if others:
-        _open(parts, others, session)
+        _open(context, others, session)
     st.caption(SHARED)
 
 
-def _in_use(parts: Parts, session: Session) -> None:
-    st.markdown(f"**{plain(session.name)}** is in use: every change is saved.")
+def _in_use(context: AppContext, session: Session) -> None:
+    st.markdown(f"**{escape_markdown(session.name)}** is in use: every change is saved.")
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         st.text_input("Name", key="profile-rename", value=session.name, max_chars=MAX_NAME)
-        st.button("Rename", key="rename-profile", on_click=_rename, args=(parts,))
+        st.button("Rename", key="rename-profile", on_click=_rename, args=(context,))
     with st.container(horizontal=True, gap="small"):
         st.button(
             "New session", key="leave-profile", icon=":material/add:", on_click=discover_session.start_over,
             help="Begin with nothing liked. This profile stays as it is.",
         )  # fmt: skip
-        st.button("Delete", key="delete-profile", icon=":material/delete:", on_click=_delete, args=(parts,),
+        st.button("Delete", key="delete-profile", icon=":material/delete:", on_click=_delete, args=(context,),
                   help="Takes the profile away for good. The session goes on without a name.")  # fmt: skip
 
 
-def _save_as(parts: Parts, session: Session) -> None:
+def _save_as(context: AppContext, session: Session) -> None:
     st.markdown("Keep this session under a name, to go on another day.")
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         st.text_input("Name", key="profile-name", placeholder="Animals, but no birds", max_chars=MAX_NAME)
         st.button(
-            "Save", key="save-profile", type="primary", on_click=_save, args=(parts,), disabled=session.profile.empty,
+            "Save", key="save-profile", type="primary", on_click=_save, args=(context,), disabled=session.profile.empty,
             help="Like a picture first." if session.profile.empty else None,
         )  # fmt: skip
 
 
-def _open(parts: Parts, entries: list[Entry], session: Session) -> None:
+def _open(context: AppContext, entries: list[Entry], session: Session) -> None:
     unsaved = "" if session.name or session.profile.empty else " Undo comes back to this session."
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         st.selectbox(
             "Kept", [entry.name for entry in entries], key="profile-choice", index=None, placeholder="Choose",
             format_func=inert,
         )  # fmt: skip
-        st.button("Open", key="open-profile", on_click=_load, args=(parts,), help=f"Go on with it.{unsaved}")
+        st.button("Open", key="open-profile", on_click=_load, args=(context,), help=f"Go on with it.{unsaved}")
 
 
-def _save(parts: Parts) -> None:
+def _save(context: AppContext) -> None:
     session = replace(discover_session.read(), name=str(st.session_state["profile-name"] or ""))
     try:
-        named = parts.connection.named("Profiles").save(
+        named = context.connection.named("Profiles").save(
             session.name, document_of(session), session.profile.encoder, new=True
         )
     except SchemaError as error:
@@ -120,20 +120,20 @@ def _save(parts: Parts) -> None:
     discover_session.write(replace(session, name=named.name, trouble=""))
 
 
-def _rename(parts: Parts) -> None:
+def _rename(context: AppContext) -> None:
     session = discover_session.read()
     try:
-        named = parts.connection.named("Profiles").rename(session.name, str(st.session_state["profile-rename"] or ""))
+        named = context.connection.named("Profiles").rename(session.name, str(st.session_state["profile-rename"] or ""))
     except SchemaError as error:
         st.session_state[_TROUBLE] = str(error)
         return
     discover_session.write(replace(session, name=named.name))
 
 
-def _delete(parts: Parts) -> None:
+def _delete(context: AppContext) -> None:
     session = discover_session.read()
     try:
-        parts.connection.named("Profiles").delete(session.name)
+        context.connection.named("Profiles").delete(session.name)
     except NamedError as error:  # another tab was faster
         st.session_state[_TROUBLE] = str(error)
     except SchemaError as error:
@@ -142,13 +142,13 @@ def _delete(parts: Parts) -> None:
     discover_session.write(replace(session, name="", trouble=""))
 
 
-def _load(parts: Parts) -> None:
+def _load(context: AppContext) -> None:
     name = st.session_state["profile-choice"]
     if not name:
         st.session_state[_TROUBLE] = "Choose a profile to open."
         return
     try:
-        named = parts.connection.named("Profiles").load(str(name))
+        named = context.connection.named("Profiles").load(str(name))
         profile, titles = read_document(named.document)
     except QueryError as error:
         st.session_state[_TROUBLE] = f"The profile “{name}” cannot be read: {error}"
@@ -170,8 +170,10 @@ def foreign() -> None:
         return
     with st.container(key="foreign-profile"):
         st.warning(
-            f"The profile “{plain(found.name)}” was made in a library of {plain(found.profile.encoder)}, this one is "
-            f"of {plain(discover_session.read().profile.encoder)}. Its {_content(found.profile)} can be taken over, "
+            f"The profile “{escape_markdown(found.name)}” was made in a library of "
+            f"{escape_markdown(found.profile.encoder)}, this one is of "
+            f"{escape_markdown(discover_session.read().profile.encoder)}. "
+            f"Its {_content(found.profile)} can be taken over, "
             "where this library has the pictures; its weights cannot, what counts is learned anew.",
             icon=":material/swap_horiz:",
         )

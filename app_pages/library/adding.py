@@ -9,9 +9,9 @@ from typing import Any
 
 import streamlit as st
 
-from api.context import Parts
+from api.context import AppContext
 from app_pages.widgets import visitor
-from app_pages.widgets.markdown import inert, plain
+from app_pages.widgets.markdown import escape_markdown, inert
 from host.jobs import Status
 from pictures.open import EXTENSIONS
 from search.filters import Condition
@@ -37,31 +37,31 @@ FAILURES = {
 }
 
 
-def first_pictures(parts: Parts) -> None:
+def first_pictures(context: AppContext) -> None:
     """The page of an empty library."""
     with st.container(key="landing"):
-        running = parts.ingestion.running
+        running = context.ingestion.running
         st.title("Adding the first pictures" if running else "There are no pictures yet", anchor=False)
         st.caption("Loupe reads your folders and leaves every file where it is and as it is.")
-        if progress(parts):
+        if progress(context):
             return
         st.button(
             "Try the sample pictures", type="primary", icon=":material/photo_library:", key="samples",
-            on_click=parts.ingestion.start, args=(str(parts.samples),),
+            on_click=context.ingestion.start, args=(str(context.samples),),
         )  # fmt: skip
-        folder_form(parts)
-        last_report(parts)
-        _wait_for_others(parts)
+        folder_form(context)
+        last_report(context)
+        _wait_for_others(context)
 
 
-def may_change_folders(parts: Parts) -> bool:
+def may_change_folders(context: AppContext) -> bool:
     """Whoever adds a folder of this machine can look into it: that is for people at this machine, unless settings say
     otherwise."""
-    return parts.remote_folders or visitor.is_here()
+    return context.remote_folders or visitor.is_here()
 
 
-def folder_form(parts: Parts) -> None:
-    if not may_change_folders(parts):
+def folder_form(context: AppContext) -> None:
+    if not may_change_folders(context):
         st.caption(
             "Folders are added and taken out on the machine that Loupe runs on. LOUPE_REMOTE_FOLDERS=true there lets "
             "everybody who reaches this page do it."
@@ -72,29 +72,29 @@ def folder_form(parts: Parts) -> None:
             "A folder of pictures", key="folder", placeholder="/home/me/Pictures", icon=":material/folder:",
             persist_state="session",
         )  # fmt: skip
-        st.form_submit_button("Add the folder", on_click=_add, args=(parts,), disabled=parts.ingestion.running)
+        st.form_submit_button("Add the folder", on_click=_add, args=(context,), disabled=context.ingestion.running)
 
 
-def _add(parts: Parts) -> None:
+def _add(context: AppContext) -> None:
     folder = st.session_state["folder"].strip()
-    if folder and may_change_folders(parts):
-        parts.ingestion.start(folder)
+    if folder and may_change_folders(context):
+        context.ingestion.start(folder)
 
 
-def progress(parts: Parts) -> bool:
+def progress(context: AppContext) -> bool:
     """Draws the running ingest, and whether one runs. The page is drawn anew when it ends."""
-    if parts.ingestion.running:
-        _watch(parts)
+    if context.ingestion.running:
+        _watch(context)
         return True
     return False
 
 
 @st.fragment(run_every=POLL_S)
-def _watch(parts: Parts) -> None:
-    if not parts.ingestion.running:
+def _watch(context: AppContext) -> None:
+    if not context.ingestion.running:
         st.cache_data.clear()
         st.rerun()
-    status = parts.ingestion.status()
+    status = context.ingestion.status()
     if status is None:
         st.progress(0.0, "Starting: the encoder is being loaded")
         return
@@ -102,28 +102,34 @@ def _watch(parts: Parts) -> None:
 
 
 @st.fragment(run_every=POLL_S)
-def _wait_for_others(parts: Parts) -> None:
+def _wait_for_others(context: AppContext) -> None:
     """An ingest that was started from a shell."""
-    if parts.ingestion.running:
+    if context.ingestion.running:
         st.rerun()
 
 
 def _text(status: Status) -> str:
     failed = f", {status.failed:,} could not be read" if status.failed else ""
-    return f"{plain(status.folder)}: {status.done:,} of {status.total:,} files, {status.encoded:,} encoded{failed}"
+    return (
+        f"{escape_markdown(status.folder)}: {status.done:,} of {status.total:,} files, "
+        f"{status.encoded:,} encoded{failed}"
+    )
 
 
-def last_report(parts: Parts) -> None:
+def last_report(context: AppContext) -> None:
     """What the last ingest did, and what can be done about it; of one that did not begin, why."""
-    if failure := parts.ingestion.failure():
-        st.error(plain(failure), icon=":material/error:")
+    if failure := context.ingestion.failure():
+        st.error(escape_markdown(failure), icon=":material/error:")
         return
-    status = parts.ingestion.status()
+    status = context.ingestion.status()
     if status is None:
         return
     if status.died or status.error:
         reason = status.error or "it ended without a word (killed, or the machine went down)"
-        st.warning(f"The last ingest of {plain(status.folder)} ended early: {plain(reason)}", icon=":material/error:")
+        st.warning(
+            f"The last ingest of {escape_markdown(status.folder)} ended early: {escape_markdown(reason)}",
+            icon=":material/error:",
+        )
         return
     report: dict[str, Any] = status.report or {}
     if report.get("dry_run"):
@@ -133,13 +139,13 @@ def last_report(parts: Parts) -> None:
     counts += [f"{len(report[name]):,} {label}" for name, label in FAILURES.items() if report.get(name)]
     if report.get("forgotten"):
         taken = report.get("removed", 0)
-        st.caption(f"{plain(status.folder)} was taken out of the library, and {taken:,} files with it.")
+        st.caption(f"{escape_markdown(status.folder)} was taken out of the library, and {taken:,} files with it.")
         _failures(report)
         return
     if not counts and not report.get("interrupted") and not report.get("ended_by"):
-        there = plain(left_out) if left_out else "It is empty"
+        there = escape_markdown(left_out) if left_out else "It is empty"
         st.info(
-            f"No pictures were found in {plain(status.folder)}. {there}. Loupe reads files that end in "
+            f"No pictures were found in {escape_markdown(status.folder)}. {there}. Loupe reads files that end in "
             f"{', '.join(sorted(EXTENSIONS))}.",
             icon=":material/folder_off:",
         )
@@ -147,13 +153,13 @@ def last_report(parts: Parts) -> None:
         return
     speed = f", {report.get('images_per_second', 0):g} pictures a second" if report.get("encoded") else ""
     st.caption(
-        f"Last time, {plain(status.folder)}: {', '.join(counts)}, "
+        f"Last time, {escape_markdown(status.folder)}: {', '.join(counts)}, "
         + f"in {report.get('seconds', 0):.1f} s{speed}."
-        + (f" {plain(left_out)}." if left_out else "")
+        + (f" {escape_markdown(left_out)}." if left_out else "")
         + (" It was interrupted." if report.get("interrupted") else "")
     )
     if report.get("ended_by"):
-        st.warning(plain(report["ended_by"]), icon=":material/error:")
+        st.warning(escape_markdown(report["ended_by"]), icon=":material/error:")
     _failures(report)
     if missing := report.get("missing", 0) + report.get("excluded", 0):
         gone = "gone or left out" if report.get("excluded") else "gone"
@@ -162,7 +168,7 @@ def last_report(parts: Parts) -> None:
             on_click=partial(st.session_state.__setitem__, "confirming", True),
         )  # fmt: skip
         if st.session_state.get("confirming"):
-            _confirm(status.folder, missing, parts)
+            _confirm(status.folder, missing, context)
 
 
 def _failures(report: dict[str, Any]) -> None:
@@ -181,7 +187,7 @@ def _settle() -> None:
     st.session_state["confirming"], st.session_state["forgetting"] = False, None
 
 
-def forget_button(root: Path, searcher: Searcher, parts: Parts, *, disabled: bool) -> None:
+def forget_button(root: Path, searcher: Searcher, context: AppContext, *, disabled: bool) -> None:
     """Takes the folder out of the library, after asking."""
     st.button(
         "Take it out", key=f"forget-{root}", type="tertiary", icon=":material/folder_delete:", disabled=disabled,
@@ -189,37 +195,39 @@ def forget_button(root: Path, searcher: Searcher, parts: Parts, *, disabled: boo
         help="Loupe forgets this folder; no file is touched",
     )  # fmt: skip
     if st.session_state.get("forgetting") == root and not disabled:
-        _confirm_forgetting(root, searcher.count([Condition("folder", "=", str(root))]), parts)
+        _confirm_forgetting(root, searcher.count([Condition("folder", "=", str(root))]), context)
 
 
 @st.dialog("Take the folder out of the library?", on_dismiss=_settle)
-def _confirm_forgetting(root: Path, count: int, parts: Parts) -> None:
+def _confirm_forgetting(root: Path, count: int, context: AppContext) -> None:
     pictures = "1 picture" if count == 1 else f"{count:,} pictures"
     st.write(
-        f"{pictures} of {plain(str(root))} will leave the library with the tags that were given here, except those "
-        "that lie in another folder too. No file is touched. Adding the folder again encodes them again."
+        f"{pictures} of {escape_markdown(str(root))} will leave the library with the tags that were given here, except "
+        "those that lie in another folder too. No file is touched. Adding the folder again encodes them again."
     )
     with st.container(horizontal=True):
-        st.button("Take it out", type="primary", key="forget-yes", on_click=_forget, args=(root, parts))
+        st.button("Take it out", type="primary", key="forget-yes", on_click=_forget, args=(root, context))
         st.button("Keep it", key="forget-no", on_click=_settle)
 
 
-def _forget(root: Path, parts: Parts) -> None:
+def _forget(root: Path, context: AppContext) -> None:
     _settle()
-    if may_change_folders(parts):
-        parts.ingestion.start(str(root), ["--forget", "--yes"])
+    if may_change_folders(context):
+        context.ingestion.start(str(root), ["--forget", "--yes"])
 
 
 @st.dialog("Remove from the library?", on_dismiss=_settle)
-def _confirm(folder: str, missing: int, parts: Parts) -> None:
+def _confirm(folder: str, missing: int, context: AppContext) -> None:
     count = "1 picture" if missing == 1 else f"{missing:,} pictures"
-    st.write(f"{count} of {plain(folder)} will leave the library, because the files are gone. No file is touched.")
+    st.write(
+        f"{count} of {escape_markdown(folder)} will leave the library, because the files are gone. No file is touched."
+    )
     with st.container(horizontal=True):
-        st.button(f"Remove {count}", type="primary", key="prune-yes", on_click=_prune, args=(folder, missing, parts))
+        st.button(f"Remove {count}", type="primary", key="prune-yes", on_click=_prune, args=(folder, missing, context))
         st.button("Keep them", key="prune-no", on_click=_settle)
 
 
-def _prune(folder: str, confirmed: int, parts: Parts) -> None:
+def _prune(folder: str, confirmed: int, context: AppContext) -> None:
     """No more than the person has agreed to, whatever went away meanwhile."""
     _settle()
-    parts.ingestion.start(folder, ["--prune", "--at-most", str(confirmed)])
+    context.ingestion.start(folder, ["--prune", "--at-most", str(confirmed)])

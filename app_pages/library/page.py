@@ -7,11 +7,11 @@ from typing import Any
 
 import streamlit as st
 
-from api.context import Parts
+from api.context import AppContext
 from app_pages import address
 from app_pages.library import adding
-from app_pages.widgets import unavailable as trouble
-from app_pages.widgets.markdown import inert, plain
+from app_pages.widgets import unavailable
+from app_pages.widgets.markdown import escape_markdown, inert
 from encoder.protocol import EncoderError
 from host.disk import bytes_in
 from schema.errors import NoLibrary, SchemaError
@@ -33,16 +33,16 @@ class Figures:
     """folder, year, camera, format -> (value, pictures)."""
 
 
-def library_page(parts: Parts) -> None:
+def library_page(context: AppContext) -> None:
     address.leave()
     try:
-        searcher = trouble.wait_for_searcher(parts)
-        figures = _figures(searcher, parts.home, searcher.pictures.name)
+        searcher = unavailable.wait_for_searcher(context)
+        figures = _figures(searcher, context.home, searcher.pictures.name)
     except NoLibrary:
-        adding.first_pictures(parts)
+        adding.first_pictures(context)
         return
     except (SchemaError, SearchError, EncoderError) as error:
-        trouble.show(error, parts)
+        unavailable.show(error, context)
         return
     _draw_figures(figures, searcher)
     if figures.undescribed:
@@ -51,7 +51,7 @@ def library_page(parts: Parts) -> None:
             "colours, places, exact words and near-duplicates are added, and no picture is encoded again.",
             icon=":material/update:",
         )
-    _draw_adding(searcher, parts)
+    _draw_adding(searcher, context)
     _draw_counts(figures)
 
 
@@ -66,21 +66,27 @@ def _draw_figures(figures: Figures, searcher: Searcher) -> None:
         st.metric("Encoder", pictures.identity.name, help=f"`{pictures.identity.id}`, collection `{pictures.name}`")
 
 
-def _draw_adding(searcher: Searcher, parts: Parts) -> None:
+def _draw_adding(searcher: Searcher, context: AppContext) -> None:
     st.subheader("Folders", anchor=False)
-    adding.folder_form(parts)
-    running = adding.progress(parts)
-    for root in parts.roots():
+    adding.folder_form(context)
+    running = adding.progress(context)
+    for root in context.roots():
         with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"root-{root}"):
-            st.markdown(f":material/folder: {plain(str(root))}")
+            st.markdown(f":material/folder: {escape_markdown(str(root))}")
             st.button(
-                "Bring up to date", key=f"update-{root}", type="tertiary", icon=":material/sync:", disabled=running,
-                on_click=parts.ingestion.start, args=(str(root),), help="Add what is new, note what changed or is gone",
-            )  # fmt: skip
-            if adding.may_change_folders(parts):
-                adding.forget_button(root, searcher, parts, disabled=running)
+                "Bring up to date",
+                key=f"update-{root}",
+                type="tertiary",
+                icon=":material/sync:",
+                disabled=running,
+                on_click=context.ingestion.start,
+                args=(str(root),),
+                help="Add what is new, note what changed or is gone",
+            )
+            if adding.may_change_folders(context):
+                adding.forget_button(root, searcher, context, disabled=running)
     if not running:
-        adding.last_report(parts)
+        adding.last_report(context)
 
 
 def _draw_counts(figures: Figures) -> None:

@@ -7,7 +7,7 @@ import math
 
 import streamlit as st
 
-from api.context import Parts
+from api.context import AppContext
 from api.map_work import MapWork
 from app_pages import address
 from app_pages.library import adding
@@ -17,7 +17,7 @@ from app_pages.map import view as map_view
 from app_pages.map.view import Lasso
 from app_pages.search import ask
 from app_pages.widgets import gallery
-from app_pages.widgets.markdown import plain
+from app_pages.widgets.markdown import escape_markdown
 from layout.projection import FEWEST, NEIGHBOURS, TRUST_SAMPLE
 from layout.store import NO_UMAP, SPACES, Layout, umap_is_there
 from schema.errors import NoLibrary
@@ -34,7 +34,7 @@ HELP = (
 )
 
 
-def draw(searcher: Searcher, parts: Parts) -> None:
+def draw(searcher: Searcher, context: AppContext) -> None:
     """Raises NoLibrary for an empty library, and what reading it raises."""
     version = _version(searcher, searcher.pictures.name)
     if version.count == 0:
@@ -42,15 +42,15 @@ def draw(searcher: Searcher, parts: Parts) -> None:
     if version.count < FEWEST:
         count = "1 picture" if version.count == 1 else f"{version.count} pictures"
         st.info(f"The library has {count}. A map needs at least {FEWEST}: add some more.", icon=":material/info:")
-        adding.folder_form(parts)
-        if not adding.progress(parts):
-            adding.last_report(parts)
+        adding.folder_form(context)
+        if not adding.progress(context):
+            adding.last_report(context)
         return
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium", key="map-choices"):
         space, colouring = _choices()
-        layout = parts.maps.store.read(space)
+        layout = context.maps.store.read(space)
         view = _view(layout) if layout is not None else ""
-    _keep_up(layout, space, version, searcher, parts)
+    _keep_up(layout, space, version, searcher, context)
     if layout is None:
         return
     groups = map_colours.COLOURINGS[colouring](layout)
@@ -92,9 +92,11 @@ def _choose_view() -> None:
     st.session_state["map-view-chosen"] = True
 
 
-def _keep_up(layout: Layout | None, space: str, version: LibraryVersion, searcher: Searcher, parts: Parts) -> None:
+def _keep_up(
+    layout: Layout | None, space: str, version: LibraryVersion, searcher: Searcher, context: AppContext
+) -> None:
     """Has the layout computed where there is none of this version, and says how far that is."""
-    work = parts.maps
+    work = context.maps
     current = layout is not None and layout.version == str(version)
     whole = current and layout is not None and layout.complete and (len(layout.umap) > 0 or not umap_is_there())
     if whole:
@@ -106,9 +108,9 @@ def _keep_up(layout: Layout | None, space: str, version: LibraryVersion, searche
         _version.clear()
         if str(_version(searcher, searcher.pictures.name)) != str(version):  # the library is another one by now
             st.rerun()
-        st.error(f"The layout could not be computed: {plain(failure)}", icon=":material/error:")
+        st.error(f"The layout could not be computed: {escape_markdown(failure)}", icon=":material/error:")
         st.button("Try again", key="map-again", on_click=work.forget, args=(space,))
-    elif parts.ingestion.running and layout is not None:
+    elif context.ingestion.running and layout is not None:
         st.caption("Pictures are being added: the map is brought up to date when that is done.")
     elif work.start(space, str(version)):
         _watch(work, space, layout.id if layout else "", version)
@@ -190,7 +192,7 @@ def _words(layout: Layout, view: str, placed: str) -> None:
     else:
         lines.append("Draw a lasso around points to see those pictures; click a point for its details.")
     for line in filter(None, lines):
-        st.caption(plain(line))
+        st.caption(escape_markdown(line))
 
 
 def _chosen(lasso: Lasso | None, layout: Layout, searcher: Searcher) -> None:

@@ -4,13 +4,13 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from api.context import Parts
+from api.context import AppContext
 from app_pages import address
 from app_pages.library import adding
 from app_pages.map import library as map_library
 from app_pages.map import replay as map_replay
 from app_pages.search import detail
-from app_pages.widgets import unavailable as trouble
+from app_pages.widgets import unavailable
 from encoder.protocol import EncoderError
 from schema.errors import NoLibrary, SchemaError
 from search.errors import SearchError
@@ -18,7 +18,7 @@ from search.errors import SearchError
 LIBRARY, RUN = "The library", "A training run"
 
 
-def map_page(parts: Parts, to_search: Callable[[], None]) -> None:
+def map_page(context: AppContext, to_search: Callable[[], None]) -> None:
     """`to_search` opens the search page."""
     address.leave()
     question = address.read()
@@ -31,14 +31,14 @@ def map_page(parts: Parts, to_search: Callable[[], None]) -> None:
         "Show", [LIBRARY, RUN], key="map-tab", required=True, label_visibility="collapsed", persist_state="session"
     )
     if tab == RUN:
-        map_replay.draw(parts.training_runs)
+        map_replay.draw(context.training_runs)
         return
     try:
-        searcher = trouble.wait_for_searcher(parts)
-        map_library.draw(searcher, parts)
+        searcher = unavailable.wait_for_searcher(context)
+        map_library.draw(searcher, context)
         if item := address.item():
-            detail.show(item, None, searcher, parts)
+            detail.show(item, None, searcher, context)
     except NoLibrary:
-        adding.first_pictures(parts)
+        adding.first_pictures(context)
     except (SchemaError, EncoderError, SearchError) as error:
-        trouble.show(error, parts)
+        unavailable.show(error, context)

@@ -8,7 +8,7 @@ import streamlit as st
 
 from app_pages.map.colours import MOST, OTHER, PALETTES
 from app_pages.map.training_runs import RunSpace, RunUnreadable, find_runs, read_metrics, read_space
-from app_pages.widgets.markdown import escape, plain
+from app_pages.widgets.markdown import escape, escape_markdown
 
 COMMAND = "python -m training experiment E3"
 VIEWS = {"pca": "3-D PCA", "umap": "2-D UMAP"}
@@ -25,14 +25,14 @@ def draw(runs: Path) -> None:
     if not names:
         st.info("No training run was kept on this machine yet. Make one with:", icon=":material/model_training:")
         st.code(COMMAND, language="shell")
-        st.caption(f"Looked in {plain(str(runs))}. A run appears here with its first layout of the space.")
+        st.caption(f"Looked in {escape_markdown(str(runs))}. A run appears here with its first layout of the space.")
         return
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         run = st.selectbox("Run", names, key="replay-run", persist_state="session", width=360)
         try:
             space, metrics = _read(runs / run, _stamp(runs / run))
         except RunUnreadable as error:
-            st.warning(plain(str(error)), icon=":material/broken_image:")
+            st.warning(escape_markdown(str(error)), icon=":material/broken_image:")
             return
         view = _view(space) if space is not None else ""
     picture, figures = st.columns([5, 2], gap="medium")
@@ -150,7 +150,7 @@ def _words(space: RunSpace, view: str) -> None:
     if space.trust is not None:
         trust = space.trust[place, 0 if view == "pca" else 1]
         words.append(f"Trustworthiness at the last epoch: {trust:.3f}.")
-    st.caption(plain(" ".join(words)))
+    st.caption(escape_markdown(" ".join(words)))
 
 
 def _heading(epoch: int, metrics: Sequence[dict[str, float]]) -> dict[str, Any]:

@@ -11,13 +11,13 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-from api.context import Parts
+from api.context import AppContext
 from app_pages import address
 from app_pages.address import AskingPicture
 from app_pages.question import Question
 from app_pages.search.chips import Chip, chips_of, without
 from app_pages.widgets import gallery, keyboard
-from app_pages.widgets.markdown import escape, plain, sentence
+from app_pages.widgets.markdown import escape, escape_markdown, sentence
 from pictures.open import EXTENSIONS, PictureError, open_image
 from schema.record import ImageRecord
 from search.command import QUERY_SIDE
@@ -57,7 +57,7 @@ FOCUS = """<script>
 </script>"""
 
 
-def box(question: Question, parts: Parts) -> None:
+def box(question: Question, context: AppContext) -> None:
     """The words, and beside them the place for a picture."""
     if st.session_state.get("words_shown") != question.box:  # the address changed: words not yet sent give way
         st.session_state["words"] = st.session_state["words_shown"] = question.box
@@ -74,13 +74,13 @@ def box(question: Question, parts: Parts) -> None:
             st.form_submit_button("Search", type="primary", on_click=_ask)
         turn = st.session_state.setdefault("picture_turn", 0)
         with st.popover("Picture", icon=":material/add_photo_alternate:", key=f"picture-popover-{turn}"):
-            _picture(parts, turn)
+            _picture(context, turn)
         with st.popover("How to ask", icon=":material/help:", type="tertiary", key="how-to-ask"):
             _how()
     if not question.words:
         st.html(FOCUS, unsafe_allow_javascript=True)
     if error := st.session_state.pop("picture_error", ""):
-        st.error(plain(error), icon=":material/broken_image:")
+        st.error(escape_markdown(error), icon=":material/broken_image:")
 
 
 def _how() -> None:
@@ -88,7 +88,7 @@ def _how() -> None:
     st.caption("Type what the pictures show. Each of these is a question; click one to ask it.")
     for number, (text, meaning) in enumerate(HOW):
         with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"how-{number}"):
-            st.button(plain(text), key=f"ask-how-{number}", on_click=ask_example, args=(text,))
+            st.button(escape_markdown(text), key=f"ask-how-{number}", on_click=ask_example, args=(text,))
             st.caption(meaning)
     st.caption("**This, but red**: give a picture with the button Picture, then type what should differ.")
     rows = "".join(f"<tr><td>{_kbd(keys)}</td><td>{escape(does)}</td></tr>" for keys, does in keyboard.KEYS)
@@ -111,7 +111,7 @@ def _ask() -> None:
     address.write(question)
 
 
-def _picture(parts: Parts, turn: int) -> None:
+def _picture(context: AppContext, turn: int) -> None:
     source = st.segmented_control(
         "From", ["A file", "The camera"], default="A file", required=True, key="picture-source"
     )
@@ -119,20 +119,20 @@ def _picture(parts: Parts, turn: int) -> None:
     # the popover closes.
     key = f"picture-{source}-{turn}"
     if source == "The camera":
-        st.camera_input("Take a picture", key=key, label_visibility="collapsed", on_change=_take, args=(key, parts))
+        st.camera_input("Take a picture", key=key, label_visibility="collapsed", on_change=_take, args=(key, context))
     else:
         st.file_uploader(
             "A picture that shows what you look for",
             type=sorted(EXTENSIONS),
             key=key,
-            max_upload_size=max(1, int(parts.upload_limits.max_file_mb)),
+            max_upload_size=max(1, int(context.upload_limits.max_file_mb)),
             on_change=_take,
-            args=(key, parts),
+            args=(key, context),
         )
     st.caption("It is used for your question only: not stored, and not part of the address you share.")
 
 
-def _take(key: str, parts: Parts) -> None:
+def _take(key: str, context: AppContext) -> None:
     file = st.session_state[key]
     if file is None:
         return
@@ -141,7 +141,7 @@ def _take(key: str, parts: Parts) -> None:
         st.session_state["picture_error"] = "The picture did not arrive. Choose it again."
         return
     try:
-        opened = open_image(file.getvalue(), parts.upload_limits, QUERY_SIDE)
+        opened = open_image(file.getvalue(), context.upload_limits, QUERY_SIDE)
     except PictureError as error:
         st.session_state["picture_error"] = f"{file.name} cannot be used: {error}."
         return
@@ -159,7 +159,7 @@ def chips(question: Question, asking: AskingPicture | None, records: Mapping[UUI
         with _pair("chip-pair-picture"):
             gallery.small(asking.chip, asking.name)
             st.button(
-                plain(asking.name), key="chip-picture", icon=":material/close:", icon_position="right",
+                escape_markdown(asking.name), key="chip-picture", icon=":material/close:", icon_position="right",
                 on_click=_drop_picture,
                 help="Take this picture away. It is not part of the address: a shared link asks without it.",
             )  # fmt: skip
@@ -182,9 +182,14 @@ def _chip(number: int, chip: Chip, record: ImageRecord | None) -> None:
         if record is not None:
             gallery.small(gallery.thumbnail_url(record), gallery.title_of(record))
         st.button(
-            plain(label), key=f"chip-{sign}-{number}-{chip.kind}", icon=":material/close:", icon_position="right",
-            help=TIPS.get(chip.kind, "Take this away"), on_click=_drop, args=(chip,),
-        )  # fmt: skip
+            escape_markdown(label),
+            key=f"chip-{sign}-{number}-{chip.kind}",
+            icon=":material/close:",
+            icon_position="right",
+            help=TIPS.get(chip.kind, "Take this away"),
+            on_click=_drop,
+            args=(chip,),
+        )
 
 
 def _drop(chip: Chip) -> None:

@@ -33,7 +33,7 @@ class Chip:
 
     @property
     def label(self) -> str:
-        """With its sign and its weight, which is not said where it is 1."""
+        """With its sign and its weight, not shown where it is 1."""
         size = "" if abs(self.weight) == 1 else f"{abs(self.weight):g} × "
         return f"{'− ' if self.weight < 0 else ''}{size}{self.text}"
 

@@ -8,14 +8,14 @@ from functools import partial
 
 import streamlit as st
 
-from api.context import Parts
+from api.context import AppContext
 from api.files import find_original
 from api.links import link
 from app_pages import address
 from app_pages.discover import why as discover_why
 from app_pages.search import ask, explain_panel
 from app_pages.widgets import fresh, gallery, scale, thumbs
-from app_pages.widgets.markdown import escape, plain, sentence
+from app_pages.widgets.markdown import escape, escape_markdown, sentence
 from schema.record import ImageRecord
 from search.errors import SearchError
 from search.query import Query, Term, parse_uuid
@@ -49,7 +49,7 @@ class Answer:
 
 
 def show(
-    text: str, answer: Answer | None, searcher: Searcher, parts: Parts, on_like: gallery.Click = ask.more_like
+    text: str, answer: Answer | None, searcher: Searcher, context: AppContext, on_like: gallery.Click = ask.more_like
 ) -> None:
     """The details of the picture `text` (a uuid) over the page; closing them takes it out of the address. `on_like`:
     what "More like this" does."""
@@ -64,13 +64,13 @@ def show(
             neighbours = searcher.search(Query((Term(item=key),), limit=NEIGHBOURS)).hits
     except SearchError as error:
         problem = error
-    title = "This picture cannot be shown" if record is None else plain(gallery.title_of(record))
+    title = "This picture cannot be shown" if record is None else escape_markdown(gallery.title_of(record))
     dialog = st.dialog(title, width="large", on_dismiss=address.close_item)
     if record is None:
-        gone = f"There is no picture {plain(text[:80])} in the library (any more)."
+        gone = f"There is no picture {escape_markdown(text[:80])} in the library (any more)."
         dialog(st.warning)(sentence(problem) if problem else gone)
     else:
-        dialog(partial(_draw, text, record, neighbours, answer, records, searcher, parts, on_like))()
+        dialog(partial(_draw, text, record, neighbours, answer, records, searcher, context, on_like))()
 
 
 def _others(key: uuid.UUID, answer: Answer | None) -> list[uuid.UUID]:
@@ -88,12 +88,12 @@ def _draw(
     answer: Answer | None,
     records: Mapping[uuid.UUID, ImageRecord],
     searcher: Searcher,
-    parts: Parts,
+    context: AppContext,
     on_like: gallery.Click,
 ) -> None:
     if address.item() != text.strip():  # a click in here opened another picture or asked for more like this one
         st.rerun()
-    reachable = find_original(record, parts) is not None
+    reachable = find_original(record, context) is not None
     gallery.large(record, reachable=reachable)
     if not reachable:
         st.caption("The file is out of reach from here (moved, or its disk is not mounted): this is its thumbnail.")
@@ -110,7 +110,7 @@ def _draw(
     st.html(_table(record))
     if answer is not None and found is not None:
         with to_explain():  # last, because it takes longest
-            explain_panel.draw(answer.query, record, searcher, parts)
+            explain_panel.draw(answer.query, record, searcher, context)
 
 
 def _found(place: int, hit: Hit, answer: Answer, records: Mapping[uuid.UUID, ImageRecord]) -> None:

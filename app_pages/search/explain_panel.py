@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from api.context import Parts
+from api.context import AppContext
 from app_pages.widgets.gallery import thumbnail_url, title_of
-from app_pages.widgets.markdown import escape, plain, sentence
+from app_pages.widgets.markdown import escape, escape_markdown, sentence
 from pictures.open import PictureError, open_image
 from schema.record import ImageRecord
 from search.errors import SearchError
@@ -19,10 +19,10 @@ from search.searcher import Searcher
 SIDE = 512
 
 
-def draw(query: Query, record: ImageRecord, searcher: Searcher, parts: Parts) -> None:
+def draw(query: Query, record: ImageRecord, searcher: Searcher, context: AppContext) -> None:
     """Below the picture's data. Takes some tenths of a second."""
     try:
-        explanation = explain(query, record, searcher, parts)
+        explanation = explain(query, record, searcher, context)
     except SearchError as error:
         st.caption(sentence(error))
         return
@@ -34,16 +34,16 @@ def draw(query: Query, record: ImageRecord, searcher: Searcher, parts: Parts) ->
         st.html(heat_html(explanation.heat, record))
         st.caption("Where the similarity to the question lies: what is lost when that part of the picture is left out.")
     if explanation.seen:
-        st.caption(plain(f"The encoder sees: {', '.join(explanation.seen)}"))
+        st.caption(escape_markdown(f"The encoder sees: {', '.join(explanation.seen)}"))
 
 
-def explain(query: Query, record: ImageRecord, searcher: Searcher, parts: Parts) -> Explanation:
+def explain(query: Query, record: ImageRecord, searcher: Searcher, context: AppContext) -> Explanation:
     """The thumbnail stands for the picture: it is larger than what the model looks at, and it is always there."""
-    path = parts.thumbnails.find(record.sha256)
+    path = context.thumbnails.find(record.sha256)
     image = None
     if path is not None:
         try:
-            image = open_image(path, parts.limits, SIDE).image
+            image = open_image(path, context.limits, SIDE).image
         except PictureError:
             image = None
     return searcher.explain(query, record.uuid, image)

@@ -12,7 +12,7 @@ from streamlit.delta_generator import DeltaGenerator
 from app_pages import address
 from app_pages.question import Question
 from app_pages.widgets import date_bars, folder_tree, near_map
-from app_pages.widgets.markdown import inert, plain
+from app_pages.widgets.markdown import escape_markdown, inert
 from app_pages.widgets.near_map import Place
 from pictures.colours import COLOURS
 from search.filters import COMPARISONS, Condition, comma_separated
@@ -71,17 +71,19 @@ def _folders(question: Question, counts: Counts, inside: Counts) -> None:
         _heading("Folder")
         for row in rows:
             st.button(
-                f"{plain(row.name)} :gray[{row.count:,}]",
+                f"{escape_markdown(row.name)} :gray[{row.count:,}]",
                 key=f"folder{min(row.depth, 6)}-{row.path}",
                 type="tertiary",
                 icon=":material/folder_open:" if row.is_open or row.chosen else ":material/folder:",
                 width="stretch",
                 on_click=_set,
                 args=(("folder",), "=", None if row.chosen else f"folder={row.path}"),
-                help=f"{plain(row.path)}. Click to take this filter away." if row.chosen else plain(row.path),
+                help=f"{escape_markdown(row.path)}. Click to take this filter away."
+                if row.chosen
+                else escape_markdown(row.path),
             )
             if row.more:
-                st.caption(f"{row.more:,} more in {plain(row.name)}, with fewer pictures")
+                st.caption(f"{row.more:,} more in {escape_markdown(row.name)}, with fewer pictures")
 
 
 def _tags(question: Question, counts: Counts) -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import streamlit as st
 
-from api.context import Parts
+from api.context import AppContext
 from app_pages import address
 from app_pages.address import AskingPicture
 from app_pages.albums import saving as albums_saving
@@ -17,9 +17,8 @@ from app_pages.search import ask, detail, filter_column, weighing
 from app_pages.search.chips import chips_of
 from app_pages.search.detail import Answer
 from app_pages.search.filter_column import Counts
-from app_pages.widgets import fresh, gallery, scale, selection, thumbs
-from app_pages.widgets import unavailable as trouble
-from app_pages.widgets.markdown import plain, sentence
+from app_pages.widgets import fresh, gallery, scale, selection, thumbs, unavailable
+from app_pages.widgets.markdown import escape_markdown, sentence
 from app_pages.widgets.near_map import Place
 from encoder.protocol import EncoderError
 from schema.errors import NoLibrary, SchemaError
@@ -55,44 +54,44 @@ EXAMPLES_TTL_S = 600
 TO_THE_TOP = "<script>/* {offset} */ document.querySelector('.st-key-ask')?.scrollIntoView({{block: 'end'}})</script>"
 
 
-def search_page(parts: Parts) -> None:
+def search_page(context: AppContext) -> None:
     address.resume()
     try:
-        searcher = trouble.wait_for_searcher(parts)
-        _draw(address.read(), searcher, parts)
+        searcher = unavailable.wait_for_searcher(context)
+        _draw(address.read(), searcher, context)
     except NoLibrary:
-        adding.first_pictures(parts)
+        adding.first_pictures(context)
     except (SchemaError, EncoderError) as error:
-        trouble.show(error, parts)
+        unavailable.show(error, context)
     address.remember()
 
 
-def _draw(question: Question, searcher: Searcher, parts: Parts) -> None:
+def _draw(question: Question, searcher: Searcher, context: AppContext) -> None:
     asking = address.picture()
     if asking or any((question.words, question.likes, question.dislikes, question.filters)):
-        answer = _answer(question, searcher, parts)
+        answer = _answer(question, searcher, context)
     elif count := searcher.count():
-        _landing(question, count, searcher, parts)
+        _landing(question, count, searcher, context)
         answer = None
     else:
         raise NoLibrary("The library is empty.")
     if item := address.item():
-        detail.show(item, answer, searcher, parts)
+        detail.show(item, answer, searcher, context)
 
 
-def _landing(question: Question, count: int, searcher: Searcher, parts: Parts) -> None:
+def _landing(question: Question, count: int, searcher: Searcher, context: AppContext) -> None:
     with st.container(key="landing"):
         st.title("Find a picture", anchor=False)
         st.caption(f"Say what it shows, or give another picture. {count:,} {_pictures(count)} in the library.")
-        ask.box(question, parts)
+        ask.box(question, context)
         with st.skeleton(height=EXAMPLES_PX):
             examples = _examples(searcher, searcher.pictures.name, count)
         gallery.examples(examples, ask.ask_example)
 
 
-def _answer(question: Question, searcher: Searcher, parts: Parts) -> Answer | None:
+def _answer(question: Question, searcher: Searcher, context: AppContext) -> Answer | None:
     asking = address.picture()
-    ask.box(question, parts)
+    ask.box(question, context)
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute", key="bar"):
         chips = ask.place_for_chips()
         weighing.tools(question)
@@ -108,7 +107,7 @@ def _answer(question: Question, searcher: Searcher, parts: Parts) -> Answer | No
         found = _found(question, searcher, facets=filtering)
         with to_draw():
             if isinstance(found, Answer):
-                _hits(question, found, searcher, parts)
+                _hits(question, found, searcher, context)
             else:
                 _problem(found)
     answer = found if isinstance(found, Answer) else None
@@ -160,7 +159,7 @@ def counted(results: Results | None) -> str:
     return f"Counts of {results.counted:,} likely {_pictures(results.counted)}."
 
 
-def _hits(question: Question, answer: Answer, searcher: Searcher, parts: Parts) -> None:
+def _hits(question: Question, answer: Answer, searcher: Searcher, context: AppContext) -> None:
     results = answer.results
     if not results.hits:
         if results.offset and results.total:
@@ -168,15 +167,15 @@ def _hits(question: Question, answer: Answer, searcher: Searcher, parts: Parts) 
             st.button("To the first page", on_click=_turn_to, args=(1,))
         else:
             why = contradiction(answer.query.filters) or did_you_mean(results) or TAKE_AWAY
-            st.info(plain(why), icon=":material/filter_alt_off:")
+            st.info(escape_markdown(why), icon=":material/filter_alt_off:")
         return
     if results.meant:
-        st.info(plain(did_you_mean(results)), icon=":material/spellcheck:")
+        st.info(escape_markdown(did_you_mean(results)), icon=":material/spellcheck:")
     with st.container(horizontal=True, vertical_alignment="center", gap="medium", key="count"):
         st.caption(summary(results), width="content")
-        albums_saving.button(answer.query, searcher, parts)
+        albums_saving.button(answer.query, searcher, context)
         selection.switch()
-    selection.bar(answer.query, results, searcher, parts)
+    selection.bar(answer.query, results, searcher, context)
     likely = [hit for hit in results.hits if not hit.unlikely]
     unlikely = [hit for hit in results.hits if hit.unlikely]
     if likely:

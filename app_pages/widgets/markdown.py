@@ -26,10 +26,10 @@ def inert(text: str) -> str:
     return text.translate(TURNS)
 
 
-def plain(text: str) -> str:
+def escape_markdown(text: str) -> str:
     r"""The text so that Markdown shows it as it is.
 
-    >>> plain("a*b :red[c]")
+    >>> escape_markdown("a*b :red[c]")
     'a\\*b \\:red\\[c\\]'
     """
     joined = AFTER_MARKDOWN.sub(rf"\g<0>{WORD_JOINER}", inert(text))
@@ -44,4 +44,4 @@ def escape(text: str) -> str:
 def sentence(error: Exception) -> str:
     """An error's message as Markdown, with a capital and a full stop."""
     text = str(error).strip() or type(error).__name__
-    return plain(text[0].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) else "."))
+    return escape_markdown(text[0].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) else "."))

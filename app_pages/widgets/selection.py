@@ -10,11 +10,11 @@ from dataclasses import replace
 
 import streamlit as st
 
-from api.context import Parts
+from api.context import AppContext
 from app_pages import address
 from app_pages.discover import session as discover_session
 from app_pages.widgets import gallery
-from app_pages.widgets.markdown import inert, plain, sentence
+from app_pages.widgets.markdown import escape_markdown, inert, sentence
 from encoder.protocol import EncoderError
 from host.folders import FolderError
 from ingest import tagging
@@ -44,7 +44,7 @@ def mark(hit: Hit) -> None:
         return
     key = f"pick-{hit.uuid}"
     st.session_state[key] = hit.uuid in selected()
-    title = plain(gallery.title_of(hit.record))
+    title = escape_markdown(gallery.title_of(hit.record))
     st.checkbox(f"Select {title}", key=key, label_visibility="collapsed", on_change=_pick, args=(key, slim(hit)))
 
 
@@ -69,12 +69,12 @@ def switch() -> None:
     st.toggle("Select", key=SELECTING, persist_state="session", help="Mark pictures to tag, like or export them.")
 
 
-def bar(query: Query, results: Results, searcher: Searcher, parts: Parts) -> None:
+def bar(query: Query, results: Results, searcher: Searcher, context: AppContext) -> None:
     """The row above a grid while pictures are being selected. `query`: what `results` answer."""
     if selecting():
         with st.container(horizontal=True, vertical_alignment="center", gap="small", key="selection"):
             _choices(query, results, searcher)
-            _actions(searcher, parts)
+            _actions(searcher, context)
     if word := st.session_state.pop(_WORD, None):
         kind, text = word
         (st.success if kind == "done" else st.warning)(text)
@@ -96,15 +96,15 @@ def _likely(results: Results) -> str:
     return "found" if results.line is None else "likely"
 
 
-def _actions(searcher: Searcher, parts: Parts) -> None:
+def _actions(searcher: Searcher, context: AppContext) -> None:
     none = not selected()
     turn = st.session_state.setdefault(_TURN, 0)  # a new key closes the popover after writing
     with st.popover("Tags", icon=":material/sell:", disabled=none, key=f"selection-tags-{turn}"):
         if not none:
-            _tags_form(searcher, parts)
+            _tags_form(searcher, context)
     with st.popover("Export", icon=":material/download:", disabled=none, key="selection-export"):
         if not none:
-            _files(parts)
+            _files(context)
     for label, icon, opinion in (
         ("Like", ":material/thumb_up:", discover_session.UP),
         ("Dislike", ":material/thumb_down:", discover_session.DOWN),
@@ -119,9 +119,9 @@ def _actions(searcher: Searcher, parts: Parts) -> None:
     )  # fmt: skip
 
 
-def _files(parts: Parts) -> None:
+def _files(context: AppContext) -> None:
     hits = list(selected().values())
-    address_of = parts.selections.hand_in(hits)
+    address_of = context.selections.hand_in(hits)
     problem = ""
     try:
         check_size([hit.record for hit in hits])
@@ -132,14 +132,14 @@ def _files(parts: Parts) -> None:
     st.caption(problem or "The files are made when you click. Originals that are away are named in MISSING.txt.")
 
 
-def _tags_form(searcher: Searcher, parts: Parts) -> None:
+def _tags_form(searcher: Searcher, context: AppContext) -> None:
     known = _known_tags(searcher, searcher.pictures.name)
     with st.form("tags-form", clear_on_submit=True, border=False):
         for key, label in (("tags-add", "Add"), ("tags-remove", "Take away")):
             st.multiselect(
                 label, known, key=key, accept_new_options=True, placeholder="Type or choose tags", format_func=inert
             )
-        st.form_submit_button("Write the tags", type="primary", on_click=_tag, args=(searcher, parts))
+        st.form_submit_button("Write the tags", type="primary", on_click=_tag, args=(searcher, context))
     st.caption("Kept in the library, found at once; the files stay as they are.")
 
 
@@ -184,16 +184,16 @@ def _clear() -> None:
     st.session_state[_SELECTED] = {}
 
 
-def _tag(searcher: Searcher, parts: Parts) -> None:
+def _tag(searcher: Searcher, context: AppContext) -> None:
     add, remove = list(st.session_state["tags-add"]), list(st.session_state["tags-remove"])
     try:
-        report = tagging.tag(searcher.pictures, list(selected()), add, remove, home=parts.home)
+        report = tagging.tag(searcher.pictures, list(selected()), add, remove, home=context.home)
     except (*TROUBLES, tagging.TagError, FolderError) as error:
         _say("problem", sentence(error))
         return
     st.cache_data.clear()  # counts of tags
     st.session_state[_TURN] += 1
-    _say("done", f"The tags are written: {plain(str(report))}")
+    _say("done", f"The tags are written: {escape_markdown(str(report))}")
 
 
 def _judge(opinion: int) -> None:

@@ -3,7 +3,7 @@ that helps."""
 
 import streamlit as st
 
-from api.context import Parts
+from api.context import AppContext
 from app_pages.widgets.markdown import sentence
 from encoder.protocol import EncoderError
 from schema.errors import EncoderMismatch, SchemaError, Unreachable
@@ -12,28 +12,28 @@ from search.searcher import Searcher
 POLL_S = 2
 
 
-def wait_for_searcher(parts: Parts) -> Searcher:
+def wait_for_searcher(context: AppContext) -> Searcher:
     """Raises what `Connection.searcher` raises."""
-    if parts.connection.encoder_loaded:
-        return parts.connection.searcher()
+    if context.connection.encoder_loaded:
+        return context.connection.searcher()
     with st.spinner("Starting: the encoder is being loaded. This takes some seconds, once."):
-        return parts.connection.searcher()
+        return context.connection.searcher()
 
 
-def show(error: Exception, parts: Parts) -> None:
+def show(error: Exception, context: AppContext) -> None:
     """The sentence; the page comes back when the cause is gone."""
     st.error(sentence(error), icon=":material/cloud_off:" if isinstance(error, Unreachable) else ":material/error:")
     if isinstance(error, EncoderError | EncoderMismatch):
         st.caption("This page looks again every few seconds. Settings are read once, when the app starts.")
     else:
         st.caption("This page looks again every two seconds and goes on by itself.")
-    _poll(parts)
+    _poll(context)
 
 
 @st.fragment(run_every=POLL_S)
-def _poll(parts: Parts) -> None:
+def _poll(context: AppContext) -> None:
     try:
-        parts.connection.check()
+        context.connection.check()
     except (SchemaError, EncoderError):
         return
     st.rerun()

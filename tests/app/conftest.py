@@ -21,7 +21,7 @@ from starlette.testclient import TestClient
 from streamlit.testing.v1 import AppTest
 
 from api.connection import Connection
-from api.context import Parts
+from api.context import AppContext
 from api.ingestion import Ingestion
 from api.map_work import MapWork
 from api.routes import is_page, routes
@@ -50,8 +50,8 @@ CHROMIUM = next(
 FLAGS = "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
 
 
-def parts_of(home: Path, connection: Connection, thumbnails: ThumbnailStore | None = None) -> Parts:
-    return Parts(
+def parts_of(home: Path, connection: Connection, thumbnails: ThumbnailStore | None = None) -> AppContext:
+    return AppContext(
         connection=connection,
         thumbnails=thumbnails or ThumbnailStore(home / "thumbs"),
         ingestion=Ingestion(home, PROJECT),
@@ -74,7 +74,7 @@ def connection(address: Address, specialists: Encoder, cut: Cut) -> Iterator[Con
 
 
 @pytest.fixture
-def parts(samples: Pictures, home: Path, connection: Connection, thumbnails: ThumbnailStore) -> Parts:
+def context(samples: Pictures, home: Path, connection: Connection, thumbnails: ThumbnailStore) -> AppContext:
     """The samples, searchable."""
     Roots(home).add(SAMPLES)
     return parts_of(home, connection, thumbnails)
@@ -88,7 +88,7 @@ def ingesting(
     address: Address,
     colours: ColourEncoder,
     monkeypatch: pytest.MonkeyPatch,
-) -> Iterator[Parts]:
+) -> Iterator[AppContext]:
     """An empty library, and parts whose ingests are real processes on it, with the colour encoder: it needs no time to
     be loaded. (`test_run` has the samples ingested by the default encoder.)"""
 
@@ -111,33 +111,33 @@ def ingesting(
         (home / name).unlink(missing_ok=True)
 
 
-def http_of(parts: Parts) -> TestClient:
-    served = routes(parts)
+def http_of(context: AppContext) -> TestClient:
+    served = routes(context)
     guard = Middleware(SameOrigin, is_page=partial(is_page, served=served))
     app = Starlette(routes=[*served], middleware=[guard])
     return TestClient(app, base_url="http://127.0.0.1:8501")
 
 
 @pytest.fixture
-def http(parts: Parts) -> TestClient:
-    return http_of(parts)
+def http(context: AppContext) -> TestClient:
+    return http_of(context)
 
 
-def search_script(parts):  # Streamlit copies its source: it may name nothing of this module
+def search_script(context):  # Streamlit copies its source: it may name nothing of this module
     from app_pages.search.page import search_page
 
-    search_page(parts)
+    search_page(context)
 
 
-def library_script(parts):
+def library_script(context):
     from app_pages.library.page import library_page
 
-    library_page(parts)
+    library_page(context)
 
 
-def open_page(script: Callable[[Parts], None], parts: Parts, **params: str | list[str]) -> AppTest:
+def open_page(script: Callable[[AppContext], None], context: AppContext, **params: str | list[str]) -> AppTest:
     """A page with an address of these parameters, drawn."""
-    page = AppTest.from_function(script, args=(parts,), default_timeout=60)
+    page = AppTest.from_function(script, args=(context,), default_timeout=60)
     for name, value in params.items():
         page.query_params[name] = value
     return page.run()

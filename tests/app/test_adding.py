@@ -7,15 +7,15 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from api.context import Parts
+from api.context import AppContext
 from tests.app.conftest import library_script, open_page, search_script, texts, wait_for
 from tests.conftest import copy_samples
 
 
-def added(page: AppTest, parts: Parts, folder: str) -> AppTest:
+def added(page: AppTest, context: AppContext, folder: str) -> AppTest:
     page.text_input(key="folder").set_value(folder)
     page.form_submit_button[0].click().run()
-    wait_for(lambda: not parts.ingestion.running, 120)
+    wait_for(lambda: not context.ingestion.running, 120)
     page = page.run()
     assert not page.exception
     return page
@@ -23,7 +23,7 @@ def added(page: AppTest, parts: Parts, folder: str) -> AppTest:
 
 @pytest.mark.parametrize("script", [library_script, search_script], ids=["library", "search"])
 def test_a_folder_without_pictures_is_told_with_what_lies_there(
-    ingesting: Parts, tmp_path: Path, script: object
+    ingesting: AppContext, tmp_path: Path, script: object
 ) -> None:
     folder = tmp_path / "films_2019"
     folder.mkdir()
@@ -35,7 +35,7 @@ def test_a_folder_without_pictures_is_told_with_what_lies_there(
     assert ".heic" in text and "nothing to do" not in text
 
 
-def test_an_empty_folder_is_called_empty(ingesting: Parts, tmp_path: Path) -> None:
+def test_an_empty_folder_is_called_empty(ingesting: AppContext, tmp_path: Path) -> None:
     folder = tmp_path / "none"
     folder.mkdir()
     page = added(open_page(library_script, ingesting), ingesting, str(folder))
@@ -43,13 +43,13 @@ def test_an_empty_folder_is_called_empty(ingesting: Parts, tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("script", [library_script, search_script], ids=["library", "search"])
-def test_a_wrong_path_stays_in_the_field_beside_its_error(ingesting: Parts, script: object) -> None:
+def test_a_wrong_path_stays_in_the_field_beside_its_error(ingesting: AppContext, script: object) -> None:
     page = added(open_page(script, ingesting), ingesting, "/nowhere/at/al")  # type: ignore[arg-type]
     assert page.error[0].value.replace("\\", "").startswith("There is no folder /nowhere/at/al.")
     assert page.text_input(key="folder").value == "/nowhere/at/al"
 
 
-def test_a_folder_is_taken_out_after_a_yes(ingesting: Parts, tmp_path: Path) -> None:
+def test_a_folder_is_taken_out_after_a_yes(ingesting: AppContext, tmp_path: Path) -> None:
     """The folder need not be there any more; the others stay."""
     one, other = tmp_path / "one", tmp_path / "another"
     copy_samples(one, 2)
@@ -73,7 +73,7 @@ def test_a_folder_is_taken_out_after_a_yes(ingesting: Parts, tmp_path: Path) -> 
     assert ingesting.connection.searcher().count() == 3
 
 
-def test_who_may_not_add_a_folder_takes_none_out(ingesting: Parts, tmp_path: Path) -> None:
+def test_who_may_not_add_a_folder_takes_none_out(ingesting: AppContext, tmp_path: Path) -> None:
     """An AppTest's browser is not known to be on this machine."""
     folder = tmp_path / "one"
     copy_samples(folder, 1)

@@ -14,7 +14,7 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 from api.connection import Connection
-from api.context import Parts
+from api.context import AppContext
 from app_pages.question import PARAMETERS
 from encoder.protocol import Encoder, EncoderError
 from schema.errors import Unreachable
@@ -349,11 +349,11 @@ def test_without_weaviate_every_answer_is_503_and_says_what_to_do(tmp_path: Path
         assert "python -m schema start" in answer.json()["error"]
 
 
-def test_an_encoder_that_cannot_be_loaded_is_503_and_says_why(parts: Parts, tmp_path: Path) -> None:
+def test_an_encoder_that_cannot_be_loaded_is_503_and_says_why(context: AppContext, tmp_path: Path) -> None:
     def load() -> Encoder:
         raise EncoderError("LOUPE_DEVICE is 'cuda', but torch finds none. Set it to auto or cpu.")
 
-    broken = Connection(parts.connection._find_address, load)
+    broken = Connection(context.connection._find_address, load)
     http = http_of(parts_of(tmp_path, broken))
     assert "LOUPE_DEVICE" in http.get("/api/search?q=cat").json()["error"]
     assert "LOUPE_DEVICE" in http.get("/healthz").json()["error"]

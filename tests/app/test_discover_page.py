@@ -9,7 +9,7 @@ import weaviate
 from streamlit.testing.v1 import AppTest
 
 from api.connection import Connection
-from api.context import Parts
+from api.context import AppContext
 from app_pages.discover.controls import JOINED
 from encoder.protocol import Encoder
 from schema.client import Address
@@ -22,16 +22,16 @@ from tests.app.conftest import open_page, parts_of, texts, tiles
 from tests.conftest import SAMPLES
 
 
-def script(parts):  # Streamlit copies its source: it may name nothing of this module
+def script(context):  # Streamlit copies its source: it may name nothing of this module
     import streamlit as st
 
     from app_pages.discover.page import discover_page
     from app_pages.search.page import search_page
 
     if st.session_state.get("elsewhere"):
-        search_page(parts)
+        search_page(context)
     else:
-        discover_page(parts, lambda: st.session_state.update(elsewhere=True))
+        discover_page(context, lambda: st.session_state.update(elsewhere=True))
 
 
 def sample(name: str) -> uuid.UUID:
@@ -44,8 +44,8 @@ DOG, ELEPHANT, CAT, ROOSTER = (
 
 
 @pytest.fixture
-def searcher(parts: Parts) -> Searcher:
-    return parts.connection.searcher()
+def searcher(context: AppContext) -> Searcher:
+    return context.connection.searcher()
 
 
 def press(page: AppTest, key: str) -> AppTest:
@@ -80,17 +80,17 @@ def said(page: AppTest) -> str:
     return texts(page).replace("\\", "")
 
 
-def test_the_start_is_a_spread_of_the_library_and_no_lottery(parts: Parts, searcher: Searcher) -> None:
-    page = open_page(script, parts)
+def test_the_start_is_a_spread_of_the_library_and_no_lottery(context: AppContext, searcher: Searcher) -> None:
+    page = open_page(script, context)
     assert not page.exception
     assert tiles(page) == [str(record.uuid) for record in searcher.spread(24)]
     assert len(set(tiles(page))) == 24
-    assert tiles(open_page(script, parts)) == tiles(page)
+    assert tiles(open_page(script, context)) == tiles(page)
     assert not judged(page) and page.button(key="discover-undo").disabled and page.button(key="discover-reset").disabled
 
 
-def test_a_like_changes_the_suggestions_and_stands_in_the_address(parts: Parts, searcher: Searcher) -> None:
-    page = open_page(script, parts)
+def test_a_like_changes_the_suggestions_and_stands_in_the_address(context: AppContext, searcher: Searcher) -> None:
+    page = open_page(script, context)
     first = tiles(page)[3]
     like(page, first)
     assert judged(page) == [first] and first not in tiles(page)
@@ -102,19 +102,19 @@ def test_a_like_changes_the_suggestions_and_stands_in_the_address(parts: Parts, 
     assert tiles(page) == found(searcher, Term(item=uuid.UUID(first)), Term(item=uuid.UUID(second), weight=-1))
 
 
-def test_only_dislikes_work_too(parts: Parts) -> None:
-    page = open_page(script, parts)
+def test_only_dislikes_work_too(context: AppContext) -> None:
+    page = open_page(script, context)
     first = tiles(page)[0]
     dislike(page, first)
     assert len(tiles(page)) == 24 and first not in tiles(page)
 
 
-def test_animals_but_no_birds(parts: Parts, searcher: Searcher) -> None:
+def test_animals_but_no_birds(context: AppContext, searcher: Searcher) -> None:
     """Three animals liked and a bird disliked: most of the first twelve are animals, and birds are rarer among them
     than without the dislike."""
     address = {"like": [str(DOG), str(ELEPHANT), str(CAT)]}
-    without = tags_of(searcher, tiles(open_page(script, parts, **address))[:12])
-    with_it = tags_of(searcher, tiles(open_page(script, parts, **address, dislike=str(ROOSTER)))[:12])
+    without = tags_of(searcher, tiles(open_page(script, context, **address))[:12])
+    with_it = tags_of(searcher, tiles(open_page(script, context, **address, dislike=str(ROOSTER)))[:12])
     assert sum("animal" in tags for tags in with_it) >= 9
     assert sum("bird" in tags for tags in with_it) <= sum("bird" in tags for tags in without)
     assert sum("bird" in tags for tags in with_it) <= 1
@@ -125,8 +125,8 @@ def tags_of(searcher: Searcher, keys: Sequence[str]) -> list[tuple[str, ...]]:
     return [records[uuid.UUID(key)].tags for key in keys]
 
 
-def test_undo_goes_back_step_by_step_and_start_over_can_be_undone(parts: Parts) -> None:
-    page = open_page(script, parts)
+def test_undo_goes_back_step_by_step_and_start_over_can_be_undone(context: AppContext) -> None:
+    page = open_page(script, context)
     steps = [tiles(page)]
     for place in (2, 0):
         like(page, tiles(page)[place])
@@ -139,15 +139,15 @@ def test_undo_goes_back_step_by_step_and_start_over_can_be_undone(parts: Parts) 
     assert page.button(key="discover-undo").disabled
 
 
-def test_a_thumb_is_taken_back_in_the_strip(parts: Parts) -> None:
-    page = open_page(script, parts)
+def test_a_thumb_is_taken_back_in_the_strip(context: AppContext) -> None:
+    page = open_page(script, context)
     start = tiles(page)
     press(like(page, start[5]), f"forget-{start[5]}")
     assert not judged(page) and tiles(page) == start
 
 
-def test_what_was_seen_does_not_come_back(parts: Parts) -> None:
-    page = open_page(script, parts)
+def test_what_was_seen_does_not_come_back(context: AppContext) -> None:
+    page = open_page(script, context)
     seen: list[str] = []
     for _ in range(4):
         assert not set(tiles(page)) & set(seen)
@@ -164,8 +164,8 @@ def test_what_was_seen_does_not_come_back(parts: Parts) -> None:
     assert "Nothing is left to suggest" in said(page)
 
 
-def test_what_was_seen_longest_ago_may_come_back_and_that_is_said(parts: Parts) -> None:
-    page = open_page(script, parts, like=str(DOG))
+def test_what_was_seen_longest_ago_may_come_back_and_that_is_said(context: AppContext) -> None:
+    page = open_page(script, context, like=str(DOG))
     session = page.session_state["discover-session"]
     first = uuid.UUID(tiles(page)[0])
     long_ago = (first, *(uuid.UUID(int=number) for number in range(1, 4990)))
@@ -179,8 +179,8 @@ def test_what_was_seen_longest_ago_may_come_back_and_that_is_said(parts: Parts) 
 
 
 @pytest.mark.parametrize("weight", [0.5, 2.0])
-def test_a_single_like_counts_more_or_less(parts: Parts, searcher: Searcher, weight: float) -> None:
-    page = open_page(script, parts, like=[str(DOG), str(ELEPHANT)])
+def test_a_single_like_counts_more_or_less(context: AppContext, searcher: Searcher, weight: float) -> None:
+    page = open_page(script, context, like=[str(DOG), str(ELEPHANT)])
     page.segmented_control(key=f"weight-of-{ELEPHANT}").set_value(weight).run()
     assert not page.exception
     assert page.query_params["like"] == [str(DOG), f"{weight:g}:{ELEPHANT}"]
@@ -188,24 +188,24 @@ def test_a_single_like_counts_more_or_less(parts: Parts, searcher: Searcher, wei
     assert tiles(page) == found(searcher, Term(item=DOG), Term(item=ELEPHANT, weight=weight))
 
 
-def test_a_weight_no_widget_offers_is_shown_and_none_of_it_breaks(parts: Parts) -> None:
-    page = open_page(script, parts, like=f"3.5:{DOG}")
+def test_a_weight_no_widget_offers_is_shown_and_none_of_it_breaks(context: AppContext) -> None:
+    page = open_page(script, context, like=f"3.5:{DOG}")
     assert not page.exception
     assert page.segmented_control(key=f"weight-of-{DOG}").value == 3.5
 
 
-def test_words_are_part_of_it_with_their_grammar(parts: Parts, searcher: Searcher) -> None:
-    page = open_page(script, parts, like=str(DOG))
+def test_words_are_part_of_it_with_their_grammar(context: AppContext, searcher: Searcher) -> None:
+    page = open_page(script, context, like=str(DOG))
     page.text_input(key="discover-words").set_value("snow - cartoon tag:animal").run()
     assert not page.exception
     assert page.query_params["q"] == "snow - cartoon tag:animal"
     assert tiles(page) and all("animal" in tags for tags in tags_of(searcher, tiles(page)))
-    again = open_page(script, parts, **{name: page.query_params[name] for name in page.query_params})
+    again = open_page(script, context, **{name: page.query_params[name] for name in page.query_params})
     assert tiles(again) == tiles(page)
 
 
-def test_words_that_cannot_be_read_are_pointed_at(parts: Parts) -> None:
-    page = open_page(script, parts, like=str(DOG))
+def test_words_that_cannot_be_read_are_pointed_at(context: AppContext) -> None:
+    page = open_page(script, context, like=str(DOG))
     page.text_input(key="discover-words").set_value('red "open').run()
     assert not page.exception and not tiles(page)
     assert "^" in said(page) and page.warning
@@ -214,8 +214,8 @@ def test_words_that_cannot_be_read_are_pointed_at(parts: Parts) -> None:
     assert len(tiles(page)) == 24
 
 
-def test_what_counts_is_learned_shown_and_can_be_set(parts: Parts, searcher: Searcher) -> None:
-    page = open_page(script, parts, like=[str(DOG), str(ELEPHANT)])
+def test_what_counts_is_learned_shown_and_can_be_set(context: AppContext, searcher: Searcher) -> None:
+    page = open_page(script, context, like=[str(DOG), str(ELEPHANT)])
     learned = searcher.search(Query((Term(item=DOG), Term(item=ELEPHANT)), targets=AUTO)).targets
     assert page.pills(key="discover-preset").value == "From the likes"
     for name in ("image", "look", "caption"):
@@ -232,8 +232,8 @@ def test_what_counts_is_learned_shown_and_can_be_set(parts: Parts, searcher: Sea
     assert "target" not in page.query_params
 
 
-def test_all_weights_at_nothing_are_a_sentence(parts: Parts) -> None:
-    page = open_page(script, parts, like=str(DOG), target="look=1")
+def test_all_weights_at_nothing_are_a_sentence(context: AppContext) -> None:
+    page = open_page(script, context, like=str(DOG), target="look=1")
     page.slider(key="discover-weight-look").set_value(0.0).run()
     assert not page.exception
     assert "every target has weight 0" in said(page)
@@ -241,8 +241,8 @@ def test_all_weights_at_nothing_are_a_sentence(parts: Parts) -> None:
 
 
 @pytest.mark.parametrize("strategy", ["best_score", "sum_scores"])
-def test_how_examples_are_joined(parts: Parts, searcher: Searcher, strategy: str) -> None:
-    page = open_page(script, parts, like=[str(DOG), str(ELEPHANT)], dislike=str(ROOSTER))
+def test_how_examples_are_joined(context: AppContext, searcher: Searcher, strategy: str) -> None:
+    page = open_page(script, context, like=[str(DOG), str(ELEPHANT)], dislike=str(ROOSTER))
     page.radio(key="discover-strategy").set_value(strategy).run()
     assert page.query_params["strategy"] == strategy
     terms = (Term(item=DOG), Term(item=ELEPHANT), Term(item=ROOSTER, weight=-1))
@@ -254,23 +254,23 @@ def test_every_strategy_has_a_name_and_a_sentence() -> None:
     assert all(name and means.endswith(".") for name, means in JOINED.values())
 
 
-def test_variety_reorders_the_suggestions(parts: Parts, searcher: Searcher) -> None:
-    page = open_page(script, parts, like=str(DOG))
+def test_variety_reorders_the_suggestions(context: AppContext, searcher: Searcher) -> None:
+    page = open_page(script, context, like=str(DOG))
     page.slider(key="discover-diversity").set_value(0.7).run()
     assert page.query_params["diversity"] == "0.7"
     assert tiles(page) == found(searcher, Term(item=DOG), diversity=0.7) != found(searcher, Term(item=DOG))
 
 
-def test_filters_of_the_address_count(parts: Parts, searcher: Searcher) -> None:
-    page = open_page(script, parts, like=str(DOG), filter="tags.any=photo")
+def test_filters_of_the_address_count(context: AppContext, searcher: Searcher) -> None:
+    page = open_page(script, context, like=str(DOG), filter="tags.any=photo")
     assert len(tiles(page)) == 24 and all("photo" in tags for tags in tags_of(searcher, tiles(page)))
     like(page, tiles(page)[0])
     assert page.query_params["filter"] == "tags.any=photo"
     assert all("photo" in tags for tags in tags_of(searcher, tiles(page)))
 
 
-def test_the_column_of_filters_writes_into_the_session_s_address(parts: Parts) -> None:
-    page = open_page(script, parts, like=str(DOG), dislike=str(ROOSTER))
+def test_the_column_of_filters_writes_into_the_session_s_address(context: AppContext) -> None:
+    page = open_page(script, context, like=str(DOG), dislike=str(ROOSTER))
     page.toggle(key="filters_open").set_value(True).run()
     page.multiselect(key="filter-tags.any").set_value(["photo"]).run()
     assert not page.exception
@@ -278,8 +278,8 @@ def test_the_column_of_filters_writes_into_the_session_s_address(parts: Parts) -
     assert judged(page) == [str(DOG), str(ROOSTER)]
 
 
-def test_each_suggestion_says_which_example_brought_it(parts: Parts, searcher: Searcher) -> None:
-    page = open_page(script, parts, like=[str(DOG), str(ELEPHANT)], dislike=str(ROOSTER))
+def test_each_suggestion_says_which_example_brought_it(context: AppContext, searcher: Searcher) -> None:
+    page = open_page(script, context, like=[str(DOG), str(ELEPHANT)], dislike=str(ROOSTER))
     why = [e.value for e in page.html if "loupe-why" in e.value]
     assert len(why) == 24
     names = ("“Drawing of a beagle dog", "“Drawing of a grey elephant", "“A rooster")
@@ -287,23 +287,23 @@ def test_each_suggestion_says_which_example_brought_it(parts: Parts, searcher: S
     assert all("loupe-parts" in html and "Together" in html for html in why)
 
 
-def test_more_like_this_leaves_the_session_alone(parts: Parts) -> None:
-    page = open_page(script, parts, like=str(DOG), item=str(CAT))
+def test_more_like_this_leaves_the_session_alone(context: AppContext) -> None:
+    page = open_page(script, context, like=str(DOG), item=str(CAT))
     press(page, "detail-like")
     assert page.session_state["elsewhere"]
     assert list(profile_of(page).likes) == [DOG]
 
 
-def test_a_thumb_in_the_details_counts(parts: Parts) -> None:
-    page = open_page(script, parts, like=str(DOG), item=str(CAT))
+def test_a_thumb_in_the_details_counts(context: AppContext) -> None:
+    page = open_page(script, context, like=str(DOG), item=str(CAT))
     press(page, f"thumb-up-detail-{CAT}")
     assert judged(page) == [str(CAT), str(DOG)]
     press(page, f"thumb-up-detail-{CAT}")
     assert judged(page) == [str(DOG)]
 
 
-def test_a_thumb_on_a_search_result_counts_on_discover(parts: Parts) -> None:
-    page = AppTest.from_function(script, args=(parts,), default_timeout=60)
+def test_a_thumb_on_a_search_result_counts_on_discover(context: AppContext) -> None:
+    page = AppTest.from_function(script, args=(context,), default_timeout=60)
     page.session_state["elsewhere"] = True
     page.query_params["q"] = "a castle"
     page.run()
@@ -316,8 +316,8 @@ def test_a_thumb_on_a_search_result_counts_on_discover(parts: Parts) -> None:
     assert judged(page) == [first] and page.query_params["like"] == first
 
 
-def test_an_address_from_outside_takes_the_place_of_the_session_and_undo_brings_it_back(parts: Parts) -> None:
-    page = open_page(script, parts, like=str(DOG))
+def test_an_address_from_outside_takes_the_place_of_the_session_and_undo_brings_it_back(context: AppContext) -> None:
+    page = open_page(script, context, like=str(DOG))
     page.query_params["like"] = str(CAT)
     page.run()
     assert judged(page) == [str(CAT)]
@@ -339,15 +339,17 @@ def test_an_address_from_outside_takes_the_place_of_the_session_and_undo_brings_
         ({"q": "x" * 2500}, "2500 characters"),
     ],
 )
-def test_a_nonsense_address_is_a_sentence(parts: Parts, params: dict[str, str], words: str) -> None:
-    page = open_page(script, parts, **params)
+def test_a_nonsense_address_is_a_sentence(context: AppContext, params: dict[str, str], words: str) -> None:
+    page = open_page(script, context, **params)
     assert not page.exception
     assert words in said(page)
 
 
-def test_liked_pictures_that_left_the_library_are_named_and_the_others_count(parts: Parts, searcher: Searcher) -> None:
+def test_liked_pictures_that_left_the_library_are_named_and_the_others_count(
+    context: AppContext, searcher: Searcher
+) -> None:
     gone = uuid.UUID(int=7)
-    page = open_page(script, parts, like=[str(DOG), str(gone)])
+    page = open_page(script, context, like=[str(DOG), str(gone)])
     assert f"1 liked picture is no longer in the library and does not count: {gone}." in said(page)
     assert judged(page) == [str(DOG)]
     assert tiles(page) == found(searcher, Term(item=DOG))
@@ -355,15 +357,15 @@ def test_liked_pictures_that_left_the_library_are_named_and_the_others_count(par
     assert "no longer in the library" not in said(page) and list(profile_of(page).likes) == [DOG]
 
 
-def test_when_all_liked_pictures_are_gone_the_spread_is_shown(parts: Parts, searcher: Searcher) -> None:
-    page = open_page(script, parts, like=str(uuid.UUID(int=7)))
+def test_when_all_liked_pictures_are_gone_the_spread_is_shown(context: AppContext, searcher: Searcher) -> None:
+    page = open_page(script, context, like=str(uuid.UUID(int=7)))
     assert "is no longer in the library" in said(page)
     assert tiles(page) == [str(record.uuid) for record in searcher.spread(24)]
 
 
-def test_beyond_what_one_question_takes_the_strongest_and_latest_count(parts: Parts, searcher: Searcher) -> None:
+def test_beyond_what_one_question_takes_the_strongest_and_latest_count(context: AppContext, searcher: Searcher) -> None:
     ones = [record.uuid for record in searcher.spread(70)]
-    page = open_page(script, parts)
+    page = open_page(script, context)
     for one in ones:
         session = page.session_state["discover-session"]
         page.session_state["discover-session"] = type(session)(session.profile.liking(one))

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from api.context import Parts
+from api.context import AppContext
 from app_pages.search.explain_panel import explain, heat_html, words_html
 from pictures.thumbnails import ThumbnailStore
 from schema.record import ImageRecord
@@ -32,12 +32,12 @@ def test_the_heat_map_has_a_cell_where_something_is_lost() -> None:
     assert "<b>" not in html and "/app/static/thumbs/" + "ab" * 32 in html
 
 
-def test_a_hit_of_the_samples_is_explained(parts: Parts) -> None:
+def test_a_hit_of_the_samples_is_explained(context: AppContext) -> None:
     """The real encoder: a picture beside its own question."""
-    searcher = parts.connection.searcher()
+    searcher = context.connection.searcher()
     query = Query((Term(text="a brown tabby cat"),), limit=1)
     [hit] = searcher.search(query).hits
-    found = explain(query, hit.record, searcher, parts)
+    found = explain(query, hit.record, searcher, context)
     [(text, shares)] = found.words
     assert text == "a brown tabby cat"
     assert max(shares, key=lambda share: share.amount).word in ("tabby", "cat")
@@ -46,10 +46,10 @@ def test_a_hit_of_the_samples_is_explained(parts: Parts) -> None:
     assert set(found.to_json()) == {"words", "heat", "seen"}
 
 
-def test_without_a_thumbnail_the_words_are_explained(parts: Parts) -> None:
-    searcher = parts.connection.searcher()
+def test_without_a_thumbnail_the_words_are_explained(context: AppContext) -> None:
+    searcher = context.connection.searcher()
     query = Query((Term(text="a cat"), Term(text="dog", weight=-1)), limit=1)
     [hit] = searcher.search(query).hits
-    away = replace(parts, thumbnails=ThumbnailStore(parts.home / "nowhere"))
+    away = replace(context, thumbnails=ThumbnailStore(context.home / "nowhere"))
     found = explain(query, hit.record, searcher, away)
     assert found.heat is None and [text for text, _ in found.words] == ["a cat"]

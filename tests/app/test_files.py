@@ -11,7 +11,7 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 from api.connection import Connection
-from api.context import Parts
+from api.context import AppContext
 from ingest.ledger import Ledger
 from ingest.pipeline import Ingest
 from ingest.roots import Roots
@@ -49,7 +49,7 @@ def folder(tmp_path: Path) -> Path:
 @pytest.fixture
 def reds(
     folder: Path, tmp_path: Path, pictures: Pictures, colours: ColourEncoder, address: Address
-) -> Iterator[tuple[Parts, Ledger]]:
+) -> Iterator[tuple[AppContext, Ledger]]:
     """A library of them, and the parts of an app on it."""
     home = tmp_path / "home"
     thumbnails = ThumbnailStore(home / "thumbs")
@@ -101,10 +101,10 @@ def test_row_23_no_path_leaves_the_thumbnails(http: TestClient, path: str) -> No
     assert b"root:" not in answer.content
 
 
-def test_row_23_no_link_leads_out_of_the_thumbnails(http: TestClient, parts: Parts) -> None:
+def test_row_23_no_link_leads_out_of_the_thumbnails(http: TestClient, context: AppContext) -> None:
     """A link with a thumbnail's name, to a file of ours and to a folder of ours."""
     for name, target in (("b" * 64, PROJECT / "app.py"), ("c" * 64, PROJECT)):
-        link = parts.thumbnails.path_of(name)
+        link = context.thumbnails.path_of(name)
         link.parent.mkdir(parents=True, exist_ok=True)
         link.symlink_to(target)
         assert http.get(f"/app/static/thumbs/{name}").status_code == 404
@@ -116,7 +116,7 @@ def test_row_23_no_link_leads_out_of_the_thumbnails(http: TestClient, parts: Par
     [("red.jpg", "image/jpeg"), ("red.png", "image/png"), ("red.webp", "image/webp"), ("red.gif", "image/gif")],
 )
 def test_originals_browsers_can_show_are_sent_as_they_are(
-    reds: tuple[Parts, Ledger], folder: Path, name: str, media_type: str
+    reds: tuple[AppContext, Ledger], folder: Path, name: str, media_type: str
 ) -> None:
     parts, ledger = reds
     answer = http_of(parts).get(f"/originals/{uuid_of_file(ledger, folder / name)}")
@@ -125,7 +125,7 @@ def test_originals_browsers_can_show_are_sent_as_they_are(
 
 
 @pytest.mark.parametrize("name", ["red.tif", "red.bmp", "red.jp2"])
-def test_other_originals_are_sent_as_jpeg(reds: tuple[Parts, Ledger], folder: Path, name: str) -> None:
+def test_other_originals_are_sent_as_jpeg(reds: tuple[AppContext, Ledger], folder: Path, name: str) -> None:
     parts, ledger = reds
     answer = http_of(parts).get(f"/originals/{uuid_of_file(ledger, folder / name)}")
     assert (answer.status_code, answer.headers["content-type"]) == (200, "image/jpeg")
@@ -137,7 +137,7 @@ def test_other_originals_are_sent_as_jpeg(reds: tuple[Parts, Ledger], folder: Pa
 
 @pytest.mark.parametrize("claimed_root", ["the real one", "/", "/etc"])
 def test_row_24_a_tampered_path_opens_no_file(
-    reds: tuple[Parts, Ledger],
+    reds: tuple[AppContext, Ledger],
     folder: Path,
     client: weaviate.WeaviateClient,
     claimed_root: str,
@@ -155,7 +155,7 @@ def test_row_24_a_tampered_path_opens_no_file(
 
 
 def test_row_24_inside_the_folder_only_pictures_open(
-    reds: tuple[Parts, Ledger],
+    reds: tuple[AppContext, Ledger],
     folder: Path,
     client: weaviate.WeaviateClient,
     tmp_path: Path,

@@ -29,7 +29,7 @@ from api import files, map_points
 from api import search as api
 from api import selections as selection_files
 from api.connection import Connection
-from api.context import Parts
+from api.context import AppContext
 from schema.client import Address, connect
 from schema.collection import StorageOptions, ensure_pictures
 from schema.errors import SchemaError, Unreachable
@@ -91,7 +91,7 @@ def connection_to(own: Own, timeout_s: float = QUESTION_S) -> Connection:
 
 
 @contextlib.contextmanager
-def served(parts: Parts) -> Iterator[str]:
+def served(context: AppContext) -> Iterator[str]:
     """The app's routes behind a real server: one event loop, and few threads for what needs no database."""
 
     @contextlib.asynccontextmanager
@@ -100,7 +100,7 @@ def served(parts: Parts) -> Iterator[str]:
         yield
 
     modules = (api, albums_api, files, map_points, selection_files)
-    app = Starlette(routes=[route for module in modules for route in module.routes(parts)], lifespan=few_threads)
+    app = Starlette(routes=[route for module in modules for route in module.routes(context)], lifespan=few_threads)
     with socket.socket() as listening:
         listening.bind((HOST, 0))
         server = uvicorn.Server(uvicorn.Config(app, log_level="error"))

@@ -10,7 +10,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from api.connection import Connection
-from api.context import Parts
+from api.context import AppContext
 from api.ingestion import Ingestion
 from encoder.protocol import Encoder
 from host.jobs import Status, StatusFile
@@ -24,25 +24,25 @@ from tests.conftest import SAMPLES, copy_samples
 
 
 @pytest.fixture
-def own(tmp_path: Path, samples: object, connection: Connection) -> Parts:
+def own(tmp_path: Path, samples: object, connection: Connection) -> AppContext:
     """The samples, with a home of the test's own for what ingests leave behind."""
     Roots(tmp_path).add(SAMPLES)
     return parts_of(tmp_path, connection)
 
 
-def finished(page: AppTest, parts: Parts) -> AppTest:
-    wait_for(lambda: not parts.ingestion.running, 120)
+def finished(page: AppTest, context: AppContext) -> AppTest:
+    wait_for(lambda: not context.ingestion.running, 120)
     return page.run()
 
 
-def report(parts: Parts, **changes: object) -> None:
+def report(context: AppContext, **changes: object) -> None:
     """The last ingest left this report behind."""
     counts: dict[str, object] = {
         name: 0
         for name in ("added", "updated", "renamed", "copied", "removed", "unchanged", "missing", "offline", "encoded")
     }
     lists: dict[str, object] = {name: [] for name in ("unreadable", "rejected", "skipped", "warnings")}
-    StatusFile(parts.home).write(
+    StatusFile(context.home).write(
         Status(
             1,
             0.0,
@@ -53,7 +53,7 @@ def report(parts: Parts, **changes: object) -> None:
     )
 
 
-def test_the_figures_of_the_samples(own: Parts) -> None:
+def test_the_figures_of_the_samples(own: AppContext) -> None:
     page = open_page(library_script, own)
     assert not page.exception
     figures = {metric.label: metric.value for metric in page.metric}
@@ -64,12 +64,12 @@ def test_the_figures_of_the_samples(own: Parts) -> None:
     assert sum(tables["Years"].values()) > 0 and tables["Cameras"]
 
 
-def test_every_ingested_folder_can_be_brought_up_to_date(own: Parts) -> None:
+def test_every_ingested_folder_can_be_brought_up_to_date(own: AppContext) -> None:
     page = open_page(library_script, own)
     assert page.button(key=f"update-{SAMPLES}").label == "Bring up to date"
 
 
-def test_the_last_report_names_every_file_that_failed(own: Parts) -> None:
+def test_the_last_report_names_every_file_that_failed(own: AppContext) -> None:
     report(
         own,
         added=3,
@@ -86,12 +86,12 @@ def test_the_last_report_names_every_file_that_failed(own: Parts) -> None:
     ]
 
 
-def test_an_ingest_that_died_is_told(own: Parts) -> None:
+def test_an_ingest_that_died_is_told(own: AppContext) -> None:
     StatusFile(own.home).write(Status(2**22 + 5, 0.0, "/photos", time.time(), done=3, total=9))
     assert "ended early" in open_page(library_script, own).warning[0].value
 
 
-def test_a_running_ingest_of_a_shell_is_shown(own: Parts) -> None:
+def test_a_running_ingest_of_a_shell_is_shown(own: AppContext) -> None:
     created = psutil.Process().create_time()
     counts = {"done": 30, "total": 90, "encoded": 28, "failed": 2}
     StatusFile(own.home).write(Status(os.getpid(), created, "/photos", time.time(), **counts))  # type: ignore[arg-type]
@@ -102,7 +102,7 @@ def test_a_running_ingest_of_a_shell_is_shown(own: Parts) -> None:
     assert page.button(key=f"update-{SAMPLES}").disabled
 
 
-def test_removing_asks_first_and_says_how_many(own: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_removing_asks_first_and_says_how_many(own: AppContext, monkeypatch: pytest.MonkeyPatch) -> None:
     started: list[tuple[str, list[str]]] = []
     monkeypatch.setattr(Ingestion, "start", lambda self, folder, options=(): started.append((folder, list(options))))
     report(own, missing=12)
@@ -116,7 +116,7 @@ def test_removing_asks_first_and_says_how_many(own: Parts, monkeypatch: pytest.M
     assert started == [(str(SAMPLES), ["--prune", "--at-most", "12"])]
 
 
-def test_no_more_is_removed_than_was_confirmed(ingesting: Parts, tmp_path: Path) -> None:
+def test_no_more_is_removed_than_was_confirmed(ingesting: AppContext, tmp_path: Path) -> None:
     """One more file goes away while the question is on the screen: nothing is removed, and the page asks again."""
     folder = tmp_path / "pictures"
     first, second, *_ = copy_samples(folder, 3)
@@ -134,7 +134,7 @@ def test_no_more_is_removed_than_was_confirmed(ingesting: Parts, tmp_path: Path)
     assert page.button(key="prune").label == "Remove the 2 whose files are gone"
 
 
-def test_a_dry_run_is_not_told_as_done(own: Parts) -> None:
+def test_a_dry_run_is_not_told_as_done(own: AppContext) -> None:
     report(own, added=3, missing=2, dry_run=True)
     page = open_page(library_script, own)
     assert "Last time" not in texts(page) and "prune" not in [b.key for b in page.button]
@@ -165,7 +165,7 @@ def test_an_ingest_that_ends_before_its_first_word_is_told(tmp_path: Path, code:
     assert home.stat().st_mode & 0o777 == 0o700
 
 
-def test_a_folder_is_added_updated_and_pruned(ingesting: Parts, tmp_path: Path, address: Address) -> None:
+def test_a_folder_is_added_updated_and_pruned(ingesting: AppContext, tmp_path: Path, address: Address) -> None:
     """Real processes from the first page of an empty library on."""
     folder = tmp_path / "my pictures [1]"
     first, *_ = copy_samples(folder, 3)
@@ -189,7 +189,7 @@ def test_a_folder_is_added_updated_and_pruned(ingesting: Parts, tmp_path: Path, 
     assert "1 removed" in texts(page)
 
 
-def test_a_folder_that_is_not_there_is_a_sentence(ingesting: Parts) -> None:
+def test_a_folder_that_is_not_there_is_a_sentence(ingesting: AppContext) -> None:
     page = open_page(library_script, ingesting)
     page.text_input(key="folder").set_value("/nowhere/at/all")
     page.form_submit_button[0].click().run()
@@ -197,7 +197,7 @@ def test_a_folder_that_is_not_there_is_a_sentence(ingesting: Parts) -> None:
     assert page.error[0].value.replace("\\", "").startswith("There is no folder /nowhere/at/all.")
 
 
-def test_a_folder_that_looks_like_an_option_is_a_folder(ingesting: Parts) -> None:
+def test_a_folder_that_looks_like_an_option_is_a_folder(ingesting: AppContext) -> None:
     ingesting.ingestion.start("--prune")
     wait_for(lambda: not ingesting.ingestion.running, 60)
     assert "There is no folder" in ingesting.ingestion.failure()
@@ -236,7 +236,7 @@ def test_row_36_without_a_database_the_library_page_says_how_to_start_it(tmp_pat
     assert "python -m schema start" in page.error[0].value.replace("\\", "")
 
 
-def test_the_status_file_may_be_half_written(own: Parts) -> None:
+def test_the_status_file_may_be_half_written(own: AppContext) -> None:
     (own.home / "ingest.json").write_text(json.dumps({"pid": 1})[:-2])
     assert not open_page(library_script, own).exception
     assert open_pictures  # the library itself is not touched by it

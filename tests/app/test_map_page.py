@@ -17,7 +17,7 @@ import weaviate
 from streamlit.testing.v1 import AppTest
 
 from api.connection import Connection
-from api.context import Parts
+from api.context import AppContext
 from api.map_work import MapWork
 from app_pages.address import AskingPicture
 from app_pages.map import library as map_library
@@ -48,12 +48,12 @@ class StillWork(MapWork):
         return False
 
 
-def map_script(parts):  # Streamlit copies its source: it may name nothing of this module
+def map_script(context):  # Streamlit copies its source: it may name nothing of this module
     import streamlit as st
 
     from app_pages.map.page import map_page
 
-    map_page(parts, lambda: st.session_state.__setitem__("went_to_search", True))
+    map_page(context, lambda: st.session_state.__setitem__("went_to_search", True))
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ def maps(tmp_path: Path) -> StillWork:
 
 
 @pytest.fixture
-def parts(library: Library, address: Address, tmp_path: Path, maps: StillWork) -> Iterator[Parts]:
+def context(library: Library, address: Address, tmp_path: Path, maps: StillWork) -> Iterator[AppContext]:
     connection = Connection(lambda: address, lambda: library.encoder)
     yield replace(parts_of(tmp_path, connection), maps=maps)
     connection.close()
@@ -106,8 +106,8 @@ def asking(page: AppTest, **params: list[str]) -> AppTest:
     return page.run()
 
 
-def test_a_layout_is_drawn_with_its_figures(parts: Parts, maps: StillWork, laid_out: dict[str, Layout]) -> None:
-    page = open_page(map_script, parts)
+def test_a_layout_is_drawn_with_its_figures(context: AppContext, maps: StillWork, laid_out: dict[str, Layout]) -> None:
+    page = open_page(map_script, context)
     assert not page.exception and not page.error and maps.asked == []
     layout, sent = laid_out["image"], drawn(page)
     assert (sent["n"], sent["dims"], sent["layout"], sent["captions_from"]) == (60, 2, layout.id, 60)
@@ -120,8 +120,10 @@ def test_a_layout_is_drawn_with_its_figures(parts: Parts, maps: StillWork, laid_
 
 
 @pytest.mark.parametrize(("view", "dims"), [("pca2", 2), ("pca3", 3)])
-def test_pca_says_how_much_its_axes_hold(parts: Parts, laid_out: dict[str, Layout], view: str, dims: int) -> None:
-    page = choose(open_page(map_script, parts), view=view)
+def test_pca_says_how_much_its_axes_hold(
+    context: AppContext, laid_out: dict[str, Layout], view: str, dims: int
+) -> None:
+    page = choose(open_page(map_script, context), view=view)
     layout, sent = laid_out["image"], drawn(page)
     assert sent["dims"] == dims and len(sent["axes"]) == dims
     assert sent["axes"][0] == f"PC 1 · {layout.explained[0]:.0%}"
@@ -130,8 +132,8 @@ def test_pca_says_how_much_its_axes_hold(parts: Parts, laid_out: dict[str, Layou
     assert figures["Trustworthiness"] == f"{layout.figures[f'trust_{view}']:.3f}"
 
 
-def test_captions_are_a_second_cloud_and_the_gap_a_number(parts: Parts, laid_out: dict[str, Layout]) -> None:
-    page = choose(open_page(map_script, parts), space="both", colour="Caption")
+def test_captions_are_a_second_cloud_and_the_gap_a_number(context: AppContext, laid_out: dict[str, Layout]) -> None:
+    page = choose(open_page(map_script, context), space="both", colour="Caption")
     sent, layout = drawn(page), laid_out["both"]
     assert sent["captions_from"] == 60 and sent["n"] == len(layout) > 60
     assert sum(group["count"] for group in sent["groups"]) == 60
@@ -139,16 +141,18 @@ def test_captions_are_a_second_cloud_and_the_gap_a_number(parts: Parts, laid_out
 
 
 @pytest.mark.parametrize("colouring", ["Folder", "Tag", "Caption", "Cluster"])
-def test_every_point_has_a_group_of_the_legend(parts: Parts, laid_out: dict[str, Layout], colouring: str) -> None:
-    sent = drawn(choose(open_page(map_script, parts), colour=colouring))
+def test_every_point_has_a_group_of_the_legend(
+    context: AppContext, laid_out: dict[str, Layout], colouring: str
+) -> None:
+    sent = drawn(choose(open_page(map_script, context), colour=colouring))
     codes = np.frombuffer(base64.b64decode(sent["codes"]), np.uint8)
     assert len(sent["groups"]) <= 11
     assert np.bincount(codes, minlength=len(sent["groups"])).tolist() == [group["count"] for group in sent["groups"]]
 
 
-def test_changing_the_colour_sends_no_point_again(parts: Parts, laid_out: dict[str, Layout]) -> None:
+def test_changing_the_colour_sends_no_point_again(context: AppContext, laid_out: dict[str, Layout]) -> None:
     """Coordinates have an address of their own; a message has one byte a point."""
-    page = open_page(map_script, parts)
+    page = open_page(map_script, context)
     first, second = drawn(page), drawn(choose(page, colour="Cluster"))
     assert first["points"] == second["points"] and first["codes"] != second["codes"]
     assert len(json.dumps(second)) < 3000
@@ -156,9 +160,9 @@ def test_changing_the_colour_sends_no_point_again(parts: Parts, laid_out: dict[s
 
 @pytest.mark.parametrize(("view", "dims"), [("umap2", 2), ("pca2", 2), ("pca3", 3)])
 def test_the_routes_give_coordinates_and_names(
-    parts: Parts, library: Library, laid_out: dict[str, Layout], view: str, dims: int
+    context: AppContext, library: Library, laid_out: dict[str, Layout], view: str, dims: int
 ) -> None:
-    http, layout = http_of(parts), laid_out["image"]
+    http, layout = http_of(context), laid_out["image"]
     answer = http.get(f"/app/static/map/{layout.id}/points/{view}")
     assert "immutable" in answer.headers["cache-control"]
     expected = layout.umap if view == "umap2" else layout.pca[:, :dims]
@@ -175,21 +179,23 @@ def test_the_routes_give_coordinates_and_names(
         "..%2fimage/point/1", "x/points/pca2",
     ],
 )  # fmt: skip
-def test_what_is_no_point_is_404(parts: Parts, laid_out: dict[str, Layout], path: str) -> None:
-    assert http_of(parts).get(f"/app/static/map/{path.format(id=laid_out['image'].id)}").status_code == 404
+def test_what_is_no_point_is_404(context: AppContext, laid_out: dict[str, Layout], path: str) -> None:
+    assert http_of(context).get(f"/app/static/map/{path.format(id=laid_out['image'].id)}").status_code == 404
 
 
-def test_plotly_comes_from_the_installed_package(parts: Parts) -> None:
+def test_plotly_comes_from_the_installed_package(context: AppContext) -> None:
     from api.map_points import plotly_url
 
-    answer = http_of(parts).get(plotly_url())
+    answer = http_of(context).get(plotly_url())
     assert answer.status_code == 200 and "immutable" in answer.headers["cache-control"]
     assert b"plotly.js v" in answer.content[:200]
 
 
-def test_the_question_falls_where_its_vector_does(parts: Parts, library: Library, laid_out: dict[str, Layout]) -> None:
+def test_the_question_falls_where_its_vector_does(
+    context: AppContext, library: Library, laid_out: dict[str, Layout]
+) -> None:
     """On PCA by the axes; its hits are the search page's, each joined to it."""
-    page = asking(open_page(map_script, parts), q=["red"])
+    page = asking(open_page(map_script, context), q=["red"])
     page = choose(page, view="pca3")
     sent, layout = drawn(page), laid_out["image"]
     vector = library.encoder.encode_texts(["red"])[0]
@@ -201,72 +207,72 @@ def test_the_question_falls_where_its_vector_does(parts: Parts, library: Library
 
 
 def test_on_umap_the_question_stands_among_its_nearest(
-    parts: Parts, library: Library, laid_out: dict[str, Layout]
+    context: AppContext, library: Library, laid_out: dict[str, Layout]
 ) -> None:
     """By hand: the fifteen most similar pictures, by exact search over what was stored."""
-    sent, layout = drawn(asking(open_page(map_script, parts), q=["blue"])), laid_out["image"]
+    sent, layout = drawn(asking(open_page(map_script, context), q=["blue"])), laid_out["image"]
     vector = library.encoder.encode_texts(["blue"])[0]
     similar = sorted(((float(v["image"] @ vector), key) for key, v in library.vectors.items()), reverse=True)[:15]
     indices = layout.indices_of([key for _, key in similar])
     points = layout.umap[[indices[key] for _, key in similar]]
     expected = drawing.place_among(points, np.array([s for s, _ in similar]))
     np.testing.assert_allclose(sent["question"]["at"], expected, atol=1e-4)
-    assert "weighted mean of its 15 nearest points" in texts(asking(open_page(map_script, parts), q=["blue"]))
+    assert "weighted mean of its 15 nearest points" in texts(asking(open_page(map_script, context), q=["blue"]))
 
 
 @pytest.mark.parametrize("space", ["caption", "both"])
 @pytest.mark.parametrize("view", ["umap2", "pca2"])
 def test_the_question_has_a_place_in_every_space_of_words(
-    parts: Parts, laid_out: dict[str, Layout], space: str, view: str
+    context: AppContext, laid_out: dict[str, Layout], space: str, view: str
 ) -> None:
-    page = choose(asking(open_page(map_script, parts), q=["red wall"]), space=space, view=view)
+    page = choose(asking(open_page(map_script, context), q=["red wall"]), space=space, view=view)
     assert not page.exception and len(drawn(page)["question"]["at"]) == 2
 
 
-def test_words_have_no_place_among_looks_and_that_is_said(parts: Parts, laid_out: dict[str, Layout]) -> None:
-    page = choose(asking(open_page(map_script, parts), q=["red"]), space="look")
+def test_words_have_no_place_among_looks_and_that_is_said(context: AppContext, laid_out: dict[str, Layout]) -> None:
+    page = choose(asking(open_page(map_script, context), q=["red"]), space="look")
     assert drawn(page)["question"] is None
     assert "Words cannot be compared with look" in texts(page).replace("\\", "")
 
 
-def test_a_picture_of_the_library_asks_too(parts: Parts, library: Library, laid_out: dict[str, Layout]) -> None:
+def test_a_picture_of_the_library_asks_too(context: AppContext, library: Library, laid_out: dict[str, Layout]) -> None:
     """It stands on its own point."""
     key = next(iter(library.records))
-    page = choose(asking(open_page(map_script, parts), like=[str(key)]), space="look", view="pca3")
+    page = choose(asking(open_page(map_script, context), like=[str(key)]), space="look", view="pca3")
     index = laid_out["look"].indices_of([key])[key]
     np.testing.assert_allclose(drawn(page)["question"]["at"], laid_out["look"].pca[index], atol=1e-4)
 
 
-def test_a_picture_that_was_uploaded_asks_too(parts: Parts, laid_out: dict[str, Layout]) -> None:
+def test_a_picture_that_was_uploaded_asks_too(context: AppContext, laid_out: dict[str, Layout]) -> None:
     from PIL import Image
 
-    page = open_page(map_script, parts)
+    page = open_page(map_script, context)
     page.session_state["asking_picture"] = AskingPicture.of(Image.new("RGB", (9, 9), (255, 0, 0)), "red.png")
     page.run()
     assert drawn(page)["question"]["text"] == "red.png"
 
 
-def test_a_question_that_cannot_be_asked_leaves_the_map(parts: Parts, laid_out: dict[str, Layout]) -> None:
-    page = asking(open_page(map_script, parts), q=["red"], filter=["smell=red"])
+def test_a_question_that_cannot_be_asked_leaves_the_map(context: AppContext, laid_out: dict[str, Layout]) -> None:
+    page = asking(open_page(map_script, context), q=["red"], filter=["smell=red"])
     assert drawn(page)["question"] is None and drawn(page)["n"] == 60
     assert "cannot be placed" in texts(page) and "unknown filter" in texts(page).lower()
 
 
 def test_hits_that_are_not_drawn_are_counted(
-    parts: Parts, library: Library, maps: StillWork, monkeypatch: pytest.MonkeyPatch
+    context: AppContext, library: Library, maps: StillWork, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A sampled layout: of the 24 hits some have no point."""
     monkeypatch.setattr(drawing, "umap", lambda rows, on_epoch: np.asarray(rows, np.float32)[:, :2])
     lay_out(library.pictures, "image", maps.store, lambda stage, share: None, at_most=20)
-    page = asking(open_page(map_script, parts), q=["red"])
+    page = asking(open_page(map_script, context), q=["red"])
     drawn_hits = len(drawn(page)["question"]["hits"])
     assert drawn_hits < 24 and f"{24 - drawn_hits} of them are not among the drawn points" in texts(page)
     assert "60 pictures; 20 of them, chosen by chance" in texts(page)
 
 
-def test_the_lasso_gives_the_grid_of_its_pictures(parts: Parts, laid_out: dict[str, Layout]) -> None:
+def test_the_lasso_gives_the_grid_of_its_pictures(context: AppContext, laid_out: dict[str, Layout]) -> None:
     """Nothing before the lasso; then its pictures, 24 on a page; a picture and its caption are one."""
-    page = open_page(map_script, parts)
+    page = open_page(map_script, context)
     assert not tiles(page)
     layout = laid_out["both"]
     caption = 60
@@ -279,8 +285,8 @@ def test_the_lasso_gives_the_grid_of_its_pictures(parts: Parts, laid_out: dict[s
     assert not [html for html in page.html if "loupe-bar" in html.value], "there is no similarity to show"
 
 
-def test_more_points_than_are_sent_are_counted(parts: Parts, laid_out: dict[str, Layout]) -> None:
-    page = lasso(open_page(map_script, parts), laid_out["image"].id, list(range(40)), count=12_345)
+def test_more_points_than_are_sent_are_counted(context: AppContext, laid_out: dict[str, Layout]) -> None:
+    page = lasso(open_page(map_script, context), laid_out["image"].id, list(range(40)), count=12_345)
     assert page.subheader[0].value == "12,345 points in the lasso; the first 40 pictures"
 
 
@@ -288,9 +294,9 @@ def test_more_points_than_are_sent_are_counted(parts: Parts, laid_out: dict[str,
     "changes", [{"layout": "image-of-yesterday"}, {"indices": [10**9, -1]}, {"indices": []}, {"layout": None}]
 )
 def test_a_lasso_of_another_layout_or_beyond_it_is_none(
-    parts: Parts, laid_out: dict[str, Layout], changes: dict[str, Any]
+    context: AppContext, laid_out: dict[str, Layout], changes: dict[str, Any]
 ) -> None:
-    page = open_page(map_script, parts)
+    page = open_page(map_script, context)
     value = {"layout": laid_out["image"].id, "count": 2, "indices": [1, 2]} | changes
     page = lasso(page, value["layout"], value["indices"])
     assert not page.exception and not tiles(page) and not page.subheader
@@ -302,29 +308,31 @@ def lasso(page: AppTest, layout: str, indices: list[int], count: int = 0) -> App
 
 
 def test_details_open_over_the_map_and_more_like_this_leads_to_the_search(
-    parts: Parts, library: Library, laid_out: dict[str, Layout]
+    context: AppContext, library: Library, laid_out: dict[str, Layout]
 ) -> None:
     key = str(next(iter(library.records)))
-    page = open_page(map_script, parts, item=key)
+    page = open_page(map_script, context, item=key)
     assert any("loupe-large" in html.value for html in page.html)
     page.button(key="detail-like").click().run()
     assert page.session_state["went_to_search"] and not page.query_params
     assert page.session_state["last_address"] == {"like": [key], "collapse": ["1"]}
 
 
-def test_no_layout_yet_is_computed_elsewhere(parts: Parts, maps: StillWork) -> None:
-    page = open_page(map_script, parts)
+def test_no_layout_yet_is_computed_elsewhere(context: AppContext, maps: StillWork) -> None:
+    page = open_page(map_script, context)
     assert maps.asked == ["image"] and not page.get("bidi_component") and not page.exception
     choose(page, space="look")
     assert maps.asked == ["image", "look"]
 
 
-def test_progress_is_shown_while_it_is_computed(parts: Parts, maps: StillWork, laid_out: dict[str, Layout]) -> None:
+def test_progress_is_shown_while_it_is_computed(
+    context: AppContext, maps: StillWork, laid_out: dict[str, Layout]
+) -> None:
     """Beside the last layout, whatever its version."""
     maps.store.write(replace(laid_out["image"], version="another", total=50))
     with maps.store.only_one("image") as say:
         say("Reading 10 of 60 pictures", 0.05)
-        page = open_page(map_script, parts)
+        page = open_page(map_script, context)
         [bar] = page.get("progress")
         assert bar.proto.text.startswith("This is the layout of an older version of the library (50 pictures, now 60).")
         assert bar.proto.text.endswith("Reading 10 of 60 pictures")
@@ -332,28 +340,28 @@ def test_progress_is_shown_while_it_is_computed(parts: Parts, maps: StillWork, l
 
 
 def test_a_layout_of_an_older_version_is_brought_up_to_date(
-    parts: Parts, maps: StillWork, laid_out: dict[str, Layout]
+    context: AppContext, maps: StillWork, laid_out: dict[str, Layout]
 ) -> None:
     maps.store.write(replace(laid_out["image"], version="another"))
-    page = open_page(map_script, parts)
+    page = open_page(map_script, context)
     assert maps.asked == ["image"] and drawn(page)["n"] == 60
 
 
 def test_while_pictures_are_added_the_map_waits(
-    parts: Parts, maps: StillWork, laid_out: dict[str, Layout], monkeypatch: pytest.MonkeyPatch
+    context: AppContext, maps: StillWork, laid_out: dict[str, Layout], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(type(parts.ingestion), "running", property(lambda self: True))
+    monkeypatch.setattr(type(context.ingestion), "running", property(lambda self: True))
     maps.store.write(replace(laid_out["image"], version="another"))
-    page = open_page(map_script, parts)
+    page = open_page(map_script, context)
     assert maps.asked == [] and "Pictures are being added" in texts(page)
 
 
 def test_without_umap_the_page_says_how_to_get_it(
-    parts: Parts, maps: StillWork, laid_out: dict[str, Layout], monkeypatch: pytest.MonkeyPatch
+    context: AppContext, maps: StillWork, laid_out: dict[str, Layout], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     maps.store.write(replace(laid_out["image"], umap=np.zeros((0, 2), np.float32)))
     monkeypatch.setattr(map_library, "umap_is_there", lambda: False)
-    page = open_page(map_script, parts)
+    page = open_page(map_script, context)
     assert drawn(page)["points"].endswith("/pca2") and maps.asked == []
     assert "pip install umap-learn" in texts(page).replace("\\", "")
     monkeypatch.setattr(map_library, "umap_is_there", lambda: True)
@@ -361,10 +369,12 @@ def test_without_umap_the_page_says_how_to_get_it(
     assert maps.asked == ["image"], "it was installed meanwhile"
 
 
-def test_a_layout_that_failed_says_why_and_can_be_tried_again(parts: Parts, library: Library, tmp_path: Path) -> None:
+def test_a_layout_that_failed_says_why_and_can_be_tried_again(
+    context: AppContext, library: Library, tmp_path: Path
+) -> None:
     """A real process, in a folder without Loupe, where python finds no module `evaluation`."""
     maps = MapWork(tmp_path, tmp_path)
-    page = open_page(map_script, replace(parts, maps=maps))
+    page = open_page(map_script, replace(context, maps=maps))
     wait_for(lambda: not maps.running("image"), 60)
     page.run()
     assert "could not be computed" in page.error[0].value and "evaluation" in page.error[0].value
@@ -375,12 +385,12 @@ def test_a_layout_that_failed_says_why_and_can_be_tried_again(parts: Parts, libr
 
 
 def test_what_failed_for_the_library_of_before_is_not_said_of_this_one(
-    parts: Parts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    context: AppContext, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The version is asked for every thirty seconds; meanwhile the library was emptied and filled again."""
     maps = MapWork(tmp_path, tmp_path)
     monkeypatch.setattr(map_library, "library_version", lambda pictures: replace(library_version(pictures), count=7))
-    page = open_page(map_script, replace(parts, maps=maps))
+    page = open_page(map_script, replace(context, maps=maps))
     wait_for(lambda: not maps.running("image"), 60)
     before = dict(maps._tried)
     monkeypatch.undo()

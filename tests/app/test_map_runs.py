@@ -13,7 +13,7 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from api.connection import Connection
-from api.context import Parts
+from api.context import AppContext
 from app_pages.map.replay import curves, replay
 from app_pages.map.training_runs import RunUnreadable, find_runs, read_metrics, read_space
 from encoder.protocol import Encoder
@@ -24,13 +24,13 @@ from tests.app.conftest import open_page, parts_of, texts
 EPOCHS, COUNT = (0, 1, 2, 5), 30
 
 
-def map_script(parts):  # Streamlit copies its source: it may name nothing of this module
+def map_script(context):  # Streamlit copies its source: it may name nothing of this module
     import streamlit as st
 
     from app_pages.map.page import map_page
 
     st.session_state["map-tab"] = "A training run"
-    map_page(parts, lambda: None)
+    map_page(context, lambda: None)
 
 
 def arrays(**changes: Any) -> dict[str, Any]:
@@ -61,7 +61,7 @@ def write_run(folder: Path, metrics: str | None = None, **changes: Any) -> Path:
 
 
 @pytest.fixture
-def parts(tmp_path: Path, colours: Encoder) -> Parts:
+def context(tmp_path: Path, colours: Encoder) -> AppContext:
     """Training runs need no library: Weaviate is away."""
     st.cache_data.clear()
 
@@ -75,9 +75,9 @@ def figures(page: AppTest) -> list[dict[str, Any]]:
     return [json.loads(chart.proto.spec) for chart in page.get("plotly_chart")]
 
 
-def test_a_run_is_drawn_with_a_frame_an_epoch_and_its_metrics(parts: Parts) -> None:
-    write_run(parts.training_runs / "e3")
-    page = open_page(map_script, parts)
+def test_a_run_is_drawn_with_a_frame_an_epoch_and_its_metrics(context: AppContext) -> None:
+    write_run(context.training_runs / "e3")
+    page = open_page(map_script, context)
     assert not page.exception and not page.error and not page.warning
     drawn, lines = figures(page)
     assert [frame["name"] for frame in drawn["frames"]] == ["0", "1", "2", "5"]
@@ -89,33 +89,33 @@ def test_a_run_is_drawn_with_a_frame_an_epoch_and_its_metrics(parts: Parts) -> N
     assert "30 points, 4 epochs" in texts(page).replace("\\", "") and "80%" in texts(page).replace("\\", "")
 
 
-def test_the_two_dimensional_picture_can_be_chosen(parts: Parts) -> None:
-    write_run(parts.training_runs / "e3")
-    page = open_page(map_script, parts)
+def test_the_two_dimensional_picture_can_be_chosen(context: AppContext) -> None:
+    write_run(context.training_runs / "e3")
+    page = open_page(map_script, context)
     page.session_state["replay-view"] = "umap"
     drawn = figures(page.run())[0]
     assert drawn["data"][0]["type"] == "scattergl" and "z" not in drawn["data"][0]
 
 
-def test_no_run_gives_the_command_that_makes_one(parts: Parts) -> None:
-    page = open_page(map_script, parts)
+def test_no_run_gives_the_command_that_makes_one(context: AppContext) -> None:
+    page = open_page(map_script, context)
     assert "No training run" in page.info[0].value
     assert page.code[0].value.startswith("python -m training experiment")
 
 
-def test_a_run_that_kept_its_metrics_only_shows_those(parts: Parts) -> None:
+def test_a_run_that_kept_its_metrics_only_shows_those(context: AppContext) -> None:
     """A fine-tuning, for example."""
-    run = parts.training_runs / "mine"
+    run = context.training_runs / "mine"
     run.mkdir(parents=True)
     (run / "metrics.jsonl").write_text('{"epoch": 0, "loss": 2.5}\n{"epoch": 1, "loss": 2.0}\n')
-    page = open_page(map_script, parts)
+    page = open_page(map_script, context)
     assert "no picture of its space" in page.info[0].value
     assert [trace["name"] for trace in figures(page)[0]["data"]] == ["loss"]
 
 
-def test_a_run_without_metrics_shows_its_space(parts: Parts) -> None:
-    write_run(parts.training_runs / "e3", metrics="")
-    page = open_page(map_script, parts)
+def test_a_run_without_metrics_shows_its_space(context: AppContext) -> None:
+    write_run(context.training_runs / "e3", metrics="")
+    page = open_page(map_script, context)
     assert len(figures(page)) == 1 and "kept no metrics" in texts(page)
 
 
@@ -135,10 +135,10 @@ Breaking = Callable[[Path], object]
         lambda run: (run / "seed-0" / "metrics.jsonl").write_text("[1, 2]\n"),
     ],
 )
-def test_a_run_that_cannot_be_read_is_a_sentence(parts: Parts, breaking: Breaking) -> None:
+def test_a_run_that_cannot_be_read_is_a_sentence(context: AppContext, breaking: Breaking) -> None:
     """Cut off, of another shape, with a pickle in it."""
-    breaking(write_run(parts.training_runs / "e3"))
-    page = open_page(map_script, parts)
+    breaking(write_run(context.training_runs / "e3"))
+    page = open_page(map_script, context)
     assert not page.exception and "cannot be read" in page.warning[0].value.replace("\\", "")
 
 

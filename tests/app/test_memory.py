@@ -4,15 +4,15 @@ import gc
 
 import psutil
 
-from api.context import Parts
+from api.context import AppContext
 from tests.app.conftest import open_page, search_script, tiles
 
 TURNS, WARM_UP = 24, 6
 
 
-def test_row_50_page_after_page_of_sixty_tiles_leaves_memory_flat(parts: Parts) -> None:
+def test_row_50_page_after_page_of_sixty_tiles_leaves_memory_flat(context: AppContext) -> None:
     """Row 50: 24 turns; the process's memory stays within 20 MB. Pictures come by address: the page holds no bytes."""
-    page = open_page(search_script, parts, q="a photo", limit="60")
+    page = open_page(search_script, context, q="a photo", limit="60")
     before = 0
     for turn in range(TURNS + WARM_UP):
         if turn == WARM_UP:

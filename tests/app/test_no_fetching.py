@@ -17,7 +17,7 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 from api.connection import Connection
-from api.context import Parts
+from api.context import AppContext
 from ingest.ledger import Ledger
 from ingest.pipeline import Ingest
 from pictures.open import Limits, PictureError
@@ -112,7 +112,7 @@ def canary(address: Address) -> Iterator[Canary]:
 
 
 @pytest.fixture
-def parts(pictures: Pictures, address: Address, tmp_path: Path) -> Iterator[Parts]:
+def context(pictures: Pictures, address: Address, tmp_path: Path) -> Iterator[AppContext]:
     folder = tmp_path / "few"
     folder.mkdir()
     Image.new("RGB", (40, 30), "red").save(folder / "red.png")
@@ -167,19 +167,19 @@ def asks(http: TestClient, url: str) -> Iterator[Callable[[], Any]]:
         yield lambda path=path: http.get(path + url)
 
 
-def test_row_25_no_field_of_the_api_is_fetched(parts: Parts, canary: Canary) -> None:
-    http = http_of(parts)
+def test_row_25_no_field_of_the_api_is_fetched(context: AppContext, canary: Canary) -> None:
+    http = http_of(context)
     for url in canary.urls:
         for ask in asks(http, url):
             assert ask().status_code < 500
 
 
-def test_row_25_no_address_of_a_page_and_no_album_is_fetched(parts: Parts, canary: Canary) -> None:
-    store = parts.connection.named("Albums")
+def test_row_25_no_address_of_a_page_and_no_album_is_fetched(context: AppContext, canary: Canary) -> None:
+    store = context.connection.named("Albums")
     for number, url in enumerate(canary.urls):
         store.save(f"album {number}", {"terms": [{"path": url, "weight": 1.0}]}, "e")
-        http_of(parts).get(f"/api/albums/album {number}")
-        page = open_page(search_script, parts, q=[url, f"like:{quoted(url)}"], like=url, filter=f"folder={url}")
+        http_of(context).get(f"/api/albums/album {number}")
+        page = open_page(search_script, context, q=[url, f"like:{quoted(url)}"], like=url, filter=f"folder={url}")
         assert not page.exception
         store.delete(f"album {number}")
 
@@ -192,7 +192,7 @@ def test_row_25_no_argument_of_the_command_is_fetched(canary: Canary, monkeypatc
 
 
 def test_row_25_no_word_beside_a_picture_is_fetched(
-    parts: Parts, pictures: Pictures, canary: Canary, tmp_path: Path
+    context: AppContext, pictures: Pictures, canary: Canary, tmp_path: Path
 ) -> None:
     """Metadata files, sidecars, XMP within, pictures that refer elsewhere, and files that are only an address."""
     folder = tmp_path / "given"
@@ -207,7 +207,7 @@ def test_row_25_no_word_beside_a_picture_is_fetched(
         (folder / f"{number}.jpg").write_text(url)
         lines += [{"file_name": url, "caption": url}, {"file_name": f"{number}.png", "caption": url, "tags": [url]}]
     (folder / "metadata.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
-    report = Ingest(Ledger(pictures, wait_s=10), ColourEncoder(), parts.thumbnails, limits=Limits()).run(folder)
+    report = Ingest(Ledger(pictures, wait_s=10), ColourEncoder(), context.thumbnails, limits=Limits()).run(folder)
     assert report.added
 
 

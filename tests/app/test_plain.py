@@ -9,7 +9,7 @@ import pytest
 import weaviate
 from PIL import Image
 
-from app_pages.widgets.markdown import escape, inert, plain
+from app_pages.widgets.markdown import escape, escape_markdown, inert
 from encoder.protocol import Encoder
 from ingest.ledger import Ledger
 from ingest.pipeline import Ingest
@@ -50,7 +50,7 @@ NOTHING = {"links": [], "turns": 0, "maths": 0, "coloured": 0, "made": [], "icon
 
 
 def test_no_character_that_turns_the_writing_is_left() -> None:
-    assert not set(TURNS) & set(inert(TURNS) + plain(TURNS) + escape(TURNS))
+    assert not set(TURNS) & set(inert(TURNS) + escape_markdown(TURNS) + escape(TURNS))
     assert inert("photo\u202egpj.exe") == "photo�gpj.exe"
     assert inert("שלום\u200f!") == "שלום!"
     assert inert("👩\u200d🌾 naïve") == "👩\u200d🌾 naïve"
@@ -59,7 +59,7 @@ def test_no_character_that_turns_the_writing_is_left() -> None:
 def test_pages_take_escape_from_plain() -> None:
     """`html.escape` alone lets the turning characters through."""
     for path in (PROJECT / "app_pages").glob("*.py"):
-        assert path.name == "plain.py" or "from html import" not in path.read_text(), path.name
+        assert path.name == "markdown.py" or "from html import" not in path.read_text(), path.name
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from app_pages.question import LISTS, PARAMETERS, Question
-from app_pages.widgets.markdown import plain
+from app_pages.widgets.markdown import escape_markdown
 from search.errors import FilterError, QueryError
 from search.grammar import GrammarError
 from search.query import Query, Term
@@ -204,7 +204,7 @@ def test_the_last_page_ends_at_ten_thousand() -> None:
 
 
 def test_markdown_is_shown_as_typed() -> None:
-    assert plain("*a* :red[b] $x$") == r"\*a\* \:red\[b\] \$x\$"
+    assert escape_markdown("*a* :red[b] $x$") == r"\*a\* \:red\[b\] \$x\$"
 
 
 def test_no_address_raises_anything_but_a_sentence() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from api.context import Parts
+from api.context import AppContext
 from tests.app.conftest import http_of, open_page, search_script, texts, tiles
 from tests.app.test_search_page import ask, unfold
 from tests.conftest import SAMPLES
@@ -30,8 +30,10 @@ def folders(page: AppTest) -> list[str]:
         ("filter-path", "text_input", "Castle", "path~Castle"),
     ],
 )
-def test_every_filter_writes_its_condition(parts: Parts, key: str, kind: str, value: object, expected: str) -> None:
-    page = open_page(search_script, parts, q="animal")
+def test_every_filter_writes_its_condition(
+    context: AppContext, key: str, kind: str, value: object, expected: str
+) -> None:
+    page = open_page(search_script, context, q="animal")
     page.toggle(key="filters_open").set_value(True).run()
     getattr(page, kind)(key=key).set_value(value).run()
     assert not page.exception and not page.warning and not page.error
@@ -40,8 +42,8 @@ def test_every_filter_writes_its_condition(parts: Parts, key: str, kind: str, va
     assert getattr(page, kind)(key=key).value == value
 
 
-def test_pictures_are_chosen_by_their_size(parts: Parts) -> None:
-    page = open_page(search_script, parts, q="animal", filter="megapixels>=0.5")
+def test_pictures_are_chosen_by_their_size(context: AppContext) -> None:
+    page = open_page(search_script, context, q="animal", filter="megapixels>=0.5")
     page.toggle(key="filters_open").set_value(True).run()
     assert page.selectbox(key="filter-megapixels>=").value == "0.5" and tiles(page)
     page.selectbox(key="filter-megapixels>=").set_value("1").run()
@@ -49,27 +51,27 @@ def test_pictures_are_chosen_by_their_size(parts: Parts) -> None:
     assert "No picture passes these filters" in page.info[0].value, "the samples are smaller"
 
 
-def test_a_filter_can_be_turned_round(parts: Parts) -> None:
-    page = open_page(search_script, parts, q="animal", filter="path~cat")
+def test_a_filter_can_be_turned_round(context: AppContext) -> None:
+    page = open_page(search_script, context, q="animal", filter="path~cat")
     page.toggle(key="filters_open").set_value(True).run()
     page.checkbox(key="not-path~").check().run()
     assert page.query_params["filter"] == "!path~cat"
 
 
-def test_tags_wanted_and_unwanted_stand_together(parts: Parts) -> None:
-    page = open_page(search_script, parts, q="animal", filter=["tags.any=cat,dog", "tags.none=drawing"])
+def test_tags_wanted_and_unwanted_stand_together(context: AppContext) -> None:
+    page = open_page(search_script, context, q="animal", filter=["tags.any=cat,dog", "tags.none=drawing"])
     page.toggle(key="filters_open").set_value(True).run()
     assert page.multiselect(key="filter-tags.any").value == ["cat", "dog"]
     page.multiselect(key="filter-tags.none").set_value(["photo"]).run()
     assert page.query_params["filter"] == ["tags.any=cat,dog", "tags.none=photo"]
     shown = [e.value for e in page.html if "loupe-number" in e.value]
-    assert shown and all("drawings/" in hit["path"] for hit in found(parts, page))
+    assert shown and all("drawings/" in hit["path"] for hit in found(context, page))
 
 
-def found(parts: Parts, page: AppTest) -> list[dict[str, Any]]:
+def found(context: AppContext, page: AppTest) -> list[dict[str, Any]]:
     """What the API finds with the page's address."""
     params = {name: page.query_params[name] for name in page.query_params if name != "item"}
-    hits: list[dict[str, Any]] = http_of(parts).get("/api/search", params=params).json()["hits"]
+    hits: list[dict[str, Any]] = http_of(context).get("/api/search", params=params).json()["hits"]
     return hits
 
 
@@ -82,16 +84,16 @@ def found(parts: Parts, page: AppTest) -> list[dict[str, Any]]:
         {"q": "music", "words": "1", "filter": "colour=brown,red"},
     ],
 )
-def test_the_page_and_the_api_find_the_same(parts: Parts, params: dict[str, str]) -> None:
-    page = open_page(search_script, parts, **params)
+def test_the_page_and_the_api_find_the_same(context: AppContext, params: dict[str, str]) -> None:
+    page = open_page(search_script, context, **params)
     unfold(page)
     assert not page.exception and not page.warning
-    assert tiles(page) == [hit["uuid"] for hit in found(parts, page)]
+    assert tiles(page) == [hit["uuid"] for hit in found(context, page)]
 
 
-def test_a_facet_counts_what_its_own_filter_leaves_out(parts: Parts) -> None:
+def test_a_facet_counts_what_its_own_filter_leaves_out(context: AppContext) -> None:
     """With the photographs chosen, the drawings can still be chosen instead, and their count stays what it was."""
-    page = open_page(search_script, parts, q="animal", filter="orientation=landscape")
+    page = open_page(search_script, context, q="animal", filter="orientation=landscape")
     page.toggle(key="filters_open").set_value(True).run()
     before = folders(page)
     assert len(before) == 3 and before[0].startswith("samples ")
@@ -102,8 +104,8 @@ def test_a_facet_counts_what_its_own_filter_leaves_out(parts: Parts) -> None:
     assert page.query_params["filter"] == "orientation=landscape"
 
 
-def test_colours_are_chosen_together(parts: Parts) -> None:
-    page = open_page(search_script, parts, q="animal")
+def test_colours_are_chosen_together(context: AppContext) -> None:
+    page = open_page(search_script, context, q="animal")
     page.toggle(key="filters_open").set_value(True).run()
     page.button(key="colour-brown").click().run()
     page.button(key="colour-black").click().run()
@@ -113,8 +115,8 @@ def test_colours_are_chosen_together(parts: Parts) -> None:
     assert "filter" not in page.query_params
 
 
-def test_a_filter_typed_in_the_box_is_shown_and_taken_away_by_its_widget(parts: Parts) -> None:
-    page = ask(open_page(search_script, parts), "animal tag:cat")
+def test_a_filter_typed_in_the_box_is_shown_and_taken_away_by_its_widget(context: AppContext) -> None:
+    page = ask(open_page(search_script, context), "animal tag:cat")
     page.toggle(key="filters_open").set_value(True).run()
     assert page.multiselect(key="filter-tags.any").value == ["cat"]
     page.multiselect(key="filter-tags.any").set_value([]).run()
@@ -130,13 +132,15 @@ def test_a_filter_typed_in_the_box_is_shown_and_taken_away_by_its_widget(parts: 
         ("animal camera=nikon", "Did you mean camera~nikon?"),
     ],
 )
-def test_a_name_that_nothing_has_is_said_with_what_it_may_have_meant(parts: Parts, line: str, sentence: str) -> None:
-    page = open_page(search_script, parts, q=line)
+def test_a_name_that_nothing_has_is_said_with_what_it_may_have_meant(
+    context: AppContext, line: str, sentence: str
+) -> None:
+    page = open_page(search_script, context, q=line)
     assert not page.exception
     assert sentence in page.info[0].value.replace("\\", "")
     assert bool(tiles(page)) == line.startswith("animal -")
 
 
-def test_filters_that_leave_nothing_say_so(parts: Parts) -> None:
-    page = open_page(search_script, parts, q="cat", filter="year=1850")
+def test_filters_that_leave_nothing_say_so(context: AppContext) -> None:
+    page = open_page(search_script, context, q="cat", filter="year=1850")
     assert "No picture passes these filters" in page.info[0].value

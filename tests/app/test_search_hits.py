@@ -11,7 +11,7 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from api.connection import Connection
-from api.context import Parts
+from api.context import AppContext
 from app_pages.search import page as search_page
 from encoder.protocol import Encoder
 from ingest.ledger import Ledger
@@ -40,8 +40,8 @@ def below(page: AppTest) -> list[str]:
     return [e.value for e in page.html if "loupe-faint" in e.value]
 
 
-def test_unlikely_hits_are_folded_and_drawn_only_when_opened(parts: Parts) -> None:
-    page = open_page(search_script, parts, q="a castle")
+def test_unlikely_hits_are_folded_and_drawn_only_when_opened(context: AppContext) -> None:
+    page = open_page(search_script, context, q="a castle")
     [toggle] = [toggle for toggle in page.toggle if toggle.key == "unlikely-open"]
     likely = len(tiles(page))
     assert 0 < likely < 24 and not below(page)
@@ -50,22 +50,22 @@ def test_unlikely_hits_are_folded_and_drawn_only_when_opened(parts: Parts) -> No
     assert len(tiles(page)) == 24 and len(below(page)) == 24 - likely
 
 
-def test_nonsense_is_no_good_match_with_the_nearest_three(parts: Parts) -> None:
-    page = open_page(search_script, parts, q=NONSENSE)
+def test_nonsense_is_no_good_match_with_the_nearest_three(context: AppContext) -> None:
+    page = open_page(search_script, context, q=NONSENSE)
     assert not page.exception
     assert "No good match." in texts(page) and "0 likely of 100 pictures" in texts(page)
     assert len(tiles(page)) == 3 == len(below(page))
     assert "21 more, unlikely" in [toggle.label for toggle in page.toggle]
 
 
-def test_a_page_beyond_the_likely_ones_is_drawn_and_said_to_be(parts: Parts) -> None:
-    page = open_page(search_script, parts, q=NONSENSE, offset="48")
+def test_a_page_beyond_the_likely_ones_is_drawn_and_said_to_be(context: AppContext) -> None:
+    page = open_page(search_script, context, q=NONSENSE, offset="48")
     assert "every picture lies below the line" in texts(page)
     assert len(tiles(page)) == 24 == len(below(page))
 
 
-def test_every_tile_says_where_it_lies_on_the_scale(parts: Parts) -> None:
-    page = open_page(search_script, parts, q="a castle on a hill")
+def test_every_tile_says_where_it_lies_on_the_scale(context: AppContext) -> None:
+    page = open_page(search_script, context, q="a castle on a hill")
     shown = [e.value for e in page.html if "loupe-number" in e.value]
     assert all("loupe-marked" in html and 'title="Likely. Similarity' in html for html in shown)
 
@@ -135,8 +135,8 @@ def test_one_jumps_to_any_page_up_to_the_last() -> None:
     assert "offset" not in page.query_params
 
 
-def test_what_cannot_be_read_is_pointed_at(parts: Parts) -> None:
-    page = open_page(search_script, parts, q="castle + -night")
+def test_what_cannot_be_read_is_pointed_at(context: AppContext) -> None:
+    page = open_page(search_script, context, q="castle + -night")
     assert not page.exception and not tiles(page)
     [pointer] = [e.value for e in page.html if "loupe-pointer" in e.value]
     assert "castle + -night\n       ^" in pointer
@@ -144,26 +144,26 @@ def test_what_cannot_be_read_is_pointed_at(parts: Parts) -> None:
     assert page.text_input(key="words").value == "castle + -night"
 
 
-def test_every_example_of_how_to_ask_finds_something(parts: Parts) -> None:
+def test_every_example_of_how_to_ask_finds_something(context: AppContext) -> None:
     for number in range(5):
-        page = open_page(search_script, parts, q="cat")
+        page = open_page(search_script, context, q="cat")
         page.button(key=f"ask-how-{number}").click().run()
         assert not page.exception and not page.warning and not page.error, page.query_params
         assert tiles(page), page.query_params
         assert "No good match" not in texts(page), page.query_params
 
 
-def test_filters_alone_show_what_passes(parts: Parts) -> None:
-    page = open_page(search_script, parts, filter="tags.any=cat")
+def test_filters_alone_show_what_passes(context: AppContext) -> None:
+    page = open_page(search_script, context, filter="tags.any=cat")
     assert not page.exception and not page.warning and not page.info
     assert 0 < len(tiles(page)) < 24 and f"{len(tiles(page))} pictures" in texts(page)
     assert "No good match" not in texts(page)
 
 
-def test_a_picture_and_words_are_one_question(parts: Parts) -> None:
+def test_a_picture_and_words_are_one_question(context: AppContext) -> None:
     """This, but red: words move what the picture alone finds."""
-    data = (parts.samples / "photos" / "eiffel-tower.jpg").read_bytes()
-    page = open_page(search_script, parts)
+    data = (context.samples / "photos" / "eiffel-tower.jpg").read_bytes()
+    page = open_page(search_script, context)
     page.file_uploader[0].upload("tower.jpg", data).run()
     alone = tiles(page)
     assert page.text_input(key="words").placeholder == "Like this picture, but ..."
@@ -187,7 +187,7 @@ def picture_with_place(path: Path, sample: str, latitude: int, side: int = 640) 
 @pytest.fixture
 def trip(
     empty: weaviate.WeaviateClient, address: Address, specialists: Encoder, cut: Cut, tmp_path: Path
-) -> Iterator[Parts]:
+) -> Iterator[AppContext]:
     """Three pictures with places, one of them twice in two sizes."""
     folder = tmp_path / "trip"
     picture_with_place(folder / "tower.jpg", "eiffel-tower.jpg", 48)
@@ -206,7 +206,7 @@ def trip(
     delete_library(empty)  # the next test of the samples must not take this for them
 
 
-def test_near_duplicates_stand_behind_one_and_are_seen_in_its_details(trip: Parts) -> None:
+def test_near_duplicates_stand_behind_one_and_are_seen_in_its_details(trip: AppContext) -> None:
     apart = open_page(search_script, trip, q="a tower")
     assert len(tiles(apart)) == 4
     page = open_page(search_script, trip, q="a tower", collapse="1")
@@ -221,7 +221,7 @@ def test_near_duplicates_stand_behind_one_and_are_seen_in_its_details(trip: Part
     assert copy.key == f"go-copy-{behind}"
 
 
-def test_a_question_that_begins_in_the_page_shows_near_duplicates_once(trip: Parts) -> None:
+def test_a_question_that_begins_in_the_page_shows_near_duplicates_once(trip: AppContext) -> None:
     page = open_page(search_script, trip)
     page.text_input(key="words").set_value("a tower")
     page.form_submit_button[0].click().run()
@@ -230,7 +230,7 @@ def test_a_question_that_begins_in_the_page_shows_near_duplicates_once(trip: Par
     assert "collapse" not in page.query_params and len(tiles(page)) == 4
 
 
-def test_places_and_dates_are_offered_where_pictures_have_them(trip: Parts) -> None:
+def test_places_and_dates_are_offered_where_pictures_have_them(trip: AppContext) -> None:
     page = open_page(search_script, trip, q="a tower", filter=["near=48,2,25", "taken>=2019"])
     page.toggle(key="filters_open").set_value(True).run()
     assert not page.exception and not page.warning

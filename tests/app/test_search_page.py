@@ -13,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Button
 
 from api.connection import Connection
-from api.context import Parts
+from api.context import AppContext
 from encoder.protocol import Encoder, EncoderError
 from schema.client import Address
 from schema.collection import StorageOptions, ensure_pictures
@@ -52,8 +52,8 @@ def png(size: tuple[int, int]) -> bytes:
     return output.getvalue()
 
 
-def test_the_first_page_asks_and_gives_six_examples(parts: Parts) -> None:
-    page = open_page(search_script, parts)
+def test_the_first_page_asks_and_gives_six_examples(context: AppContext) -> None:
+    page = open_page(search_script, context)
     assert not page.exception
     assert page.title[0].value == "Find a picture"
     assert "100 pictures" in texts(page)
@@ -61,7 +61,7 @@ def test_the_first_page_asks_and_gives_six_examples(parts: Parts) -> None:
     assert not tiles(page)
 
 
-def test_every_example_question_works_on_the_samples(parts: Parts) -> None:
+def test_every_example_question_works_on_the_samples(context: AppContext) -> None:
     """The picture an example is shown with has one of these words in its caption."""
     expected = {
         "musical instruments": ("drum", "guitar", "violin", "music"),
@@ -72,13 +72,13 @@ def test_every_example_question_works_on_the_samples(parts: Parts) -> None:
         "something to eat": ("banana", "fig", "melon", "citrus", "fruit"),
     }
     for text, words in expected.items():
-        page = open_page(search_script, parts, q=text, limit="24")
+        page = open_page(search_script, context, q=text, limit="24")
         first = next(e.value for e in page.html if "loupe-number" in e.value).lower()
         assert any(word in first for word in words), (text, first[:200])
 
 
-def test_words_find_pictures_and_stand_in_the_address(parts: Parts) -> None:
-    page = ask(open_page(search_script, parts), "a castle on a hill")
+def test_words_find_pictures_and_stand_in_the_address(context: AppContext) -> None:
+    page = ask(open_page(search_script, context), "a castle on a hill")
     assert not page.exception
     assert page.query_params["q"] == "a castle on a hill"
     assert "100 pictures · " in texts(page)
@@ -87,9 +87,9 @@ def test_words_find_pictures_and_stand_in_the_address(parts: Parts) -> None:
     assert len(alts) == 24 and all('alt="' in alt and "/app/static/thumbs/" in alt for alt in alts)
 
 
-def test_a_shared_address_shows_the_same_hits(parts: Parts) -> None:
+def test_a_shared_address_shows_the_same_hits(context: AppContext) -> None:
     """The whole question: words, filter, weights, page size and page."""
-    page = ask(open_page(search_script, parts), "water")
+    page = ask(open_page(search_script, context), "water")
     page.toggle(key="filters_open").set_value(True).run()
     page.button(key=f"folder1-{SAMPLES}/photos").click().run()
     page.pills(key="preset").set_value("What it says").run()
@@ -97,14 +97,14 @@ def test_a_shared_address_shows_the_same_hits(parts: Parts) -> None:
     page.get("pagination")[0]
     address = {name: page.query_params[name] for name in page.query_params}
     assert set(address) == {"q", "filter", "target", "limit", "collapse"}
-    again = open_page(search_script, parts, **address, offset="48")
-    first = open_page(search_script, parts, **address)
+    again = open_page(search_script, context, **address, offset="48")
+    first = open_page(search_script, context, **address)
     assert tiles(first) == tiles(page)
     assert len(tiles(again)) == 12 and not set(tiles(again)) & set(tiles(first))
 
 
-def test_more_like_this_asks_with_the_picture(parts: Parts) -> None:
-    page = ask(open_page(search_script, parts), "a castle")
+def test_more_like_this_asks_with_the_picture(context: AppContext) -> None:
+    page = ask(open_page(search_script, context), "a castle")
     first = tiles(page)[0]
     page.button(key=f"like-{first}").click().run()
     assert not page.exception
@@ -115,8 +115,8 @@ def test_more_like_this_asks_with_the_picture(parts: Parts) -> None:
     assert not tiles(page)
 
 
-def test_the_details_show_the_whole_picture_its_data_and_its_neighbours(parts: Parts) -> None:
-    page = ask(open_page(search_script, parts), "a castle")
+def test_the_details_show_the_whole_picture_its_data_and_its_neighbours(context: AppContext) -> None:
+    page = ask(open_page(search_script, context), "a castle")
     first = tiles(page)[0]
     page.button(key=f"open-{first}").click().run()
     assert not page.exception
@@ -131,14 +131,14 @@ def test_the_details_show_the_whole_picture_its_data_and_its_neighbours(parts: P
     assert "item" not in page.query_params
 
 
-def test_details_are_shareable_by_themselves(parts: Parts) -> None:
-    item = tiles(open_page(search_script, parts, q="a castle"))[0]
-    page = open_page(search_script, parts, item=item)
+def test_details_are_shareable_by_themselves(context: AppContext) -> None:
+    item = tiles(open_page(search_script, context, q="a castle"))[0]
+    page = open_page(search_script, context, item=item)
     assert f"/originals/{item}" in "\n".join(e.value for e in page.html)
 
 
-def test_each_part_of_the_question_can_be_taken_away(parts: Parts) -> None:
-    page = open_page(search_script, parts, q=["a castle", "at night"], filter=["tags.any=photo"])
+def test_each_part_of_the_question_can_be_taken_away(context: AppContext) -> None:
+    page = open_page(search_script, context, q=["a castle", "at night"], filter=["tags.any=photo"])
     chip(page, "at night").click().run()
     assert page.query_params["q"] == "a castle"
     chip(page, "tags.any:photo").click().run()
@@ -148,8 +148,8 @@ def test_each_part_of_the_question_can_be_taken_away(parts: Parts) -> None:
     assert page.text_input(key="words").value == ""
 
 
-def test_weights_and_words_too(parts: Parts) -> None:
-    page = open_page(search_script, parts, q="violin")
+def test_weights_and_words_too(context: AppContext) -> None:
+    page = open_page(search_script, context, q="violin")
     page.slider(key="weight-look").set_value(0.3).run()
     assert page.query_params["target"] == ["image=1", "look=0.3", "caption=1"]
     page.pills(key="preset").set_value("Automatic").run()
@@ -179,31 +179,31 @@ def test_weights_and_words_too(parts: Parts) -> None:
         ({"q": "x" * 2500}, "2500 characters"),
     ],
 )
-def test_a_nonsense_address_is_a_sentence(parts: Parts, params: dict[str, str], words: str) -> None:
-    page = open_page(search_script, parts, **({"q": "cat"} | params))
+def test_a_nonsense_address_is_a_sentence(context: AppContext, params: dict[str, str], words: str) -> None:
+    page = open_page(search_script, context, **({"q": "cat"} | params))
     assert not page.exception
     assert words in (page.warning or page.error)[0].value.replace("\\", "")
     assert not tiles(page)
 
 
 @pytest.mark.parametrize("item", ["nonsense", str(uuid.UUID(int=1))])
-def test_details_of_nothing_are_a_sentence(parts: Parts, item: str) -> None:
-    page = open_page(search_script, parts, q="cat", item=item)
+def test_details_of_nothing_are_a_sentence(context: AppContext, item: str) -> None:
+    page = open_page(search_script, context, q="cat", item=item)
     assert not page.exception
     assert item in page.warning[0].value.replace("\\", "")
     assert tiles(page)
 
 
-def test_beyond_the_last_page_leads_back(parts: Parts) -> None:
-    page = open_page(search_script, parts, q="cat", offset="240")
+def test_beyond_the_last_page_leads_back(context: AppContext) -> None:
+    page = open_page(search_script, context, q="cat", offset="240")
     assert "There are 100 pictures" in page.info[0].value
     page.button[-1].click().run()
     assert len(tiles(unfold(page))) == 24
 
 
-def test_an_uploaded_picture_finds_itself_and_is_not_kept(parts: Parts) -> None:
-    data = (parts.samples / "drawings" / "violin.png").read_bytes()
-    page = upload(open_page(search_script, parts), "my *violin*.png", data)
+def test_an_uploaded_picture_finds_itself_and_is_not_kept(context: AppContext) -> None:
+    data = (context.samples / "drawings" / "violin.png").read_bytes()
+    page = upload(open_page(search_script, context), "my *violin*.png", data)
     assert not page.exception
     assert "violin" in next(e.value for e in page.html if "loupe-number" in e.value).lower()
     assert "not part of the address" in texts(page)
@@ -218,17 +218,17 @@ def test_an_uploaded_picture_finds_itself_and_is_not_kept(parts: Parts) -> None:
 @pytest.mark.parametrize(
     ("data", "words"), [(b"", "0 bytes"), (b"GIF89a", "cannot be decoded"), (b"hello", "no picture format")]
 )
-def test_a_corrupt_upload_is_a_sentence(parts: Parts, data: bytes, words: str) -> None:
-    page = upload(open_page(search_script, parts), "holiday.png", data)
+def test_a_corrupt_upload_is_a_sentence(context: AppContext, data: bytes, words: str) -> None:
+    page = upload(open_page(search_script, context), "holiday.png", data)
     assert not page.exception
     message = page.error[0].value.replace("\\", "")
     assert "holiday.png cannot be used" in message and words in message
 
 
-def test_row_27_a_picture_of_30000_by_30000_is_refused_by_its_pixels(parts: Parts) -> None:
+def test_row_27_a_picture_of_30000_by_30000_is_refused_by_its_pixels(context: AppContext) -> None:
     """It is refused before a pixel is decoded: memory comes back to where it was."""
     data = png((30_000, 30_000))
-    page = open_page(search_script, parts)
+    page = open_page(search_script, context)
     before = psutil.Process().memory_info().rss
     page = upload(page, "huge.png", data)
     assert not page.exception
@@ -236,9 +236,9 @@ def test_row_27_a_picture_of_30000_by_30000_is_refused_by_its_pixels(parts: Part
     assert psutil.Process().memory_info().rss - before < 50e6
 
 
-def test_row_27_sixty_tiles_hold_no_picture_bytes(parts: Parts) -> None:
+def test_row_27_sixty_tiles_hold_no_picture_bytes(context: AppContext) -> None:
     """Tiles are addresses: a page of 60 is some tens of kB of HTML, whatever the pictures weigh."""
-    page = open_page(search_script, parts, q="animal", limit="60")
+    page = open_page(search_script, context, q="animal", limit="60")
     page.toggle(key="unlikely-open").set_value(True).run()
     assert len(tiles(page)) == 60
     assert not page.get("imgs")
@@ -246,7 +246,7 @@ def test_row_27_sixty_tiles_hold_no_picture_bytes(parts: Parts) -> None:
 
 
 def test_a_hostile_caption_is_text(
-    parts: Parts, empty: weaviate.WeaviateClient, colours: Encoder, address: Address, tmp_path: Path
+    context: AppContext, empty: weaviate.WeaviateClient, colours: Encoder, address: Address, tmp_path: Path
 ) -> None:
     """A caption is whatever somebody wrote into a file."""
     from schema.record import ImageRecord, Place, to_properties
@@ -265,7 +265,7 @@ def test_a_hostile_caption_is_text(
 
 
 def test_an_empty_library_offers_the_samples_and_a_folder(
-    empty: weaviate.WeaviateClient, parts: Parts, address: Address, specialists: Encoder, tmp_path: Path
+    empty: weaviate.WeaviateClient, context: AppContext, address: Address, specialists: Encoder, tmp_path: Path
 ) -> None:
     from schema.collection import delete_library
 
@@ -289,7 +289,9 @@ def test_row_36_without_a_database_the_page_says_how_to_start_it(tmp_path: Path,
     assert "goes on by itself" in texts(page)
 
 
-def test_an_encoder_that_cannot_be_loaded_asks_for_a_restart(parts: Parts, address: Address, tmp_path: Path) -> None:
+def test_an_encoder_that_cannot_be_loaded_asks_for_a_restart(
+    context: AppContext, address: Address, tmp_path: Path
+) -> None:
     def load() -> Encoder:
         raise EncoderError("The encoder 'clop' is not known.")
 
@@ -301,9 +303,9 @@ def test_an_encoder_that_cannot_be_loaded_asks_for_a_restart(parts: Parts, addre
 
 
 @pytest.mark.parametrize("name", ["scan.jfif", "3d.MPO", "film.j2k", "phone.HIF"])
-def test_whatever_is_ingested_may_ask_too(parts: Parts, name: str) -> None:
+def test_whatever_is_ingested_may_ask_too(context: AppContext, name: str) -> None:
     """What the file is called is no reason against it; what it holds is told by its first bytes."""
     data = (SAMPLES / "photos" / "eiffel-tower.jpg").read_bytes()
-    page = upload(open_page(search_script, parts), name, data)
+    page = upload(open_page(search_script, context), name, data)
     assert not page.exception and not page.error
     assert name in texts(page).replace("\\", "")

@@ -9,7 +9,7 @@ import weaviate
 from PIL import Image
 
 from api.connection import Connection
-from api.context import Parts
+from api.context import AppContext
 from ingest.ledger import Ledger
 from ingest.pipeline import Ingest
 from ingest.roots import Roots
@@ -37,7 +37,7 @@ def make_folder(folder: Path) -> Path:
 
 
 @pytest.fixture
-def coloured(client: weaviate.WeaviateClient, address: Address, tmp_path: Path) -> Iterator[Parts]:
+def coloured(client: weaviate.WeaviateClient, address: Address, tmp_path: Path) -> Iterator[AppContext]:
     """The app's parts on that library; the test may change it."""
     delete_library(client)
     for name in COLLECTIONS.values():

@@ -8,10 +8,10 @@ import weaviate
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from api.context import Parts
+from api.context import AppContext
 from app_pages.albums import page as page_module
 from app_pages.question import Question
-from app_pages.widgets.markdown import plain
+from app_pages.widgets.markdown import escape_markdown
 from schema.collection import delete_library
 from schema.errors import Unreachable
 from search import albums
@@ -22,15 +22,15 @@ from tests.app.conftest import http_of, open_page, texts
 RED = Query((Term(text="red"),))
 
 
-def albums_script(parts):  # Streamlit copies its source: it may name nothing of this module
+def albums_script(context):  # Streamlit copies its source: it may name nothing of this module
     import streamlit as st
 
     from app_pages.albums.page import albums_page
 
-    albums_page(parts, lambda: st.session_state.__setitem__("went", dict(st.session_state["last_address"])))
+    albums_page(context, lambda: st.session_state.__setitem__("went", dict(st.session_state["last_address"])))
 
 
-def saving_script(parts):
+def saving_script(context):
     import streamlit as st
     from PIL import Image
 
@@ -40,11 +40,11 @@ def saving_script(parts):
     terms = [Term(text=st.query_params["q"])] if "q" in st.query_params else []
     if "picture" in st.query_params:
         terms.append(Term(image=Image.new("RGB", (1, 1))))
-    albums_saving.button(Query(tuple(terms), limit=60, offset=60), parts.connection.searcher(), parts)
+    albums_saving.button(Query(tuple(terms), limit=60, offset=60), context.connection.searcher(), context)
 
 
 @pytest.fixture
-def store(coloured: Parts) -> Any:
+def store(coloured: AppContext) -> Any:
     return coloured.connection.named("Albums")
 
 
@@ -68,7 +68,7 @@ def press(page: AppTest, key: str) -> None:
 # Saving
 
 
-def test_the_present_question_is_saved_under_a_name(coloured: Parts, store: Any) -> None:
+def test_the_present_question_is_saved_under_a_name(coloured: AppContext, store: Any) -> None:
     page = open_page(saving_script, coloured, q="red")
     save(page, " All that is red ")
     assert [toast.value for toast in page.toast] == ["Saved as “All that is red”. It is on the page Albums."]
@@ -78,7 +78,7 @@ def test_the_present_question_is_saved_under_a_name(coloured: Parts, store: Any)
     assert page.text_input(key="album-name").value == ""
 
 
-def test_a_name_is_replaced_only_when_that_is_wished(coloured: Parts, store: Any) -> None:
+def test_a_name_is_replaced_only_when_that_is_wished(coloured: AppContext, store: Any) -> None:
     albums.keep(store, "Mine", Query((Term(text="blue"),)), "e")
     page = open_page(saving_script, coloured, q="red")
     save(page, "mine")
@@ -95,7 +95,7 @@ def test_a_name_is_replaced_only_when_that_is_wished(coloured: Parts, store: Any
     [({"q": "red", "picture": "1"}, "holds a picture that was uploaded"), ({}, "The question is empty")],
 )
 def test_what_cannot_be_kept_is_said_before_a_name_is_typed(
-    coloured: Parts, params: dict[str, Any], sentence: str
+    coloured: AppContext, params: dict[str, Any], sentence: str
 ) -> None:
     page = open_page(saving_script, coloured, **params)
     assert sentence in texts(page)
@@ -103,7 +103,7 @@ def test_what_cannot_be_kept_is_said_before_a_name_is_typed(
 
 
 @pytest.mark.parametrize(("name", "sentence"), [("", "The name is empty"), ("a\u202eb", "which cannot be seen")])
-def test_a_name_that_cannot_be_is_a_sentence(coloured: Parts, store: Any, name: str, sentence: str) -> None:
+def test_a_name_that_cannot_be_is_a_sentence(coloured: AppContext, store: Any, name: str, sentence: str) -> None:
     page = open_page(saving_script, coloured, q="red")
     save(page, name)
     assert sentence in texts(page).replace("\\", "")
@@ -113,13 +113,13 @@ def test_a_name_that_cannot_be_is_a_sentence(coloured: Parts, store: Any, name: 
 # The page
 
 
-def test_without_albums_the_page_says_how_to_get_one(coloured: Parts) -> None:
+def test_without_albums_the_page_says_how_to_get_one(coloured: AppContext) -> None:
     page = open_page(albums_script, coloured)
     assert "There are no albums yet" in texts(page)
 
 
 def test_an_album_shows_what_the_library_holds_now(
-    coloured: Parts, store: Any, client: weaviate.WeaviateClient
+    coloured: AppContext, store: Any, client: weaviate.WeaviateClient
 ) -> None:
     """Live: what is removed from the library leaves the album too."""
     searcher = coloured.connection.searcher()
@@ -139,7 +139,7 @@ def test_an_album_shows_what_the_library_holds_now(
     assert albums.look(few, searcher.search, lambda _: 0).text != expected.text
 
 
-def test_open_goes_to_the_questions_address(coloured: Parts, store: Any) -> None:
+def test_open_goes_to_the_questions_address(coloured: AppContext, store: Any) -> None:
     query = Query(
         (Term(text="red"), Term(text="dark", weight=-0.5)), filters=(Condition.parse("tags=red"),), diversity=0.3
     )
@@ -150,7 +150,7 @@ def test_open_goes_to_the_questions_address(coloured: Parts, store: Any) -> None
     assert Question.from_params(went).query() == query
 
 
-def test_an_album_can_be_renamed_and_deleted(coloured: Parts, store: Any) -> None:
+def test_an_album_can_be_renamed_and_deleted(coloured: AppContext, store: Any) -> None:
     albums.keep(store, "a", RED, "e")
     albums.keep(store, "b", RED, "e")
     page = open_page(albums_script, coloured)
@@ -172,14 +172,14 @@ def rename(page: AppTest, old: str, new: str) -> None:
     assert not page.exception
 
 
-def test_an_album_of_another_encoder_says_so_and_still_opens(coloured: Parts, store: Any) -> None:
+def test_an_album_of_another_encoder_says_so_and_still_opens(coloured: AppContext, store: Any) -> None:
     albums.keep(store, "old", RED, "clip-7")
     page = open_page(albums_script, coloured)
     assert "Saved with the encoder 'clip-7'. This library is of 'colours" in texts(page).replace("\\", "")
     assert not page.button(key="open-album-old").disabled
 
 
-def test_a_deleted_liked_picture_is_a_sentence_beside_the_other_albums(coloured: Parts, store: Any) -> None:
+def test_a_deleted_liked_picture_is_a_sentence_beside_the_other_albums(coloured: AppContext, store: Any) -> None:
     albums.keep(store, "broken", Query((Term(item=uuid.UUID(int=3)),)), "e")
     albums.keep(store, "whole", RED, "e")
     page = open_page(albums_script, coloured)
@@ -189,7 +189,7 @@ def test_a_deleted_liked_picture_is_a_sentence_beside_the_other_albums(coloured:
     assert "red" in texts(page)
 
 
-def test_a_spoiled_album_can_only_be_deleted(coloured: Parts, store: Any) -> None:
+def test_a_spoiled_album_can_only_be_deleted(coloured: AppContext, store: Any) -> None:
     store.save("spoiled", {"version": 99}, "e")
     page = open_page(albums_script, coloured)
     assert "The album 'spoiled' cannot be read" in texts(page).replace("\\", "")
@@ -198,17 +198,17 @@ def test_a_spoiled_album_can_only_be_deleted(coloured: Parts, store: Any) -> Non
     assert names(store) == []
 
 
-def test_hostile_names_stay_text(coloured: Parts, store: Any) -> None:
+def test_hostile_names_stay_text(coloured: AppContext, store: Any) -> None:
     name = '<script>alert(1)</script> :red[x] *y* "q"'
     albums.keep(store, name, RED, "e")
     page = open_page(albums_script, coloured)
     assert not page.exception
-    assert any(element.value == f"**{plain(name)}**" for element in page.markdown)
+    assert any(element.value == f"**{escape_markdown(name)}**" for element in page.markdown)
     press(page, f"delete-album-{name}")
     assert names(store) == []
 
 
-def test_many_albums_come_in_pages(coloured: Parts, store: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_albums_come_in_pages(coloured: AppContext, store: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(page_module, "PER_PAGE", 2)
     for name in "abc":
         albums.keep(store, name, RED, "e")
@@ -227,7 +227,7 @@ def opened(page: AppTest) -> list[str]:
     return [str(b.key).removeprefix(prefix) for b in page.button if str(b.key).startswith(prefix)]
 
 
-def test_albums_outlive_their_library(coloured: Parts, store: Any, client: weaviate.WeaviateClient) -> None:
+def test_albums_outlive_their_library(coloured: AppContext, store: Any, client: weaviate.WeaviateClient) -> None:
     albums.keep(store, "Red ones", RED, "e")
     delete_library(client)
     page = open_page(albums_script, coloured)
@@ -235,7 +235,7 @@ def test_albums_outlive_their_library(coloured: Parts, store: Any, client: weavi
     assert "There is no library yet, so nothing is in it" in texts(page)
 
 
-def test_a_weaviate_that_is_away_is_a_sentence(coloured: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_weaviate_that_is_away_is_a_sentence(coloured: AppContext, monkeypatch: pytest.MonkeyPatch) -> None:
     def away(_: str) -> Any:
         raise Unreachable("Weaviate did not answer. Start it with: python -m schema start.")
 
@@ -254,7 +254,7 @@ def test_a_weaviate_that_is_away_is_a_sentence(coloured: Parts, monkeypatch: pyt
 # Over HTTP
 
 
-def test_the_api_lists_albums_and_asks_them(coloured: Parts, store: Any) -> None:
+def test_the_api_lists_albums_and_asks_them(coloured: AppContext, store: Any) -> None:
     http = http_of(coloured)
     assert http.get("/api/albums").json() == {"albums": []}
     query = Query((Term(text="red"),), filters=(Condition.parse("tags=red"),))
@@ -269,7 +269,7 @@ def test_the_api_lists_albums_and_asks_them(coloured: Parts, store: Any) -> None
     assert http.get(answer["page"].replace("/?", "/api/search?")).json()["hits"] == direct["hits"]
 
 
-def test_the_api_takes_a_page_of_an_album(coloured: Parts, store: Any) -> None:
+def test_the_api_takes_a_page_of_an_album(coloured: AppContext, store: Any) -> None:
     albums.keep(store, "red", RED, "e")
     http = http_of(coloured)
     every = http.get("/api/albums/red?limit=12").json()["hits"]
@@ -290,7 +290,7 @@ def test_the_api_takes_a_page_of_an_album(coloured: Parts, store: Any) -> None:
     ],
 )
 def test_what_the_api_cannot_answer_is_a_sentence(
-    coloured: Parts, store: Any, path: str, status: int, sentence: str
+    coloured: AppContext, store: Any, path: str, status: int, sentence: str
 ) -> None:
     albums.keep(store, "red", RED, "e")
     albums.keep(store, "gone", Query((Term(item=uuid.UUID(int=3)),)), "e")

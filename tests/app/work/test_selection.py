@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from api.context import Parts
+from api.context import AppContext
 from app_pages.discover import session as discover_session
 from app_pages.widgets import selection
 from search.export import ExportError
@@ -18,23 +18,23 @@ from tests.app.conftest import http_of, open_page, texts
 WHITE = Query((Term(text="white"),), limit=5)
 
 
-def select_script(parts):  # Streamlit copies its source: it may name nothing of this module
+def select_script(context):  # Streamlit copies its source: it may name nothing of this module
     import streamlit as st
 
     from app_pages.widgets import gallery, selection
     from search.query import Query, Term
 
     offset = int(st.query_params.get("offset", "0"))
-    searcher = parts.connection.searcher()
+    searcher = context.connection.searcher()
     query = Query((Term(text=st.query_params.get("q", "white")),), limit=5, offset=offset)
     results = searcher.search(query)
     selection.switch()
-    selection.bar(query, results, searcher, parts)
+    selection.bar(query, results, searcher, context)
     gallery.grid(results.hits, print, print, under=selection.mark, line=results.line)
 
 
 @pytest.fixture
-def page(coloured: Parts) -> AppTest:
+def page(coloured: AppContext) -> AppTest:
     """The switch is on."""
     page = open_page(select_script, coloured)
     assert not page.checkbox
@@ -106,7 +106,7 @@ def test_switching_off_keeps_the_selection(page: AppTest) -> None:
     assert [box.value for box in page.checkbox] == [True] * 5
 
 
-def test_all_that_is_likely_is_selected_whatever_the_page(page: AppTest, coloured: Parts) -> None:
+def test_all_that_is_likely_is_selected_whatever_the_page(page: AppTest, coloured: AppContext) -> None:
     results = coloured.connection.searcher().search(Query((Term(text="white"),), limit=100))
     press(page, "select-likely")
     assert chosen(page) == [str(hit.uuid) for hit in results.hits if not hit.unlikely]
@@ -168,7 +168,7 @@ def link(page: AppTest, kind: str) -> str:
     return str(address)
 
 
-def test_the_selection_can_be_taken_away(page: AppTest, coloured: Parts) -> None:
+def test_the_selection_can_be_taken_away(page: AppTest, coloured: AppContext) -> None:
     press(page, "select-page")
     answer = http_of(coloured).get(link(page, "json"))
     assert [one["uuid"] for one in answer.json()] == chosen(page)
@@ -217,7 +217,7 @@ def test_the_selected_become_the_question(page: AppTest) -> None:
     assert "q" not in page.query_params
 
 
-def test_tags_are_found_at_once(page: AppTest, coloured: Parts) -> None:
+def test_tags_are_found_at_once(page: AppTest, coloured: AppContext) -> None:
     searcher = coloured.connection.searcher()
     press(page, "select-page")
     page.multiselect(key="tags-add").set_value(["holiday", "Paris, France"])
@@ -239,7 +239,7 @@ def write(page: AppTest) -> None:
     assert not page.exception
 
 
-def test_what_cannot_be_tagged_is_a_sentence(page: AppTest, coloured: Parts) -> None:
+def test_what_cannot_be_tagged_is_a_sentence(page: AppTest, coloured: AppContext) -> None:
     """Nothing typed; a tag both ways; a tag that a file gives and only the file can take away."""
     press(page, "select-page")
     write(page)
@@ -254,7 +254,7 @@ def test_what_cannot_be_tagged_is_a_sentence(page: AppTest, coloured: Parts) -> 
     assert coloured.connection.searcher().count([Condition("tags", "=", "red")]) == 4
 
 
-def test_a_caption_in_a_label_is_text_and_not_markdown(coloured: Parts) -> None:
+def test_a_caption_in_a_label_is_text_and_not_markdown(coloured: AppContext) -> None:
     searcher = coloured.connection.searcher()
     for hit in searcher.search(WHITE).hits:
         searcher.pictures.collection.data.update(hit.uuid, properties={"caption": "*a* :red[b]"})

@@ -16,7 +16,7 @@ from starlette.testclient import TestClient
 
 import api.selections
 import search.export
-from api.context import Parts
+from api.context import AppContext
 from api.selection_store import Selections
 from schema.collection import open_pictures
 from schema.errors import Unreachable
@@ -27,12 +27,12 @@ from tests.app.conftest import http_of
 
 
 @pytest.fixture
-def hits(coloured: Parts) -> list[Hit]:
+def hits(coloured: AppContext) -> list[Hit]:
     return list(coloured.connection.searcher().search(Query((Term(text="red"),), limit=5)).hits)
 
 
 @pytest.fixture
-def http(coloured: Parts) -> TestClient:
+def http(coloured: AppContext) -> TestClient:
     return http_of(coloured)
 
 
@@ -40,7 +40,9 @@ def slim(hit: Hit) -> Hit:
     return replace(hit, record=replace(hit.record, places=(), caption="", tags=()))
 
 
-def test_a_table_holds_every_selected_picture_as_it_is_now(coloured: Parts, http: TestClient, hits: list[Hit]) -> None:
+def test_a_table_holds_every_selected_picture_as_it_is_now(
+    coloured: AppContext, http: TestClient, hits: list[Hit]
+) -> None:
     """The session keeps next to nothing of a picture; what is exported comes from the library."""
     address_of = coloured.selections.hand_in([slim(hit) for hit in hits])
     answer = http.get(address_of("csv"))
@@ -52,12 +54,12 @@ def test_a_table_holds_every_selected_picture_as_it_is_now(coloured: Parts, http
     assert [float(row["similarity"]) for row in rows] == [round(hit.similarity, 6) for hit in hits]
 
 
-def test_json_is_what_the_api_gives_but_for_the_shares(coloured: Parts, http: TestClient, hits: list[Hit]) -> None:
+def test_json_is_what_the_api_gives_but_for_the_shares(coloured: AppContext, http: TestClient, hits: list[Hit]) -> None:
     answer = http.get(coloured.selections.hand_in(hits)("json"))
     assert answer.json() == [{name: v for name, v in hit.to_json().items() if name != "shares"} for hit in hits]
 
 
-def test_the_zip_holds_the_originals(coloured: Parts, http: TestClient, hits: list[Hit]) -> None:
+def test_the_zip_holds_the_originals(coloured: AppContext, http: TestClient, hits: list[Hit]) -> None:
     answer = http.get(coloured.selections.hand_in([slim(hit) for hit in hits])("zip"))
     assert (answer.headers["x-loupe-pictures"], answer.headers["x-loupe-missing"]) == ("5", "0")
     assert int(answer.headers["content-length"]) == len(answer.content)
@@ -69,14 +71,14 @@ def test_the_zip_holds_the_originals(coloured: Parts, http: TestClient, hits: li
     }
 
 
-def test_the_folder_of_the_library_is_left_as_it_was(coloured: Parts, http: TestClient, hits: list[Hit]) -> None:
+def test_the_folder_of_the_library_is_left_as_it_was(coloured: AppContext, http: TestClient, hits: list[Hit]) -> None:
     before = sorted(path.name for path in coloured.home.iterdir())
     http.get(coloured.selections.hand_in(hits)("zip"))
     assert sorted(path.name for path in coloured.home.iterdir()) == before
 
 
 def test_a_picture_that_left_the_library_is_named_everywhere(
-    coloured: Parts, http: TestClient, hits: list[Hit]
+    coloured: AppContext, http: TestClient, hits: list[Hit]
 ) -> None:
     gone = replace(slim(hits[0]), uuid=uuid.UUID(int=5))
     address_of = coloured.selections.hand_in([gone, hits[1]])
@@ -95,14 +97,14 @@ def test_an_unknown_selection_is_said(http: TestClient, path: str) -> None:
     assert answer.status_code == 404
 
 
-def test_an_unknown_kind_is_said(coloured: Parts, http: TestClient, hits: list[Hit]) -> None:
+def test_an_unknown_kind_is_said(coloured: AppContext, http: TestClient, hits: list[Hit]) -> None:
     address = coloured.selections.hand_in(hits)("exe")
     assert http.get(address).status_code == 404
     assert "Select the pictures again" in http.get(address).text
 
 
 def test_more_than_a_zip_may_hold_is_a_sentence(
-    coloured: Parts, http: TestClient, hits: list[Hit], monkeypatch: pytest.MonkeyPatch
+    coloured: AppContext, http: TestClient, hits: list[Hit], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(search.export.check_size, "__defaults__", (4, 10**9))
     monkeypatch.setattr(search.export.write_zip, "__kwdefaults__", {"gone": (), "max_pictures": 4, "max_bytes": 10**9})
@@ -113,7 +115,7 @@ def test_more_than_a_zip_may_hold_is_a_sentence(
 
 
 def test_a_weaviate_that_is_away_is_a_sentence(
-    coloured: Parts, http: TestClient, hits: list[Hit], monkeypatch: pytest.MonkeyPatch
+    coloured: AppContext, http: TestClient, hits: list[Hit], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def away(*_: object) -> Any:
         raise Unreachable("Weaviate did not answer. Start it with: python -m schema start.")
@@ -128,7 +130,7 @@ def test_a_weaviate_that_is_away_is_a_sentence(
 
 
 def test_what_is_no_file_of_an_ingested_folder_never_leaves(
-    coloured: Parts, http: TestClient, hits: list[Hit], client: weaviate.WeaviateClient, tmp_path: Path
+    coloured: AppContext, http: TestClient, hits: list[Hit], client: weaviate.WeaviateClient, tmp_path: Path
 ) -> None:
     """Row 24: the database is changed by somebody else, one file became a text, one is gone."""
     outside, text, gone = hits[:3]
@@ -175,7 +177,7 @@ def test_the_same_selection_has_the_same_address() -> None:
 
 
 def test_large_selections_are_asked_for_in_parts(
-    coloured: Parts, http: TestClient, hits: list[Hit], monkeypatch: pytest.MonkeyPatch
+    coloured: AppContext, http: TestClient, hits: list[Hit], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(api.selections, "FETCHED", 2)
     answer = http.get(coloured.selections.hand_in(hits)("json"))
