@@ -15,20 +15,11 @@ from api import threads
 from api.context import AppContext
 from encoder.protocol import EncoderError
 from host.folders import FolderError
-from pictures.open import Limits, PictureError, open_image
+from pictures.open import MEDIA_TYPES, Limits, PictureError, open_image
 from schema.errors import SchemaError
 from schema.record import ImageRecord
 from search.errors import SearchError
 
-WEB_FORMATS = {
-    "JPEG": "image/jpeg",
-    "MPO": "image/jpeg",
-    "PNG": "image/png",
-    "WEBP": "image/webp",
-    "GIF": "image/gif",
-    "AVIF": "image/avif",
-}
-"""Browsers show these; the others are sent as JPEG."""
 CHECK_SIDE = 32
 SHOWN_SIDE = 1024
 """Of the short side; `open_image` keeps twice as many pixels and at most 2048 on the long side."""
@@ -103,7 +94,7 @@ def find_original(record: ImageRecord, context: AppContext) -> Path | None:
 def _picture(path: Path, limits: Limits) -> Response:
     """Raises PictureError. Every original is decoded before it is sent, small: what is no picture never leaves."""
     opened = open_image(path, limits, CHECK_SIDE)
-    if (media_type := WEB_FORMATS.get(opened.facts.format)) is not None:
+    if (media_type := MEDIA_TYPES.get(opened.facts.format)) is not None:
         return FileResponse(path, media_type=media_type, headers=ORIGINAL_HEADERS)
     output = io.BytesIO()
     open_image(path, limits, SHOWN_SIDE).image.save(output, "JPEG", quality=QUALITY)

@@ -101,7 +101,7 @@ class TrainedProjection(Sight):
         return {"image": dim, "caption": dim, "look": LOOK_DIM}
 
     def image(self, features: Array, logits: Array, shares: Array) -> Embeddings:
-        """(n, features), (n, 1000), (n, 11): how much there is of each of `pictures.colours.COLOURS` -> (n, dim)."""
+        """(n, features), (n, 1000), (n, 11): how much there is of each of `pictures.looks.COLOURS` -> (n, dim)."""
         cosines = self._cosines(features)
         trust = self.trust(cosines)[:, None]
         parts = (

@@ -15,7 +15,7 @@ from encoder import conse, projection
 from encoder.protocol import Embeddings, EncoderError, EncoderIdentity, first_line
 from encoder.torch_setup import choose_device, choose_dtype, revision_of, set_threads
 from encoder.towers import SIDE, Array, SentenceModel, VisionModel
-from pictures import colours
+from pictures import looks
 
 PREPROCESSING = 1
 TRAINED, CONSE = "memory-2", "conse-2"
@@ -62,7 +62,7 @@ class SpecialistsEncoder:
         with self._lock:
             seen = self._vision.encode(pixels)
         features = np.concatenate([seen.features, seen.middle], axis=1)
-        shares = np.stack([colours.shares(image) for image in images]).astype(np.float32)
+        shares = np.stack([looks.shares(image) for image in images]).astype(np.float32)
         return {"image": self._projection.image(features, seen.logits, shares), "look": self._projection.look(features)}
 
     def encode_without(self, image: Image.Image, grid: int) -> Embeddings:
@@ -70,7 +70,7 @@ class SpecialistsEncoder:
         with self._lock:
             seen = self._vision.encode_without(square(image), grid)
         features = np.concatenate([seen.features, seen.middle], axis=1)
-        shares = colours.shares_without(image, grid).astype(np.float32)
+        shares = looks.shares_without(image, grid).astype(np.float32)
         return self._projection.image(features, seen.logits, shares)
 
     def encode_texts(self, texts: Sequence[str]) -> Embeddings:

@@ -13,7 +13,7 @@ from PIL import Image, ImageEnhance
 from encoder.protocol import Encoder
 from evaluation.errors import EvaluationError
 from evaluation.recommendation_folder import Gathered
-from pictures.fingerprint import perceptual_hash
+from pictures.looks import perceptual_hash
 from search.duplicates import TARGET, Sameness
 
 Array = NDArray[np.float64]

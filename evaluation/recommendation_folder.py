@@ -14,7 +14,7 @@ from evaluation.folder import Unread, ahead
 from evaluation.stored import Pictured
 from evaluation.tagged import read_tagged
 from ingest.files import PictureFile, check_root, find_images
-from pictures.fingerprint import perceptual_hash
+from pictures.looks import perceptual_hash
 from pictures.open import Limits, Opened, PictureError, open_image
 from schema.record import uuid_of
 from search.calibration import LibrarySpace

@@ -15,7 +15,7 @@ from ingest.files import METADATA_NAMES, PictureFile, absolute_path
 from ingest.places import Look, look
 from ingest.rows import CAPTIONS, TAGS, Row, Rows
 from ingest.sidecars import read_small
-from pictures.words import clean_caption
+from pictures.text import clean_caption
 from schema.names import composed, escaped, spellings
 
 MAX_SIDECAR_BYTES = 64 * 1024

@@ -7,8 +7,7 @@ from typing import Any
 from ingest.files import PictureFile
 from ingest.ledger import Ledger
 from ingest.report import REFUSED, Failure
-from pictures.colours import palette
-from pictures.fingerprint import perceptual_hash
+from pictures.looks import palette, perceptual_hash
 from pictures.open import Opened
 from schema.errors import Refused
 from schema.record import DESCRIBED, ImageRecord, unite

@@ -28,8 +28,7 @@ from ingest.sidecars import SidecarReader
 from ingest.streams import ahead, batched
 from ingest.upkeep import Upkeep
 from ingest.words import first_words
-from pictures.open import Limits, Opened, PictureError, open_image
-from pictures.reading import opened_for_reading
+from pictures.open import Limits, Opened, PictureError, open_image, opened_for_reading
 from pictures.thumbnails import ThumbnailStore
 from schema.errors import ReadOnly, Refused
 from schema.record import ImageRecord, Place, now

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pictures.words import clean_caption, clean_tags
+from pictures.text import clean_caption, clean_tags
 
 CAPTIONS = ("text", "caption", "captions", "description", "title")
 TAGS = ("tags", "keywords", "labels", "label")

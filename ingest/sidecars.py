@@ -18,7 +18,7 @@ from ingest.takeout import Takeout, TakeoutNames, picture_named, read_takeout
 from pictures.dates import date_of_name, read_date
 from pictures.describe import Description, xmp_position
 from pictures.open import EXTENSIONS
-from pictures.words import clean_caption, clean_tags, clean_title
+from pictures.text import clean_caption, clean_tags, clean_title
 from pictures.xmp import MAX_BYTES, Xmp, read_xmp
 from schema.names import escaped, folded
 

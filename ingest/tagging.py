@@ -17,7 +17,7 @@ from filelock import Timeout
 from host.folders import make_home, own_lock, using
 from ingest.errors import IngestError
 from ingest.ledger import Ledger
-from pictures.words import MAX_TAG, clean
+from pictures.text import MAX_TAG, clean
 from schema.collection import Pictures
 from schema.record import ImageRecord
 

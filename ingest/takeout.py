@@ -13,7 +13,7 @@ from typing import Any
 
 from pictures.dates import plausible
 from pictures.describe import on_earth
-from pictures.words import clean_caption
+from pictures.text import clean_caption
 from schema.names import composed
 
 FAVORITE = "favorite"

@@ -6,7 +6,7 @@ A date with a known offset from UTC comes back with it, one without comes back n
 import re
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 
-from pictures.words import clean
+from pictures.text import clean
 
 _YEARS = range(1800, 2200)
 _LONGEST = 60

@@ -29,10 +29,8 @@ from pydantic import TypeAdapter
 from pictures import signature
 from pictures.describe import Description, describe, orientation_of
 from pictures.errors import PictureError
-from pictures.limits import Limits
-from pictures.memory import WEBP_BYTES, check_room, decoded_bytes
+from pictures.limits import WEBP_BYTES, Limits, check_room, decoded_bytes
 from pictures.pixels import drawn_share, small_size, to_rgb, upright
-from pictures.tiff_kind import tiff_kind
 
 MIN_DRAWN_SHARE = 0.25
 """A picture that is cut off is kept, and flagged, when at least this share of its rows could be decoded."""
@@ -42,6 +40,15 @@ MAX_SCAN_MEGAPIXELS = 2500
 register_heif_opener(thumbnails=False, depth_images=False, aux_images=False)
 # Pillow's own limit is one number for the whole process, and up to twice that only a warning; `_check_pixels` is ours.
 Image.MAX_IMAGE_PIXELS = None
+_WIDTH, _HEIGHT, _BITS, _COMPRESSION, _SAMPLES, _FORMAT = 256, 257, 258, 259, 277, 339
+_SAMPLE_FORMATS = {
+    1: "unsigned integer",
+    2: "signed integer",
+    3: "float",
+    4: "undefined",
+    5: "complex integer",
+    6: "complex",
+}
 _QUIET = ("ignore", None, Warning, re.compile(r"PIL\."), 0)
 _OBJECT = re.compile(r"<[^<>]* at 0x[0-9a-fA-F]+>")
 
@@ -128,8 +135,8 @@ def identify(data: bytes, limits: Limits) -> str:
     if (format_name := signature.format_of(data)) is None:
         raise PictureError(
             "unidentified",
-            f"the file starts with {data[:8]!r}, which is no picture format known here; "
-            "convert it to JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF, HEIF or JPEG 2000",
+            f"the file starts with {data[:8]!r}, which is no picture format known here; convert it to "
+            f"{', '.join(one.name for one in signature.FILE_TYPES[:-1])} or {signature.FILE_TYPES[-1].name}",
         )
     if (size := signature.claimed_size(data, format_name)) is not None:
         _check_pixels(size, limits)
@@ -157,7 +164,7 @@ def _decode(undecoded: Undecoded) -> tuple[Image.Image, Facts]:
         if format_name == "TIFF" and not share:
             raise PictureError(
                 "unsupported",
-                f"no row of this TIFF ({tiff_kind(data)}) can be decoded here: its compression is not known, or it is "
+                f"no row of this TIFF ({_tiff_kind(data)}) can be decoded here: its compression is not known, or it is "
                 "damaged; convert it to a TIFF without compression, to PNG or to JPEG",
             )
         raise PictureError(
@@ -199,7 +206,7 @@ def _check_scans(outline: signature.JpegOutline) -> None:
 
 
 def _corrupt(data: bytes, format_name: str, error: Exception) -> PictureError:
-    if format_name == "TIFF" and (kind := tiff_kind(data)):
+    if format_name == "TIFF" and (kind := _tiff_kind(data)):
         if isinstance(error, (UnidentifiedImageError, KeyError)):
             return PictureError(
                 "unsupported",
@@ -282,3 +289,25 @@ def _silence_pillow() -> None:
     """
     if _QUIET not in warnings.filters:
         warnings.filterwarnings("ignore", module=r"PIL\.")
+
+
+def _tiff_kind(data: bytes) -> str:
+    """Describe the first page's samples, for example "compression lzw, 3 x 16 bits, sample format float"; "" where its
+    directory cannot be read."""
+    try:
+        file = io.BytesIO(data)
+        tags = TiffImagePlugin.ImageFileDirectory_v2(file.read(16 if data[2] == 43 or data[3] == 43 else 8))
+        file.seek(tags.next)
+        tags.load(file)
+        if not (tags.get(_WIDTH) and tags.get(_HEIGHT)):
+            return ""  # cut off, or no directory at all
+        bits, formats = tags.get(_BITS, (1,)), tags.get(_FORMAT, (1,))
+        compression = tags.get(_COMPRESSION, 1)
+        name = TiffImagePlugin.COMPRESSION_INFO.get(compression, f"number {compression}")
+        samples = max(int(tags.get(_SAMPLES, 1)), len(bits))
+        return (
+            f"compression {name}, {samples} x {'/'.join(str(n) for n in sorted(set(bits)))} bits, "
+            f"sample format {'/'.join(_SAMPLE_FORMATS.get(n, str(n)) for n in sorted(set(formats)))}"
+        )[:200]
+    except Exception:  # as in describe: a broken directory raises almost anything
+        return ""

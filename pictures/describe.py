@@ -14,9 +14,8 @@ from typing import Any, Self, TypeVar
 
 from PIL import ExifTags, Image
 
-from pictures.comments import comment, prompt, user_comment
 from pictures.dates import read_date
-from pictures.words import clean, clean_caption, clean_tags, clean_title
+from pictures.text import clean, clean_caption, clean_tags, clean_title, comment, prompt, user_comment
 from pictures.xmp import Xmp, read_xmp
 
 _T = TypeVar("_T")

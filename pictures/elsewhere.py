@@ -1,21 +1,31 @@
-"""Asks a process of its own to decode a picture (`pictures.worker`), within the memory and time that `limits` gives."""
+"""Decode a picture in a process of its own (`pictures.worker`), which may hang, crash or be ended: that costs the
+picture, within the memory and time that its limits give, and not this process.
+
+The worker reads messages from its standard input and answers on its standard output until the input closes, which also
+happens when this process dies. Messages are lists of bytes and are never unpickled: what a decoder that was taken over
+sends must not run here. That, and that multiprocessing would import the main script (the app with its models) into each
+process, is why no process pool of a library is used.
+"""
 
 import atexit
 import json
 import os
 import signal
+import struct
+import subprocess
+import sys
 import threading
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
+from typing import IO
 
 from PIL import Image
 
-from pictures.apart import Died, Worker, Workers
 from pictures.decode import FACTS, Facts
 from pictures.errors import PictureError
-from pictures.limits import Limits
-from pictures.memory import check_room, room
+from pictures.limits import Limits, check_room, room
 
 MOST_WORKERS = max(1, min(4, os.cpu_count() or 1))
 _STARTING_S = 60
@@ -24,6 +34,165 @@ _WAITING = 10
 processor time (Windows), this is all that holds."""
 _LARGE = 200_000_000
 """A process that used more bytes is ended: the C library would keep much of them for later."""
+_ROOT = Path(__file__).resolve().parents[1]
+_LENGTH = struct.Struct("<Q")
+_MOST_PARTS = 16
+
+
+class Died(Exception):
+    """The process ended before it answered. `late`: it was ended because its time was over."""
+
+    def __init__(self, late: bool, code: int | None) -> None:
+        super().__init__("too slow" if late else f"ended with {code}")
+        self.late, self.code = late, code
+
+
+class Worker:
+    """One process, started at once; after Died it is closed."""
+
+    def __init__(self, module: str) -> None:
+        self.served = 0
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", module],
+            cwd=_ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,  # ctrl-C is for the one that asks
+        )
+
+    @property
+    def alive(self) -> bool:
+        return self._process.poll() is None
+
+    def ask(self, *parts: bytes, timeout_s: float) -> list[bytes]:
+        """Send a message and wait for the answer. Raises Died."""
+        late = threading.Event()
+
+        def end() -> None:
+            late.set()
+            self._process.kill()
+
+        clock = threading.Timer(timeout_s, end)
+        clock.daemon = True
+        clock.start()
+        try:
+            write(self._process.stdin, parts)  # type: ignore[arg-type]
+            answer = read(self._process.stdout)  # type: ignore[arg-type]
+        except (OSError, ValueError):  # a broken pipe; one that was closed meanwhile
+            answer = None
+        except BaseException:  # ctrl-C: the answer would be taken for the next question's
+            self.close()
+            raise
+        finally:
+            clock.cancel()
+        if answer is None:
+            self.close()
+            raise Died(late.is_set(), self._process.returncode)
+        self.served += 1
+        return answer
+
+    def stop(self) -> None:
+        """Let an `ask` in another thread end now."""
+        self._process.kill()
+
+    def close(self) -> None:
+        """End the process and wait for its end."""
+        if self._process.poll() is None:
+            with suppress(OSError):
+                self._process.stdin.close()  # type: ignore[union-attr]
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(0.05)  # one that reads its input, or is dying, ends by itself and says why
+        self._process.kill()
+        for pipe in (self._process.stdin, self._process.stdout):
+            with suppress(OSError):
+                pipe.close()  # type: ignore[union-attr]
+        self._process.wait()
+
+    def disown(self) -> None:
+        """Forget the process without ending it: after a fork it is the parent's."""
+        for pipe in (self._process.stdin, self._process.stdout):
+            with suppress(OSError):
+                pipe.close()  # type: ignore[union-attr]
+        self._process.returncode = 0
+
+
+class Workers:
+    """At most `most` processes of one module, each kept for the next work until it has done `works` of them."""
+
+    def __init__(self, module: str, most: int, works: int = 500) -> None:
+        self._module, self._most, self._works = module, most, works
+        self._forget()
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=self._after_fork)
+
+    @contextmanager
+    def lent(self) -> Iterator[Worker]:
+        """Lend a process for the block, once one is free."""
+        with self._free:
+            worker = self._take() or Worker(self._module)
+            try:
+                yield worker
+            except BaseException:  # what it was doing is unknown
+                worker.close()
+                raise
+            if not worker.alive:
+                pass
+            elif worker.served >= self._works or self._closed:  # what decoders leak ends with it
+                worker.close()
+            else:
+                self._idle.append(worker)
+
+    def close(self) -> None:
+        """End the processes that are idle; one at work ends with its work."""
+        self._closed = True
+        while self._idle:
+            self._idle.pop().close()
+
+    def _take(self) -> Worker | None:
+        """An idle process that nobody has killed meanwhile."""
+        with suppress(IndexError):
+            while True:
+                if (worker := self._idle.pop()).alive:
+                    return worker
+                worker.close()
+        return None
+
+    def _forget(self) -> None:
+        self._free = threading.BoundedSemaphore(self._most)
+        self._idle: list[Worker] = []
+        self._closed = False
+
+    def _after_fork(self) -> None:
+        for worker in self._idle:
+            worker.disown()
+        self._forget()
+
+
+def write(pipe: IO[bytes], parts: Sequence[bytes]) -> None:
+    """Send one message."""
+    pipe.write(_LENGTH.pack(len(parts)) + b"".join(_LENGTH.pack(len(part)) for part in parts))
+    for part in parts:
+        pipe.write(part)
+    pipe.flush()
+
+
+def read(pipe: IO[bytes]) -> list[bytes] | None:
+    """Receive one message; None when the other side is gone or sends none."""
+    count = _number(pipe)
+    if count is None or count > _MOST_PARTS:
+        return None
+    lengths = [_number(pipe) for _ in range(count)]
+    parts = [pipe.read(length) for length in lengths if length is not None]
+    whole = [len(part) for part in parts] == lengths
+    return parts if whole else None
+
+
+def _number(pipe: IO[bytes]) -> int | None:
+    head = pipe.read(_LENGTH.size)
+    return _LENGTH.unpack(head)[0] if len(head) == _LENGTH.size else None
+
+
 _workers = Workers("pictures.worker", MOST_WORKERS)
 atexit.register(_workers.close)
 _measuring = threading.Lock()

@@ -1,4 +1,4 @@
-"""What a file's first bytes say before any decoder sees them: its format, its frames, bombs. Knows no Pillow.
+"""The table of file types, and what a file's bytes say before any decoder sees them: its type, its frames, bombs.
 
 Every function takes the whole file's bytes and never raises on hostile ones.
 """
@@ -15,33 +15,53 @@ _JPEG_MARKER = re.compile(rb"\xff([\xc0-\xc7\xc9-\xcf\xd9-\xdd\xe0-\xef\xfe])")
 _JPEG_NO_FRAME = {0xC4, 0xCC}  # DHT and DAC lie among the SOFn
 _AVIF_BRANDS = {b"avif", b"avis"}
 _HEIF_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"}
-_DIB_HEADERS = {12, 16, 40, 52, 56, 64, 108, 124}
 _CRITICAL_CHUNKS = {b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"}
+
+
+class FileType(NamedTuple):
+    """A kind of picture that Loupe reads. One row is what a new one takes, beside its decoder in `pictures.decode`."""
+
+    format: str
+    """Pillow's name of the one decoder that may see it."""
+    name: str
+    """For people."""
+    extensions: tuple[str, ...]
+    """Names of files that are looked into; what they hold is told by their first bytes."""
+    starts: re.Pattern[bytes]
+    media_type: str = ""
+    """Where browsers show it; the others are sent as JPEG."""
+
+
+def _type(format_name: str, name: str, extensions: str, starts: bytes, media_type: str = "") -> FileType:
+    return FileType(format_name, name, tuple(extensions.split()), re.compile(starts, re.DOTALL), media_type)
+
+
+_ISO = rb".{4}ftyp"
+FILE_TYPES = (
+    _type("JPEG", "JPEG", ".jpg .jpeg .jpe .jfif .jif .mpo", rb"\xff\xd8\xff", "image/jpeg"),
+    _type("PNG", "PNG", ".png .apng", rb"\x89PNG\r\n\x1a\n", "image/png"),
+    _type("WEBP", "WebP", ".webp", rb"RIFF.{4}WEBP", "image/webp"),
+    _type("GIF", "GIF", ".gif", rb"GIF8[79]a", "image/gif"),
+    _type("BMP", "BMP", ".bmp .dib", rb"BM.{12}[\x0c\x10\x28\x34\x38\x40\x6c\x7c]\0\0\0"),  # the header's size
+    _type("TIFF", "TIFF", ".tif .tiff", rb"II[*+]\0|MM\0[*+]"),
+    _type("AVIF", "AVIF", ".avif .avifs", _ISO, "image/avif"),  # told from HEIF by their brands
+    _type("HEIF", "HEIF", ".heic .heics .heif .heifs .hif", _ISO),
+    _type("JPEG2000", "JPEG 2000", ".jp2 .j2k .j2c .jpc .jpf .jpx", rb"\0\0\0\x0cjP  \r\n\x87\n|\xff\x4f\xff\x51"),
+)
+EXTENSIONS = frozenset(extension for one in FILE_TYPES for extension in one.extensions)
+MEDIA_TYPES = {one.format: one.media_type for one in FILE_TYPES if one.media_type} | {"MPO": "image/jpeg"}
 
 
 def format_of(data: bytes) -> str | None:
     """Pillow's name of the one decoder that may see these bytes, or None. The file's name is never asked."""
-    if data.startswith(b"\xff\xd8\xff"):
-        return "JPEG"
-    if data.startswith(b"\x89PNG\r\n\x1a\n"):
-        return "PNG"
-    if data.startswith((b"GIF87a", b"GIF89a")):
-        return "GIF"
-    if data.startswith((b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")):
-        return "TIFF"
-    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-        return "WEBP"
-    if data.startswith((b"\x00\x00\x00\x0cjP  \r\n\x87\n", b"\xff\x4f\xff\x51")):
-        return "JPEG2000"
-    if data[:2] == b"BM" and int.from_bytes(data[14:18], "little") in _DIB_HEADERS:
-        return "BMP"
-    if data[4:8] == b"ftyp":
-        size = min(int.from_bytes(data[:4], "big"), 256)
-        brands = {data[8:12], *(data[at : at + 4] for at in range(16, size, 4))}
-        if brands & _AVIF_BRANDS and data[8:12] not in _HEIF_BRANDS - {b"mif1", b"msf1"}:
-            return "AVIF"
-        return "HEIF" if brands & _HEIF_BRANDS else None
-    return None
+    found = next((one.format for one in FILE_TYPES if one.starts.match(data)), None)
+    if found != "AVIF":
+        return found
+    size = min(int.from_bytes(data[:4], "big"), 256)
+    brands = {data[8:12], *(data[at : at + 4] for at in range(16, size, 4))}
+    if brands & _AVIF_BRANDS and data[8:12] not in _HEIF_BRANDS - {b"mif1", b"msf1"}:
+        return "AVIF"
+    return "HEIF" if brands & _HEIF_BRANDS else None
 
 
 def claimed_size(data: bytes, format_name: str) -> tuple[int, int] | None:

@@ -15,11 +15,11 @@ from typing import IO
 import pillow_heif
 from PIL import AvifImagePlugin
 
-from pictures.apart import read, write
 from pictures.decode import FACTS, Undecoded, read_header
+from pictures.elsewhere import read, write
 from pictures.errors import PictureError
 from pictures.limits import Limits
-from pictures.reading import read as read_file
+from pictures.open import opened_for_reading, read_whole
 
 OWN_BYTES = 50_000_000
 """This process itself, measured."""
@@ -65,7 +65,10 @@ def _header(source: list[bytes], bounds: _Bounds) -> Undecoded:
     limits = Limits(**asked["limits"])
     size = len(payload) if kind == b"bytes" else int(asked["size"])
     bounds.set(int(limits.max_decoded_mb * 1e6) + size, limits.decode_s(size))
-    data = payload if kind == b"bytes" else read_file(Path(os.fsdecode(payload)), limits)
+    if kind == b"bytes":
+        return read_header(payload, limits, asked["side"])
+    with opened_for_reading(Path(os.fsdecode(payload)), limits) as (file, size):
+        data = read_whole(file, size)
     return read_header(data, limits, asked["side"])
 
 

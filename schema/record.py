@@ -85,11 +85,11 @@ class ImageRecord:
     n_frames: int = 1
     truncated: bool = False
     colours: tuple[str, ...] = ()
-    """Dominant colours by name, the most first, see `pictures.colours`."""
+    """Dominant colours by name, the most first, see `pictures.looks`."""
     swatches: tuple[str, ...] = ()
     """`#rrggbb` of each of them."""
     phash: str = ""
-    """Perceptual hash, 16 hex digits; "" where it would say nothing, see `pictures.fingerprint`."""
+    """Perceptual hash, 16 hex digits; "" where it would say nothing, see `pictures.looks`."""
     described: int = 0
     """See `DESCRIBED`."""
     sidecars: str = ""

@@ -35,7 +35,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Self
 
-from pictures.colours import COLOURS
+from pictures.looks import COLOURS
 from schema.names import composed, folder_of
 from schema.phrases import words_of
 from search.errors import FilterError

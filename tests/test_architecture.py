@@ -32,7 +32,7 @@ FOR_EVERYBODY = {"host", "encoder.protocol"}
 ALLOWED: dict[str, set[str]] = {
     "host": {"ingest.errors"},
     "pictures": set(),
-    "encoder": {"pictures.colours"},
+    "encoder": {"pictures.looks"},
     "schema": {"server.local_server"},
     "server": {"schema.errors"},
     "search": {"schema", "pictures", "encoder.occlusion"},

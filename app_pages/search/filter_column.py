@@ -14,7 +14,7 @@ from app_pages.question import Question
 from app_pages.widgets import date_bars, folder_tree, near_map
 from app_pages.widgets.markdown import escape_markdown, inert
 from app_pages.widgets.near_map import Place
-from pictures.colours import COLOURS
+from pictures.looks import COLOURS
 from search.filters import COMPARISONS, Condition, comma_separated
 
 Counts = Sequence[tuple[str, int]]

@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from pictures import elsewhere
-from pictures.apart import Died, Worker, Workers
+from pictures.elsewhere import Died, Worker, Workers
 from pictures.open import Limits, PictureError, open_image
 from settings import PROJECT
 from tests.pictures import bombs

@@ -12,8 +12,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from pictures.limits import Limits
-from pictures.memory import MB, Room, decoded_bytes
+from pictures.limits import MB, Limits, Room, decoded_bytes
 from pictures.open import PictureError, open_image
 from pictures.worker import OWN_BYTES
 from settings import PROJECT
@@ -88,7 +87,7 @@ def test_an_upload_is_bounded_more_tightly() -> None:
 ENFORCED = """
 import io, sys
 import pictures.decode, pictures.worker as worker
-from pictures.apart import read, write
+from pictures.elsewhere import read, write
 pictures.decode.decoded_bytes = lambda image, coefficients=0: 20_000_000  # an estimate that is far too low
 asked, answered = io.BytesIO(), io.BytesIO()
 order = b'{"limits": {"max_decoded_mb": 1500}, "side": 64, "size": 1}'

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageColor, ImageDraw
 
-from pictures.colours import COLOURS, MOST, Palette, palette, shares, shares_without, to_lab
+from pictures.looks import COLOURS, MOST, Palette, palette, shares, shares_without, to_lab
 from pictures.open import Limits, open_image
 from tests.pictures.builders import encode
 

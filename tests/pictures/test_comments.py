@@ -2,8 +2,7 @@
 
 import pytest
 
-from pictures.comments import comment, prompt, user_comment
-from pictures.words import clean_title
+from pictures.text import clean_title, comment, prompt, user_comment
 
 A1111 = (
     "a (red:1.2) bicycle, [snow], <lora:detail:0.8> <lora:x:1>\nat night\nNegative prompt: blurry, (bad:1.5)\n"

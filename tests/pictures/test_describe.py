@@ -9,7 +9,7 @@ from PIL import Image, TiffImagePlugin
 
 from pictures.describe import Description
 from pictures.open import Facts, Limits, open_image
-from pictures.words import clean_caption, clean_tags
+from pictures.text import clean_caption, clean_tags
 from pictures.xmp import read_xmp
 from tests.pictures.builders import chunk, encode, iptc_block, photo, with_segment, xmp_packet
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pictures.fingerprint import perceptual_hash
+from pictures.looks import perceptual_hash
 from settings import PROJECT
 
 PHOTOS = sorted((PROJECT / "samples/photos").glob("*.jpg"))[:12]

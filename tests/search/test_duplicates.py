@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from encoder.protocol import unit
-from pictures.fingerprint import perceptual_hash
+from pictures.looks import perceptual_hash
 from search.calibration import LibrarySpace
 from search.duplicates import SHARE, Sameness, collapse, resembling
 

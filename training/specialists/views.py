@@ -13,7 +13,7 @@ from PIL import Image
 from encoder.protocol import unit
 from encoder.specialists import PREPROCESSING, square
 from encoder.towers import SentenceModel, VisionModel
-from pictures import colours
+from pictures import looks
 from training.errors import TrainingError
 from training.features import FeatureCache, model_key
 
@@ -53,7 +53,7 @@ class Towers:
         folder = cache / "training" / "features"
         seen = model_key("efficientnet-lite2", self._vision.path)
         self._seen = FeatureCache(folder, f"{seen}-preprocessing-{PREPROCESSING}")
-        self._coloured = FeatureCache(folder, model_key("colours", Path(colours.__file__)))
+        self._coloured = FeatureCache(folder, model_key("colours", Path(looks.__file__)))
         self._said = FeatureCache(folder, model_key("minilm", self._sentences.path))
 
     def see(self, pictures: Sequence[HasPath], hashes: Sequence[str], progress: str | None = None) -> Views:
@@ -80,13 +80,13 @@ class Towers:
         return unit(rows)
 
     def name_colours(self) -> Array:
-        """(11, 384), unit rows: the words for each of `pictures.colours.COLOURS`."""
-        said = self.say([text.format(name) for text in COLOUR_TEXTS for name in colours.COLOURS])
-        return unit(said.reshape(len(COLOUR_TEXTS), len(colours.COLOURS), -1).sum(axis=0))
+        """(11, 384), unit rows: the words for each of `pictures.looks.COLOURS`."""
+        said = self.say([text.format(name) for text in COLOUR_TEXTS for name in looks.COLOURS])
+        return unit(said.reshape(len(COLOUR_TEXTS), len(looks.COLOURS), -1).sum(axis=0))
 
 
 def _shares(path: Path) -> Array:
-    return colours.shares(_picture(path)).astype(np.float32)
+    return looks.shares(_picture(path)).astype(np.float32)
 
 
 def _picture(path: Path) -> Image.Image:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pictures.colours import COLOURS
+from pictures.looks import COLOURS
 from training.data.manifest import Manifest, SourceReport
 from training.data.sources import EXPECTED
 from training.errors import TrainingError

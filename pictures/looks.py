@@ -1,14 +1,18 @@
-"""The dominant colours of a picture, by the eleven basic colour terms of English. Knows Pillow's picture and no file.
+"""Describe what a decoded picture looks like: its dominant colours by name, and a hash that near-duplicates share.
 
-The terms: B. Berlin, P. Kay, Basic Color Terms, University of California Press 1969. Where each of them lies: a pixel
-has the name of the nearest of `_PROTOTYPES` in CIELAB (D65). Those are colours that people at their screens gave these
-names to, with modifiers such as light, dusty or navy: xkcd colour survey, R. Munroe 2010, 222,500 sessions, public
-domain (CC0), https://xkcd.com/color/rgb/
+Colours have the eleven basic colour terms of English (B. Berlin, P. Kay, Basic Color Terms, University of California
+Press 1969). A pixel has the name of the nearest of `_PROTOTYPES` in CIELAB (D65): colours that people at their screens
+gave these names to, with modifiers such as light, dusty or navy. xkcd colour survey, R. Munroe 2010, 222,500 sessions,
+public domain (CC0), https://xkcd.com/color/rgb/
+
+The hash is the imagehash library's `phash`: the signs of the 64 lowest frequencies of a 32 x 32 grey picture against
+their median. N. Krawetz, Looks Like It, hackerfactor.com 2011.
 """
 
 from dataclasses import dataclass
 from functools import lru_cache
 
+import imagehash
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -51,6 +55,11 @@ LEAST_FIGURE = 0.01
 CHROMA_UNIT = 40
 """A pixel weighs 1 and its chroma in CIELAB over this: a small red thing is seen before much grey."""
 MOST = 5
+MIN_HASHED_SIDE = 8
+"""Pixels; eight frequencies each way need as many."""
+MIN_SPREAD = 2.0
+"""Standard deviation of the grey values, 0 … 255; a picture of one colour has only noise below it."""
+_SHRUNK = 128
 _GROUNDS = ("black", "white", "grey")
 _BITS = 5
 _STEPS = 1 << _BITS
@@ -166,3 +175,16 @@ def to_lab(rgb: NDArray[np.float64]) -> NDArray[np.float64]:
     cube = np.where(ratio > (6 / 29) ** 3, np.cbrt(ratio), ratio / (3 * (6 / 29) ** 2) + 4 / 29)
     x, y, z = cube.T
     return np.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], axis=1)
+
+
+def perceptual_hash(image: Image.Image) -> str:
+    """16 hex digits, or "" where they would say nothing: one colour, or less than eight pixels high or wide."""
+    if min(image.size) < MIN_HASHED_SIDE:
+        return ""
+    grey = image.convert("L")
+    factor = max(1, min(grey.size) // _SHRUNK)
+    if factor > 1:
+        grey = grey.reduce(factor)  # imagehash's own filter takes ten times as long on all pixels
+    if float(np.asarray(grey).std()) < MIN_SPREAD:
+        return ""
+    return str(imagehash.phash(grey))
