@@ -22,6 +22,7 @@ from schema.errors import SchemaError
 from search.answer import to_json
 from search.command import QUERY_SIDE
 from search.errors import QueryError, SearchError
+from search.filters import help_text
 from search.grammar import GrammarError, parse
 from search.query import Query
 
@@ -42,8 +43,7 @@ GET /api/search?q=beach+%2B+sunset+-+people     a + in an address is a blank; wr
     diversity 0 to 1: difference among the hits
     hide      uuid of a picture that must not come back; may be repeated
     collapse  1: near-duplicates are one hit
-    filter    folder=/photos, tags.any=cat,dog, taken>=2020-05, !camera=X, path~holiday, width>1000, colour=red,
-              near=48.85,2.35,10 (latitude, longitude, km), words~exact words; may be repeated
+    filter    taken>=2020-05, see the end; ! in front negates it; may be repeated, and all have to hold
     limit     1 to 1000 (24)          offset    0 or more; offset + limit at most 10000
     words     1: match the words themselves as well (BM25)
     facets    1: count folders, tags, years, cameras and formats
@@ -77,6 +77,8 @@ GET /api/albums                   {"albums": [{"name", "encoder", "changed_at", 
 GET /api/albums/<name>?limit=5    the answer to the question that was kept; limit, offset and facets as above
 GET /app/static/thumbs/<sha256>   a thumbnail         GET /originals/<uuid>   the picture
 GET /healthz                      200 when questions can be answered, else 503 and the reason
+
+Filters
 """
 
 
@@ -97,7 +99,7 @@ def routes(context: AppContext) -> list[Route]:
 
 
 async def about(request: Request) -> Response:
-    return PlainTextResponse(ABOUT)
+    return PlainTextResponse(f"{ABOUT}{help_text()}\n")
 
 
 async def health(context: AppContext, request: Request) -> Response:

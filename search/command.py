@@ -11,7 +11,7 @@ from pictures.open import Limits, Opened, open_image
 from schema.record import uuid_of
 from search.albums import Album
 from search.errors import QueryError
-from search.filters import Condition
+from search.filters import Condition, help_text
 from search.grammar import GrammarError, example, parse
 from search.query import AUTO, STRATEGIES, TARGETS, Query, Term, parse_uuid
 from search.reader import SIGN, printable
@@ -27,6 +27,8 @@ one line, or an argument a term:
   'cat "red car" -tag:raw'       exact words, and not this tag
   'like:a/cat.jpg but red'       a picture of the library by its path or uuid, or a file, and words
   'bridge taken>=2020 year:2024 folder:/photos near:48.85,2.35,10'    filters
+
+filters, in the line (a colon for =, a minus in front negates) or behind --filter (! in front negates):
 """
 
 
@@ -34,7 +36,7 @@ def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         "python -m search",
         description="Find pictures of the library by words or by pictures.",
-        epilog=EPILOG,
+        epilog=EPILOG + help_text().replace("%", "%%"),
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )

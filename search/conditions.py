@@ -1,4 +1,4 @@
-"""Conditions -> Weaviate filters. Knows no connection."""
+"""Conditions -> Weaviate filters, by the kind of their field. Knows no connection."""
 
 import uuid
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -12,22 +12,7 @@ from schema.names import folded, spellings
 from schema.phrases import END, starts_of
 from schema.record import DESCRIBED
 from search.errors import FilterError
-from search.filters import NUMBERS, Condition, date_range
-
-NUMBER_TESTS: Mapping[str, Callable[[Any, float], Any]] = {
-    "=": lambda prop, value: prop.equal(value),
-    ">=": lambda prop, value: prop.greater_or_equal(value),
-    "<=": lambda prop, value: prop.less_or_equal(value),
-    ">": lambda prop, value: prop.greater_than(value),
-    "<": lambda prop, value: prop.less_than(value),
-}
-NEWER = {
-    ("colour", "="): "colours",
-    ("near", "="): "cells",
-    ("words", "~"): "phrases",
-    **{("megapixels", operator): "megapixels" for operator in NUMBER_TESTS},
-}
-"""Tests whose property a library lacks that an older Loupe made, until its next ingest."""
+from search.filters import NUMBERS, Condition, Kind, date_range
 
 CLOCKED = 2
 """The first version of `schema.record.DESCRIBED` that stores the clock at the place."""
@@ -69,16 +54,16 @@ def to_weaviate(conditions: Sequence[Condition], properties: Collection[str] | N
     `properties`: what the collection has, where that is known. Raises FilterError for a condition on one that it lacks.
     """
     for condition in conditions:
-        if properties is not None and NEWER.get((condition.field, condition.operator), "sha256") not in properties:
+        if properties is not None and condition.row.prop not in properties:
             raise FilterError(
                 f"the library does not know {condition.field!r} of its pictures: an older Loupe made it. "
                 "Ingest its folders again (python -m ingest FOLDER); no picture is encoded again for that"
             )
-    found = [(*_test(condition, properties), condition.negated) for condition in conditions]
-    return Passing(
-        tuple(test for test, is_met, negated in found if is_met != negated),
-        tuple(test for test, is_met, negated in found if is_met == negated),
-    )
+    found = []
+    for one in conditions:
+        older = properties is not None and one.row.newer not in properties
+        found.append((_TESTS[one.row.kind](one, one.row.prop, older), _is_met(one) != one.negated))
+    return Passing(tuple(test for test, met in found if met), tuple(test for test, met in found if not met))
 
 
 def undescribed(properties: Collection[str]) -> Passing:
@@ -89,6 +74,11 @@ def undescribed(properties: Collection[str]) -> Passing:
     return Passing(unwanted=(Filter.by_property("described").greater_or_equal(DESCRIBED),))
 
 
+def _is_met(condition: Condition) -> bool:
+    """Whether a picture that passes the condition, not negated, passes its test."""
+    return condition.row.kind is not Kind.NONE and (condition.row.kind is not Kind.KNOWN or condition.value == "yes")
+
+
 def _all_of(filters: Sequence[Any]) -> Any:
     return None if not filters else filters[0] if len(filters) == 1 else Filter.all_of(list(filters))
 
@@ -97,92 +87,97 @@ def _any_of(filters: Sequence[Any]) -> Any:
     return filters[0] if len(filters) == 1 else Filter.any_of(list(filters))
 
 
-def _test(condition: Condition, properties: Collection[str] | None) -> tuple[Any, bool]:
-    """A filter without a negation, and whether a picture that passes the condition (not negated) passes it."""
-    name, value = condition.field, condition.value
-    if name == "tags.none":
-        return Filter.by_property("tags").contains_any(list(condition.values)), False
-    if name == "location":
-        return Filter.by_property("latitude").greater_or_equal(-90), value == "yes"
-    if name == "taken":
-        return _taken(condition, older=properties is not None and "taken_local" not in properties), True
-    if name == "camera" and condition.operator == "~":
-        return _camera(value, older=properties is not None and "camera_folded" not in properties), True
-    return _positive(condition), True
+def _contains_any(name: str, values: Sequence[str]) -> Any:
+    return Filter.by_property(name).contains_any(list(values))
 
 
-def _positive(condition: Condition) -> Any:
-    name, operator, value = condition.field, condition.operator, condition.value
-    if name == "folder":
-        return _folder(value)
-    if name == "path":
-        return _any_of([Filter.by_property("paths_folded").like(f"*{one}*") for one in spellings(folded(value))])
-    if name == "format":
-        return Filter.by_property("format").contains_any(list(condition.formats))
-    if name == "tags.all":
-        return Filter.by_property("tags").contains_all(list(condition.values))
-    if name in ("tags", "tags.any"):
-        return Filter.by_property("tags").contains_any(list(condition.values))
-    if name == "words":
-        return Filter.any_of([_phrase(prop, starts_of(value)) for prop in ("phrases", "name_phrases")])
-    if name == "colour":
-        return Filter.by_property("colours").contains_any(list(condition.colours))
-    if name == "near":
-        return Filter.by_property("cells").contains_any(list(cover(*condition.circle)))
-    if name == "captioned":
-        return Filter.by_property("captioned").equal(value == "yes")
-    if name == "added":
-        return _date("added_at", operator, value)
-    if name == "megapixels" and operator == "=":
-        low, high = condition.span
-        prop = Filter.by_property(name)
-        return Filter.all_of([prop.greater_or_equal(low), prop.less_than(high)])
-    if name in NUMBERS:
-        return NUMBER_TESTS[operator](Filter.by_property(name), condition.number)
-    return Filter.by_property(name).equal(value)
+def _text(condition: Condition, name: str, older: bool) -> Any:
+    """`~`: in any case and form; as it is typed where an older Loupe stored the picture and no ingest has met it
+    since."""
+    if condition.operator == "=":
+        return Filter.by_property(name).equal(condition.value)
+    newer = condition.row.newer
+    names = [newer, name] if newer and not older else [name]
+    return _any_of([test for one in names for test in _containing(one, condition.value)])
 
 
-def _folder(folder: str) -> Any:
+def _containing(name: str, value: str) -> list[Any]:
+    """Properties of folded text are called so."""
+    texts = spellings(folded(value)) if name.endswith("_folded") else [value]
+    return [Filter.by_property(name).like(f"*{one}*") for one in texts]
+
+
+def _folder(condition: Condition, name: str, older: bool) -> Any:
     """A record lists every folder that it lies in. An older Loupe stored those from the ingested one down (a folder
     above that one is known by what lies below it), and names as the disk writes them."""
-    written = spellings(folder)
-    inside = Filter.by_property("folders").contains_any(list(written))
-    if "*" in folder or "?" in folder:  # `like` knows no way to say them literally
+    written = spellings(condition.value)
+    inside = _contains_any(name, written)
+    if "*" in condition.value or "?" in condition.value:  # `like` knows no way to say them literally
         return inside
     roots = Filter.by_property("roots")
     return Filter.any_of([inside, *(roots.like(one.rstrip("/") + "/*") for one in written)])
 
 
-def _phrase(name: str, starts: Sequence[str]) -> Any:
-    prop = Filter.by_property(name)
+def _phrase(condition: Condition, name: str, older: bool) -> Any:
+    starts = starts_of(condition.value)
+    return Filter.any_of([_beginning(Filter.by_property(prop), starts) for prop in (name, "name_phrases")])
+
+
+def _beginning(prop: Any, starts: Sequence[str]) -> Any:
     return _all_of([prop.like(f"{start}*") if start.endswith(END) else prop.contains_any([start]) for start in starts])
 
 
-def _camera(value: str, *, older: bool) -> Any:
-    """In any case and form; as it is typed where an older Loupe stored the picture and no ingest has met it since."""
-    typed = Filter.by_property("camera").like(f"*{value}*")
-    return typed if older else _any_of([Filter.by_property("camera_folded").like(f"*{folded(value)}*"), typed])
+def _number(condition: Condition, name: str, older: bool) -> Any:
+    if condition.row.kind is Kind.DECIMAL and condition.operator == "=":
+        return _within(name, "=", *condition.span)
+    return _compared(name, condition.operator, condition.number)
 
 
-def _taken(condition: Condition, *, older: bool) -> Any:
-    """By the clock at the place; of pictures that an older Loupe stored and no ingest has met since by the moment.
-    `older`: the whole library is one."""
-    if older:
-        return _date("taken_at", condition.operator, condition.value)
-    test = _date("taken_local", condition.operator, condition.value)
+def _date(condition: Condition, name: str, older: bool) -> Any:
+    """By the newer property; of pictures that an older Loupe stored and no ingest has met since by the first. `older`:
+    the whole library is one."""
+    stretch = date_range(condition.value)
+    by_first = _within(name, condition.operator, *stretch)
+    if older or not condition.row.newer:
+        return by_first
     before = Filter.by_property("described").less_than(CLOCKED)
-    return Filter.any_of([test, Filter.all_of([before, _date("taken_at", condition.operator, condition.value)])])
+    test = _within(condition.row.newer, condition.operator, *stretch)
+    return Filter.any_of([test, Filter.all_of([before, by_first])])
 
 
-def _date(name: str, operator: str, value: str) -> Any:
-    """A year, a month or a day is a stretch of time: `>` means after it, `<=` up to its end, `=` within it."""
-    start, end = date_range(value)
-    prop = Filter.by_property(name)
+def _within(name: str, operator: str, start: Any, end: Any) -> Any:
+    """Of a stretch from `start` up to before `end`: `>` means after it, `<=` up to its end, `=` within it."""
     if operator == "=":
-        return Filter.all_of([prop.greater_or_equal(start), prop.less_than(end)])
+        return Filter.all_of([_compared(name, ">=", start), _compared(name, "<", end)])
+    bound, moment = {">=": (">=", start), ">": (">=", end), "<": ("<", start), "<=": ("<", end)}[operator]
+    return _compared(name, bound, moment)
+
+
+def _compared(name: str, operator: str, value: Any) -> Any:
+    prop = Filter.by_property(name)
     return {
-        ">=": lambda: prop.greater_or_equal(start),
-        ">": lambda: prop.greater_or_equal(end),
-        "<": lambda: prop.less_than(start),
-        "<=": lambda: prop.less_than(end),
-    }[operator]()
+        "=": prop.equal,
+        ">=": prop.greater_or_equal,
+        "<=": prop.less_or_equal,
+        ">": prop.greater_than,
+        "<": prop.less_than,
+    }[operator](value)
+
+
+_TESTS: Mapping[Kind, Callable[[Condition, str, bool], Any]] = {
+    Kind.TEXT: _text,
+    Kind.FOLDER: _folder,
+    Kind.FORMAT: lambda condition, name, older: _contains_any(name, condition.stored),
+    Kind.ANY: lambda condition, name, older: _contains_any(name, condition.stored),
+    Kind.COLOUR: lambda condition, name, older: _contains_any(name, condition.stored),
+    Kind.COLOUR: lambda condition, name, older: _contains_any(name, condition.stored),
+    Kind.ALL: lambda condition, name, older: Filter.by_property(name).contains_all(list(condition.stored)),
+    Kind.NONE: lambda condition, name, older: _contains_any(name, condition.stored),
+    Kind.DATE: _date,
+    **dict.fromkeys(NUMBERS, _number),
+    Kind.CHOICE: _text,
+    Kind.FLAG: lambda condition, name, older: Filter.by_property(name).equal(condition.value == "yes"),
+    Kind.KNOWN: lambda condition, name, older: Filter.by_property(name).greater_or_equal(-90),
+    Kind.PHRASE: _phrase,
+    Kind.CIRCLE: lambda condition, name, older: _contains_any(name, cover(*condition.circle)),
+}

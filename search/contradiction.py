@@ -9,12 +9,10 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import combinations
 
-from search.filters import CHOICES, NUMBERS, Condition, date_range
+from search.filters import CHOICES, FIELDS, NUMBERS, Condition, Kind, date_range
 
-SINGLE = ("camera", "format", *CHOICES)
+SINGLE = (Kind.TEXT, Kind.FORMAT, *CHOICES)
 """A picture has one of each, so it cannot be two."""
-ALWAYS = ("width", "height", "bytes", "megapixels")
-"""Every picture has one, so a condition that is turned round is a range too."""
 EARTH_KM = 6371.0
 Range = tuple[float, float]  # from (with it), to (without it)
 
@@ -50,11 +48,11 @@ def _opposite(one: Condition, other: Condition) -> bool:
 
 
 def _differ(one: Condition, other: Condition) -> bool:
-    plain = one.field == other.field in SINGLE and not one.negated and not other.negated
+    plain = one.field == other.field and one.row.kind in SINGLE and not one.negated and not other.negated
     if not plain or {one.operator, other.operator} != {"="}:
         return False
     if one.field == "format":
-        return not set(one.formats) & set(other.formats)
+        return not set(one.stored) & set(other.stored)
     return one.value != other.value
 
 
@@ -73,13 +71,14 @@ def _quantity(condition: Condition) -> str:
 
 def _ranges(condition: Condition) -> list[Range]:
     """Where a picture that passes has its value; none where the condition says nothing of the kind."""
-    if condition.field in ("taken", "added", "year"):
+    kind = condition.row.kind
+    if kind is Kind.DATE or condition.field == "year":
         start, end = _moments(condition)
         step = 0.0
-    elif condition.field == "megapixels":
+    elif kind is Kind.DECIMAL:
         start, end = condition.span if condition.operator == "=" else (condition.number, condition.number)
         step = 1e-9  # the smallest that can be told apart from the number itself
-    elif condition.field in NUMBERS:
+    elif kind in NUMBERS:
         start, end, step = condition.number, condition.number, 1.0
     else:
         return []
@@ -92,7 +91,7 @@ def _ranges(condition: Condition) -> list[Range]:
     }[condition.operator]
     if not condition.negated:
         return whole
-    if condition.field not in ALWAYS:  # a picture without a date passes too
+    if not condition.row.in_all:  # a picture without a date passes too
         return []
     [(low, high)] = whole
     return [part for part in ((-math.inf, low), (high, math.inf)) if part[0] < part[1]]
@@ -140,8 +139,8 @@ def _tags(conditions: Sequence[Condition]) -> tuple[Condition, ...]:
 
 def _choices(conditions: Sequence[Condition]) -> tuple[Condition, ...]:
     """Every value there is, turned round."""
-    for field, values in CHOICES.items():
-        against = {c.value: c for c in conditions if c.field == field and c.negated}
-        if len(against) == len(values):
+    for row in FIELDS.values():
+        against = {c.value: c for c in conditions if c.field == row.key and c.negated}
+        if row.kind in CHOICES and len(against) == len(row.choices):
             return tuple(against.values())
     return ()

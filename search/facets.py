@@ -5,20 +5,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from schema.names import composed, folder_of
+from search.filters import FIELDS
 
-FACETS = ("folder", "tag", "year", "month", "camera", "format", "orientation", "captioned", "colour")
-PROPERTIES = ("folders", "roots", "tags", "year", "camera", "format", "orientation", "captioned", "colours", "month")
-"""What `values` reads."""
-TEXT_PROPERTIES = {
-    "folder": "folders",
-    "tag": "tags",
-    "camera": "camera",
-    "format": "format",
-    "orientation": "orientation",
-    "colour": "colours",
-    "month": "month",
-}
-"""Facet -> the text property that holds its values."""
+STORED = ("roots", "year", "captioned")
+"""What `count` reads beside the text properties."""
 SAME = {"MPO": "JPEG"}
 """A phone's JPEG with further pictures behind the first counts as what it is called."""
 MAX_VALUES = 500
@@ -26,13 +16,19 @@ MAX_VALUES = 500
 Counts = tuple[tuple[str, int], ...]
 
 
+def text_properties() -> dict[str, str]:
+    """Facet -> the text property that holds its values: of the filters that are counted, and the month."""
+    return {row.noun: row.prop for row in FIELDS.values() if row.is_counted} | {"month": "month"}
+
+
 def count(pictures: Iterable[Mapping[str, Any]]) -> dict[str, Counts]:
     """Of stored properties: each facet's values, most frequent first."""
-    counters: dict[str, Counter[str]] = {name: Counter() for name in FACETS}
+    texts = text_properties()
+    counters: dict[str, Counter[str]] = {name: Counter() for name in (*texts, "year", "captioned")}
     roots: set[str] = set()
     for properties in pictures:
         roots.update(properties.get("roots") or ())
-        for name, values in _values(properties).items():
+        for name, values in _values(properties, texts).items():
             counters[name].update(values)
     counters["folder"] = Counter(below(counters["folder"], roots))
     return {name: by_frequency(counter) for name, counter in counters.items()}
@@ -61,9 +57,9 @@ def _shown(name: str, value: str) -> str:
     return SAME.get(value, value) if name == "format" else composed(value)
 
 
-def _values(properties: Mapping[str, Any]) -> dict[str, Sequence[str]]:
+def _values(properties: Mapping[str, Any], texts: Mapping[str, str]) -> dict[str, Sequence[str]]:
     found: dict[str, Sequence[str]] = {}
-    for name, stored in TEXT_PROPERTIES.items():
+    for name, stored in texts.items():
         value = properties.get(stored)
         values = value if isinstance(value, list) else [value] if value else []
         found[name] = list(dict.fromkeys(_shown(name, one) for one in values))

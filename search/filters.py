@@ -1,38 +1,20 @@
-"""Conditions on a picture's properties: `tags.any=cat,dog`, `taken>=2020`, `!folder=/photos/raw`.
+"""Filters: conditions on a picture's properties, `tags.any=cat,dog`, `taken>=2020`, `!folder=/photos/raw`.
 
-Plain data; knows no database.
+`FIELDS` is the table of them. A new filter is one more row: how it is read, what Weaviate is asked, `/api`, the help of
+the command, docs/filters.md and the page's column follow from it.
 
-Grammar of one condition (a question's conditions all have to hold):
-
-    ["!"] FIELD OPERATOR VALUE          "!" in front turns it round
-
-    folder = /photos/2024               in that folder or below it
-    tags any|all|none = a,b             written tags.any=a,b ; tags=a is tags.any=a ; "a, b" is one tag
-    taken >= 2020-05-01  taken < 2021   a year, a month or a day where it was taken; also `=`: within it
-    added >= 2026-01-01                 when Loupe stored it
-    width > 1000   height <= 600   bytes > 1000000
-    orientation = landscape             or portrait, square
-    captioned = yes                     or no
-    path ~ holiday                      the path contains it, in any case; * stands for any characters, ? for one
-    camera = Canon EOS 5D   year = 2024
-    camera ~ iphone                     contains it, as path does
-    format = JPEG                       also jpg, HEIC, tif; a phone's MPO is a JPEG
-    megapixels > 8                      with a fraction where wanted; `=`: rounded to what is written
-    bytes > 5MB                         a number, or one of kB (1,000), MB, GB
-    colour = red,blue                   one of its dominant colours is any of these
-    near = 48.85,2.35,10                latitude, longitude (degrees) and kilometres: everything that is not farther
-                                        from there, and nothing that is farther than 1.1 times that
-    location = yes                      or no: whether it says where it was taken
-    words ~ red car                     these words in this order in the caption, in a tag or in a file's name
+    condition = ["!"] FIELD OPERATOR VALUE          "!" in front negates it; a question's conditions all have to hold
 """
 
 import csv
 import io
 import re
+import textwrap
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from enum import Enum, auto
 from typing import Self
 
 from pictures.looks import COLOURS
@@ -40,21 +22,154 @@ from schema.names import composed, folder_of
 from schema.phrases import words_of
 from search.errors import FilterError
 
-NUMBERS = ("width", "height", "bytes", "megapixels", "year")
-DATES = ("taken", "added")
-CHOICES = {
-    "orientation": ("landscape", "portrait", "square"),
-    "captioned": ("yes", "no"),
-    "location": ("yes", "no"),
-}
-TEXTS = ("folder", "camera", "format")
-TAGS = ("tags", "tags.any", "tags.all", "tags.none")
-PARTS = ("path", "words")
-FIELDS = (*TEXTS, *TAGS, *DATES, *NUMBERS, *CHOICES, *PARTS, "colour", "near")
-COMPARISONS = ("=", ">=", "<=", ">", "<")
-PLAIN = (*NUMBERS, *DATES, *CHOICES, "near", "colour")
-"""Fields whose values are ASCII: a keyboard's full-width digits and typographic dashes are meant as such."""
-DASHES = "\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\ufe63\uff0d"
+
+class Kind(Enum):
+    """What a filter's values are: how they are read (here) and which test they are (`search.conditions`)."""
+
+    TEXT = auto()
+    FOLDER = auto()
+    FORMAT = auto()
+    ANY = auto()
+    """A list, of which a picture has at least one; ALL: all; NONE: none."""
+    ALL = auto()
+    NONE = auto()
+    COLOUR = auto()
+    """A list of `Field.choices`, of which a picture has at least one."""
+    DATE = auto()
+    WHOLE = auto()
+    BYTES = auto()
+    """A whole number, or one of kB, MB, GB."""
+    DECIMAL = auto()
+    CHOICE = auto()
+    """One of `Field.choices`."""
+    FLAG = auto()
+    """yes or no, stored so; KNOWN: whether the property, a number above -91, is stored."""
+    KNOWN = auto()
+    PHRASE = auto()
+    CIRCLE = auto()
+
+
+TAGS = (Kind.ANY, Kind.ALL, Kind.NONE)
+LISTS = (*TAGS, Kind.COLOUR)
+CHOICES = (Kind.CHOICE, Kind.FLAG, Kind.KNOWN)
+NUMBERS = (Kind.WHOLE, Kind.BYTES, Kind.DECIMAL)
+EQUAL, CONTAINS, COMPARISONS = ("=",), ("~",), ("=", ">=", "<=", ">", "<")
+YES_NO = ("yes", "no")
+
+
+@dataclass(frozen=True)
+class Field:
+    """A row of the table: one filter."""
+
+    key: str
+    kind: Kind
+    prop: str
+    """Of the stored picture. A library of an older Loupe that lacks it refuses the filter until its next ingest."""
+    operators: tuple[str, ...]
+    examples: tuple[str, ...]
+    words: str
+    """What it finds, for people."""
+    label: str = ""
+    """In the page's column of filters; "" for a filter that has no widget there."""
+    choices: tuple[str, ...] = ()
+    """The only values there are."""
+    newer: str = ""
+    """A property that answers better where it is stored, which an older Loupe did not: the clock at the place, folded
+    text."""
+    in_all: bool = False
+    """Whether every picture has a value, so that what a negated condition finds is a range too."""
+
+    @property
+    def is_named(self) -> bool:
+        """Whether a library holds its values as names, which can be misspelled."""
+        return self.kind in (Kind.TEXT, Kind.FOLDER, Kind.FORMAT, *TAGS) and "=" in self.operators
+
+    @property
+    def is_counted(self) -> bool:
+        """Whether its values are a facet, called `noun`."""
+        counted = (Kind.TEXT, Kind.FOLDER, Kind.FORMAT, Kind.ANY, Kind.COLOUR, Kind.CHOICE)
+        return self.kind in counted and "=" in self.operators
+
+    @property
+    def noun(self) -> str:
+        """One value: `tags.any` -> tag."""
+        return self.key.partition(".")[0].removesuffix("s")
+
+
+FIELDS: dict[str, Field] = {
+    field.key: field
+    for field in (
+        Field("folder", Kind.FOLDER, "folders", EQUAL, ("folder=/photos/2024",), "in that folder or below", "Folder"),
+        Field(
+            "camera", Kind.TEXT, "camera", ("=", "~"), ("camera=NIKON D50", "camera~iphone"),
+            "exactly; ~ contains it, in any case", "Camera", newer="camera_folded",
+        ),
+        Field(
+            "format", Kind.FORMAT, "format", EQUAL, ("format=JPEG", "format=heic"),
+            "also as it is called (jpg, HEIC, tif); a phone's MPO is a JPEG",
+        ),
+        Field("tags", Kind.ANY, "tags", EQUAL, ("tags=cat",), "the same as tags.any"),
+        Field(
+            "tags.any", Kind.ANY, "tags", EQUAL, ("tags.any=cat,dog",),
+            'at least one of these tags; one with a comma in double quotes: tags.any=cat,"Paris, France"',
+            "With any of these tags",
+        ),
+        Field("tags.all", Kind.ALL, "tags", EQUAL, ("tags.all=cat,night",), "all of these tags", "With all of these"),
+        Field(
+            "tags.none", Kind.NONE, "tags", EQUAL, ("tags.none=screenshot",), "none of these tags",
+            "With none of these",
+        ),
+        Field(
+            "taken", Kind.DATE, "taken_at", COMPARISONS, ("taken>=2020-05-01", "taken<2021", "taken=2020-05"),
+            "a year, a month or a day, by the clock at the place; = within it. A date from the file's name or an edit "
+            "date counts too, and is marked in the details",
+            "Taken", newer="taken_local",
+        ),
+        Field("added", Kind.DATE, "added_at", COMPARISONS, ("added>=2026",), "when Loupe stored it"),
+        Field(
+            "megapixels", Kind.DECIMAL, "megapixels", COMPARISONS, ("megapixels>8", "megapixels=2.5"),
+            "of 1,000,000 pixels, with a fraction where wanted; = rounded to what is written", "Size", in_all=True,
+        ),
+        Field(
+            "width", Kind.WHOLE, "width", COMPARISONS, ("width>=1000",), "in pixels", "At least this wide", in_all=True
+        ),
+        Field("height", Kind.WHOLE, "height", COMPARISONS, ("height<600",), "in pixels", in_all=True),
+        Field(
+            "bytes", Kind.BYTES, "bytes", COMPARISONS, ("bytes>1000000", "bytes>5MB"),
+            "the size of the file; a number, or one of kB (1,000), MB, GB", in_all=True,
+        ),
+        Field("year", Kind.WHOLE, "year", COMPARISONS, ("year=2024",), "when it was taken, by the clock at the place"),
+        Field(
+            "colour", Kind.COLOUR, "colours", EQUAL, ("colour=red,blue",),
+            f"at least one of these is a dominant colour: {', '.join(COLOURS)}", "Colour", choices=COLOURS,
+        ),
+        Field(
+            "orientation", Kind.CHOICE, "orientation", EQUAL, ("orientation=landscape",),
+            "landscape, portrait or square", "Shape", choices=("landscape", "portrait", "square"),
+        ),
+        Field(
+            "captioned", Kind.FLAG, "captioned", EQUAL, ("captioned=yes",),
+            "yes or no: whether it has a caption", "Caption", choices=YES_NO,
+        ),
+        Field(
+            "location", Kind.KNOWN, "latitude", EQUAL, ("location=yes",),
+            "yes or no: whether it says where it was taken", choices=YES_NO,
+        ),
+        Field(
+            "path", Kind.TEXT, "paths_folded", CONTAINS, ("path~holiday",),
+            "the path contains it, in any case; * stands for any characters, ? for one", "The path contains",
+        ),
+        Field(
+            "words", Kind.PHRASE, "phrases", CONTAINS, ("words~red car",),
+            "these words, one after the other, in the caption, a tag or the file's name",
+        ),
+        Field(
+            "near", Kind.CIRCLE, "cells", EQUAL, ("near=48.85,2.35,10",),
+            "taken within 10 km of that latitude and longitude (degrees): everything that is not farther, and nothing "
+            "that is farther than 1.1 times that", "Near a place",
+        ),
+    )
+}  # fmt: skip
 ALIASES = {"color": "colour"}
 FORMATS = {
     "JPEG": ("JPEG", "MPO"),
@@ -65,16 +180,20 @@ FORMATS = {
 }
 """What people call formats -> what they are stored as; others are stored as they are called, in capitals. An MPO is a
 JPEG with further pictures behind the first."""
-UNITS = {"": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9}
+UNITS = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9}
 MAX_KM = 20_038
 """Half way round the earth."""
-
 MAX_VALUE = 2000
+DASHES = "\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\ufe63\uff0d"
 _DATE = re.compile(r"[0-9]{4}(-[0-9]{1,2}){0,2}")
-_WHOLE = re.compile(r"([0-9]{1,15})()")
-_BYTES = re.compile(r"([0-9]{1,15}|[0-9]{1,9}\.[0-9]{1,3}(?=[a-z ]))\s*([kmg]?b|)", re.IGNORECASE)
-_FRACTION = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,6})?)()")
-_FORMS = {"bytes": _BYTES, "megapixels": _FRACTION}
+_NUMBERS = {  # the digits, and the unit; what is asked for where they are missing
+    Kind.WHOLE: (re.compile(r"([0-9]{1,15})()"), "a whole number"),
+    Kind.BYTES: (
+        re.compile(r"([0-9]{1,15}|[0-9]{1,9}\.[0-9]{1,3}(?=[a-z ]))\s*([kmg]?b|)", re.IGNORECASE),
+        "a whole number, or 5MB",
+    ),
+    Kind.DECIMAL: (re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,6})?)()"), "a number such as 8 or 2.5"),
+}
 _COORDINATE = re.compile(r"[-+]?[0-9]{1,6}(\.[0-9]{1,15})?")
 _FORM = re.compile(r"(!?)\s*([a-z.]+)\s*(>=|<=|=|>|<|~)(.*)", re.DOTALL)
 
@@ -90,32 +209,43 @@ class Condition:
     negated: bool = False
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "value", _in_one_form(self.field, self.value))
         if self.field not in FIELDS:
             raise FilterError(f"unknown filter {self.field[:40]!r}; known are {', '.join(FIELDS)}")
-        allowed = operators(self.field)
-        if self.operator not in allowed:
-            raise FilterError(f"{self.field!r} takes {' '.join(allowed)}, got {self.operator!r} in {str(self)!r}")
+        row = self.row
+        object.__setattr__(self, "value", _in_one_form(row, self.value))
+        if self.operator not in row.operators:
+            raise FilterError(f"{self.field!r} takes {' '.join(row.operators)}, got {self.operator!r} in {str(self)!r}")
         if len(self.value) > MAX_VALUE:
             raise FilterError(f"{self.field!r} takes at most {MAX_VALUE} characters, got {len(self.value)}")
         if not self.value:
-            raise FilterError(f"the filter {str(self)!r} has no value; write for example {self.field}{allowed[0]}...")
+            example = f"{self.field}{row.operators[0]}..."
+            raise FilterError(f"the filter {str(self)!r} has no value; write for example {example}")
         if not is_text(self.value):
             raise FilterError(f"the filter {str(self)!r} holds half a character (a lone surrogate); type it again")
-        if self.field in CHOICES and self.value not in CHOICES[self.field]:
-            raise FilterError(f"{self.field!r} is one of {', '.join(CHOICES[self.field])}, got {self.value!r}")
-        if self.field in NUMBERS:
+        self._check(row)
+
+    def _check(self, row: Field) -> None:
+        """Raises what the value's kind refuses."""
+        if row.kind in LISTS:
+            self._check_list(row)
+        elif row.kind in CHOICES and self.value not in row.choices:
+            raise FilterError(f"{self.field!r} is one of {', '.join(row.choices)}, got {self.value!r}")
+        elif row.kind in NUMBERS:
             self.number  # noqa: B018  raises
-        if self.field in DATES:
+        elif row.kind is Kind.DATE:
             date_range(self.value)
-        if self.field in TAGS and not self.values:
-            raise FilterError(f"the filter {str(self)!r} names no tag; write for example tags.any=cat,dog")
-        if self.field == "colour":
-            self.colours  # noqa: B018
-        if self.field == "near":
+        elif row.kind is Kind.CIRCLE:
             self.circle  # noqa: B018
-        if self.field == "words" and not words_of(self.value):
-            raise FilterError(f"the filter {str(self)[:80]!r} holds no word; write for example words~red car")
+        elif row.kind is Kind.PHRASE and not words_of(self.value):
+            raise FilterError(f"the filter {str(self)[:80]!r} holds no word; write for example {row.examples[0]}")
+
+    def _check_list(self, row: Field) -> None:
+        if row.choices and (unknown := next((one for one in self.stored if one not in row.choices), None)):
+            known = ", ".join(row.choices)
+            raise FilterError(f"{unknown[:40]!r} is no {row.noun} that is told apart; those are {known}")
+        if not self.values:
+            example = FIELDS.get(f"{row.noun}s.any", row).examples[0]
+            raise FilterError(f"the filter {str(self)!r} names no {row.noun}; write for example {example}")
 
     @classmethod
     def parse(cls, text: object) -> Self:
@@ -128,45 +258,41 @@ class Condition:
         return cls(ALIASES.get(field, field), operator, value.strip(), bool(negated))
 
     @property
+    def row(self) -> Field:
+        return FIELDS[self.field]
+
+    @property
     def values(self) -> tuple[str, ...]:
-        """The comma-separated parts of the value (tags); one that holds a comma stands in double quotes."""
+        """The comma-separated parts of a list; one that holds a comma stands in double quotes."""
         rows = csv.reader(io.StringIO(self.value, newline=""), skipinitialspace=True)  # a line break parts them too
         return tuple(part.strip() for row in rows for part in row if part.strip())
 
     @property
+    def stored(self) -> tuple[str, ...]:
+        """The values of a list or the formats, as pictures have them."""
+        if self.row.kind is Kind.FORMAT:
+            name = self.value.removeprefix(".").upper()
+            return FORMATS.get(name, (name,))
+        if not self.row.choices:
+            return self.values
+        return tuple(dict.fromkeys("grey" if one.casefold() == "gray" else one.casefold() for one in self.values))
+
+    @property
     def number(self) -> float:
-        """What width, height, bytes, megapixels and year are compared with; whole but for megapixels."""
-        match = _FORMS.get(self.field, _WHOLE).fullmatch(self.value)
+        """What the property is compared with; whole, except megapixels."""
+        form, wanted = _NUMBERS[self.row.kind]
+        match = form.fullmatch(self.value)
         if match is None:
-            kind = {"bytes": "a whole number, or 5MB,", "megapixels": "a number such as 8 or 2.5,"}
-            raise FilterError(
-                f"{self.field!r} is compared with {kind.get(self.field, 'a whole number,')} got {self.value[:80]!r}"
-            )
-        if self.field == "megapixels":
+            raise FilterError(f"{self.field!r} is compared with {wanted}, got {self.value[:80]!r}")
+        if self.row.kind is Kind.DECIMAL:
             return float(match[1])
         return round(float(match[1]) * UNITS[match[2].lower()]) if match[2] else int(match[1])
 
     @property
     def span(self) -> tuple[float, float]:
-        """From where (with it) to where (without it) a number of megapixels rounds to the one that is written."""
+        """From where (with it) to where (without it) a decimal rounds to the one that is written."""
         half = 0.5 / 10 ** len(self.value.partition(".")[2])
         return self.number - half, self.number + half
-
-    @property
-    def colours(self) -> tuple[str, ...]:
-        """The colours that are named, as they are stored."""
-        names = ["grey" if one.casefold() == "gray" else one.casefold() for one in self.values]
-        if unknown := next((one for one in names if one not in COLOURS), None):
-            raise FilterError(f"{unknown[:40]!r} is no colour that is told apart; those are {', '.join(COLOURS)}")
-        if not names:
-            raise FilterError(f"the filter {str(self)!r} names no colour; write for example colour=red,blue")
-        return tuple(dict.fromkeys(names))
-
-    @property
-    def formats(self) -> tuple[str, ...]:
-        """The stored formats that are meant."""
-        name = self.value.removeprefix(".").upper()
-        return FORMATS.get(name, (name,))
 
     @property
     def circle(self) -> tuple[float, float, float]:
@@ -174,15 +300,15 @@ class Condition:
         parts = [part.strip() for part in self.value.split(",")]
         if len(parts) != 3 or not all(_COORDINATE.fullmatch(part) for part in parts):
             raise FilterError(
-                f"'near' takes latitude, longitude and kilometres, got {self.value[:80]!r}; "
-                "write for example near=48.85,2.35,10"
+                f"{self.field!r} takes latitude, longitude and kilometres, got {self.value[:80]!r}; "
+                f"write for example {self.row.examples[0]}"
             )
         latitude, longitude, km = (float(part) for part in parts)
         for name, value, limit in (("latitude", latitude, 90), ("longitude", longitude, 180)):
             if abs(value) > limit:
                 raise FilterError(
                     f"a {name} is from -{limit} to {limit} degrees, got {value:g} in {str(self)[:80]!r}; "
-                    "'near' takes latitude, longitude, kilometres"
+                    f"{self.field!r} takes latitude, longitude, kilometres"
                 )
         if not 0 < km <= MAX_KM:
             raise FilterError(
@@ -195,24 +321,16 @@ class Condition:
         return f"{'!' if self.negated else ''}{self.field}{self.operator}{self.value}"
 
 
-def operators(field: str) -> tuple[str, ...]:
-    """Those that a field takes."""
-    if field in PARTS:
-        return ("~",)
-    if field == "camera":
-        return ("=", "~")
-    return COMPARISONS if field in NUMBERS or field in DATES else ("=",)
-
-
-def _in_one_form(field: str, value: str) -> str:
-    """Letters composed, folders with single slashes, digits and signs of numbers, dates and places in ASCII."""
-    if not isinstance(value, str) or not is_text(value):
+def _in_one_form(row: Field, value: str) -> str:
+    """Letters composed, folders with single slashes; digits and signs of numbers, dates, places and choices in ASCII: a
+    keyboard's full-width digits and typographic dashes are meant as such."""
+    if not is_text(value):
         return value
-    if field == "folder":
+    if row.kind is Kind.FOLDER:
         return folder_of(value).strip() if value else value
-    if field in PLAIN:
+    if row.kind in (*CHOICES, *NUMBERS, Kind.COLOUR, Kind.DATE, Kind.CIRCLE):
         value = unicodedata.normalize("NFKC", value.translate(dict.fromkeys(map(ord, DASHES), "-")))
-        return value.casefold() if field in CHOICES else value
+        return value.casefold() if row.kind in CHOICES else value
     return composed(value)
 
 
@@ -255,3 +373,24 @@ def is_text(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+def help_text() -> str:
+    """Every filter with its examples and what it finds, for a terminal."""
+    lines = []
+    for row in FIELDS.values():
+        examples = f"    {'  '.join(row.examples)}  "
+        if len(examples) > 32:
+            lines.append(examples.rstrip())
+            examples = ""
+        lines += textwrap.wrap(row.words, 118, initial_indent=examples.ljust(32), subsequent_indent=" " * 32)
+    return "\n".join(lines)
+
+
+def markdown() -> str:
+    """The same as a table: docs/filters.md holds it."""
+    rows = [
+        f"| {', '.join(f'`{example}`' for example in row.examples)} | `{'` `'.join(row.operators)}` | {row.words} |"
+        for row in FIELDS.values()
+    ]
+    return "\n".join(["| filter | takes | finds |", "|---|---|---|", *rows])

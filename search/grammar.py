@@ -28,11 +28,9 @@ What could be meant as more and cannot be read is refused, never taken for words
 from collections.abc import Sequence
 
 from search.errors import QueryError
-from search.filters import Condition
+from search.filters import LISTS, Condition
 from search.query import Term
 from search.reader import (
-    CONTAINING,
-    LISTS,
     OPENING,
     PHRASE,
     QUOTED,
@@ -40,6 +38,7 @@ from search.reader import (
     WEIGHT,
     GrammarError,
     Reader,
+    colon_of,
     example_at,
     to_float,
     unquoted,
@@ -117,12 +116,12 @@ def _shown(condition: Condition) -> str:
     sign, name, operator, value = "-" * condition.negated, condition.field, condition.operator, condition.value
     if name == PHRASE:
         return f"{sign}{_quoted(value)}"
-    if name in LISTS:
+    if condition.row.kind in LISTS:
         name = "tag" if name == "tags" else name
         value = ",".join(_quoted(part) if SPECIAL.search(part) else part for part in condition.values)
     elif SPECIAL.search(value.replace(",", "")):
         value = _quoted(value)
-    return f"{sign}{name}{':' if operator == '=' and name not in CONTAINING else operator}{value}"
+    return f"{sign}{name}{':' if operator == '=' == colon_of(condition.field) else operator}{value}"
 
 
 def _quoted(text: str) -> str:

@@ -8,11 +8,9 @@ from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
 from schema.names import folded
-from search.filters import TAGS, Condition, comma_separated
+from search.filters import LISTS, Condition, Kind, comma_separated
 from search.grammar import show
 
-PROPERTIES = {"folder": "folders", "camera": "camera", "format": "format", **dict.fromkeys(TAGS, "tags")}
-"""Field -> the property that holds its values."""
 ALIKE = 0.7
 """Ratio of `difflib` from which two names look alike. A letter left out, added or exchanged in a word of four or more
 reaches it."""
@@ -43,12 +41,12 @@ def find_meant(
     something out. `count`: pictures that pass one. `known_of`: properties -> their values, with their numbers."""
     odd = {}
     for one in filters:
-        if one.field in PROPERTIES and (not total or one.negated or one.field == "tags.none"):
-            parts = one.values[:MOST] if one.field in TAGS else (one.value,)
+        if one.row.is_named and (not total or one.negated or one.row.kind is Kind.NONE):
+            parts = one.values[:MOST] if one.row.kind in LISTS else (one.value,)
             if missing := [part for part in parts if not count(_plain(one, [part]))]:
                 odd[one] = missing
-    known = known_of(sorted({PROPERTIES[one.field] for one in odd})) if odd else {}
-    found = (_other(one, missing, known[PROPERTIES[one.field]], count) for one, missing in odd.items())
+    known = known_of(sorted({one.row.prop for one in odd})) if odd else {}
+    found = (_other(one, missing, known[one.row.prop], count) for one, missing in odd.items())
     return tuple(one for one in found if one is not None)
 
 
@@ -82,18 +80,18 @@ def _spelled_alike(asked: str, names: Mapping[str, str]) -> str | None:
 
 def _plain(condition: Condition, parts: Sequence[str]) -> Condition:
     """The condition on some of its values, not negated."""
-    if condition.field in TAGS:
-        return Condition("tags", "=", comma_separated(parts))
+    if condition.row.kind in LISTS:
+        return Condition(condition.field.partition(".")[0], "=", comma_separated(parts))
     return replace(condition, value=parts[0], negated=False)
 
 
 def _other(condition: Condition, missing: Sequence[str], known: Known, count: Count) -> Meant | None:
     asked = _plain(condition, missing)
-    if condition.field in TAGS:
+    if condition.row.kind in LISTS:
         others = {part: other for part in missing if (other := alike(part, known)) is not None}
         values = list(dict.fromkeys(others.get(part, part) for part in condition.values))
         return Meant(asked, replace(condition, value=comma_separated(values))) if others else None
-    if condition.field == "camera" and count(replace(asked, operator="~")):
+    if "~" in condition.row.operators and count(replace(asked, operator="~")):
         return Meant(asked, replace(condition, operator="~"))
-    other = alike(condition.value, known, of_path=condition.field == "folder")
+    other = alike(condition.value, known, of_path=condition.row.kind is Kind.FOLDER)
     return None if other is None else Meant(asked, replace(condition, operator="=", value=other))

@@ -13,16 +13,13 @@ from dataclasses import dataclass, field
 from typing import Never
 
 from search.errors import QueryError
-from search.filters import ALIASES, FIELDS, TAGS, Condition, comma_separated
+from search.filters import ALIASES, FIELDS, LISTS, Condition, comma_separated
 from search.query import MAX_WEIGHT, Term
 
 PHRASE = "words"
 """The filter field that exact words in quotes are a condition on."""
-CONTAINING = ("path", "camera", PHRASE)
-"""Fields whose colon means "contains"."""
-LISTS = (*TAGS, "colour")
-"""Fields whose value is a list with quotes of its own, see `Condition.values`."""
-NAMES = ("like", "text", "tag", *ALIASES, *FIELDS)
+NAMES = ("like", "text", "tag", *ALIASES)
+"""What a piece may begin with beside the keys of FIELDS."""
 WINDOW = 60
 """So many characters of the question go into `GrammarError.pointer`."""
 
@@ -166,14 +163,14 @@ class Reader:
         """`wars: a`, `a = b`, `題名：猫`: a name that is none of ours, and white space or a full-width sign."""
         after = match.end() == len(self.text) or self.text[match.end()].isspace()
         spaced = after or match[3] != match[3].strip()
-        return _name(match[2]) not in NAMES and (spaced or not match[3].isascii())
+        return not _is_ours(_name(match[2])) and (spaced or not match[3].isascii())
 
     def _field(self, lead: _Lead, match: re.Match[str]) -> None:
         begin = self.at
         negated, name = match[1] != "", _name(match[2])
         operator = unicodedata.normalize("NFKC", match[3].translate(_COMPARED)).strip()
         operator = operator.removeprefix(":") or ":"
-        if name not in NAMES:
+        if not _is_ours(name):
             self._fail(
                 f"{printable(match[2][:40])!r} at character {begin + 1} is neither a weight nor a filter; filters are "
                 f'tag, {", ".join(FIELDS)}. If it belongs to the words, write text:"..."',
@@ -189,7 +186,7 @@ class Reader:
         if name in ("like", "text") and (operator != ":" or negated):
             self._fail(f"{match[0]!r} at character {begin + 1} must be {name}: or -{name}:", begin)
         name = "tags" if name == "tag" else ALIASES.get(name, name)
-        if name in LISTS:
+        if name in FIELDS and FIELDS[name].kind in LISTS:
             self._condition(lead, begin, name, "=" if operator == ":" else operator, self._list(), negated=negated)
             return
         quoted = self.text[self.at] in OPENING
@@ -199,7 +196,7 @@ class Reader:
         elif name == "like":
             self._term(lead, lambda: example_at(value, lead.signed_weight, is_path=quoted))
         else:
-            default = "~" if name in CONTAINING else "="
+            default = colon_of(name)
             self._condition(lead, begin, name, default if operator == ":" else operator, value, negated=negated)
 
     def _term(self, lead: _Lead, make: Callable[[], Term]) -> None:
@@ -218,7 +215,9 @@ class Reader:
         if lead.sign < 0 and negated:
             self._fail(f"both - and ! turn the filter at character {begin + 1} round; write one of them", lead.position)
         try:
-            value = comma_separated(Condition(name, operator, value.strip()).values) if name in LISTS else value.strip()
+            value = value.strip()
+            if FIELDS[name].kind in LISTS:
+                value = comma_separated(Condition(name, operator, value).values)
             self.conditions.append(Condition(name, operator, value, negated or lead.sign < 0))
         except QueryError as error:
             self._fail(f"{error} (at character {begin + 1})", begin)
@@ -315,6 +314,15 @@ def example_at(place: str, weight: float, *, is_path: bool = False) -> Term:
 def printable(text: str) -> str:
     """What a person may be shown: without line breaks, half characters and what would steer a terminal."""
     return "".join(c if c.isprintable() else "?" for c in text)
+
+
+def colon_of(field: str) -> str:
+    """The operator that a colon stands for: "contains" where there is one."""
+    return "~" if "~" in FIELDS[field].operators else "="
+
+
+def _is_ours(name: str) -> bool:
+    return name in NAMES or name in FIELDS
 
 
 def _name(text: str) -> str:

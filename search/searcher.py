@@ -136,7 +136,7 @@ class Searcher:
     def facets(self, filters: Sequence[Condition] = ()) -> dict[str, facets.Counts]:
         """Counts of what passes the filters; a folder counts what lies below it too."""
         passing = self._passing(filters)
-        texts = {name: prop for name, prop in facets.TEXT_PROPERTIES.items() if prop in self.pictures.properties}
+        texts = {name: prop for name, prop in facets.text_properties().items() if prop in self.pictures.properties}
         counts = self.index.occurrences([*texts.values(), "roots"], passing.filter, facets.MAX_VALUES)
         shown: dict[str, Mapping[str, int]] = {name: facets.merged(name, counts[prop]) for name, prop in texts.items()}
         shown["folder"] = facets.below(shown["folder"], counts["roots"])
@@ -305,7 +305,7 @@ class Searcher:
     ) -> int:
         """Rank the first window; how many Weaviate found in it."""
         names = {"captioned"}
-        names |= set(facets.PROPERTIES) if query.facets else set()
+        names |= {*facets.text_properties().values(), *facets.STORED} if query.facets else set()
         names |= {"phash"} if query.collapse else set()
         names |= {"caption", "tag_words", "file_name"} if query.words else set()
         wanted = Wanted(condition, window, properties=sorted(names & self.pictures.properties))

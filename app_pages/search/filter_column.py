@@ -141,7 +141,7 @@ def _set_range(since: str = "", until: str = "") -> None:
 def _colours(question: Question, counts: Counts) -> None:
     """A swatch for each colour; those that are chosen count together: one of them is enough."""
     current = _current(question, ("colour",), "=", negated=False)
-    chosen = current.colours if current else ()
+    chosen = current.stored if current else ()
     known = dict(counts)
     if not known and not chosen:
         return

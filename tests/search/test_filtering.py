@@ -1,7 +1,9 @@
 """Every filter, its opposite and every facet of a library against slow Python versions. A real Weaviate."""
 
+import asyncio
 import math
 import re
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterable
 from datetime import date
@@ -10,22 +12,28 @@ from pathlib import PurePath
 import pytest
 import weaviate
 
+from api.search import about
 from ingest.ledger import Ledger
 from schema.collection import StorageOptions, ensure_pictures
 from schema.record import ImageRecord, Place
-from search.facets import FACETS
-from search.filters import Condition
+from search.command import parse_arguments
+from search.contradiction import contradiction
+from search.errors import FilterError
+from search.filters import COMPARISONS, FIELDS, Condition, Field, Kind, markdown
+from search.grammar import parse, show
 from search.query import Query, Term
 from search.searcher import Searcher
+from settings import PROJECT
 from tests.colours import ColourEncoder
 from tests.search.colour_library import Library, expected, fill
 
 RED = Term(text="red")
+FACETS = ("folder", "tag", "year", "month", "camera", "format", "orientation", "captioned", "colour")
 ALL = 1000
 
 
 def passes(record: ImageRecord, text: str) -> bool:
-    """The slow, obvious predicate. Knows nothing of search.filters but the grammar in its docstring."""
+    """The slow, obvious predicate. Uses nothing of search.filters."""
     return PREDICATES[text](record)
 
 
@@ -256,3 +264,33 @@ def test_facets_forget_what_was_removed_and_changed(client: weaviate.WeaviateCli
         assert Searcher(library.pictures, encoder).facets() == by_hand([records[7], renamed, *records[9:]])
     finally:
         client.collections.delete(library.pictures.name)
+
+
+def test_a_new_filter_is_one_row(
+    searcher: Searcher, library: Library, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is read, refused with a sentence, shown, asked of Weaviate, found to contradict, and listed, all from its
+    row."""
+    row = Field("frames", Kind.WHOLE, "n_frames", COMPARISONS, ("frames>1",), "pictures of an animation", in_all=True)
+    with pytest.raises(FilterError, match="unknown filter 'frames'"):
+        Condition.parse("frames>1")
+    monkeypatch.setitem(FIELDS, row.key, row)
+    terms, conditions = parse("red -frames>1")
+    assert (terms, conditions) == ((RED,), (Condition("frames", ">", "1", negated=True),))
+    assert show(terms, conditions) == "red -frames>1"
+    with pytest.raises(FilterError, match="'frames' is compared with a whole number, got 'many'"):
+        Condition.parse("frames=many")
+    assert contradiction([Condition.parse("frames>1"), Condition.parse("!frames>=1")])
+    for text, number in [("frames=1", 60), ("!frames=1", 0), ("frames>1", 0), ("frames<=1", 60)]:
+        assert searcher.count((Condition.parse(text),)) == number
+    listed = bytes(asyncio.run(about(None)).body).decode()  # type: ignore[arg-type]
+    monkeypatch.setattr(sys, "argv", ["search", "--help"])
+    with pytest.raises(SystemExit):
+        parse_arguments()
+    for text in (listed, capsys.readouterr().out, markdown()):
+        assert "frames>1" in text and "pictures of an animation" in text
+
+
+def test_the_documents_list_every_filter() -> None:
+    """Run what stands above the table in docs/filters.md to make it again."""
+    assert f"\n{markdown()}\n" in (PROJECT / "docs/filters.md").read_text()

@@ -58,10 +58,11 @@ def test_the_examples_hold_every_field() -> None:
 
 
 def test_what_is_written_in_other_ways_means_the_same() -> None:
-    assert Condition.parse("color=gray,RED, red").colours == ("grey", "red")
+    assert Condition.parse("color=gray,RED, red").stored == ("grey", "red")
     assert Condition.parse("color=red") == Condition.parse("colour=red")
     assert Condition.parse("bytes>5MB").number == Condition.parse("bytes>5000000").number == 5_000_000
     assert Condition.parse("bytes>1.5 kb").number == 1500
+    assert Condition.parse("bytes>70 B").number == 70
     assert Condition.parse("near=+48.85, -2.350 ,10").circle == (48.85, -2.35, 10)
 
 

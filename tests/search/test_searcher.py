@@ -23,7 +23,6 @@ from schema.patience import Patience
 from schema.record import ImageRecord, uuid_of
 from search.answer import text_of
 from search.errors import QueryError, SearchError
-from search.facets import FACETS
 from search.filters import Condition
 from search.query import Query, Term
 from search.searcher import Searcher
@@ -31,6 +30,7 @@ from server.local_server import HOST, LocalServer
 from tests.colours import ColourEncoder
 from tests.conftest import plan
 from tests.search.colour_library import CAPTIONS, Library, cosine, expected, fill
+from tests.search.test_filtering import FACETS
 
 RED, BLUE = Term(text="red"), Term(text="blue")
 ALL = 1000
