@@ -18,9 +18,9 @@ from api.ingestion import Ingestion
 from api.map_work import MapWork
 from api.routes import is_page, routes
 from api.same_origin import SameOrigin
-from exits import Exit
+from errors import Exit, SettingsError
 from ingest.roots import Roots
-from settings import PROJECT, Settings, SettingsError, read_settings
+from settings import PROJECT, Settings, read_settings
 
 
 def connection(settings: Settings) -> Connection:

@@ -10,13 +10,13 @@ import weaviate
 
 from encoder.load import load_encoder
 from encoder.protocol import Encoder
+from errors import Unreachable
 from host import folders
 from pictures.open import Limits
 from pictures.thumbnails import ThumbnailStore
 from schema.check import after_a_crash
 from schema.client import Address, connect
 from schema.collection import StorageOptions
-from schema.errors import Unreachable
 from schema.patience import Patience
 from search.bank_store import Cut
 from server.local_server import LocalServer, ServerPlan

@@ -9,7 +9,6 @@ import sys
 import tempfile
 import traceback
 from collections.abc import Callable
-from enum import IntEnum
 from pathlib import Path
 from typing import NoReturn
 
@@ -17,51 +16,9 @@ import grpc
 import httpx
 from weaviate.exceptions import WeaviateBaseError
 
-from encoder.protocol import EncoderError, first_line
-from evaluation.errors import EvaluationError
-from host.folders import FolderError, explain, is_refusal
-from ingest.errors import IngestError
-from ingest.files import RootError
-from layout.store import LayoutError
-from pictures.open import PictureError
-from schema.errors import BackupError, EncoderMismatch, HomeError, NamedError, NoLibrary, SchemaError
-from search.errors import QueryError, SearchError
-from settings import SettingsError
-from training.errors import TrainingError
-
-
-class Exit(IntEnum):
-    DONE = 0
-    SOME_FAILED = 1
-    USAGE = 2
-    """What was asked cannot be done here, or so: an argument, a setting, a folder that is full or somebody else's."""
-    UNREACHABLE = 3
-    MODEL = 4
-    UNEXPECTED = 70
-    """A fault of Loupe itself; the details are in a file that the sentence names."""
-    INTERRUPTED = 130
-
-
-CODES: dict[type[Exception], Exit] = {
-    SettingsError: Exit.USAGE,
-    FolderError: Exit.USAGE,
-    HomeError: Exit.USAGE,
-    QueryError: Exit.USAGE,
-    PictureError: Exit.USAGE,
-    IngestError: Exit.USAGE,
-    RootError: Exit.USAGE,
-    EvaluationError: Exit.USAGE,
-    LayoutError: Exit.USAGE,
-    TrainingError: Exit.USAGE,
-    NoLibrary: Exit.USAGE,
-    NamedError: Exit.USAGE,
-    BackupError: Exit.USAGE,
-    EncoderMismatch: Exit.MODEL,
-    EncoderError: Exit.MODEL,
-    SearchError: Exit.UNREACHABLE,
-    SchemaError: Exit.UNREACHABLE,
-}
-"""The first that fits counts."""
+from errors import Exit as Exit
+from errors import LoupeError, first_line
+from host.folders import explain, is_refusal
 
 
 def run(command: Callable[[], int]) -> NoReturn:
@@ -85,8 +42,8 @@ def run(command: Callable[[], int]) -> NoReturn:
         _end("Interrupted.", Exit.INTERRUPTED)
     except BrokenPipeError:
         _end("", Exit.DONE)
-    except tuple(CODES) as error:
-        _end(str(error), next(code for kind, code in CODES.items() if isinstance(error, kind)))
+    except LoupeError as error:
+        _end(str(error), error.exit)
     except (WeaviateBaseError, httpx.HTTPError, grpc.RpcError) as error:
         _end(f"Weaviate did not do what it was asked: {first_line(error)}. {_details(error)}", Exit.UNREACHABLE)
     except Exception as error:

@@ -21,9 +21,9 @@ import psutil
 
 import assembly
 import exits
+from errors import NoLibrary, ServerError
 from host import folders
 from schema.collection import open_pictures
-from schema.errors import NoLibrary, ServerError
 from settings import PROJECT, Settings, read_settings
 
 PORT = 8501

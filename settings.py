@@ -8,12 +8,10 @@ from platformdirs import user_cache_path, user_data_path
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from errors import SettingsError
+
 PROJECT = Path(__file__).resolve().parent
 Port = Annotated[int, Field(ge=1, le=65535)]
-
-
-class SettingsError(Exception):
-    """A setting cannot be used; the message names the variable, never a secret's value. Entry points exit with 2."""
 
 
 class Settings(BaseSettings):

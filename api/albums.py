@@ -1,7 +1,6 @@
 """Albums over HTTP: which there are, and what one holds now. Reading only; knows no page."""
 
 from functools import partial
-from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -14,11 +13,9 @@ from api import links, threads
 from api.context import AppContext
 from api.links import link
 from app_pages.question import Question
-from encoder.protocol import EncoderError
-from schema.errors import NamedError, NameUnknown, SchemaError
+from errors import LoupeError, QueryError
 from search import albums
 from search.answer import to_json
-from search.errors import QueryError, SearchError
 
 PREFIX = "/api/albums"
 PAGE = ("limit", "offset", "facets")
@@ -55,7 +52,7 @@ def _every(context: AppContext) -> dict[str, Any]:
                 "changed_at": entry.changed_at.isoformat(),
                 "address": link(f"{PREFIX}/{quote(entry.name, safe='')}"),
             }
-            for entry in context.connection.named("Albums").list()
+            for entry in context.connection.documents("Albums").list()
         ]
     }
 
@@ -63,7 +60,7 @@ def _every(context: AppContext) -> dict[str, Any]:
 def _one(name: str, params: dict[str, list[str]], context: AppContext) -> dict[str, Any]:
     if unknown := sorted(set(params) - set(PAGE)):
         raise QueryError(f"unknown parameter {unknown[0]!r}; an album takes {', '.join(PAGE)}")
-    album = albums.find(context.connection.named("Albums"), name)
+    album = albums.find(context.connection.documents("Albums"), name)
     searcher = context.connection.searcher()
     page = Question.from_params(params)
     kept = Question.of(album.query)
@@ -79,13 +76,5 @@ def _one(name: str, params: dict[str, list[str]], context: AppContext) -> dict[s
 def _answer(ask: Any) -> Response:
     try:
         return JSONResponse(ask())
-    except NameUnknown as error:
-        return _error(error, HTTPStatus.NOT_FOUND)
-    except (NamedError, QueryError) as error:
-        return _error(error, HTTPStatus.BAD_REQUEST)
-    except (SchemaError, SearchError, EncoderError) as error:
-        return _error(error, HTTPStatus.SERVICE_UNAVAILABLE)
-
-
-def _error(error: Exception, status: HTTPStatus) -> Response:
-    return JSONResponse({"error": str(error)}, status_code=status)
+    except LoupeError as error:
+        return JSONResponse({"error": str(error)}, status_code=error.status)

@@ -12,11 +12,11 @@ from collections.abc import Callable
 from contextlib import closing, suppress
 from typing import Any, TypeVar
 
-from encoder.protocol import Encoder, EncoderError
+from encoder.protocol import Encoder
+from errors import EncoderError, NoLibrary, SchemaError, ServerError, Unreachable
 from schema.client import Address, ask_both, connect
 from schema.collection import ALIAS, Pictures, open_pictures
-from schema.errors import NoLibrary, SchemaError, ServerError, Unreachable
-from schema.named import Kind, NamedStore
+from schema.documents import DocumentStore, Kind
 from schema.patience import QUESTION_S, Patience, holding, waiting
 from search.bank_store import Cut
 from search.searcher import Searcher
@@ -109,12 +109,12 @@ class Connection:
                     self._open = client, searcher
                 return searcher
 
-    def named(self, kind: Kind) -> NamedStore:
+    def documents(self, kind: Kind) -> DocumentStore:
         """The albums or profiles of the server. Raises SchemaError."""
         with self._patience.question():
             with suppress(NoLibrary):
                 self._live_name()  # a dead connection is noticed, and made anew
-            return NamedStore(self._connected(), kind, self._patience)
+            return DocumentStore(self._connected(), kind, self._patience)
 
     def check(self) -> None:
         """Raises soon what `searcher` would, and EncoderError while the encoder is being loaded. An empty server is

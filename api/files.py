@@ -13,12 +13,9 @@ from starlette.routing import Route
 
 from api import threads
 from api.context import AppContext
-from encoder.protocol import EncoderError
-from host.folders import FolderError
-from pictures.open import MEDIA_TYPES, Limits, PictureError, open_image
-from schema.errors import SchemaError
+from errors import LoupeError, PictureError
+from pictures.open import MEDIA_TYPES, Limits, open_image
 from schema.record import ImageRecord
-from search.errors import SearchError
 
 CHECK_SIDE = 32
 SHOWN_SIDE = 1024
@@ -60,17 +57,17 @@ def _original(context: AppContext, name: str) -> Response:
         record = context.connection.searcher().records([key]).get(key)
     except ValueError:
         return _missing()
-    except (SchemaError, SearchError, EncoderError) as error:
+    except LoupeError as error:
         return PlainTextResponse(str(error), status_code=503)
     try:
         if record is None or (path := find_original(record, context)) is None:
             return _missing()
         return _picture(path, context.limits)
-    except FolderError as error:
-        return PlainTextResponse(str(error), status_code=503)
     except PictureError as error:
         log.warning("the original of %s is not sent: %s: %s", key, path, error)
         return _missing()
+    except LoupeError as error:
+        return PlainTextResponse(str(error), status_code=503)
 
 
 def find_original(record: ImageRecord, context: AppContext) -> Path | None:

@@ -4,8 +4,8 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
+from errors import FolderError
 from host.child import OwnProcess
-from host.folders import FolderError
 from host.jobs import Status, StatusFile
 
 NO_FAILURES = (0, 1, 130)

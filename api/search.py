@@ -16,12 +16,10 @@ from starlette.routing import Route
 from api import links, threads
 from api.context import AppContext
 from app_pages.question import PARAMETERS, Question
-from encoder.protocol import EncoderError
-from pictures.open import PictureError, open_image
-from schema.errors import SchemaError
+from errors import LoupeError, QueryError
+from pictures.open import open_image
 from search.answer import to_json
 from search.command import QUERY_SIDE
-from search.errors import QueryError, SearchError
 from search.filters import help_text
 from search.grammar import GrammarError, parse
 from search.query import Query
@@ -82,7 +80,7 @@ Filters
 """
 
 
-class Refused(Exception):
+class Refused(LoupeError):
     """A request that is not even read."""
 
     def __init__(self, status: HTTPStatus, message: str) -> None:
@@ -116,7 +114,7 @@ async def health(context: AppContext, request: Request) -> Response:
 def _problem(context: AppContext) -> str:
     try:
         context.connection.check()
-    except (SchemaError, EncoderError) as error:
+    except LoupeError as error:
         return str(error)
     return ""
 
@@ -129,21 +127,13 @@ async def search(context: AppContext, request: Request) -> Response:
         else:
             query = await _posted(request, context)
         return JSONResponse(await to_thread.run_sync(_answer, context, query, limiter=threads.QUESTIONS))
-    except Refused as error:
-        return _error(error, error.status)
-    except (QueryError, PictureError) as error:
-        return _error(error, HTTPStatus.BAD_REQUEST)
-    except (SearchError, SchemaError, EncoderError) as error:
-        return _error(error, HTTPStatus.SERVICE_UNAVAILABLE)
+    except LoupeError as error:
+        place = {"position": error.position} if isinstance(error, GrammarError) else {}
+        return JSONResponse({"error": str(error), **place}, status_code=error.status)
 
 
 def _answer(context: AppContext, query: Query) -> dict[str, Any]:
     return to_json(query, context.connection.searcher().search(query), links.prefix())
-
-
-def _error(error: Exception, status: HTTPStatus) -> Response:
-    place = {"position": error.position} if isinstance(error, GrammarError) else {}
-    return JSONResponse({"error": str(error), **place}, status_code=status)
 
 
 async def _posted(request: Request, context: AppContext) -> Query:

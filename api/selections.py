@@ -24,13 +24,11 @@ from api import threads
 from api.context import AppContext
 from api.files import find_original
 from api.selection_store import PREFIX
-from encoder.protocol import EncoderError
-from host.folders import FolderError, make_home, using
-from pictures.open import PictureError, open_image
-from schema.errors import SchemaError
+from errors import LoupeError, PictureError
+from host.folders import make_home, using
+from pictures.open import open_image
 from schema.record import ImageRecord
-from search.errors import SearchError
-from search.export import CHUNK, ExportError, Gone, to_csv, to_json, write_zip
+from search.export import CHUNK, Gone, to_csv, to_json, write_zip
 from search.results import Hit
 from search.searcher import Searcher
 
@@ -54,12 +52,8 @@ async def send(context: AppContext, request: Request) -> Response:
     try:
         limiter = threads.ZIPS if kind == "zip" else threads.QUESTIONS
         return await to_thread.run_sync(_answer, kind, hits, context, limiter=limiter)
-    except ExportError as error:
-        return PlainTextResponse(str(error), status_code=HTTPStatus.CONFLICT)
-    except FolderError as error:
-        return PlainTextResponse(str(error), status_code=HTTPStatus.INSUFFICIENT_STORAGE)
-    except (SchemaError, SearchError, EncoderError) as error:
-        return PlainTextResponse(str(error), status_code=HTTPStatus.SERVICE_UNAVAILABLE)
+    except LoupeError as error:
+        return PlainTextResponse(str(error), status_code=error.status)
 
 
 def _answer(kind: str, hits: Sequence[Hit], context: AppContext) -> Response:

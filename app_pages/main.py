@@ -13,7 +13,7 @@ from app_pages.map.page import map_page
 from app_pages.search.page import search_page
 from app_pages.widgets import keyboard
 from app_pages.widgets.markdown import sentence
-from host.folders import FolderError
+from errors import FolderError
 
 HERE = Path(__file__).parent
 

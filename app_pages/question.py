@@ -9,8 +9,8 @@ from typing import Self
 
 from PIL import Image
 
+from errors import FilterError, QueryError
 from search.command import read_targets
-from search.errors import FilterError, QueryError
 from search.filters import Condition
 from search.grammar import example, parse, show, show_example, split_weight
 from search.query import MAX_WINDOW, Query, Term, parse_uuid

@@ -19,8 +19,9 @@ from PIL import Image
 from transformers import AutoImageProcessor, AutoModel, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
-from encoder.protocol import Embeddings, EncoderError, EncoderIdentity, first_line, unit
+from encoder.protocol import Embeddings, EncoderIdentity, unit
 from encoder.torch_setup import choose_device, choose_dtype, revision_of, set_threads
+from errors import EncoderError, first_line
 
 PREPROCESSING = 1
 CPU_CHUNK = 8

@@ -14,10 +14,6 @@ Embeddings = NDArray[np.float32]  # (n, dim), unit rows
 UNIT_TOLERANCE = 1e-3
 
 
-class EncoderError(Exception):
-    """The model cannot be loaded or used; the message says what to do. Entry points exit with 4."""
-
-
 @dataclass(frozen=True)
 class EncoderIdentity:
     """Everything that decides where a picture lands in the space (invariant I3)."""

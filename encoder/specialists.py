@@ -12,9 +12,10 @@ import numpy as np
 from PIL import Image
 
 from encoder import conse, projection
-from encoder.protocol import Embeddings, EncoderError, EncoderIdentity, first_line
+from encoder.protocol import Embeddings, EncoderIdentity
 from encoder.torch_setup import choose_device, choose_dtype, revision_of, set_threads
 from encoder.towers import SIDE, Array, SentenceModel, VisionModel
+from errors import EncoderError, first_line
 from pictures import looks
 
 PREPROCESSING = 1

@@ -4,7 +4,7 @@ import logging
 
 import torch
 
-from encoder.protocol import EncoderError
+from errors import EncoderError
 
 log = logging.getLogger(__name__)
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}

@@ -19,7 +19,8 @@ import torch.nn.functional as F
 from PIL import Image
 from safetensors.torch import load_file
 
-from encoder.protocol import Embeddings, Encoder, EncoderError, EncoderIdentity, first_line, unit
+from encoder.protocol import Embeddings, Encoder, EncoderIdentity, unit
+from errors import EncoderError, first_line
 
 DESCRIPTION = "specialists.json"
 HEAD = "head.safetensors"

@@ -13,7 +13,7 @@ from typing import Literal
 
 import numpy as np
 
-from evaluation.errors import EvaluationError
+from errors import EvaluationError
 from evaluation.stored import Pictured
 
 Half = Literal["dev", "final"]

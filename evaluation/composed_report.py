@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from encoder.protocol import Embeddings, Encoder
+from errors import EvaluationError
 from evaluation.composed import SINGLE, Composed, Half, compose
 from evaluation.composed_rules import CALIBRATED, PLAIN, RULES, Captioned
-from evaluation.errors import EvaluationError
 from evaluation.metrics import Interval, Judgement, judge, paired_bootstrap
 from evaluation.stored import Pictured
 from evaluation.tables import table

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from encoder.protocol import Embeddings
-from evaluation.errors import EvaluationError
+from errors import EvaluationError
 from evaluation.metrics import Interval, bootstrap
 from search.calibration import FEWEST, LibrarySpace
 from search.relevance import Background, Bank

@@ -11,9 +11,9 @@ from typing import TypeVar
 import numpy as np
 
 from encoder.protocol import Embeddings, Encoder, invalid_rows
-from evaluation.errors import EvaluationError
+from errors import EvaluationError, PictureError
 from evaluation.folder import FEWEST, CaptionedFolder, CaptionedPicture, Unread, ahead
-from pictures.open import Limits, Opened, PictureError, open_image
+from pictures.open import Limits, Opened, open_image
 from schema.names import escaped
 
 TEXTS_AT_ONCE = 256

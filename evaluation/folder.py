@@ -11,11 +11,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
-from evaluation.errors import EvaluationError
+from errors import EvaluationError, PictureError
 from ingest.captions import FolderWords, Words
 from ingest.files import Census, PictureFile, Skipped, check_root, find_images
 from ingest.sidecars import SidecarReader
-from pictures.open import Limits, Opened, PictureError, open_image
+from pictures.open import Limits, Opened, open_image
 from schema.names import escaped
 
 FEWEST = 3

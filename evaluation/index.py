@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from encoder.protocol import Embeddings
-from evaluation.errors import EvaluationError
+from errors import EvaluationError
 from evaluation.metrics import Floats, Interval, Values, bootstrap
 
 K = 10

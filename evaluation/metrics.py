@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from evaluation.errors import EvaluationError
+from errors import EvaluationError
 
 Floats = NDArray[np.floating]
 Values = NDArray[np.float64]

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from encoder.protocol import Embeddings
-from evaluation.errors import EvaluationError
+from errors import EvaluationError
 from evaluation.metrics import Interval, Judgement, bootstrap, judge, paired_bootstrap
 from evaluation.recommendation_folder import Gathered
 from search.asking import DEFAULT_TARGETS

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageEnhance
 
 from encoder.protocol import Encoder
-from evaluation.errors import EvaluationError
+from errors import EvaluationError
 from evaluation.recommendation_folder import Gathered
 from pictures.looks import perceptual_hash
 from search.duplicates import TARGET, Sameness

@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from encoder.protocol import Embeddings, Encoder
+from errors import PictureError
 from evaluation.folder import Unread, ahead
 from evaluation.stored import Pictured
 from evaluation.tagged import read_tagged
 from ingest.files import PictureFile, check_root, find_images
 from pictures.looks import perceptual_hash
-from pictures.open import Limits, Opened, PictureError, open_image
+from pictures.open import Limits, Opened, open_image
 from schema.record import uuid_of
 from search.calibration import LibrarySpace
 

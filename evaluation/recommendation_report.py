@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from encoder.protocol import Encoder
-from evaluation.errors import EvaluationError
+from errors import EvaluationError
 from evaluation.metrics import Interval
 from evaluation.recommendation import AUTO, DECISIVE, METRICS, Kind, judge_kinds
 from evaluation.recommendation_copies import COPIES, CopyFigures, judge_copies

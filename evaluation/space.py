@@ -13,7 +13,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from evaluation.errors import EvaluationError
+from errors import EvaluationError
 
 Rows = NDArray[np.floating]  # (n, dim)
 _CELLS = 8_000_000

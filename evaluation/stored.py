@@ -8,7 +8,7 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 
 from encoder.protocol import Embeddings
-from evaluation.errors import EvaluationError
+from errors import EvaluationError
 from evaluation.index import Chunk
 
 Item = TypeVar("Item")

@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 
 from encoder.protocol import Embeddings, Encoder, invalid_rows
-from evaluation.errors import EvaluationError
+from errors import EvaluationError, PictureError
 from evaluation.folder import Unread, ahead
 from evaluation.stored import FEWEST, Pictured
 from ingest.captions import FolderWords, Words
 from ingest.files import PictureFile, check_root, find_images
-from pictures.open import Limits, Opened, PictureError, open_image
+from pictures.open import Limits, Opened, open_image
 from schema.names import escaped
 from schema.record import uuid_of
 

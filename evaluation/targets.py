@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from errors import EvaluationError
 from evaluation.chance import expected_by_chance
-from evaluation.errors import EvaluationError
 from evaluation.metrics import DECIMALS, Floats, Interval, Relevant, judge, paired_bootstrap
 from evaluation.retrieval import RANDOM
 

@@ -13,6 +13,8 @@ from typing import IO, Any
 
 from filelock import FileLock
 
+from errors import FolderError
+
 FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
 DENIED = (errno.EACCES, errno.EPERM)
 REFUSALS = (
@@ -22,11 +24,6 @@ REFUSALS = (
 _seen: set[Path] = set()
 log = logging.getLogger(__name__)
 ELSEWHERE = "name another folder in LOUPE_HOME (in LOUPE_CACHE, for what can be made again)"
-
-
-class FolderError(Exception):
-    """A folder of Loupe's own cannot be used; the message says whose it is or how much is free, and what to do. Entry
-    points exit with 2."""
 
 
 @contextmanager

@@ -11,10 +11,10 @@ from typing import Any
 
 from filelock import Timeout
 
+from errors import IngestBusy
 from host.files import write_text_whole
 from host.folders import make_home, own_lock, using
 from host.processes import ProcessIdentity
-from ingest.errors import IngestBusy
 
 WRITE_EVERY_S = 0.5
 

@@ -4,12 +4,12 @@ person gave it before."""
 from collections.abc import Sequence
 from typing import Any
 
+from errors import Refused
 from ingest.files import PictureFile
 from ingest.ledger import Ledger
 from ingest.report import REFUSED, Failure
 from pictures.looks import palette, perceptual_hash
 from pictures.open import Opened
-from schema.errors import Refused
 from schema.record import DESCRIBED, ImageRecord, unite
 
 BATCH = 256

@@ -7,16 +7,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from errors import RootError
 from ingest.exclusions import Exclusions, IgnoreFileError
 from ingest.sidecars import FolderSidecars
 from pictures.open import EXTENSIONS
 from schema.names import escaped
 
 METADATA_NAMES = ("metadata.csv", "metadata.jsonl")
-
-
-class RootError(Exception):
-    """The folder to ingest cannot be used; the message says why and what to do. Entry points exit with 2."""
 
 
 @dataclass(frozen=True)

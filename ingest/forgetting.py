@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ingest.errors import IngestError
+from errors import IngestError
 from ingest.exclusions import IGNORE_FILE
 from ingest.files import absolute_path
 from ingest.ledger import Ledger

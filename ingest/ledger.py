@@ -19,9 +19,9 @@ from weaviate.classes.query import Filter
 from weaviate.exceptions import UnexpectedStatusCodeError
 
 from encoder.protocol import Embeddings
+from errors import NoLibrary, ReadOnly, Refused
 from schema.client import CLIENT_ERRORS
 from schema.collection import PLACES, Pictures
-from schema.errors import NoLibrary, ReadOnly, Refused
 from schema.indexing import keep_found
 from schema.outage import ask_patiently
 from schema.record import (

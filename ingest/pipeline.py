@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from encoder.protocol import Embeddings, Encoder, invalid_rows
+from errors import PictureError, ReadOnly, Refused
 from ingest.captions import FolderWords, Words
 from ingest.description import description, hand_on_tags, is_outdated, own_tags_of
 from ingest.exclusions import Exclusions
@@ -28,9 +29,8 @@ from ingest.sidecars import SidecarReader
 from ingest.streams import ahead, batched
 from ingest.upkeep import Upkeep
 from ingest.words import first_words
-from pictures.open import Limits, Opened, PictureError, open_image, opened_for_reading
+from pictures.open import Limits, Opened, open_image, opened_for_reading
 from pictures.thumbnails import ThumbnailStore
-from schema.errors import ReadOnly, Refused
 from schema.record import ImageRecord, Place, now
 
 CHUNK = 256

@@ -8,13 +8,12 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from host.folders import FolderError
+from errors import FolderError, ReadOnly, Refused
 from ingest.exclusions import Exclusions
 from ingest.ledger import Ledger
 from ingest.places import Availability, Look
 from ingest.report import REFUSED, THUMBNAIL_STAYS, Failure, IngestReport
 from pictures.thumbnails import ThumbnailStore
-from schema.errors import ReadOnly, Refused
 from schema.record import Place
 
 BATCH = 256

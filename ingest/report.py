@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pictures.open import PictureError
+from errors import PictureError
 
 REFUSED = "refused_by_weaviate"
 """The code of a failure in Weaviate's own words."""

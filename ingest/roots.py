@@ -7,8 +7,9 @@ import json
 from collections.abc import Sequence
 from pathlib import Path, PurePath
 
+from errors import FolderError
 from host.files import write_text_whole
-from host.folders import FolderError, make_home, own_lock, using
+from host.folders import make_home, own_lock, using
 from schema.names import composed
 
 

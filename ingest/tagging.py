@@ -14,8 +14,8 @@ from uuid import UUID
 
 from filelock import Timeout
 
+from errors import IngestError
 from host.folders import make_home, own_lock, using
-from ingest.errors import IngestError
 from ingest.ledger import Ledger
 from pictures.text import MAX_TAG, clean
 from schema.collection import Pictures

@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 from encoder.protocol import Embeddings, Encoder
+from errors import PictureError, ReadOnly
 from ingest.captions import Words
 from ingest.description import description
 from ingest.files import PictureFile
@@ -14,9 +15,8 @@ from ingest.ledger import Ledger
 from ingest.report import REFUSED, Failure, IngestReport, failure_of
 from ingest.sidecars import SidecarReader
 from ingest.words import changed_words, words_again
-from pictures.open import Facts, Limits, PictureError, open_image
+from pictures.open import Facts, Limits, open_image
 from pictures.thumbnails import ThumbnailStore
-from schema.errors import ReadOnly
 from schema.record import DESCRIBED, ImageRecord
 
 

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from layout.store import NO_UMAP, LayoutError, umap_is_there
+from errors import LayoutError
+from layout.store import NO_UMAP, umap_is_there
 
 Rows = NDArray[np.floating]  # (n, dim)
 Points = NDArray[np.float32]  # (n, 2) or (n, 3)

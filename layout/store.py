@@ -21,6 +21,7 @@ import numpy as np
 from filelock import Timeout
 from numpy.typing import NDArray
 
+from errors import LayoutError
 from host.files import write_whole
 from host.folders import make_folder, own_lock, using
 from host.processes import ProcessIdentity
@@ -41,10 +42,6 @@ NO_UMAP = "UMAP is not installed, so there is PCA only. Install it with: pip ins
 
 def umap_is_there() -> bool:
     return importlib.util.find_spec("umap") is not None
-
-
-class LayoutError(Exception):
-    """A layout cannot be computed or read; the message says what was found and what to do. Entry points exit with 2."""
 
 
 class LayoutBusy(LayoutError):

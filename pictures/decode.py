@@ -26,9 +26,9 @@ from PIL import (  # noqa: F401  only these decoders are ever loaded or asked; n
 from pillow_heif import register_heif_opener
 from pydantic import TypeAdapter
 
+from errors import PictureError
 from pictures import signature
 from pictures.describe import Description, describe, orientation_of
-from pictures.errors import PictureError
 from pictures.limits import WEBP_BYTES, Limits, check_room, decoded_bytes
 from pictures.pixels import drawn_share, small_size, to_rgb, upright
 

@@ -23,8 +23,8 @@ from typing import IO
 
 from PIL import Image
 
+from errors import PictureError
 from pictures.decode import FACTS, Facts
-from pictures.errors import PictureError
 from pictures.limits import Limits, check_room, room
 
 MOST_WORKERS = max(1, min(4, os.cpu_count() or 1))

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from PIL import Image
 
-from pictures.errors import PictureError
+from errors import PictureError
 
 MB = 1_000_000
 _FLAT = 16 * MB

@@ -16,10 +16,10 @@ from typing import BinaryIO
 
 from PIL import Image
 
+from errors import PictureError
 from pictures import signature
 from pictures.decode import Facts, identify, read_header
 from pictures.elsewhere import decode_elsewhere
-from pictures.errors import PictureError
 from pictures.limits import Limits, room
 from pictures.signature import EXTENSIONS, MEDIA_TYPES
 

@@ -15,9 +15,9 @@ from typing import IO
 import pillow_heif
 from PIL import AvifImagePlugin
 
+from errors import PictureError
 from pictures.decode import FACTS, Undecoded, read_header
 from pictures.elsewhere import read, write
-from pictures.errors import PictureError
 from pictures.limits import Limits
 from pictures.open import opened_for_reading, read_whole
 

@@ -10,6 +10,7 @@ from tqdm import tqdm
 
 import assembly
 import exits
+from errors import Unreachable
 from host.jobs import StatusFile, hold
 from ingest.roots import Roots
 from schema.backup import back_up
@@ -18,7 +19,6 @@ from schema.check import check as check_library
 from schema.check import mend
 from schema.collection import delete_library, list_pictures, switch_alias
 from schema.command import agreed, describe, parse_arguments, text_of, text_of_checks
-from schema.errors import Unreachable
 from settings import Settings, read_settings
 
 

@@ -7,10 +7,9 @@ import weaviate
 from weaviate.backup.backup import BackupListReturn, BackupStorage
 from weaviate.exceptions import BackupFailedException, UnexpectedStatusCodeError, WeaviateBaseError
 
-from encoder.protocol import first_line
+from errors import BackupError, first_line
 from schema.collection import ALIAS, list_pictures
-from schema.errors import BackupError
-from schema.named import COLLECTIONS
+from schema.documents import COLLECTIONS
 
 MODULE = "backup-filesystem"
 STORAGE = BackupStorage.FILESYSTEM

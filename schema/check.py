@@ -14,11 +14,10 @@ import weaviate
 from weaviate.classes.query import Filter, MetadataQuery
 from weaviate.collections.classes.internal import Object
 
-from encoder.protocol import first_line
+from errors import HomeError, SchemaError, first_line
 from host.folders import own_lock, using
 from schema.client import CLIENT_ERRORS
 from schema.collection import PLACES, Pictures, list_pictures
-from schema.errors import HomeError, SchemaError
 from schema.indexing import finds_itself, index_again, indexed, stored, waiting, write_out
 from schema.record import to_places
 from server.local_server import LocalServer

@@ -19,8 +19,7 @@ from weaviate.classes.init import AdditionalConfig, Auth
 from weaviate.config import GrpcConfig, Proxies
 from weaviate.exceptions import AuthenticationFailedError, UnexpectedStatusCodeError, WeaviateBaseError
 
-from encoder.protocol import first_line
-from schema.errors import Unreachable
+from errors import Unreachable, first_line
 from schema.patience import CLIENT_ERRORS as CLIENT_ERRORS
 from schema.patience import TimeLeft, left_s, within
 

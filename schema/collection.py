@@ -16,7 +16,7 @@ from weaviate.collections import Collection
 from weaviate.exceptions import UnexpectedStatusCodeError
 
 from encoder.protocol import EncoderIdentity
-from schema.errors import EncoderMismatch, NoLibrary, SchemaError
+from errors import EncoderMismatch, NoLibrary, SchemaError
 from schema.record import RECORD_FIELDS
 
 ALIAS = "Pictures"

@@ -8,11 +8,11 @@ from typing import Any
 
 import weaviate
 
+from errors import NoLibrary
 from host.disk import bytes_in
 from schema.check import Check
 from schema.client import Address
 from schema.collection import ALIAS, Pictures, list_pictures, open_pictures
-from schema.errors import NoLibrary
 from schema.indexing import waiting
 
 HELP = """\

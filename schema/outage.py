@@ -15,7 +15,7 @@ from weaviate.exceptions import (
     WeaviateTimeoutError,
 )
 
-from schema.errors import Unreachable
+from errors import Unreachable
 from schema.patience import CLIENT_ERRORS, within
 
 Result = TypeVar("Result")

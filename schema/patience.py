@@ -19,7 +19,7 @@ import httpx
 from weaviate.classes.init import Timeout
 from weaviate.exceptions import WeaviateBaseError
 
-from schema.errors import SchemaError, Unreachable
+from errors import SchemaError, Unreachable
 
 CLIENT_ERRORS = (WeaviateBaseError, httpx.HTTPError, grpc.RpcError, ConnectionError)
 """What a call of the client may raise while Weaviate is away, or because it refuses."""

@@ -6,7 +6,7 @@ import json
 import assembly
 import exits
 from schema.collection import open_pictures
-from schema.named import NamedStore
+from schema.documents import DocumentStore
 from search.albums import find
 from search.answer import text_of, to_json
 from search.command import of_album, open_files, parse_arguments, query_of, uuids_of, with_files
@@ -25,7 +25,7 @@ def main(arguments: argparse.Namespace) -> int:
         patience = assembly.patience(settings)
         searcher = Searcher(open_pictures(client, encoder.identity), encoder, patience, assembly.cut(settings))
         if arguments.album is not None:
-            query = of_album(find(NamedStore(client, "Albums", patience), arguments.album), query)
+            query = of_album(find(DocumentStore(client, "Albums", patience), arguments.album), query)
         query = with_files(query, files, searcher.records(uuids_of(files))) if files else query
         results = searcher.search(query)
     if arguments.json:

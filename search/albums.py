@@ -9,9 +9,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from schema.errors import NamedError
-from schema.named import Named, NamedStore
-from search.errors import QueryError
+from errors import DocumentError, QueryError
+from schema.documents import Document, DocumentStore
 from search.query import Query
 from search.ranking import WINDOWS
 from search.results import Hit, Results
@@ -54,15 +53,15 @@ class Look:
         return f"{self.count:,}{' or more' if self.more else ''} {'picture' if self.count == 1 else 'pictures'}"
 
 
-def keep(store: NamedStore, name: str, query: Query, encoder: str, *, new: bool = True) -> Album:
+def keep(store: DocumentStore, name: str, query: Query, encoder: str, *, new: bool = True) -> Album:
     """Raises NameTaken with `new`, QueryError for a question that cannot be kept, and what the store raises."""
     query = _first_page(query)
     kept = store.save(name, to_document(query), encoder, new=new)
     return Album(kept.name, kept.encoder, kept.changed_at, query)
 
 
-def find(store: NamedStore, name: str) -> Album:
-    """Raises NameUnknown, NamedError for one that cannot be read, and Unreachable."""
+def find(store: DocumentStore, name: str) -> Album:
+    """Raises NameUnknown, DocumentError for one that cannot be read, and Unreachable."""
     return album_of(store.load(name))
 
 
@@ -78,12 +77,12 @@ def to_document(query: Query) -> dict[str, Any]:
     return {"version": VERSION, "query": _first_page(query).to_json()}
 
 
-def album_of(named: Named) -> Album:
-    """Raises NamedError for a document that this version cannot read."""
+def album_of(named: Document) -> Album:
+    """Raises DocumentError for a document that this version cannot read."""
     try:
         query = _query(named.document)
     except QueryError as error:
-        raise NamedError(
+        raise DocumentError(
             f"The album {named.name!r} cannot be read: {error}. Delete it, or open it with the version that saved it."
         ) from None
     return Album(named.name, named.encoder, named.changed_at, query)

@@ -5,7 +5,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 
 from encoder.protocol import Embeddings, Encoder, EncoderIdentity, invalid_rows
-from search.errors import QueryError
+from errors import QueryError
 from search.query import AUTO, Query, Term
 from search.scoring import Asked
 

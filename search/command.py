@@ -7,10 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 from uuid import UUID
 
+from errors import QueryError
 from pictures.open import Limits, Opened, open_image
 from schema.record import uuid_of
 from search.albums import Album
-from search.errors import QueryError
 from search.filters import Condition, help_text
 from search.grammar import GrammarError, example, parse
 from search.query import AUTO, STRATEGIES, TARGETS, Query, Term, parse_uuid

@@ -7,11 +7,11 @@ from typing import Any
 
 from weaviate.classes.query import Filter
 
+from errors import FilterError
 from schema.globe import cover
 from schema.names import folded, spellings
 from schema.phrases import END, starts_of
 from schema.record import DESCRIBED
-from search.errors import FilterError
 from search.filters import NUMBERS, Condition, Kind, date_range
 
 CLOCKED = 2

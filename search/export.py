@@ -12,12 +12,13 @@ import time
 import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 from typing import IO, Any
 from uuid import UUID
 
+from errors import SearchError
 from schema.record import ImageRecord
-from search.errors import SearchError
 from search.filters import comma_separated
 from search.results import Hit
 
@@ -49,6 +50,8 @@ GONE = "it is not in the library any more"
 
 class ExportError(SearchError):
     """What was selected cannot be exported; the message says why, with the numbers, and what to do."""
+
+    status = HTTPStatus.CONFLICT
 
 
 def to_dicts(found: Sequence[Found]) -> list[dict[str, Any]]:

@@ -17,10 +17,10 @@ from datetime import UTC, datetime, timedelta
 from enum import Enum, auto
 from typing import Self
 
+from errors import FilterError
 from pictures.looks import COLOURS
 from schema.names import composed, folder_of
 from schema.phrases import words_of
-from search.errors import FilterError
 
 
 class Kind(Enum):

@@ -27,7 +27,7 @@ What could be meant as more and cannot be read is refused, never taken for words
 
 from collections.abc import Sequence
 
-from search.errors import QueryError
+from errors import QueryError
 from search.filters import LISTS, Condition
 from search.query import Term
 from search.reader import (

@@ -18,13 +18,12 @@ import numpy as np
 from weaviate.classes.aggregate import Metrics
 from weaviate.classes.query import Filter, HybridFusion, MetadataQuery, Sort, TargetVectors
 
-from encoder.protocol import Embeddings, first_line
+from encoder.protocol import Embeddings
+from errors import NoLibrary, SearchError, Unreachable, first_line
 from schema.collection import Pictures
-from schema.errors import NoLibrary, Unreachable
 from schema.names import folded, spellings
 from schema.patience import CLIENT_ERRORS, Patience, waiting
 from search.conditions import Passing
-from search.errors import SearchError
 
 WORD_PROPERTIES = ["caption^2", "tag_words", "file_name"]
 HYBRID_ALPHA = 0.5

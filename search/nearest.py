@@ -8,10 +8,10 @@ import uuid
 
 from weaviate.classes.query import MetadataQuery
 
-from encoder.protocol import Embeddings, first_line
+from encoder.protocol import Embeddings
+from errors import SearchError, first_line
 from schema.collection import Pictures
 from schema.patience import CLIENT_ERRORS
-from search.errors import SearchError
 
 
 def find_nearest(pictures: Pictures, name: str, vector: Embeddings, limit: int) -> list[tuple[uuid.UUID, float]]:

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from encoder.protocol import Embeddings
+from errors import QueryError
 from search.calibration import LibrarySpace, Spread
-from search.errors import QueryError
 from search.filters import Condition
 from search.grammar import parse
 from search.query import AUTO, MAX_HIDDEN, MAX_TERMS, MAX_WEIGHT, STRATEGIES, Query, Term, check_targets, parse_uuid

@@ -12,7 +12,7 @@ from typing import Any, Self
 
 from PIL import Image
 
-from search.errors import QueryError
+from errors import QueryError
 from search.filters import Condition, is_text
 
 TARGETS = ("image", "caption", "look")

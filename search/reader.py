@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Never
 
-from search.errors import QueryError
+from errors import QueryError
 from search.filters import ALIASES, FIELDS, LISTS, Condition, comma_separated
 from search.query import MAX_WEIGHT, Term
 

@@ -15,6 +15,7 @@ from PIL import Image
 
 from encoder.occlusion import embeddings_without
 from encoder.protocol import Embeddings, Encoder
+from errors import FilterError, QueryError
 from schema.collection import Pictures
 from schema.patience import Patience, begin
 from schema.record import ImageRecord, from_properties
@@ -25,7 +26,6 @@ from search.calibration import LibrarySpace
 from search.conditions import Passing, to_weaviate, undescribed
 from search.diversity import side_by_side, spread_out
 from search.duplicates import TARGET, Sameness
-from search.errors import FilterError, QueryError
 from search.explain import Explanation, Vocabulary, by_words, heat, seen
 from search.filters import Condition
 from search.index import Found, PictureIndex, Probe, Wanted, one_question

@@ -9,10 +9,9 @@ from typing import Generic, TypeVar
 
 import numpy as np
 
+from errors import SchemaError, SearchError
 from schema.collection import Pictures
-from schema.errors import SchemaError
 from search.calibration import LibrarySpace
-from search.errors import SearchError
 from search.vectors import LibraryVersion, library_version, read_sample
 
 SAMPLE = 2000

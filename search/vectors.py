@@ -15,11 +15,10 @@ from typing import Any
 import numpy as np
 from weaviate.classes.query import MetadataQuery, Sort
 
-from encoder.protocol import Embeddings, first_line
+from encoder.protocol import Embeddings
+from errors import NoLibrary, SearchError, Unreachable, first_line
 from schema.collection import Pictures
-from schema.errors import NoLibrary, Unreachable
 from schema.patience import CLIENT_ERRORS, waiting
-from search.errors import SearchError
 
 CHUNK = 1000
 

@@ -15,8 +15,8 @@ from pathlib import Path
 
 from filelock import FileLock
 
+from errors import ServerError
 from host.folders import explain
-from schema.errors import ServerError
 
 MODULE = "github.com/weaviate/weaviate/cmd/weaviate-server"
 BINARY = "weaviate-server.exe" if platform.system() == "Windows" else "weaviate-server"
@@ -93,7 +93,8 @@ def _find_go(cache: Path) -> str:
 
 if __name__ == "__main__":
     # Runs beside the installation of the packages, so without `exits`, which needs them; its codes.
-    from settings import SettingsError, read_settings
+    from errors import SettingsError
+    from settings import read_settings
 
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     try:

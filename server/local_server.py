@@ -22,9 +22,9 @@ import httpx
 import psutil
 import tenacity
 
+from errors import HomeError, ServerError
 from host.folders import free_bytes, make_home, open_own, own_lock, using
 from host.processes import ProcessIdentity
-from schema.errors import HomeError, ServerError
 from server.binary import obtain_binary
 from server.ports import free_ports
 from server.state import HOST, Running, read_state, write_state

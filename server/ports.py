@@ -4,7 +4,7 @@ import contextlib
 import socket
 from collections.abc import Iterator
 
-from schema.errors import ServerError
+from errors import ServerError
 
 
 @contextlib.contextmanager

@@ -18,14 +18,14 @@ from weaviate.classes.data import DataObject
 import assembly
 from encoder.load import load_encoder
 from encoder.protocol import Encoder
+from errors import NoLibrary
 from ingest.ledger import Ledger
 from ingest.pipeline import Ingest
 from pictures.open import Limits
 from pictures.thumbnails import ThumbnailStore
 from schema.client import Address, connect
 from schema.collection import Pictures, StorageOptions, delete_library, ensure_pictures, list_pictures, open_pictures
-from schema.errors import NoLibrary
-from schema.named import COLLECTIONS
+from schema.documents import COLLECTIONS
 from schema.record import ImageRecord, to_properties
 from search.bank_store import Cut
 from server.local_server import HOST, LocalServer, ServerPlan

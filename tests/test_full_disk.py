@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from host.folders import FolderError, using
+from errors import FolderError, HomeError
+from host.folders import using
 from host.jobs import StatusFile, only_one
 from ingest.roots import Roots
 from layout.store import LayoutStore
 from pictures.thumbnails import ThumbnailStore
-from schema.errors import HomeError
 from search.bank_store import keep_bank
 from server.local_server import LocalServer
 from tests.colours import ColourEncoder

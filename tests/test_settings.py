@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
+from errors import SettingsError
 from server.local_server import LocalServer
-from settings import PROJECT, Settings, SettingsError, read_settings
+from settings import PROJECT, Settings, read_settings
 
 KEY = "s3cret-Zx81kQ"
 EXAMPLE = PROJECT / ".env.example"

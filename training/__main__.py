@@ -6,9 +6,9 @@ from functools import partial
 
 import assembly
 import exits
+from errors import TrainingError
 from settings import PROJECT, Settings, read_settings
 from training.command import manifest_text, order_of, parse_arguments
-from training.errors import TrainingError
 from training.finetune.order import check
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from safetensors import SafetensorError
 
+from errors import CannotWrite
 from host import files
-from training.errors import CannotWrite
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 

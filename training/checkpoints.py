@@ -17,8 +17,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from errors import OtherCheckpoint, TrainingError
 from training.atomic import write_text, write_whole
-from training.errors import OtherCheckpoint, TrainingError
 
 
 @dataclass(frozen=True)

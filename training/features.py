@@ -16,8 +16,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 from tqdm import tqdm
 
+from errors import TrainingError
 from training.atomic import write_whole
-from training.errors import TrainingError
 
 Array = NDArray[np.float32]
 log = logging.getLogger(__name__)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from training.errors import TrainingError
+from errors import TrainingError
 
 ALPHAS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 

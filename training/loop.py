@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from training.errors import NotFinite, TrainingError
+from errors import NotFinite, TrainingError
 from training.plan import History, Metrics, Plan, best_of, out_of_patience
 from training.run_state import RunState, alone_in, memory_said, to_device
 

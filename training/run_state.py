@@ -17,9 +17,9 @@ from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from errors import CannotWrite, OtherCheckpoint, TrainingError
 from training import checkpoints
 from training.atomic import write_text
-from training.errors import CannotWrite, OtherCheckpoint, TrainingError
 from training.plan import Metrics, Plan, best_of, share_of_rate
 
 log = logging.getLogger(__name__)

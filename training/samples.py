@@ -7,7 +7,7 @@ from typing import Generic, TypeVar
 
 import numpy as np
 
-from training.errors import TrainingError
+from errors import TrainingError
 
 T = TypeVar("T")
 

@@ -12,12 +12,10 @@ from app_pages import address
 from app_pages.question import Question
 from app_pages.widgets import gallery, unavailable
 from app_pages.widgets.markdown import escape, escape_markdown, sentence
-from encoder.protocol import EncoderError
-from schema.errors import NamedError, NoLibrary, SchemaError
-from schema.named import MAX_NAME, Entry
+from errors import DocumentError, EncoderError, NoLibrary, SchemaError, SearchError
+from schema.documents import MAX_NAME, Entry
 from search import albums
 from search.albums import Album, Look
-from search.errors import SearchError
 from search.grammar import show
 from search.query import Query
 from search.results import Hit
@@ -50,7 +48,7 @@ def albums_page(context: AppContext, to_search: Callable[[], None]) -> None:
         unavailable.show(error, context)
         return
     try:
-        cards, pages = _fetch(context.connection.named("Albums").list(), searcher, context)
+        cards, pages = _fetch(context.connection.documents("Albums").list(), searcher, context)
     except SchemaError as error:  # the library answers, so looking again by itself would never end
         st.error(sentence(error), icon=":material/error:")
         st.button("Look again", key="albums-again")
@@ -76,8 +74,8 @@ def _fetch(entries: list[Entry], searcher: Searcher | None, context: AppContext)
 
 def _card(entry: Entry, searcher: Searcher | None, context: AppContext) -> Card:
     try:
-        album = albums.find(context.connection.named("Albums"), entry.name)
-    except NamedError as error:
+        album = albums.find(context.connection.documents("Albums"), entry.name)
+    except DocumentError as error:
         return Card(entry.name, problem=str(error))
     if searcher is None:
         return Card(entry.name, album, problem="There is no library yet, so nothing is in it.")
@@ -161,11 +159,11 @@ def _change(name: str, context: AppContext) -> None:
 
 
 def _rename(name: str, key: str, context: AppContext) -> None:
-    _try(lambda: context.connection.named("Albums").rename(name, st.session_state[key]))
+    _try(lambda: context.connection.documents("Albums").rename(name, st.session_state[key]))
 
 
 def _delete(name: str, context: AppContext) -> None:
-    _try(lambda: context.connection.named("Albums").delete(name))
+    _try(lambda: context.connection.documents("Albums").delete(name))
 
 
 def _try(change: Callable[[], object]) -> None:

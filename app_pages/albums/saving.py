@@ -4,11 +4,9 @@ import streamlit as st
 
 from api.context import AppContext
 from app_pages.widgets.markdown import escape_markdown, sentence
-from encoder.protocol import EncoderError
-from schema.errors import NameTaken, SchemaError
-from schema.named import MAX_NAME
+from errors import EncoderError, NameTaken, SchemaError, SearchError
+from schema.documents import MAX_NAME
 from search import albums
-from search.errors import SearchError
 from search.query import Query
 from search.searcher import Searcher
 
@@ -36,7 +34,7 @@ def button(query: Query, searcher: Searcher, context: AppContext) -> None:
 def _save(query: Query, searcher: Searcher, context: AppContext) -> None:
     replacing = bool(st.session_state[_REPLACE])
     try:
-        store = context.connection.named("Albums")
+        store = context.connection.documents("Albums")
         album = albums.keep(store, st.session_state[_NAME], query, searcher.pictures.identity.id, new=not replacing)
     except NameTaken as error:
         st.session_state[_PROBLEM] = f"{sentence(error)} Or tick “Replace”."

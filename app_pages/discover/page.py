@@ -25,11 +25,9 @@ from app_pages.search import ask, detail, filter_column
 from app_pages.search.filter_column import Counts
 from app_pages.widgets import gallery, keyboard, thumbs, unavailable
 from app_pages.widgets.markdown import escape_markdown, sentence
-from encoder.protocol import EncoderError
-from schema.errors import NoLibrary, SchemaError
+from errors import EncoderError, NoLibrary, QueryError, SchemaError, SearchError
 from schema.record import ImageRecord
 from search.answer import did_you_mean
-from search.errors import QueryError, SearchError
 from search.filters import Condition
 from search.grammar import GrammarError
 from search.preference import Profile

@@ -1,5 +1,5 @@
-"""Sessions kept under a name: save, open, rename, delete. Each is a document in Weaviate (`schema.named`), and is saved
-again at every change while it is in use.
+"""Sessions kept under a name: save, open, rename, delete. Each is a document in Weaviate (`schema.documents`), and is
+saved again at every change while it is in use.
 
 A profile of another encoder's library can be taken over: its likes are named by the pictures' bytes, so they hold
 wherever these pictures are. Its words do too; weights that were set for another encoder's vectors do not.
@@ -16,9 +16,8 @@ from api.context import AppContext
 from app_pages.discover import session as discover_session
 from app_pages.discover.session import Session
 from app_pages.widgets.markdown import escape_markdown, inert, sentence
-from schema.errors import NamedError, SchemaError
-from schema.named import MAX_NAME, Entry
-from search.errors import QueryError
+from errors import DocumentError, QueryError, SchemaError
+from schema.documents import MAX_NAME, Entry
 from search.preference import Profile
 from search.query import AUTO, MAX_TERMS, parse_uuid
 
@@ -31,7 +30,7 @@ _TROUBLE, _FOREIGN = "profiles-trouble", "profile-of-another-encoder"
 
 def keep(context: AppContext, session: Session) -> None:
     """Raises SchemaError."""
-    context.connection.named("Profiles").save(session.name, document_of(session), session.profile.encoder)
+    context.connection.documents("Profiles").save(session.name, document_of(session), session.profile.encoder)
 
 
 def document_of(session: Session) -> dict[str, Any]:
@@ -58,7 +57,7 @@ def draw(context: AppContext, session: Session) -> None:
 
 def _inside(context: AppContext, session: Session) -> None:
     try:
-        entries = context.connection.named("Profiles").list()
+        entries = context.connection.documents("Profiles").list()
     except SchemaError as error:
         st.error(sentence(error), icon=":material/cloud_off:")
         return
@@ -111,7 +110,7 @@ def _open(context: AppContext, entries: list[Entry], session: Session) -> None:
 def _save(context: AppContext) -> None:
     session = replace(discover_session.read(), name=str(st.session_state["profile-name"] or ""))
     try:
-        named = context.connection.named("Profiles").save(
+        named = context.connection.documents("Profiles").save(
             session.name, document_of(session), session.profile.encoder, new=True
         )
     except SchemaError as error:
@@ -123,7 +122,9 @@ def _save(context: AppContext) -> None:
 def _rename(context: AppContext) -> None:
     session = discover_session.read()
     try:
-        named = context.connection.named("Profiles").rename(session.name, str(st.session_state["profile-rename"] or ""))
+        named = context.connection.documents("Profiles").rename(
+            session.name, str(st.session_state["profile-rename"] or "")
+        )
     except SchemaError as error:
         st.session_state[_TROUBLE] = str(error)
         return
@@ -133,8 +134,8 @@ def _rename(context: AppContext) -> None:
 def _delete(context: AppContext) -> None:
     session = discover_session.read()
     try:
-        context.connection.named("Profiles").delete(session.name)
-    except NamedError as error:  # another tab was faster
+        context.connection.documents("Profiles").delete(session.name)
+    except DocumentError as error:  # another tab was faster
         st.session_state[_TROUBLE] = str(error)
     except SchemaError as error:
         st.session_state[_TROUBLE] = str(error)
@@ -148,7 +149,7 @@ def _load(context: AppContext) -> None:
         st.session_state[_TROUBLE] = "Choose a profile to open."
         return
     try:
-        named = context.connection.named("Profiles").load(str(name))
+        named = context.connection.documents("Profiles").load(str(name))
         profile, titles = read_document(named.document)
     except QueryError as error:
         st.session_state[_TROUBLE] = f"The profile “{name}” cannot be read: {error}"

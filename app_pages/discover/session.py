@@ -11,8 +11,7 @@ from dataclasses import dataclass, field, replace
 
 import streamlit as st
 
-from schema.errors import SchemaError
-from search.errors import QueryError
+from errors import QueryError, SchemaError
 from search.preference import MOST_UNDONE, Profile
 from search.query import AUTO, MAX_HIDDEN
 

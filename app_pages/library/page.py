@@ -12,10 +12,8 @@ from app_pages import address
 from app_pages.library import adding
 from app_pages.widgets import unavailable
 from app_pages.widgets.markdown import escape_markdown, inert
-from encoder.protocol import EncoderError
+from errors import EncoderError, NoLibrary, SchemaError, SearchError
 from host.disk import bytes_in
-from schema.errors import NoLibrary, SchemaError
-from search.errors import SearchError
 from search.filters import Condition
 from search.searcher import Searcher
 

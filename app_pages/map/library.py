@@ -18,9 +18,9 @@ from app_pages.map.view import Lasso
 from app_pages.search import ask
 from app_pages.widgets import gallery
 from app_pages.widgets.markdown import escape_markdown
+from errors import NoLibrary
 from layout.projection import FEWEST, NEIGHBOURS, TRUST_SAMPLE
 from layout.store import NO_UMAP, SPACES, Layout, umap_is_there
-from schema.errors import NoLibrary
 from search.searcher import Searcher
 from search.vectors import LibraryVersion, library_version
 

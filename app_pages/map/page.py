@@ -11,9 +11,7 @@ from app_pages.map import library as map_library
 from app_pages.map import replay as map_replay
 from app_pages.search import detail
 from app_pages.widgets import unavailable
-from encoder.protocol import EncoderError
-from schema.errors import NoLibrary, SchemaError
-from search.errors import SearchError
+from errors import EncoderError, NoLibrary, SchemaError, SearchError
 
 LIBRARY, RUN = "The library", "A training run"
 

@@ -9,9 +9,9 @@ from api.map_points import VIEWS
 from app_pages.address import AskingPicture
 from app_pages.map.view import Asked
 from app_pages.question import Question
+from errors import QueryError
 from layout.projection import NEIGHBOURS, Axes, place_among
 from layout.store import Layout
-from search.errors import QueryError
 from search.query import Query
 from search.results import Hit
 from search.searcher import Searcher

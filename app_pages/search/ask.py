@@ -18,7 +18,8 @@ from app_pages.question import Question
 from app_pages.search.chips import Chip, chips_of, without
 from app_pages.widgets import gallery, keyboard
 from app_pages.widgets.markdown import escape, escape_markdown, sentence
-from pictures.open import EXTENSIONS, PictureError, open_image
+from errors import PictureError
+from pictures.open import EXTENSIONS, open_image
 from schema.record import ImageRecord
 from search.command import QUERY_SIDE
 from search.grammar import GrammarError

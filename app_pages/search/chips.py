@@ -7,7 +7,7 @@ from pathlib import PurePath
 from uuid import UUID
 
 from app_pages.question import Question, parse_or_none
-from search.errors import QueryError
+from errors import QueryError
 from search.filters import Condition
 from search.grammar import example, parse, show
 from search.query import Term

@@ -16,8 +16,8 @@ from app_pages.discover import why as discover_why
 from app_pages.search import ask, explain_panel
 from app_pages.widgets import fresh, gallery, scale, thumbs
 from app_pages.widgets.markdown import escape, escape_markdown, sentence
+from errors import SearchError
 from schema.record import ImageRecord
-from search.errors import SearchError
 from search.query import Query, Term, parse_uuid
 from search.results import Hit, Results
 from search.searcher import Searcher

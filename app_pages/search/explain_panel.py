@@ -9,9 +9,9 @@ import streamlit as st
 from api.context import AppContext
 from app_pages.widgets.gallery import thumbnail_url, title_of
 from app_pages.widgets.markdown import escape, escape_markdown, sentence
-from pictures.open import PictureError, open_image
+from errors import PictureError, SearchError
+from pictures.open import open_image
 from schema.record import ImageRecord
-from search.errors import SearchError
 from search.explain import Explanation, HeatMap, WordShare
 from search.query import Query
 from search.searcher import Searcher

@@ -20,12 +20,10 @@ from app_pages.search.filter_column import Counts
 from app_pages.widgets import fresh, gallery, scale, selection, thumbs, unavailable
 from app_pages.widgets.markdown import escape_markdown, sentence
 from app_pages.widgets.near_map import Place
-from encoder.protocol import EncoderError
-from schema.errors import NoLibrary, SchemaError
+from errors import EncoderError, FilterError, NoLibrary, QueryError, SchemaError, SearchError
 from schema.record import ImageRecord
 from search.answer import NEAREST, did_you_mean
 from search.contradiction import contradiction
-from search.errors import FilterError, QueryError, SearchError
 from search.grammar import GrammarError
 from search.query import MAX_WINDOW, Query, Term
 from search.ranking import WINDOWS

@@ -9,9 +9,9 @@ from app_pages import address
 from app_pages.discover.controls import JOINED, LEARNED
 from app_pages.question import Question
 from app_pages.search.ask import COUNTS, PRESETS
+from errors import QueryError
 from search.asking import DEFAULT_TARGETS
 from search.command import read_targets
-from search.errors import QueryError
 from search.query import AUTO, STRATEGIES
 
 CHOICES = {**PRESETS, LEARNED: AUTO}

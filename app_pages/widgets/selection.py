@@ -15,12 +15,9 @@ from app_pages import address
 from app_pages.discover import session as discover_session
 from app_pages.widgets import gallery
 from app_pages.widgets.markdown import escape_markdown, inert, sentence
-from encoder.protocol import EncoderError
-from host.folders import FolderError
+from errors import EncoderError, FolderError, SchemaError, SearchError
 from ingest import tagging
-from schema.errors import SchemaError
 from schema.record import ImageRecord
-from search.errors import SearchError
 from search.export import ExportError, check_size
 from search.preference import MOST_UNDONE, Profile
 from search.query import MAX_LIMIT, MAX_TERMS, MAX_WINDOW, Query

@@ -5,8 +5,7 @@ import streamlit as st
 
 from api.context import AppContext
 from app_pages.widgets.markdown import sentence
-from encoder.protocol import EncoderError
-from schema.errors import EncoderMismatch, SchemaError, Unreachable
+from errors import EncoderError, EncoderMismatch, SchemaError, Unreachable
 from search.searcher import Searcher
 
 POLL_S = 2

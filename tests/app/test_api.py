@@ -16,8 +16,8 @@ from starlette.testclient import TestClient
 from api.connection import Connection
 from api.context import AppContext
 from app_pages.question import PARAMETERS
-from encoder.protocol import Encoder, EncoderError
-from schema.errors import Unreachable
+from encoder.protocol import Encoder
+from errors import EncoderError, Unreachable
 from search.grammar import parse
 from search.query import Query
 from settings import PROJECT

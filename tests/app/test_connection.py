@@ -11,10 +11,10 @@ import pytest
 import weaviate
 
 from api.connection import Connection
-from encoder.protocol import Encoder, EncoderError
+from encoder.protocol import Encoder
+from errors import EncoderError, EncoderMismatch, NoLibrary, SchemaError, ServerError, Unreachable
 from schema.client import Address
 from schema.collection import Pictures, StorageOptions, ensure_pictures, open_pictures, switch_alias
-from schema.errors import EncoderMismatch, NoLibrary, SchemaError, ServerError, Unreachable
 from search.query import Query, Term
 from server.local_server import HOST, LocalServer
 from tests.app.conftest import wait_for

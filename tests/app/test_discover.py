@@ -10,8 +10,8 @@ from app_pages.discover import why as discover_why
 from app_pages.discover.profiles import document_of, read_document
 from app_pages.discover.session import Session
 from app_pages.question import Question
+from errors import QueryError
 from schema.record import ImageRecord
-from search.errors import QueryError
 from search.preference import Profile
 from search.query import AUTO, MAX_TERMS, Term
 from search.results import Hit, Share

@@ -9,8 +9,8 @@ from streamlit.testing.v1 import AppTest
 
 from api.connection import Connection
 from api.context import AppContext
-from schema.errors import Unreachable
-from schema.named import COLLECTIONS
+from errors import Unreachable
+from schema.documents import COLLECTIONS
 from search.preference import Profile
 from tests.app.conftest import open_page, tiles
 from tests.app.test_discover_page import CAT, DOG, ROOSTER, judged, like, press, profile_of, said, script
@@ -62,7 +62,7 @@ def test_profiles_are_renamed_left_and_deleted(context: AppContext) -> None:
     assert judged(page) == [str(DOG)]
     press(open_profiles(page), "delete-profile")
     assert judged(page) == [str(DOG)]
-    assert not context.connection.named("Profiles").list()
+    assert not context.connection.documents("Profiles").list()
 
 
 @pytest.mark.usefixtures("no_profiles")
@@ -89,7 +89,7 @@ def test_opening_a_profile_can_be_undone(context: AppContext) -> None:
 def test_a_profile_of_another_encoder_offers_what_can_be_kept(context: AppContext) -> None:
     theirs = Profile("clip-9", likes={DOG: 2.0, uuid.UUID(int=7): 1.0}, dislikes={ROOSTER: 1.0}, targets={"look": 1.0})
     titles = {str(uuid.UUID(int=7)): "A unicorn"}
-    context.connection.named("Profiles").save("old", {"profile": theirs.to_json(), "titles": titles}, "clip-9")
+    context.connection.documents("Profiles").save("old", {"profile": theirs.to_json(), "titles": titles}, "clip-9")
     page = load(open_page(script, context), "old")
     assert not judged(page)
     assert "was made in a library of clip-9" in said(page) and "2 liked and 1 disliked pictures" in said(page)
@@ -97,7 +97,7 @@ def test_a_profile_of_another_encoder_offers_what_can_be_kept(context: AppContex
     assert judged(page) == [str(DOG), str(ROOSTER)]
     assert page.query_params["like"][0] == f"2:{DOG}" and "target" not in page.query_params
     assert "“A unicorn”" in said(page)
-    assert context.connection.named("Profiles").load("old").encoder == "clip-9"
+    assert context.connection.documents("Profiles").load("old").encoder == "clip-9"
     page = load(open_page(script, context), "old")
     press(page, "leave-foreign-profile")
     assert not judged(page) and "clip-9" not in said(page)
@@ -105,7 +105,7 @@ def test_a_profile_of_another_encoder_offers_what_can_be_kept(context: AppContex
 
 @pytest.mark.usefixtures("no_profiles")
 def test_a_profile_that_another_program_spoiled_is_a_sentence(context: AppContext) -> None:
-    context.connection.named("Profiles").save("spoiled", {"profile": {"encoder": "e", "likes": 7}}, "e")
+    context.connection.documents("Profiles").save("spoiled", {"profile": {"encoder": "e", "likes": 7}}, "e")
     page = load(open_page(script, context, like=str(DOG)), "spoiled")
     assert "The profile “spoiled” cannot be read" in said(page)
     assert judged(page) == [str(DOG)]
@@ -117,13 +117,13 @@ def test_what_could_not_be_saved_is_said_and_saved_with_the_next_change(
 ) -> None:
     page = save_as(open_page(script, context, like=str(DOG)), "mine")
     with monkeypatch.context() as away:
-        away.setattr(Connection, "named", unreachable)
+        away.setattr(Connection, "documents", unreachable)
         like(page, tiles(page)[0])
         assert "The last change of the profile “mine” is not saved yet. Weaviate did not answer." in said(page)
         assert len(judged(page)) == 2
     like(page, tiles(page)[0])
     assert "not saved" not in said(page)
-    document = context.connection.named("Profiles").load("mine").document
+    document = context.connection.documents("Profiles").load("mine").document
     assert len(document["profile"]["likes"]) == 3
 
 

@@ -30,11 +30,10 @@ from api import search as api
 from api import selections as selection_files
 from api.connection import Connection
 from api.context import AppContext
+from errors import SchemaError, SearchError, Unreachable
 from schema.client import Address, connect
 from schema.collection import StorageOptions, ensure_pictures
-from schema.errors import SchemaError, Unreachable
 from schema.patience import QUESTION_S
-from search.errors import SearchError
 from search.query import Query, Term
 from server.local_server import HOST, LocalServer
 from settings import PROJECT
@@ -195,7 +194,7 @@ def test_row_58_stopped_between_two_calls_the_question_ends_in_time(own: Own) ->
         searcher.count,
         searcher.facets,
         lambda: searcher.spread(3),
-        lambda: connection.named("Albums").list(),
+        lambda: connection.documents("Albums").list(),
     ]
     with own.stopped():
         for ask in asks:

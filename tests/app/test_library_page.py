@@ -13,11 +13,11 @@ from api.connection import Connection
 from api.context import AppContext
 from api.ingestion import Ingestion
 from encoder.protocol import Encoder
+from errors import Unreachable
 from host.jobs import Status, StatusFile
 from ingest.roots import Roots
 from schema.client import Address
 from schema.collection import open_pictures
-from schema.errors import Unreachable
 from settings import PROJECT
 from tests.app.conftest import library_script, open_page, parts_of, texts, wait_for
 from tests.conftest import SAMPLES, copy_samples

@@ -22,12 +22,12 @@ from api.map_work import MapWork
 from app_pages.address import AskingPicture
 from app_pages.map import library as map_library
 from encoder.protocol import Encoder
+from errors import Unreachable
 from layout import projection as drawing
 from layout.library import lay_out
 from layout.store import SPACES, Layout, LayoutStore
 from schema.client import Address
 from schema.collection import Pictures, StorageOptions, ensure_pictures
-from schema.errors import Unreachable
 from search.query import Query, Term
 from search.searcher import Searcher
 from search.vectors import library_version

@@ -17,8 +17,8 @@ from api.context import AppContext
 from app_pages.map.replay import curves, replay
 from app_pages.map.training_runs import RunUnreadable, find_runs, read_metrics, read_space
 from encoder.protocol import Encoder
+from errors import Unreachable
 from schema.client import Address
-from schema.errors import Unreachable
 from tests.app.conftest import open_page, parts_of, texts
 
 EPOCHS, COUNT = (0, 1, 2, 5), 30

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from api.map_work import KILLED, MapWork
-from host.folders import FolderError
+from errors import FolderError
 from tests.app.conftest import wait_for
 
 

@@ -18,13 +18,13 @@ from starlette.testclient import TestClient
 
 from api.connection import Connection
 from api.context import AppContext
+from errors import PictureError, QueryError
 from ingest.ledger import Ledger
 from ingest.pipeline import Ingest
-from pictures.open import Limits, PictureError
+from pictures.open import Limits
 from schema.client import Address
 from schema.collection import Pictures
 from search.command import open_files, parse_arguments, query_of
-from search.errors import QueryError
 from tests.app.conftest import http_of, open_page, parts_of, search_script
 from tests.colours import ColourEncoder
 
@@ -175,7 +175,7 @@ def test_row_25_no_field_of_the_api_is_fetched(context: AppContext, canary: Cana
 
 
 def test_row_25_no_address_of_a_page_and_no_album_is_fetched(context: AppContext, canary: Canary) -> None:
-    store = context.connection.named("Albums")
+    store = context.connection.documents("Albums")
     for number, url in enumerate(canary.urls):
         store.save(f"album {number}", {"terms": [{"path": url, "weight": 1.0}]}, "e")
         http_of(context).get(f"/api/albums/album {number}")

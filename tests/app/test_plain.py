@@ -18,7 +18,7 @@ from pictures.open import Limits
 from pictures.thumbnails import ThumbnailStore
 from schema.client import Address
 from schema.collection import StorageOptions, ensure_pictures
-from schema.named import COLLECTIONS
+from schema.documents import COLLECTIONS
 from settings import PROJECT
 from tests.app.browser import MAP_MS, Tab
 from tests.app.conftest import wait_for

@@ -8,7 +8,7 @@ import pytest
 
 from app_pages.question import LISTS, PARAMETERS, Question
 from app_pages.widgets.markdown import escape_markdown
-from search.errors import FilterError, QueryError
+from errors import FilterError, QueryError
 from search.grammar import GrammarError
 from search.query import Query, Term
 

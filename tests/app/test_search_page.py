@@ -14,10 +14,10 @@ from streamlit.testing.v1.element_tree import Button
 
 from api.connection import Connection
 from api.context import AppContext
-from encoder.protocol import Encoder, EncoderError
+from encoder.protocol import Encoder
+from errors import EncoderError, Unreachable
 from schema.client import Address
 from schema.collection import StorageOptions, ensure_pictures
-from schema.errors import Unreachable
 from tests.app.conftest import open_page, parts_of, search_script, texts, tiles
 from tests.conftest import SAMPLES
 

@@ -28,7 +28,8 @@ from transformers.utils import logging as transformers_logging
 import encoder.clip
 from encoder.clip import ClipEncoder
 from encoder.load import load_encoder
-from encoder.protocol import EncoderError, invalid_rows
+from encoder.protocol import invalid_rows
+from errors import EncoderError
 from schema.collection import list_pictures
 from tests.conftest import PROJECT
 from tests.ingest.paint import paint_many

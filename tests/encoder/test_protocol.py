@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from encoder.protocol import EncoderIdentity, first_line, invalid_rows, unit
+from encoder.protocol import EncoderIdentity, invalid_rows, unit
+from errors import first_line
 
 IDENTITY = EncoderIdentity("specialists", "conse-1", "ab" * 32, 1, {"image": 384, "caption": 384, "look": 512})
 

@@ -15,9 +15,10 @@ import encoder.projection
 import encoder.towers
 from encoder.load import load_encoder
 from encoder.projection import TrainedProjection
-from encoder.protocol import Encoder, EncoderError, invalid_rows
+from encoder.protocol import Encoder, invalid_rows
 from encoder.specialists import SpecialistsEncoder, square
 from encoder.towers import SIDE, VisionModel
+from errors import EncoderError
 from tests.conftest import PROJECT, SAMPLES
 
 DIMS = {"image": 384, "caption": 384, "look": 256}

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from encoder.protocol import unit
+from errors import EvaluationError
 from evaluation.collection import judge_collection
-from evaluation.errors import EvaluationError
 from evaluation.live import LiveLibrary
 from evaluation.questions import shortened
 from evaluation.targets import Asked, judge_targets

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from encoder.protocol import Embeddings, unit
+from errors import EvaluationError
 from evaluation import composed
 from evaluation.command import run_composed
 from evaluation.composed import Composed, Part, compose
 from evaluation.composed_report import COLUMNS, TOGETHER, composed_text, judge_composed
 from evaluation.composed_rules import CALIBRATED, PLAIN, RULES
-from evaluation.errors import EvaluationError
 from evaluation.stored import Pictured
 from evaluation.tagged import read_tagged
 from pictures.open import Limits

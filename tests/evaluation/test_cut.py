@@ -11,9 +11,9 @@ import pytest
 from PIL import Image
 
 from encoder.protocol import Embeddings, unit
+from errors import EvaluationError
 from evaluation.command import parse_arguments, run_cut
 from evaluation.cut import FIRST, Level, Shown, judge_cut
-from evaluation.errors import EvaluationError
 from evaluation.folder import read_captioned
 from evaluation.metrics import Interval
 from evaluation.nonsense import KINDS, nonsense

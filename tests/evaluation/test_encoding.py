@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from encoder.protocol import Embeddings
+from errors import EvaluationError
 from evaluation.encoding import encode_folder
-from evaluation.errors import EvaluationError
 from evaluation.folder import read_captioned
 from pictures.open import Limits
 from tests.colours import ColourEncoder

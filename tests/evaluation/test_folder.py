@@ -7,9 +7,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from evaluation.errors import EvaluationError
+from errors import EvaluationError, RootError
 from evaluation.folder import read_captioned
-from ingest.files import RootError
 from pictures.open import Limits
 from tests.conftest import SAMPLES
 from tests.evaluation.captioned import caption, coloured, paint

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from encoder.protocol import Embeddings, unit
-from evaluation.errors import EvaluationError
+from errors import EvaluationError
 from evaluation.index import Ask, Probes, exact_similarities, judge_index
 
 

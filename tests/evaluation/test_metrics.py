@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 import numpy as np
 import pytest
 
-from evaluation.errors import EvaluationError
+from errors import EvaluationError
 from evaluation.metrics import (
     NAMES,
     bootstrap,

@@ -11,9 +11,9 @@ import pytest
 from PIL import Image, ImageDraw
 
 from encoder.protocol import unit
+from errors import EvaluationError
 from evaluation import recommendation, recommendation_report, recommendation_users
 from evaluation.command import run_recommendation
-from evaluation.errors import EvaluationError
 from evaluation.recommendation import SINGLES, draw_questions, judge_kinds
 from evaluation.recommendation_copies import COPIES, LEAST_COPIED, judge_copies
 from evaluation.recommendation_folder import Gathered, gather

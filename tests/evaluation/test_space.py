@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from evaluation.errors import EvaluationError
+from errors import EvaluationError
 from evaluation.space import (
     knn_accuracy,
     linear_probe,

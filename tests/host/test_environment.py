@@ -15,11 +15,10 @@ import pytest
 import exits
 from api.connection import Connection
 from api.ingestion import Ingestion
-from host.folders import FolderError
+from errors import FolderError, HomeError
 from host.jobs import StatusFile
 from ingest.roots import Roots
 from schema.client import Address
-from schema.errors import HomeError
 from server.local_server import LocalServer
 from settings import PROJECT
 from tests.conftest import SETTINGS, plan

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from errors import RootError
 from ingest.exclusions import Exclusions
-from ingest.files import Census, PictureFile, RootError, Skipped, check_root, find_images
+from ingest.files import Census, PictureFile, Skipped, check_root, find_images
 from ingest.ledger import Ledger
 from ingest.prune import find_losses, prune
 from ingest.report import IngestReport

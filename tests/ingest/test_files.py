@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from ingest.files import Census, PictureFile, RootError, Skipped, check_root, find_images
+from errors import RootError
+from ingest.files import Census, PictureFile, Skipped, check_root, find_images
 from schema.names import escaped
 from settings import PROJECT
 from tests.ingest.runs import become_ordinary

@@ -15,6 +15,7 @@ import ingest.description as description_module
 import ingest.ledger as ledger_module
 import schema.collection
 from api.connection import Connection
+from errors import FilterError
 from ingest.ledger import Ledger
 from ingest.pipeline import Ingest
 from ingest.report import IngestReport
@@ -25,7 +26,6 @@ from pictures.thumbnails import ThumbnailStore
 from schema.client import Address
 from schema.collection import PROPERTIES, Pictures, StorageOptions, ensure_pictures, open_pictures
 from schema.record import ImageRecord, place_properties, to_properties, word_properties
-from search.errors import FilterError
 from search.filters import Condition
 from search.query import Query, Term
 from search.searcher import Searcher

@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 import ingest.ledger as ledger_module
+from errors import ReadOnly, Refused
 from ingest.ledger import Ledger
 from ingest.pipeline import Ingest, Progress
 from ingest.tagging import tag
@@ -17,7 +18,6 @@ from pictures.open import Limits
 from pictures.thumbnails import ThumbnailStore
 from schema.client import Address
 from schema.collection import Pictures
-from schema.errors import ReadOnly, Refused
 from schema.record import now
 from tests.colours import ColourEncoder
 from tests.conftest import all_records

@@ -13,6 +13,7 @@ import pytest
 import weaviate
 from weaviate.collections.data import _DataCollection
 
+from errors import Refused
 from ingest import tagging
 from ingest.ledger import Ledger
 from ingest.pipeline import Ingest
@@ -21,7 +22,6 @@ from ingest.tagging import MAX_OWN_TAGS, TagError, retagged, tag, tags_lock
 from pictures.open import Limits
 from pictures.thumbnails import ThumbnailStore
 from schema.collection import Pictures, StorageOptions, ensure_pictures
-from schema.errors import Refused
 from schema.record import ImageRecord
 from search.filters import Condition
 from search.query import Query, Term

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from host.folders import FolderError
+from errors import FolderError
 from ingest.forgetting import find_below, forget
 from ingest.ledger import Ledger
 from ingest.pipeline import Ingest

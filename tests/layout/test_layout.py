@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from encoder.protocol import unit
+from errors import LayoutError
 from layout import projection as layout
 from layout.library import name_clusters
 from layout.projection import Axes, clusters, modality_gap, pca, place_among, trust, umap
-from layout.store import LayoutError
 from settings import PROJECT
 
 

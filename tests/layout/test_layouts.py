@@ -12,8 +12,8 @@ import numpy as np
 import psutil
 import pytest
 
-from host.folders import FolderError
-from layout.store import Layout, LayoutBusy, LayoutError, LayoutStore, Progress, Texts
+from errors import FolderError, LayoutError
+from layout.store import Layout, LayoutBusy, LayoutStore, Progress, Texts
 
 KEYS = [uuid.UUID(int=n << 64 | 5) for n in range(1, 5)]
 

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 
 from encoder.protocol import Encoder
+from errors import LayoutError
 from layout import library as library_layout
 from layout import projection as drawing
 from layout.library import lay_out, run_layout
-from layout.store import Layout, LayoutError, LayoutStore
+from layout.store import Layout, LayoutStore
 from schema.collection import Pictures
 from search.vectors import library_version
 from tests.search.colour_library import Library, fill

@@ -17,7 +17,8 @@ from pathlib import Path
 
 import psutil
 
-from pictures.open import Limits, PictureError, open_image
+from errors import PictureError
+from pictures.open import Limits, open_image
 
 SIDE = 260
 THIS = psutil.Process()

@@ -12,9 +12,10 @@ from pathlib import Path
 import psutil
 import pytest
 
+from errors import PictureError
 from pictures import elsewhere
 from pictures.elsewhere import Died, Worker, Workers
-from pictures.open import Limits, PictureError, open_image
+from pictures.open import Limits, open_image
 from settings import PROJECT
 from tests.pictures import bombs
 from tests.pictures.builders import encode, photo

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from errors import PictureError
 from pictures.limits import MB, Limits, Room, decoded_bytes
-from pictures.open import PictureError, open_image
+from pictures.open import open_image
 from pictures.worker import OWN_BYTES
 from settings import PROJECT
 from tests.pictures import bombs

@@ -21,7 +21,7 @@ import pillow_heif
 import pytest
 from PIL import Image, ImageCms
 
-from pictures.errors import PictureError
+from errors import PictureError
 from pictures.open import Limits, Opened, open_image
 from settings import PROJECT
 from tests.pictures.builders import (

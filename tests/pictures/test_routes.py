@@ -5,9 +5,10 @@ from contextlib import contextmanager
 
 import pytest
 
+from errors import PictureError
 from pictures import elsewhere
 from pictures import open as opening
-from pictures.open import Limits, PictureError, open_image
+from pictures.open import Limits, open_image
 from tests.pictures import bombs
 from tests.pictures.builders import encode, photo, png_claiming
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pictures.errors import PictureError
+from errors import PictureError
 from pictures.open import Limits, open_image
 from pictures.signature import JpegOutline, jpeg_outline
 from tests.pictures.builders import encode, photo

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from host.folders import FolderError
+from errors import FolderError
 from pictures.thumbnails import ThumbnailStore
 from tests.pictures.builders import difference, photo
 

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 import weaviate
 
+from errors import BackupError
 from ingest.roots import Roots
 from schema.backup import back_up, restore
 from schema.collection import ALIAS, StorageOptions, delete_library, ensure_pictures, open_pictures
-from schema.errors import BackupError
-from schema.named import COLLECTIONS, NamedStore
+from schema.documents import COLLECTIONS, DocumentStore
 from server.local_server import LocalServer
 from tests.colours import ColourEncoder
 from tests.conftest import plan
@@ -39,8 +39,8 @@ def full(own_server: LocalServer) -> LocalServer:
         delete_library(client)
         client.collections.delete(list(COLLECTIONS.values()))
         fill(ensure_pictures(client, ColourEncoder().identity, StorageOptions()), ColourEncoder())
-        NamedStore(client, "Albums").save("summer", {"q": "red"}, "colours")
-        NamedStore(client, "Profiles").save("me", {"likes": []}, "colours")
+        DocumentStore(client, "Albums").save("summer", {"q": "red"}, "colours")
+        DocumentStore(client, "Profiles").save("me", {"likes": []}, "colours")
     Roots(own_server.home).add(Path("/photos"))
     shutil.rmtree(own_server.backups, ignore_errors=True)
     return own_server
@@ -60,8 +60,8 @@ def facts(client: weaviate.WeaviateClient) -> dict[str, Any]:
             for name in TARGETS
             for question in rng.normal(size=(50, 13 if name == "look" else 4))
         ],
-        "albums": NamedStore(client, "Albums").load("summer").document,
-        "profiles": NamedStore(client, "Profiles").load("me").document,
+        "albums": DocumentStore(client, "Albums").load("summer").document,
+        "profiles": DocumentStore(client, "Profiles").load("me").document,
     }
 
 
@@ -90,11 +90,11 @@ def test_a_backup_is_never_mixed_with_a_library(full: LocalServer) -> None:
         with pytest.raises(BackupError, match=r"There is a library already \(Pictures_colours.*python -m schema reset"):
             restore(client, "tuesday")
         delete_library(client)
-        NamedStore(client, "Albums").save("summer", {"q": "changed since"}, "colours")
+        DocumentStore(client, "Albums").save("summer", {"q": "changed since"}, "colours")
         restored, left = restore(client, "tuesday")
         assert (len(restored), sorted(left)) == (1, sorted(COLLECTIONS.values()))
         assert open_pictures(client).collection.aggregate.over_all(total_count=True).total_count == 60
-        assert NamedStore(client, "Albums").load("summer").document == {"q": "changed since"}
+        assert DocumentStore(client, "Albums").load("summer").document == {"q": "changed since"}
 
 
 def test_names_that_are_missing_taken_or_none_are_sentences(full: LocalServer) -> None:

@@ -14,11 +14,11 @@ import weaviate
 from pydantic import ValidationError
 
 import assembly
+from errors import HomeError
 from host.jobs import hold
 from ingest.ledger import Ledger
 from schema.check import NEWEST, after_a_crash, check, mend
 from schema.collection import StorageOptions, delete_library, ensure_pictures, open_pictures
-from schema.errors import HomeError
 from server import local_server
 from server.local_server import LocalServer
 from settings import PROJECT, Settings

@@ -17,9 +17,9 @@ import weaviate
 from weaviate.classes.data import DataObject
 from weaviate.proto.v1 import search_get_pb2, weaviate_pb2_grpc
 
+from errors import Unreachable
 from schema.client import Address, connect
 from schema.collection import Pictures
-from schema.errors import Unreachable
 from tests.search.colour_library import Library
 
 KEY = "a-secret-nobody-may-see"

@@ -11,6 +11,7 @@ from weaviate.classes.config import Configure
 from weaviate.exceptions import WeaviateBaseError
 
 import schema.collection
+from errors import EncoderMismatch, NoLibrary, QueryError, SchemaError
 from ingest.ledger import Ledger
 from schema.client import Address, connect
 from schema.collection import (
@@ -25,9 +26,7 @@ from schema.collection import (
     open_pictures,
     switch_alias,
 )
-from schema.errors import EncoderMismatch, NoLibrary, SchemaError
 from schema.record import ImageRecord, Place, sha256_of, to_properties
-from search.errors import QueryError
 from search.query import Query, Term
 from search.searcher import Searcher
 from tests.colours import ColourEncoder

@@ -6,7 +6,7 @@ import httpx
 import pytest
 from weaviate.exceptions import UnexpectedStatusCodeError, WeaviateConnectionError
 
-from schema.errors import Unreachable
+from errors import Unreachable
 from schema.outage import ask_patiently, is_away
 from schema.patience import left_s
 

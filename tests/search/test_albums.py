@@ -9,11 +9,10 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from schema.errors import NamedError, Unreachable
-from schema.named import Named
+from errors import DocumentError, QueryError, Unreachable
+from schema.documents import Document
 from schema.record import ImageRecord
 from search.albums import COVERS, Album, album_of, look, to_document
-from search.errors import QueryError
 from search.filters import Condition
 from search.query import MAX_FILTERS, MAX_HIDDEN, MAX_TERMS, MAX_TEXT, Query, Term
 from search.results import Hit, Results, Timing
@@ -32,8 +31,8 @@ FULL = Query(
 )
 
 
-def named(document: Any, name: str = "Summer", encoder: str = "e-1") -> Named:
-    return Named(name, encoder, NOW, document)
+def named(document: Any, name: str = "Summer", encoder: str = "e-1") -> Document:
+    return Document(name, encoder, NOW, document)
 
 
 @pytest.mark.parametrize(
@@ -73,7 +72,7 @@ def test_an_empty_question_cannot_be_kept() -> None:
     ],
 )
 def test_what_cannot_be_read_is_said_with_the_albums_name(document: Any, sentence: str) -> None:
-    with pytest.raises(NamedError, match="The album 'Summer' cannot be read") as told:
+    with pytest.raises(DocumentError, match="The album 'Summer' cannot be read") as told:
         album_of(named(document))
     assert sentence in str(told.value) and "Delete it" in str(told.value)
 

@@ -12,7 +12,8 @@ from PIL import Image
 
 import assembly
 from encoder.protocol import Encoder
-from pictures.open import Limits, PictureError
+from errors import PictureError, QueryError
+from pictures.open import Limits
 from schema.collection import Pictures
 from schema.record import now, sha256_of, uuid_of
 from search.__main__ import main
@@ -28,7 +29,6 @@ from search.command import (
     uuids_of,
     with_files,
 )
-from search.errors import QueryError
 from search.filters import Condition
 from search.query import AUTO, Query, Term
 from settings import PROJECT

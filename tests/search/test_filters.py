@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from search.errors import FilterError, QueryError
+from errors import FilterError, QueryError
 from search.filters import FIELDS, Condition, comma_separated, date_range
 
 EXAMPLES = [

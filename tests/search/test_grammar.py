@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 from PIL import Image
 
-from search.errors import QueryError
+from errors import QueryError
 from search.filters import FIELDS, LISTS, Condition
 from search.grammar import GrammarError, example, parse, show, show_example
 from search.query import Query, Term

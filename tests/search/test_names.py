@@ -13,7 +13,7 @@ import schema.record
 from ingest.files import check_root
 from ingest.ledger import Ledger
 from schema.collection import StorageOptions, ensure_pictures
-from schema.named import NamedStore
+from schema.documents import DocumentStore
 from schema.record import ImageRecord, Place, sha256_of
 from search.albums import find, keep
 from search.answer import note
@@ -236,7 +236,7 @@ def test_of_a_thousand_tags_a_few_are_looked_up() -> None:
 
 
 def test_an_album_is_found_in_every_spelling(client: weaviate.WeaviateClient) -> None:
-    albums = NamedStore(client, "Albums")
+    albums = DocumentStore(client, "Albums")
     keep(albums, nfd("Été à Zürich"), Query((Term(text="red"),)), "colours")
     try:
         for name in (nfc("Été à Zürich"), nfd("ÉTÉ À ZÜRICH"), "  été  à zürich "):

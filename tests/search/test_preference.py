@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from encoder.protocol import unit
+from errors import QueryError
 from search.calibration import LibrarySpace
-from search.errors import QueryError
 from search.preference import CHANCE, MOST_UNDONE, SHARPNESS, Profile, closeness, learn_targets
 from search.query import AUTO, MAX_HIDDEN, MAX_TERMS
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from search.errors import QueryError
+from errors import QueryError
 from search.filters import Condition
 from search.query import MAX_WINDOW, Query, Term, check_targets
 

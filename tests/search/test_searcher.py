@@ -16,13 +16,12 @@ from PIL import Image
 import search.searcher
 from app_pages.discover import why as discover_why
 from encoder.protocol import unit
+from errors import NoLibrary, QueryError, SearchError, Unreachable
 from schema.client import Address, connect
 from schema.collection import StorageOptions, ensure_pictures
-from schema.errors import NoLibrary, Unreachable
 from schema.patience import Patience
 from schema.record import ImageRecord, uuid_of
 from search.answer import text_of
-from search.errors import QueryError, SearchError
 from search.filters import Condition
 from search.query import Query, Term
 from search.searcher import Searcher

@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 import weaviate
 
+from errors import NoLibrary, SearchError
 from schema.collection import Pictures, delete_library
-from schema.errors import NoLibrary
-from search.errors import SearchError
 from search.vectors import VectorChunk, library_version, read_vectors
 from tests.search.colour_library import Library, fill
 

@@ -18,8 +18,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from errors import ServerError
 from host.folders import own_lock
-from schema.errors import ServerError
 from server.binary import binary_path, obtain_binary
 from server.local_server import LocalServer
 from server.ports import free_ports

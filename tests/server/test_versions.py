@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from errors import ServerError
 from schema.collection import StorageOptions, ensure_pictures, open_pictures
-from schema.errors import ServerError
 from server.binary import binary_path
 from server.local_server import LocalServer
 from tests.colours import ColourEncoder

@@ -14,9 +14,9 @@ import pytest
 import torch
 from torch import nn
 
+from errors import CannotWrite, OtherCheckpoint, TrainingError
 from tests.training.tiny_run import PLAN, TinyModel, batches, loss, run, validate
 from training import atomic, checkpoints
-from training.errors import CannotWrite, OtherCheckpoint, TrainingError
 from training.loop import train
 
 TENSORS = {"a": torch.arange(6.0).reshape(2, 3), "b": torch.tensor(7), "c": torch.tensor([0.5], dtype=torch.bfloat16)}

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from errors import CannotWrite, TrainingError
 from settings import PROJECT
-from training.errors import CannotWrite, TrainingError
 from training.features import Array, FeatureCache, model_key
 
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from training.errors import TrainingError
+from errors import TrainingError
 from training.interpolate import choose, mix
 
 

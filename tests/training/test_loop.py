@@ -18,10 +18,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from errors import CannotWrite, NotFinite, OtherCheckpoint, TrainingError
 from settings import PROJECT
 from tests.training.tiny_run import PLAN, STEPS, TinyModel, batches, loss, run, validate
 from training import checkpoints, run_state
-from training.errors import CannotWrite, NotFinite, OtherCheckpoint, TrainingError
 from training.loop import Plan, train
 from training.plan import best_of, out_of_patience, share_of_rate
 from training.run_state import RunState, to_device

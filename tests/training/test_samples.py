@@ -6,7 +6,7 @@ from dataclasses import FrozenInstanceError
 import numpy as np
 import pytest
 
-from training.errors import TrainingError
+from errors import TrainingError
 from training.samples import DistinctBatches, Group, LabelledBatches, Pair, Triplet
 
 LABELS = [0] * 9 + [1] * 5 + [2] * 4 + [3] * 2 + [4]

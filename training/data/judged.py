@@ -13,10 +13,10 @@ from typing import Literal
 
 from tqdm import tqdm
 
+from errors import TrainingError
 from ingest.captions import FolderWords
 from ingest.files import PictureFile, find_images
 from training.data.packages import SourceMissing, debian, version_of
-from training.errors import TrainingError
 from training.features import content_hash
 
 PHOTOGRAPHS = Path(__file__).with_name("photographs.tsv")

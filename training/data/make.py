@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from errors import CannotWrite, TrainingError
 from training.atomic import write_text
 from training.data.concepts import SAME_CONCEPT, IntArray, find_concepts, split_concepts
 from training.data.drawings import Drawing
@@ -24,7 +25,6 @@ from training.data.rendered import render_missing
 from training.data.sources import EXPECTED, WORDS, Words, find_source, readable
 from training.data.svg import SIDE, Unrenderable
 from training.data.words import phrases_of
-from training.errors import CannotWrite, TrainingError
 from training.features import FeatureCache, model_key
 
 Embed = Callable[[Sequence[str]], NDArray[np.float32]]

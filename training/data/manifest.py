@@ -4,8 +4,8 @@ import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from errors import TrainingError
 from training.atomic import write_text
-from training.errors import TrainingError
 
 MANIFEST = "manifest.json"
 

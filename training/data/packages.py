@@ -17,8 +17,8 @@ from pathlib import Path
 
 import psutil
 
+from errors import CannotWrite, TrainingError
 from training.atomic import FULL
-from training.errors import CannotWrite, TrainingError
 
 NPM_VERSIONS = {
     "@iconify-json/noto": "1.2.9",

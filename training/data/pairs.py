@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
-from training.errors import TrainingError
+from errors import TrainingError
 
 PAIRS = "pairs.jsonl"
 Split = Literal["train", "dev", "test"]

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from encoder.protocol import Embeddings, unit
+from errors import TrainingError
 from training.data.glosses import Gloss, labelled_glosses, obtain_glosses
 from training.data.wordnet import Noun
-from training.errors import TrainingError
 from training.specialists.views import Towers
 
 Labels = NDArray[np.int64]

@@ -7,9 +7,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from errors import TrainingError
 from evaluation.metrics import Interval
 from training.atomic import write_text
-from training.errors import TrainingError
 
 
 @dataclass(frozen=True)

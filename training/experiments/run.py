@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 
-from training.errors import TrainingError
+from errors import TrainingError
 from training.experiments.report import write_report
 from training.experiments.result import Findings, Result, write_result
 

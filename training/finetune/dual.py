@@ -18,10 +18,10 @@ from torch import Tensor, nn
 
 from encoder.clip import PATTERNS, ClipEncoder
 from encoder.protocol import EncoderIdentity
+from errors import TrainingError
 from evaluation.folder import CaptionedFolder
 from pictures.open import Limits, open_image
 from training.atomic import write_whole
-from training.errors import TrainingError
 from training.features import FeatureCache
 from training.finetune.order import parse_train
 from training.finetune.split import Ints

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from encoder.protocol import EncoderIdentity
+from errors import OtherCheckpoint, TrainingError
 from evaluation.folder import CaptionedFolder
 from training.atomic import write_text
-from training.errors import OtherCheckpoint, TrainingError
 
 PLACE = "training"
 """The subfolder of `out` for checkpoints and report: beside the weights they would count as part of the model."""

@@ -15,15 +15,14 @@ import torch
 from torch import Tensor, nn
 
 from encoder.clip import ClipEncoder
-from encoder.protocol import Encoder, EncoderError, unit
+from encoder.protocol import Encoder, unit
+from errors import EncoderError, EvaluationError, TrainingError
 from evaluation.compare import Comparison, compare
 from evaluation.encoding import encode_folder
-from evaluation.errors import EvaluationError
 from evaluation.folder import CaptionedFolder, read_captioned
 from evaluation.metrics import judge_embeddings
 from pictures.open import Limits
 from training import checkpoints
-from training.errors import TrainingError
 from training.finetune.dual import Dual
 from training.finetune.head import Head
 from training.finetune.order import SPECIALISTS, Order, check, record

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from errors import TrainingError
 from evaluation.folder import CaptionedFolder
-from training.errors import TrainingError
 
 MIN_GROUPS = 12
 """Groups that a folder must have: two sides of three or more, and half of them to train on."""

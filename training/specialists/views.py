@@ -13,8 +13,8 @@ from PIL import Image
 from encoder.protocol import unit
 from encoder.specialists import PREPROCESSING, square
 from encoder.towers import SentenceModel, VisionModel
+from errors import TrainingError
 from pictures import looks
-from training.errors import TrainingError
 from training.features import FeatureCache, model_key
 
 Array = NDArray[np.float32]

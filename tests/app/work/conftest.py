@@ -16,7 +16,7 @@ from ingest.roots import Roots
 from pictures.open import Limits
 from schema.client import Address
 from schema.collection import StorageOptions, delete_library, ensure_pictures
-from schema.named import COLLECTIONS
+from schema.documents import COLLECTIONS
 from tests.app.conftest import parts_of
 from tests.colours import ColourEncoder
 

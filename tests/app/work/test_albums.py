@@ -12,8 +12,8 @@ from api.context import AppContext
 from app_pages.albums import page as page_module
 from app_pages.question import Question
 from app_pages.widgets.markdown import escape_markdown
+from errors import Unreachable
 from schema.collection import delete_library
-from schema.errors import Unreachable
 from search import albums
 from search.filters import Condition
 from search.query import Query, Term
@@ -45,7 +45,7 @@ def saving_script(context):
 
 @pytest.fixture
 def store(coloured: AppContext) -> Any:
-    return coloured.connection.named("Albums")
+    return coloured.connection.documents("Albums")
 
 
 def names(store: Any) -> list[str]:
@@ -239,7 +239,7 @@ def test_a_weaviate_that_is_away_is_a_sentence(coloured: AppContext, monkeypatch
     def away(_: str) -> Any:
         raise Unreachable("Weaviate did not answer. Start it with: python -m schema start.")
 
-    monkeypatch.setattr(coloured.connection, "named", away)
+    monkeypatch.setattr(coloured.connection, "documents", away)
     page = open_page(albums_script, coloured)
     assert "Weaviate did not answer" in texts(page)
     assert page.button(key="albums-again")

@@ -6,9 +6,9 @@ import zipfile
 from pathlib import Path
 
 from api.connection import Connection
+from errors import NameUnknown
 from ingest.tagging import tag
-from schema.errors import NameUnknown
-from schema.named import NamedStore
+from schema.documents import DocumentStore
 from search.filters import Condition
 from search.query import Query, Term
 from tests.app.browser import Tab
@@ -21,7 +21,7 @@ TAGGED = Condition("tags", "=", "browser test")
 def test_from_a_selection_to_an_album(url: str, tab: Tab, connection: Connection, home: Path) -> None:
     """Two pictures are selected, come out of the zip as they are, are found by their new tag; the question is kept."""
     page = tab.page
-    store = connection.named("Albums")
+    store = connection.documents("Albums")
     try:
         tab.go(f"{url}/?q=a+bridge")
         page.get_by_text("Select", exact=True).click()
@@ -61,7 +61,7 @@ def test_from_a_selection_to_an_album(url: str, tab: Tab, connection: Connection
         forget(store, connection, home)
 
 
-def forget(store: NamedStore, connection: Connection, home: Path) -> None:
+def forget(store: DocumentStore, connection: Connection, home: Path) -> None:
     """The samples are shared by all tests."""
     searcher = connection.searcher()
     tagged = searcher.search(Query((Term(text="a bridge"),), filters=(TAGGED,))).hits

@@ -18,8 +18,8 @@ import api.selections
 import search.export
 from api.context import AppContext
 from api.selection_store import Selections
+from errors import Unreachable
 from schema.collection import open_pictures
-from schema.errors import Unreachable
 from schema.record import ImageRecord, Place
 from search.query import Query, Term
 from search.results import Hit

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from errors import TrainingError
 from training.data import judged
 from training.data.judged import OtherPicture, described, drawings, half_of, photographs
 from training.data.packages import SourceMissing
-from training.errors import TrainingError
 
 SAMPLES = Path(__file__).parents[3] / "samples"
 HEADER = "package\tpath\tsha256\tcaptions\tlicence\tauthor\n"

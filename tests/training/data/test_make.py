@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from errors import CannotWrite, TrainingError
 from settings import PROJECT
 from tests.training.data.tiny_sets import TINY_SOURCES, lay_all
 from training.data import make, packages, rendered
@@ -23,7 +24,6 @@ from training.data.manifest import Manifest, read_manifest
 from training.data.packages import SourceMissing
 from training.data.pairs import PicturePair, load_pairs
 from training.data.svg import SIDE, render
-from training.errors import CannotWrite, TrainingError
 from training.features import FeatureCache
 
 

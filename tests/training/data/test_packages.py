@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from errors import CannotWrite
 from training.data import packages
 from training.data.packages import NPM_VERSIONS, SourceMissing, debian, licence_of, npm, version_of
-from training.errors import CannotWrite
 
 
 @pytest.fixture(autouse=True)

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from errors import TrainingError
 from training.data.manifest import Manifest, SourceReport, read_manifest, write_manifest
 from training.data.pairs import PAIRS, NoPairs, PicturePair, load_pairs, pair_lines, picture_path
-from training.errors import TrainingError
 
 
 def pair(folder: Path, sha256: str, split: str, source: str) -> PicturePair:

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from errors import CannotWrite
 from tests.training.data.tiny_sets import BLUE, GREEN, RED, svg
 from training.data import rendered
 from training.data.pairs import picture_path
 from training.data.rendered import RECORDS, render_missing
 from training.data.renderer import Accident
 from training.data.svg import Unrenderable, render
-from training.errors import CannotWrite
 
 TEXTS = [svg(RED), svg(GREEN), svg(BLUE), svg("")]
 

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
+from errors import TrainingError
 from training.data.glosses import EIGHT_CLASSES
-from training.errors import TrainingError
 from training.experiments.labelled_texts import OTHER_CLASSES, draw_texts, pick_labelled
 
 LABELS = np.array([0] * 50 + [1] * 30 + [2] * 3)

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from errors import TrainingError
 from evaluation.metrics import Interval
-from training.errors import TrainingError
 from training.experiments.result import Bar, Result, Row, read_results, write_result
 
 

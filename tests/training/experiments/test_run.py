@@ -6,8 +6,8 @@ from types import ModuleType
 
 import pytest
 
+from errors import TrainingError
 from evaluation.metrics import Interval
-from training.errors import TrainingError
 from training.experiments.result import Bar, Findings, Row, read_results
 from training.experiments.run import EXPERIMENTS, Experiment, run_experiment, run_named
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from training.errors import TrainingError
+from errors import TrainingError
 from training.experiments import contrast, margin, siamese, simclr, supervised
 from training.experiments.contrast import Recipe, folder_of, train_seed
 from training.experiments.fashion import read_digits, sample

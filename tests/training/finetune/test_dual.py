@@ -11,11 +11,11 @@ from transformers.utils import logging as transformers_logging
 from encoder.clip import ClipEncoder
 from encoder.load import load_encoder
 from encoder.protocol import unit
+from errors import CannotWrite, TrainingError
 from evaluation.folder import CaptionedFolder, read_captioned
 from pictures.open import Limits, open_image
 from tests.encoder.test_clip import build
 from tests.training.shapes import make_folder
-from training.errors import CannotWrite, TrainingError
 from training.finetune.dual import Dual, trained_parameters
 
 ROWS = np.arange(6)

@@ -18,12 +18,12 @@ from safetensors.torch import load_file
 
 import training.finetune.run
 from encoder.load import load_encoder
-from encoder.protocol import Embeddings, Encoder, EncoderError, EncoderIdentity, invalid_rows, unit
+from encoder.protocol import Embeddings, Encoder, EncoderIdentity, invalid_rows, unit
 from encoder.tuned import TunedSpecialists, apply_head, is_tuned
+from errors import EncoderError, TrainingError
 from evaluation.folder import read_captioned
 from pictures.open import Limits, open_image
 from tests.training.shapes import draw, make_folder, write_metadata
-from training.errors import TrainingError
 from training.finetune.head import SHARE, Head
 from training.finetune.order import Order
 from training.finetune.run import Surroundings, batches, finetune

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from encoder.protocol import EncoderIdentity
+from errors import OtherCheckpoint, TrainingError
 from tests.training.shapes import folder_of
-from training.errors import OtherCheckpoint, TrainingError
 from training.finetune.order import Order, check, record
 
 START = EncoderIdentity("tiny", "local", "a" * 64, 1, {"image": 4, "caption": 4, "look": 4})

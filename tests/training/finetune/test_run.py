@@ -23,14 +23,12 @@ from transformers.utils import logging as transformers_logging
 
 import training.finetune.run
 from encoder.load import load_encoder
-from encoder.protocol import EncoderError, invalid_rows
-from evaluation.errors import EvaluationError
-from ingest.files import RootError
+from encoder.protocol import invalid_rows
+from errors import EncoderError, EvaluationError, OtherCheckpoint, RootError, TrainingError
 from pictures.open import Limits, open_image
 from tests.conftest import PROJECT
 from tests.encoder.test_clip import build
 from tests.training.shapes import draw, make_folder, write_metadata
-from training.errors import OtherCheckpoint, TrainingError
 from training.finetune.order import Order
 from training.finetune.run import Surroundings, batches, finetune
 from training.finetune.split import Pairs

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from errors import TrainingError
 from evaluation.folder import FEWEST
 from tests.training.shapes import folder_of
-from training.errors import TrainingError
 from training.finetune.split import Pairs, groups_of, pairs_of, split
 
 

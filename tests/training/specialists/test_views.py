@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from errors import TrainingError
 from pictures.looks import COLOURS
 from training.data.manifest import Manifest, SourceReport
 from training.data.sources import EXPECTED
-from training.errors import TrainingError
 from training.specialists.recipe import lacking
 from training.specialists.views import Towers
 

@@ -22,9 +22,8 @@ from weaviate.classes.data import DataObject
 from weaviate.collections import Collection
 from weaviate.exceptions import UnexpectedStatusCodeError
 
-from encoder.protocol import first_line
+from errors import DocumentError, NameTaken, NameUnknown, SchemaError, Unreachable, first_line
 from schema.collection import ALIAS
-from schema.errors import NamedError, NameTaken, NameUnknown, SchemaError, Unreachable
 from schema.patience import CLIENT_ERRORS, Patience, waiting
 from schema.record import NAMESPACE, now
 
@@ -53,12 +52,12 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Named(Entry):
+class Document(Entry):
     document: Mapping[str, Any]
 
 
-class NamedStore:
-    """Every method raises Unreachable while Weaviate is away, and NamedError for what cannot be done as asked.
+class DocumentStore:
+    """Every method raises Unreachable while Weaviate is away, and DocumentError for what cannot be done as asked.
 
     Names that differ in case, in blanks around or between words, or in how an accent is written are one name.
     """
@@ -71,14 +70,14 @@ class NamedStore:
         self._name = COLLECTIONS[kind]
         self._collection: Collection[Any, Any] = client.collections.use(self._name)
 
-    def save(self, name: str, document: Mapping[str, Any], encoder: str, *, new: bool = False) -> Named:
+    def save(self, name: str, document: Mapping[str, Any], encoder: str, *, new: bool = False) -> Document:
         """Kept from now on, in the place of what had that name; with `new`, NameTaken where there is one already.
 
         Weaviate has no "insert if absent": of two who take a new name in the same moment, the later one stays.
         """
         name = check_name(name, self._one)
         text = self._check_document(name, document)
-        entry = Named(name, encoder, now(), document)
+        entry = Document(name, encoder, now(), document)
         key = self._key(name)
 
         def store() -> None:
@@ -93,7 +92,7 @@ class NamedStore:
         self._ask(store)
         return entry
 
-    def load(self, name: str) -> Named:
+    def load(self, name: str) -> Document:
         """Raises NameUnknown."""
         name = check_name(name, self._one)
         found = self._ask(
@@ -107,10 +106,10 @@ class NamedStore:
         except ValueError:
             document = None
         if not isinstance(document, dict):
-            raise NamedError(
+            raise DocumentError(
                 f"The {self._one} {name!r} cannot be read: another program changed its document. Delete it."
             )
-        return Named(entry.name, entry.encoder, entry.changed_at, document)
+        return Document(entry.name, entry.encoder, entry.changed_at, document)
 
     def list(self) -> list[Entry]:
         """By name."""
@@ -132,7 +131,7 @@ class NamedStore:
         if not self._ask(lambda: self._collection.exists() and self._collection.data.delete_by_id(key)):
             raise self._unknown(name)
 
-    def rename(self, old: str, new: str) -> Named:
+    def rename(self, old: str, new: str) -> Document:
         """Raises NameUnknown and NameTaken. The new name is stored before the old one goes: what is cut off in between
         leaves both."""
         kept = self.load(old)
@@ -146,7 +145,7 @@ class NamedStore:
     def _key(self, name: str) -> uuid.UUID:
         return uuid.uuid5(NAMESPACE, f"{self._kind}:{_folded(name)}")
 
-    def _put(self, key: uuid.UUID, entry: Named, text: str) -> None:
+    def _put(self, key: uuid.UUID, entry: Document, text: str) -> None:
         properties = {
             "name": entry.name,
             "document": text,
@@ -159,16 +158,18 @@ class NamedStore:
     def _check_room(self, name: str) -> None:
         count = self._collection.aggregate.over_all(total_count=True).total_count or 0
         if count >= MAX_NAMES:
-            raise NamedError(f"There are {count:,} {self._one}s, the most there can be. Delete one to save {name!r}.")
+            raise DocumentError(
+                f"There are {count:,} {self._one}s, the most there can be. Delete one to save {name!r}."
+            )
 
     def _check_document(self, name: str, document: Mapping[str, Any]) -> str:
         try:
             text = json.dumps(dict(document), ensure_ascii=False, allow_nan=False)
             size = len(text.encode())
         except (TypeError, ValueError) as error:
-            raise NamedError(f"The {self._one} {name!r} cannot be kept: it is no JSON ({error}).") from None
+            raise DocumentError(f"The {self._one} {name!r} cannot be kept: it is no JSON ({error}).") from None
         if size > MAX_BYTES:
-            raise NamedError(
+            raise DocumentError(
                 f"The {self._one} {name!r} takes {size:,} bytes; at most {MAX_BYTES:,} are kept. Take something away."
             )
         return text
@@ -221,16 +222,16 @@ class NamedStore:
 
 
 def check_name(name: str, one: str = "album") -> str:
-    """The name as it is kept: without blanks around it, and with single ones inside. Raises NamedError."""
+    """The name as it is kept: without blanks around it, and with single ones inside. Raises DocumentError."""
     if not isinstance(name, str):
-        raise NamedError(f"The name of {_a(one)} is a text, got {type(name).__name__}.")
+        raise DocumentError(f"The name of {_a(one)} is a text, got {type(name).__name__}.")
     kept = re.sub(r" +", " ", unicodedata.normalize("NFC", name).strip())
     if not kept:
-        raise NamedError(f"The name is empty. Type one for the {one}.")
+        raise DocumentError(f"The name is empty. Type one for the {one}.")
     if len(kept) > MAX_NAME:
-        raise NamedError(f"The name {kept[:20]!r}… has {len(kept):,} characters; at most {MAX_NAME} are allowed.")
+        raise DocumentError(f"The name {kept[:20]!r}… has {len(kept):,} characters; at most {MAX_NAME} are allowed.")
     if bad := next((c for c in kept if unicodedata.category(c) in UNSEEN and c not in JOINERS), None):
-        raise NamedError(f"The name {kept!r} holds {bad!r}, which cannot be seen. Type it again without it.")
+        raise DocumentError(f"The name {kept!r} holds {bad!r}, which cannot be seen. Type it again without it.")
     return kept
 
 
