@@ -1,4 +1,4 @@
-"""python -m training data | specialists | finetune FOLDER --from NAME --out FOLDER | experiment NAME."""
+"""python -m training data | specialists | finetune FOLDER --from NAME --out FOLDER | mine | experiment NAME."""
 
 import argparse
 import json
@@ -49,6 +49,17 @@ def finetune(arguments: argparse.Namespace, settings: Settings) -> int:
     return exits.Exit.SOME_FAILED if report.folder.unread else exits.Exit.DONE
 
 
+def mine(arguments: argparse.Namespace, settings: Settings) -> int:
+    from evaluation.live import LiveLibrary
+    from schema.collection import open_pictures
+    from training.negatives import mine_library
+
+    out = arguments.out or settings.loupe_cache / "training" / "mined.jsonl"
+    with assembly.connected(settings) as client:
+        print(mine_library(LiveLibrary(open_pictures(client)), out, arguments.at_most))
+    return exits.Exit.DONE
+
+
 def experiment(arguments: argparse.Namespace, settings: Settings) -> int:
     from training.experiments.run import run_named
 
@@ -59,7 +70,7 @@ def experiment(arguments: argparse.Namespace, settings: Settings) -> int:
     return exits.Exit.DONE
 
 
-COMMANDS = {"data": data, "specialists": specialists, "finetune": finetune, "experiment": experiment}
+COMMANDS = {"data": data, "specialists": specialists, "finetune": finetune, "mine": mine, "experiment": experiment}
 
 if __name__ == "__main__":
     exits.run(lambda: main(parse_arguments()))

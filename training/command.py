@@ -20,6 +20,7 @@ def parse_arguments(words: list[str] | None = None) -> argparse.Namespace:
     _data(commands.add_parser("data", help="the pairs of drawings and words that the default encoder learns from"))
     _specialists(commands.add_parser("specialists", help="the default encoder, from those pairs"))
     _finetune(commands.add_parser("finetune", help="an encoder that knows your captioned folder better"))
+    _mine(commands.add_parser("mine", help="hard negatives for your captions, from the live library"))
     _experiment(commands.add_parser("experiment", help="a claim about embeddings, tried with baselines and seeds"))
     return parser.parse_args(words)
 
@@ -141,6 +142,19 @@ the last two layers of a ViT-B/32, half an hour for all of it. Killed and starte
         help="of the pictures, for the figures before and after (default: %(default)s)",
     )  # fmt: skip
     parser.add_argument("--json", action="store_true", help="print the report as one JSON object")
+
+
+def _mine(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "Ask the live library's index with each caption for pictures that are near it and surely not its own (not of "
+        "the same caption, no near-duplicate, not above 95 % of the picture's own similarity). Writes a line of JSON "
+        "for each captioned picture: its uuid, the caption and the uuids of its hard negatives, hardest first. About a "
+        "second for 100 captions on 2 cores."
+    )
+    parser.add_argument("--out", type=Path, metavar="FILE", help="default: training/mined.jsonl below LOUPE_CACHE")
+    parser.add_argument(
+        "--at-most", type=int, default=20_000, metavar="N", help="pictures, sampled (default: %(default)s)"
+    )
 
 
 def _experiment(parser: argparse.ArgumentParser) -> None:

@@ -11,10 +11,7 @@ import math
 
 import torch
 import torch.nn.functional as F
-from pytorch_metric_learning.distances import LpDistance
-from pytorch_metric_learning.losses import SupConLoss, TripletMarginLoss
-from pytorch_metric_learning.miners import BatchHardMiner
-from pytorch_metric_learning.reducers import MeanReducer
+from pytorch_metric_learning.losses import SupConLoss
 from torch import Tensor, nn
 
 Scale = float | Tensor
@@ -103,20 +100,6 @@ def cosine_mse(first: Tensor, second: Tensor, score: Tensor) -> Tensor:
     with _full_precision(first):
         cosine = (_unit(first) * _unit(second)).sum(dim=1)  # (n,)
         return (cosine - score.to(cosine.dtype)).square().mean()
-
-
-def batch_hard_triplet(embeddings: Tensor, labels: Tensor, margin: float) -> Tensor:
-    """Mean over anchors of max(0, m + max_p D(a, p) − min_n D(a, n)), D Euclidean, rows as they come.
-
-    Hermans, Beyer and Leibe, In Defense of the Triplet Loss, arXiv 1703.07737, equation 5. Anchors that have no
-    positive or no negative in the batch are left out of the mean.
-    """
-    with _full_precision(embeddings):
-        rows = _full(embeddings)
-        distance = LpDistance(normalize_embeddings=False)
-        triplets = BatchHardMiner(distance=distance)(rows, labels)
-        loss: Tensor = TripletMarginLoss(margin, distance=distance, reducer=MeanReducer())(rows, labels, triplets)
-        return loss
 
 
 def sup_con(embeddings: Tensor, labels: Tensor, temperature: float) -> Tensor:

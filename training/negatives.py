@@ -1,20 +1,24 @@
-"""Hard negatives: which samples of a batch, of batches before, or of an index an anchor is to be kept apart from.
+"""Mine hard negatives: what an index finds near an anchor and that is surely not its positive."""
 
-Asks an index through `Nearest`; knows no database and no model.
-"""
-
-from collections.abc import Sequence
+import json
+import uuid
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from tqdm import tqdm
+
+from errors import TrainingError
+from evaluation.stored import Library, read_pictures
+from training.atomic import write_text
 
 Array = NDArray[np.float32]
 IntArray = NDArray[np.int64]
+RANKS = (5, 50)
+"""Of an anchor's neighbours: nearer ones are too often further positives, farther ones teach little."""
 
 
 class Nearest(Protocol):
@@ -50,6 +54,26 @@ class ExactNearest:
 
 
 @dataclass(frozen=True)
+class LiveNearest:
+    """A named vector of a live library as an index of the pictures in `number_of`; others are passed over."""
+
+    library: Library
+    vector: str
+    number_of: Mapping[uuid.UUID, int]
+
+    def nearest(self, vectors: Array, k: int) -> tuple[IntArray, Array]:
+        """One question a row: Weaviate answers one at a time."""
+        numbers = np.full((len(vectors), k), -1, np.int64)
+        similarities = np.full((len(vectors), k), -np.inf, np.float32)
+        for row, asking in enumerate(tqdm(vectors, "asking the index", unit="", leave=False, disable=None)):
+            answer = self.library.nearest(self.vector, asking, k)
+            known = [(self.number_of[key], similarity) for key, similarity in answer if key in self.number_of]
+            for place, (number, similarity) in enumerate(known):
+                numbers[row, place], similarities[row, place] = number, similarity
+        return numbers, similarities
+
+
+@dataclass(frozen=True)
 class Mined:
     negatives: list[IntArray]
     """For each anchor the index's numbers, hardest first; none where nothing was left."""
@@ -66,7 +90,7 @@ def mine(
     *,
     itself: Sequence[int] | IntArray | None = None,
     positives: Array | None = None,
-    ranks: tuple[int, int] = (5, 50),
+    ranks: tuple[int, int] = RANKS,
     ceiling: float = 0.95,
     near_duplicate: float = 0.98,
 ) -> Mined:
@@ -105,43 +129,36 @@ def _twins(nearest: Nearest, positives: Array | None, near_duplicate: float, cou
     return [found[similar >= near_duplicate] for found, similar in zip(numbers, similarities, strict=True)]
 
 
-def in_batch_mask(concepts: Tensor, pictures: Tensor | None = None, *, near_duplicate: float = 0.95) -> Tensor:
-    """(n, n) bool: True where the other sample of the batch is no negative: of the same concept, or nearly the same
-    picture (cosine of `pictures` (n, d) from `near_duplicate`). The diagonal is False. For `info_nce(…, ignore=…)`.
+def mine_library(library: Library, out: Path, at_most: int) -> str:
+    """Ask the live library's index of pictures with each caption, and write what was mined to `out`, as text to print.
+
+    A line of `out` is {"picture": uuid, "caption": …, "negatives": [uuid, …]}, hardest first. Pictures that share a
+    caption are one concept. Above `at_most` pictures over a random sample of that many. Raises TrainingError where no
+    picture has a caption, and EvaluationError for fewer than three pictures.
     """
-    alike = concepts[:, None] == concepts[None, :]
-    if pictures is not None:
-        unit = F.normalize(pictures.float(), dim=1)
-        alike = alike | (unit @ unit.T >= near_duplicate)
-    return alike & ~torch.eye(len(concepts), dtype=torch.bool, device=concepts.device)
-
-
-class Memory(nn.Module):
-    """The last `size` embeddings with their concepts, as further negatives: cross-batch memory, arXiv 1912.06798.
-
-    Part of the model, so that its rows are in the checkpoints and a run that is taken up goes on bit for bit.
-    pytorch-metric-learning's CrossBatchMemory wraps one of its own losses and hands out no rows.
-    """
-
-    rows: Tensor
-    concepts: Tensor
-    count: Tensor
-
-    def __init__(self, size: int, dim: int) -> None:
-        super().__init__()
-        self.register_buffer("rows", torch.zeros(size, dim))
-        self.register_buffer("concepts", torch.full((size,), -1))
-        self.register_buffer("count", torch.zeros((), dtype=torch.int64))
-
-    def push(self, rows: Tensor, concepts: Tensor) -> None:
-        """(n, d), (n,). The oldest make room; of more than `size`, the last stay."""
-        size = len(self.rows)
-        at = (self.count + torch.arange(len(rows), device=rows.device)) % size
-        self.rows[at[-size:]] = rows.detach()[-size:].to(self.rows.dtype)
-        self.concepts[at[-size:]] = concepts[-size:]
-        self.count += len(rows)
-
-    def negatives(self, concepts: Tensor) -> tuple[Tensor, Tensor]:
-        """What is kept (m, d), and (n, m) bool: True where it is of the sample's own concept and no negative."""
-        kept = min(int(self.count), len(self.rows))
-        return self.rows[:kept].clone(), concepts[:, None] == self.concepts[None, :kept]
+    pictured, _ = read_pictures(library, ("image", "caption"), at_most)
+    concepts = np.arange(len(pictured.uuids))  # without a caption each is its own
+    for number, rows in enumerate(pictured.by_caption().values(), len(concepts)):
+        concepts[rows] = number
+    captioned = np.array([row for row, caption in enumerate(pictured.captions) if caption], np.int64)
+    if not len(captioned):
+        raise TrainingError("No picture of the library has a caption to mine with. Ingest captioned pictures first.")
+    anchors, positives = pictured.vectors["caption"][captioned], pictured.vectors["image"][captioned]
+    index = LiveNearest(library, "image", {key: number for number, key in enumerate(pictured.uuids)})
+    similarity = (anchors * positives).sum(axis=1)
+    mined = mine(anchors, similarity, index, concepts, concepts[captioned], itself=captioned, positives=positives)
+    lines = [
+        {
+            "picture": str(pictured.uuids[row]),
+            "caption": pictured.captions[row],
+            "negatives": [str(pictured.uuids[number]) for number in negatives],
+        }
+        for row, negatives in zip(captioned.tolist(), mined.negatives, strict=True)
+    ]
+    write_text(out, "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines))
+    counts = np.array([len(own) for own in mined.negatives])
+    dropped = ", ".join(f"{count:,} {reason}" for reason, count in mined.dropped.items())
+    return (
+        f"{len(counts):,} captions asked {library.name} for ranks {RANKS[0]} to {RANKS[1]}: {counts.mean():.1f} hard "
+        f"negatives each, none for {(counts == 0).sum():,}. Left out: {dropped}.\n{out}"
+    )

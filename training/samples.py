@@ -1,53 +1,12 @@
-"""What is trained on, and in which batches. Knows positions and labels; what they stand for is the caller's."""
+"""Draw an epoch's batches of positions, by labels or by keys that must not repeat."""
 
 from collections import Counter, deque
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
 
 import numpy as np
 
 from errors import TrainingError
-
-T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class Pair(Generic[T]):
-    anchor: T
-    positive: T
-    score: float | None = None
-    """How alike they are, −1…1; None: they belong together, nothing more is known."""
-
-
-@dataclass(frozen=True)
-class Triplet(Generic[T]):
-    anchor: T
-    positive: T
-    negative: T
-
-
-@dataclass(frozen=True)
-class Group(Generic[T]):
-    """Samples that belong together, such as all pictures of a concept."""
-
-    label: int
-    members: tuple[T, ...]
-
-
-@dataclass(frozen=True)
-class Batches:
-    """One epoch's batches of positions."""
-
-    positions: list[list[int]]
-    left_over: int
-    """Samples that are in no batch of this epoch."""
-
-    def __len__(self) -> int:
-        return len(self.positions)
-
-    def __iter__(self) -> Iterator[list[int]]:
-        return iter(self.positions)
 
 
 @dataclass(frozen=True)
@@ -65,7 +24,7 @@ class LabelledBatches:
     """K."""
     seed: int = 0
 
-    def epoch(self, epoch: int) -> Batches:
+    def epoch(self, epoch: int) -> list[list[int]]:
         """The labels with most groups of K left go first, equals in random order, so that most samples find a batch.
 
         Raises TrainingError when not one batch can be made.
@@ -90,7 +49,7 @@ class LabelledBatches:
                 f"{len(groups)} of {len(np.unique(labels))} labels have as many samples."
             )
         rng.shuffle(batches)
-        return Batches(batches, len(labels) - len(batches) * self.labels_each * self.samples_each)
+        return batches
 
 
 @dataclass(frozen=True)
@@ -106,10 +65,10 @@ class DistinctBatches:
     size: int
     seed: int = 0
 
-    def epoch(self, epoch: int) -> Batches:
+    def epoch(self, epoch: int) -> list[list[int]]:
         """A sample whose key is in the batch waits for the next. Raises TrainingError when not one batch is filled."""
         waiting = deque(np.random.default_rng([self.seed, epoch]).permutation(len(self.keys)).tolist())
-        batches, short = [], 0
+        batches = []
         while waiting:
             batch: list[int] = []
             taken: set[Hashable] = set()
@@ -122,7 +81,6 @@ class DistinctBatches:
                 else:
                     passed.append(position)
             if len(batch) < self.size:
-                short = len(batch) + len(passed)
                 break
             batches.append(batch)
             waiting.extendleft(reversed(passed))
@@ -132,4 +90,4 @@ class DistinctBatches:
                 f"No batch of {self.size} samples without a repeated key can be made of {len(self.keys)} samples "
                 f"(the commonest key: {most[0] if most else 'none'}). Make batches smaller."
             )
-        return Batches(batches, short)
+        return batches

@@ -1,6 +1,7 @@
 """The layout of a real library of sixty colours, against what was stored."""
 
 import uuid
+from argparse import Namespace
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 
 from encoder.protocol import Encoder
 from errors import LayoutError
+from evaluation.__main__ import main as evaluation_main
 from layout import library as library_layout
 from layout import projection as drawing
 from layout.library import lay_out, run_layout
@@ -155,3 +157,13 @@ def test_an_object_without_the_vector_is_counted(pictures: Pictures, colours: En
     layout = lay_out(pictures, "image", store, silent)
     [index] = layout.indices_of([bare]).values()
     assert layout.titles[index] == "" and layout.thumbnail(index) == "00" * 32
+
+
+def test_the_old_name_of_the_command_runs_the_new_one_and_says_so(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """That `python -m layout` computes what the Map shows is tested where the app starts it."""
+    asked: list[str] = []
+    monkeypatch.setattr("layout.__main__.main", lambda space: asked.append(space) or 7)
+    assert evaluation_main(Namespace(command="layout", space="look")) == 7 and asked == ["look"]
+    assert capsys.readouterr().err == "python -m evaluation layout is called python -m layout now.\n"

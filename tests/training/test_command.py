@@ -31,7 +31,7 @@ def test_every_argument_reaches_the_order() -> None:
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("command", ["data", "specialists", "finetune", "experiment"])
+@pytest.mark.parametrize("command", ["data", "specialists", "finetune", "mine", "experiment"])
 def test_each_help_says_what_is_written_and_how_long_it_takes(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         parse_arguments([command, "--help"])

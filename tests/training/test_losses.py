@@ -183,35 +183,6 @@ def test_cosine_mse_equals_the_slow_loop(generator: torch.Generator) -> None:
     assert losses.cosine_mse(first, second, score).item() == pytest.approx(expected)
 
 
-def slow_batch_hard(rows: list[Vector], labels: list[int], margin: float) -> float:
-    total = []
-    for i, row in enumerate(rows):
-        same = [gap(row, other) for k, other in enumerate(rows) if k != i and labels[k] == labels[i]]
-        others = [gap(row, other) for k, other in enumerate(rows) if labels[k] != labels[i]]
-        if same and others:
-            total.append(max(0.0, margin + max(same) - min(others)))
-    return sum(total) / len(total)
-
-
-def test_batch_hard_triplet_by_hand() -> None:
-    """On a line: 0 and 2 of one label, 3 and 7 of another, margin 1. Anchors 0: 1+2−3 = 0; 2: 1+2−1 = 2; 3: 1+4−1 = 4;
-    7: 1+4−5 = 0. Mean over all four."""
-    line = torch.tensor([[0.0], [2.0], [3.0], [7.0]])
-    assert losses.batch_hard_triplet(line, torch.tensor([0, 0, 1, 1]), 1.0).item() == pytest.approx(6 / 4)
-
-
-@pytest.mark.parametrize("seed", range(5))
-def test_batch_hard_triplet_equals_the_slow_loop(seed: int) -> None:
-    """Also where an anchor is alone of its label."""
-    generator = torch.Generator().manual_seed(seed)
-    rows, labels = draw(generator, 11, 3), torch.tensor([0, 0, 0, 1, 1, 2, 2, 2, 2, 3, 1])
-    expected = slow_batch_hard(rows.tolist(), labels.tolist(), 0.5)
-    assert losses.batch_hard_triplet(rows, labels, 0.5).item() == pytest.approx(expected)
-
-
-# SupCon, NT-Xent
-
-
 def slow_sup_con(rows: list[Vector], labels: list[int], temperature: float) -> float:
     total = []
     for i, row in enumerate(rows):
@@ -261,13 +232,10 @@ PAIRWISE: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "siglip": lambda a, b: losses.siglip(a, b, 7.0, -2.0),
     "margin_contrastive": lambda a, b: losses.margin_contrastive(a, b, torch.arange(len(a)) % 2, 2.0),
     "cosine_mse": lambda a, b: losses.cosine_mse(a, b, torch.linspace(-1, 1, len(a))),
-    "batch_hard_triplet": lambda a, b: losses.batch_hard_triplet(
-        torch.cat([a, b]), torch.arange(len(a)).repeat(2), 1.0
-    ),
     "sup_con": lambda a, b: losses.sup_con(torch.cat([a, b]), torch.arange(len(a)).repeat(2), 0.3),
     "nt_xent": lambda a, b: losses.nt_xent(a, b, 0.3),
 }
-CONTRASTIVE = ["info_nce", "batch_hard_triplet", "sup_con", "nt_xent"]
+CONTRASTIVE = ["info_nce", "sup_con", "nt_xent"]
 
 
 @pytest.mark.parametrize("name", PAIRWISE)
@@ -288,12 +256,9 @@ def test_a_batch_of_one_has_a_finite_loss_and_gradient(name: str, generator: tor
 
 
 @pytest.mark.parametrize("labels", [[3, 3, 3, 3], [0, 1, 2, 3]], ids=["all of one label", "no two of a label"])
-@pytest.mark.parametrize("loss", [losses.sup_con, losses.batch_hard_triplet])
-def test_nothing_to_contrast_is_zero_with_gradient_zero(
-    loss: Callable[[Tensor, Tensor, float], Tensor], labels: list[int], generator: torch.Generator
-) -> None:
+def test_nothing_to_contrast_is_zero_with_gradient_zero(labels: list[int], generator: torch.Generator) -> None:
     rows = draw(generator, 4, 3).requires_grad_()
-    value = loss(rows, torch.tensor(labels), 0.5)
+    value = losses.sup_con(rows, torch.tensor(labels), 0.5)
     value.backward()
     assert value.item() == 0 and rows.grad is not None and not rows.grad.any()
 

@@ -1,15 +1,22 @@
-"""Which negatives are mined, masked and remembered; and the live collection as an index."""
+"""Which negatives are mined, from arrays and from the live collection."""
 
-from collections.abc import Sequence
+import json
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
-import torch
-from weaviate.classes.query import MetadataQuery
 
+from errors import TrainingError
+from evaluation.live import LiveLibrary
+from evaluation.stored import read_pictures
 from schema.collection import Pictures
-from training import losses
-from training.negatives import Array, ExactNearest, IntArray, Memory, in_batch_mask, mine
+from settings import PROJECT
+from training.negatives import Array, ExactNearest, LiveNearest, mine, mine_library
 
 
 def on_circle(*degrees: float) -> Array:
@@ -112,103 +119,86 @@ def test_an_index_smaller_than_the_ranks_gives_what_it_has() -> None:
     assert [found.tolist() for found in mined.negatives] == [[0, 1]]
 
 
-class LiveIndex:
-    """The collection's `look` vectors as an index: what `__main__` hands to training."""
+A, B, STRANGER = (uuid.uuid5(uuid.NAMESPACE_OID, name) for name in ("a", "b", "stranger"))
 
-    def __init__(self, pictures: Pictures) -> None:
-        objects = list(pictures.collection.iterator(include_vector=["look"], return_properties=[]))
-        self.rows = np.array([stored.vector["look"] for stored in objects], np.float32)
-        self._pictures = pictures
-        self._numbers = {stored.uuid: number for number, stored in enumerate(objects)}
 
-    def nearest(self, vectors: Array, k: int) -> tuple[IntArray, Array]:
-        numbers = np.full((len(vectors), k), -1, np.int64)
-        similarities = np.full((len(vectors), k), -np.inf, np.float32)
-        for at, vector in enumerate(vectors):
-            answer = self._pictures.collection.query.near_vector(
-                vector.tolist(),
-                target_vector="look",
-                limit=k,
-                return_properties=[],
-                return_metadata=MetadataQuery(distance=True),
-            )
-            for rank, hit in enumerate(answer.objects):
-                numbers[at, rank] = self._numbers[hit.uuid]
-                similarities[at, rank] = 1 - (hit.metadata.distance or 0)
-        return numbers, similarities
+def test_what_is_not_numbered_is_passed_over_and_the_rest_moves_up() -> None:
+    asked = []
+
+    def nearest(name: str, vector: np.ndarray, k: int) -> list[tuple[uuid.UUID, float]]:
+        asked.append((name, vector.tolist(), k))
+        return [(STRANGER, 0.9), (B, 0.8), (A, 0.5)][:k]
+
+    index = LiveNearest(SimpleNamespace(nearest=nearest), "caption", {A: 0, B: 7})  # type: ignore[arg-type]
+    numbers, similarities = index.nearest(np.array([[1.0, 0.0], [0.0, 1.0]], np.float32), 4)
+    assert asked == [("caption", [1.0, 0.0], 4), ("caption", [0.0, 1.0], 4)]
+    assert numbers.tolist() == [[7, 0, -1, -1]] * 2
+    assert np.allclose(similarities[0], [0.8, 0.5, -np.inf, -np.inf])
 
 
 def test_the_live_collection_mines_as_the_exact_index(samples: Pictures) -> None:
     """100 pictures: below 40,000 the flat part of the index is exact, so only ties and rounding may differ."""
-    live = LiveIndex(samples)
-    exact = ExactNearest(live.rows)
-    anchors = np.arange(0, len(live.rows), 4)
-    positives = exact.nearest(live.rows[anchors], 2)[0][:, 1]
-    similarities = (live.rows[anchors] * live.rows[positives]).sum(axis=1)
-    concepts = np.arange(len(live.rows))
-    mined = [
-        mine(
-            live.rows[anchors],
-            similarities,
-            index,
-            concepts,
-            concepts[anchors],
-            itself=anchors,
-            positives=live.rows[positives],
-        )
+    library = LiveLibrary(samples)
+    pictured, _ = read_pictures(library, ("look",), 100)
+    rows = pictured.vectors["look"]
+    live, exact = LiveNearest(library, "look", {key: at for at, key in enumerate(pictured.uuids)}), ExactNearest(rows)
+    anchors = np.arange(0, len(rows), 4)
+    positives = rows[exact.nearest(rows[anchors], 2)[0][:, 1]]
+    similarities, concepts = (rows[anchors] * positives).sum(axis=1), np.arange(len(rows))
+    ours, theirs = (
+        mine(rows[anchors], similarities, index, concepts, anchors, itself=anchors, positives=positives).negatives
         for index in (live, exact)
-    ]
-    ours, theirs = ([set(found.tolist()) for found in one.negatives] for one in mined)
-    shared = sum(len(a & b) for a, b in zip(ours, theirs, strict=True))
+    )
+    shared = sum(len(set(a.tolist()) & set(b.tolist())) for a, b in zip(ours, theirs, strict=True))
     assert shared / sum(len(found) for found in theirs) > 0.99
     assert all(anchor not in found for anchor, found in zip(anchors.tolist(), ours, strict=True))
 
 
-# In the batch
+def test_mining_a_library_writes_for_each_caption_what_the_slow_loop_finds(samples: Pictures, tmp_path: Path) -> None:
+    """All a picture's neighbours by its caption, from rank 5, except its own caption's pictures and near-duplicates."""
+    library, out = LiveLibrary(samples), tmp_path / "below" / "mined.jsonl"
+    said = mine_library(library, out, 100)
+    pictured, _ = read_pictures(library, ("image", "caption"), 100)
+    place = {str(key): at for at, key in enumerate(pictured.uuids)}
+    names = [caption.casefold() or str(at) for at, caption in enumerate(pictured.captions)]
+    concepts = [names.index(name) for name in names]
+    images, captions = pictured.vectors["image"], pictured.vectors["caption"]
+    lines = [json.loads(line) for line in out.read_text().splitlines()]
+    assert [line["caption"] for line in lines] == [caption for caption in pictured.captions if caption]
+    agreed = total = 0
+    for line in lines:
+        at = place[line["picture"]]
+        wanted = slow_mine(
+            captions[at], float(captions[at] @ images[at]), images, concepts, concepts[at], at, images[at]
+        )
+        found = [place[key] for key in line["negatives"]]
+        agreed, total = agreed + len(set(found) & set(wanted)), total + len(set(found) | set(wanted))
+        assert at not in found and line["caption"] == pictured.captions[at]
+    assert total > 100 and agreed / total > 0.98
+    assert said.startswith(f"{len(lines)} captions asked {samples.name} for ranks 5 to 50: ") and said.endswith(
+        str(out)
+    )
 
 
-def test_the_same_concept_and_nearly_the_same_picture_are_no_negatives() -> None:
-    concepts = torch.tensor([7, 8, 7, 9])
-    pictures = torch.from_numpy(3 * on_circle(0, 90, 180, 100))
-    mask = in_batch_mask(concepts, pictures, near_duplicate=0.98)
-    assert mask.nonzero().tolist() == [[0, 2], [1, 3], [2, 0], [3, 1]]
-    assert in_batch_mask(concepts).nonzero().tolist() == [[0, 2], [2, 0]]
+def test_a_library_without_captions_has_nothing_to_mine_with(samples: Pictures, tmp_path: Path) -> None:
+    bare = SimpleNamespace(vectors=lambda name, _: _without_captions(LiveLibrary(samples), name))
+    with pytest.raises(TrainingError, match="No picture of the library has a caption"):
+        mine_library(bare, tmp_path / "mined.jsonl", 100)  # type: ignore[arg-type]
+    assert not list(tmp_path.iterdir())
 
 
-# Cross-batch memory
+def _without_captions(library: LiveLibrary, name: str) -> Iterator[SimpleNamespace]:
+    for chunk in library.vectors(name):
+        yield SimpleNamespace(
+            uuids=chunk.uuids, vectors=chunk.vectors, properties=[{}] * len(chunk.uuids), without=chunk.without
+        )
 
 
-def test_the_memory_keeps_the_last_rows() -> None:
-    memory = Memory(5, 1)
-    assert memory.negatives(torch.tensor([1]))[0].shape == (0, 1)
-    memory.push(torch.tensor([[1.0], [2.0], [3.0]]), torch.tensor([1, 2, 3]))
-    rows, same = memory.negatives(torch.tensor([2, 9]))
-    assert rows.flatten().tolist() == [1, 2, 3]
-    assert same.tolist() == [[False, True, False], [False, False, False]]
-    memory.push(torch.tensor([[4.0], [5.0], [6.0]]), torch.tensor([4, 5, 6]))
-    assert sorted(memory.negatives(torch.tensor([2]))[0].flatten().tolist()) == [2, 3, 4, 5, 6]
-    memory.push(torch.arange(10.0, 22.0)[:, None], torch.arange(12))
-    assert sorted(memory.negatives(torch.tensor([2]))[0].flatten().tolist()) == [17, 18, 19, 20, 21]
-
-
-def test_the_memory_has_no_gradient_and_the_loss_may_follow_its_change() -> None:
-    memory, rows = Memory(4, 3), torch.randn(4, 3, requires_grad=True)
-    memory.push(rows, torch.arange(4))
-    further, _ = memory.negatives(torch.arange(4))
-    loss = losses.info_nce(rows, rows * 2, 1.0, negatives=further) + (rows @ further.T).sum()
-    memory.push(rows + 1, torch.arange(4))
-    loss.backward()
-    assert rows.grad is not None and not memory.rows.requires_grad
-
-
-def test_negatives_of_the_same_concept_do_not_count() -> None:
-    """A memory that holds the batch itself, all masked but one row, equals that row as the only further negative."""
-    generator = torch.Generator().manual_seed(0)
-    anchors, positives = torch.randn(3, 4, generator=generator), torch.randn(3, 4, generator=generator)
-    memory, concepts = Memory(9, 4), torch.tensor([1, 1, 1])
-    stranger = torch.randn(1, 4, generator=generator)
-    memory.push(torch.cat([positives, stranger]), torch.tensor([1, 1, 1, 2]))
-    further, same = memory.negatives(concepts)
-    ignore = torch.cat([torch.zeros(3, 3, dtype=torch.bool), same], dim=1)
-    masked = losses.info_nce(anchors, positives, 5.0, ignore=ignore, negatives=further)
-    assert masked.item() == pytest.approx(losses.info_nce(anchors, positives, 5.0, negatives=stranger).item())
+def test_the_command_mines_the_library_that_is_running(
+    samples: Pictures, environment: dict[str, str], tmp_path: Path
+) -> None:
+    command = [sys.executable, "-m", "training", "mine", "--out", str(tmp_path / "mined.jsonl"), "--at-most", "60"]
+    done = subprocess.run(command, cwd=PROJECT, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    lines = (tmp_path / "mined.jsonl").read_text().splitlines()
+    assert 0 < len(lines) <= 60 and done.stdout.startswith(f"{len(lines)} captions asked {samples.name} for ranks 5 to")

@@ -18,7 +18,6 @@ from training import checkpoints, losses
 from training.augment import Augmentation
 from training.loop import History, Plan, train
 from training.losses import Temperature
-from training.negatives import Memory
 
 PLAN = Plan(epochs=6, learning_rate=0.01, seed=3, ema_decay=0.9, clip_norm=0.5, watch="spread", higher_is_better=True)
 STEPS = 4
@@ -34,7 +33,6 @@ class TinyModel(nn.Module):
             nn.Flatten(), nn.Linear(64, width), nn.BatchNorm1d(width), nn.GELU(), nn.Dropout(0.3), nn.Linear(width, 8)
         )
         self.temperature = Temperature()
-        self.memory = Memory(20, 8)
 
     def forward(self, pictures: Tensor) -> Tensor:
         rows: Tensor = self.tower(pictures)
@@ -54,12 +52,7 @@ def batches(epoch: int) -> list[Batch]:
 
 def loss(model: nn.Module, batch: Batch) -> Tensor:
     assert isinstance(model, TinyModel)
-    first, second = model(batch[0]), model(batch[1])
-    concepts = torch.arange(len(first), device=first.device)
-    further, _ = model.memory.negatives(concepts)
-    value = losses.info_nce(first, second, model.temperature(), negatives=further)
-    model.memory.push(second, concepts)
-    return value
+    return losses.info_nce(model(batch[0]), model(batch[1]), model.temperature())
 
 
 def validate(model: nn.Module) -> dict[str, float]:

@@ -23,14 +23,13 @@ from training.experiments.picture_heads import (
     FURTHER,
     HIDDEN,
     IN_BATCH,
-    RANKS,
     START,
     Trained,
     ridge_of,
     train_seed,
 )
 from training.experiments.result import Bar, Findings, Row
-from training.negatives import ExactNearest, Nearest
+from training.negatives import RANKS, ExactNearest, Nearest
 
 Index = Callable[[Icons], Nearest]
 """The training captions' rows, numbered as in `icons.train.captions`, behind some index."""

@@ -21,7 +21,6 @@ from training.heads import MLP
 from training.loop import Plan, train
 from training.losses import Temperature, info_nce
 from training.negatives import Mined, Nearest, mine
-from training.samples import Batches as Drawn
 from training.samples import DistinctBatches
 
 Batch = tuple[Tensor, Tensor, Tensor, Tensor]
@@ -29,7 +28,6 @@ Batch = tuple[Tensor, Tensor, Tensor, Tensor]
 HIDDEN, BATCH = 512, 512
 START = Plan(epochs=6, learning_rate=2e-3)
 FURTHER = Plan(epochs=6, learning_rate=1e-3)
-RANKS = (5, 50)
 RIDGE = 1e4
 COMMON_START, IN_BATCH = "the common start", "in-batch negatives"
 AT_RANDOM, FROM_INDEX = "and as many random ones", "and mined ones"
@@ -56,7 +54,7 @@ class Batches:
     seed: int
     epoch: int
 
-    drawn: Drawn = field(init=False)
+    drawn: list[list[int]] = field(init=False)
 
     def __post_init__(self) -> None:
         keys = [[int(concept)] for concept in self.side.picture_concepts]
@@ -138,7 +136,6 @@ def mine_with(model: nn.Module, icons: Icons, nearest: Nearest) -> Mined:
         side.concepts,
         side.picture_concepts,
         itself=side.caption_of,
-        ranks=RANKS,
     )
 
 

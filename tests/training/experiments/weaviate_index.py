@@ -21,8 +21,8 @@ from server.local_server import HOST, LocalServer, ServerPlan
 from settings import PROJECT, Settings
 from training.experiments import hard_negatives
 from training.experiments.icon_captions import Icons
-from training.experiments.live_index import LiveNearest
 from training.experiments.run import EXPERIMENTS, record
+from training.negatives import LiveNearest
 
 CLAIM = EXPERIMENTS["E5"].claim.rstrip(".") + "; mined from a live Weaviate collection."
 
