@@ -28,7 +28,7 @@ def connection(settings: Settings) -> Connection:
         return Connection(
             lambda: assembly.own_address(settings),
             lambda: assembly.encoder(settings),
-            cut=assembly.cut(settings),
+            threshold=assembly.threshold(settings),
             timeout_s=settings.loupe_question_timeout_s,
         )
     server = assembly.local_server(settings)
@@ -36,7 +36,7 @@ def connection(settings: Settings) -> Connection:
         lambda: assembly.joined(server),
         lambda: assembly.encoder(settings),
         server.leave,
-        assembly.cut(settings),
+        assembly.threshold(settings),
         settings.loupe_question_timeout_s,
     )
 

@@ -18,7 +18,7 @@ from schema.check import after_a_crash
 from schema.client import Address, connect
 from schema.collection import StorageOptions
 from schema.patience import Patience
-from search.bank_store import Cut
+from search.library import ThresholdOptions
 from server.local_server import LocalServer, ServerPlan
 from server.state import HOST, Running
 from settings import Settings
@@ -140,8 +140,8 @@ def storage_options(settings: Settings) -> StorageOptions:
     return StorageOptions(settings.loupe_shards, settings.loupe_replication, settings.loupe_quantization)
 
 
-def cut(settings: Settings) -> Cut:
-    return Cut(settings.loupe_false_alarm, settings.loupe_cache / "banks")
+def threshold(settings: Settings) -> ThresholdOptions:
+    return ThresholdOptions(settings.loupe_false_alarm, settings.loupe_cache / "banks")
 
 
 def limits(settings: Settings, max_megapixels: float | None = None) -> Limits:

@@ -18,7 +18,7 @@ from schema.client import Address, ask_both, connect
 from schema.collection import ALIAS, Pictures, open_pictures
 from schema.documents import DocumentStore, Kind
 from schema.patience import QUESTION_S, Patience, holding, waiting
-from search.bank_store import Cut
+from search.library import ThresholdOptions
 from search.searcher import Searcher
 
 HEALTH_S = 1.0
@@ -38,13 +38,13 @@ class Connection:
         find_address: Callable[[], Address],
         load_encoder: Callable[[], Encoder],
         let_go: Callable[[], None] = lambda: None,
-        cut: Cut | None = None,
+        threshold: ThresholdOptions | None = None,
         timeout_s: float = QUESTION_S,
     ) -> None:
         self._find_address = find_address
         self._load_encoder = load_encoder
         self._let_go = let_go
-        self._cut = cut
+        self._threshold = threshold
         self._encoder: Encoder | None = None
         self._encoder_failure: tuple[float, EncoderError] | None = None
         self._loading = threading.Lock()
@@ -105,7 +105,7 @@ class Connection:
                     client, pictures = self._asked(lambda client: (client, open_pictures(client, encoder.identity)))
                     # An older library grows with its next ingest; what a searcher has learned is kept until then.
                     if searcher is None or client is not over or _changed(searcher.pictures, pictures):
-                        searcher = Searcher(pictures, encoder, self._patience, self._cut)
+                        searcher = Searcher(pictures, encoder, self._patience, self._threshold)
                     self._open = client, searcher
                 return searcher
 

@@ -175,7 +175,7 @@ def main() -> None:
             with closing(connect(assembly.local_address(server, server.start()))) as client:
                 pictures = ensure_pictures(client, encoder.identity, StorageOptions())
                 fill_s = fill(Ledger(pictures, 30), vectors)
-                figures = measure(Searcher(pictures, encoder, cut=assembly.cut(settings)), vectors)
+                figures = measure(Searcher(pictures, encoder, threshold=assembly.threshold(settings)), vectors)
         finally:
             server.stop()
     figures = {"pictures": count, "objects_stored_per_second": count / fill_s, **figures}

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 
 from encoder.protocol import Embeddings
 from schema.collection import Pictures
-from search.nearest import find_nearest
-from search.vectors import VectorChunk, library_version, read_vectors
+from search.index import VectorChunk, find_nearest, library_version, read_vectors
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from encoder.protocol import Embeddings
 from layout import projection as drawing
 from layout.store import NO_UMAP, SPACES, Layout, LayoutStore, Texts, umap_is_there
 from schema.collection import Pictures
-from search.vectors import library_version, read_vectors
+from search.index import library_version, read_vectors
 
 AT_MOST = 50_000
 """Points; a larger library is sampled."""

@@ -5,7 +5,8 @@ environment are read by neither: the client passes them by for HTTP, and gRPC is
 """
 
 import json
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,9 +20,10 @@ from weaviate.classes.init import AdditionalConfig, Auth
 from weaviate.config import GrpcConfig, Proxies
 from weaviate.exceptions import AuthenticationFailedError, UnexpectedStatusCodeError, WeaviateBaseError
 
-from errors import Unreachable, first_line
+from errors import NoLibrary, Unreachable, first_line
+from schema.collection import Pictures
 from schema.patience import CLIENT_ERRORS as CLIENT_ERRORS
-from schema.patience import TimeLeft, left_s, within
+from schema.patience import Patience, TimeLeft, left_s, waiting, within
 
 CONNECT_S = 5
 ANSWERED = (grpc.StatusCode.OK, grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED)
@@ -141,6 +143,29 @@ def ask_both(address: Address, timeout_s: float) -> str:
             f"{address.url} ({http}). {address.restart}."
         )
     return ""
+
+
+@contextmanager
+def answering(pictures: Pictures, patience: Patience, refused: type[Exception]) -> Iterator[None]:
+    """Translate what the client raises in the block into Unreachable, NoLibrary where the collection was removed, or
+    `refused`, with Weaviate's own words."""
+    try:
+        with waiting():
+            yield
+    except CLIENT_ERRORS as error:
+        check_there(pictures, patience)
+        raise refused(f"Weaviate refused the question: {first_line(error)}.") from error
+
+
+def check_there(pictures: Pictures, patience: Patience) -> None:
+    """Raise Unreachable where Weaviate does not answer, NoLibrary where the collection was removed."""
+    try:
+        with waiting():
+            there = pictures.collection.exists()
+    except CLIENT_ERRORS as error:
+        raise patience.failed(Unreachable(f"Weaviate did not answer the question. {patience.remedy}.")) from error
+    if not there:
+        raise NoLibrary(f"The library {pictures.name} was removed. Open the search again.")
 
 
 def _http_problem(address: Address, timeout_s: float) -> str:

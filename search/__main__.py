@@ -23,7 +23,7 @@ def main(arguments: argparse.Namespace) -> int:
         open_pictures(client)  # says at once, before any model is loaded, that there is no library
         encoder = assembly.encoder(settings)
         patience = assembly.patience(settings)
-        searcher = Searcher(open_pictures(client, encoder.identity), encoder, patience, assembly.cut(settings))
+        searcher = Searcher(open_pictures(client, encoder.identity), encoder, patience, assembly.threshold(settings))
         if arguments.album is not None:
             query = of_album(find(DocumentStore(client, "Albums", patience), arguments.album), query)
         query = with_files(query, files, searcher.records(uuids_of(files))) if files else query

@@ -96,12 +96,12 @@ def look(query: Query, search: Search, count: Callable[[Query], int]) -> Look:
         results = search(replace(query, limit=COVERS))
     except QueryError as error:
         return Look(problem=str(error)) if query.terms else Look(count=count(query))
-    if results.line is None:
+    if results.threshold is None:
         return Look(results.hits, results.total)
-    covers = tuple(hit for hit in results.hits if not hit.unlikely)
+    covers = tuple(hit for hit in results.hits if not hit.below)
     # Near-duplicates that stand behind others are not counted: of a window fewer may be left.
     most = WINDOWS[0] // 2 if query.collapse else WINDOWS[0]
-    return Look(covers, results.likely, more=results.likely >= most)
+    return Look(covers, results.above, more=results.above >= most)
 
 
 def _query(document: Mapping[str, Any]) -> Query:

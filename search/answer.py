@@ -40,7 +40,7 @@ def note(query: Query, results: Results) -> str:
         return f"There are {results.total} pictures, so nothing is at offset {results.offset}."
     if nothing_likely(results):
         return "No good match: these are the nearest pictures, none nearer than for a question about nothing here."
-    if unlikely := sum(hit.unlikely for hit in results.hits):
+    if unlikely := sum(hit.below for hit in results.hits):
         return f"{unlikely} of these {len(results.hits)} are unlikely: as near as pictures are to any question."
     return ""
 
@@ -51,14 +51,14 @@ def did_you_mean(results: Results) -> str:
 
 
 def nothing_likely(results: Results) -> bool:
-    return results.line is not None and results.likely == 0
+    return results.threshold is not None and results.above == 0
 
 
 def text_of(query: Query, results: Results, *, unlikely: bool = False, why: bool = False) -> str:
     """A line a hit: similarity, path, caption. What is unlikely stands behind a question mark; it is left out but for
     the nearest three where nothing is likely, or `unlikely`. `why` adds what each term brought."""
     none = nothing_likely(results)
-    shown = [hit for hit in results.hits if unlikely or not hit.unlikely]
+    shown = [hit for hit in results.hits if unlikely or not hit.below]
     if none and not unlikely and not results.offset:
         shown = list(results.hits[:NEAREST])
     lines = []
@@ -78,7 +78,7 @@ def text_of(query: Query, results: Results, *, unlikely: bool = False, why: bool
 
 
 def _line(hit: Hit) -> str:
-    mark = "?" if hit.unlikely else " "
+    mark = "?" if hit.below else " "
     place = printable(hit.record.places[0].path) if hit.record.places else str(hit.uuid)
     copies = f"  (+{len(hit.copies)} alike)" if hit.copies else ""
     caption = f"  {printable(hit.record.caption)}" if hit.record.caption else ""

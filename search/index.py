@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
@@ -19,12 +20,14 @@ from weaviate.classes.aggregate import Metrics
 from weaviate.classes.query import Filter, HybridFusion, MetadataQuery, Sort, TargetVectors
 
 from encoder.protocol import Embeddings
-from errors import NoLibrary, SearchError, Unreachable, first_line
+from errors import SearchError
+from schema.client import answering, check_there
 from schema.collection import Pictures
 from schema.names import folded, spellings
-from schema.patience import CLIENT_ERRORS, Patience, waiting
+from schema.patience import Patience
 from search.conditions import Passing
 
+CHUNK = 1000
 WORD_PROPERTIES = ["caption^2", "tag_words", "file_name"]
 HYBRID_ALPHA = 0.5
 
@@ -195,29 +198,15 @@ class PictureIndex:
         """The block is one question to a library that is there."""
         with self._patience.question() as whole:
             if whole:
-                self._check_there()
+                check_there(self.pictures, self._patience)
             yield
-
-    def _check_there(self) -> None:
-        try:
-            with waiting():
-                there = self._collection.exists()
-        except CLIENT_ERRORS as error:
-            raise self._patience.failed(
-                Unreachable(f"Weaviate did not answer the question. {self._patience.remedy}.")
-            ) from error
-        if not there:
-            raise NoLibrary(f"The library {self.pictures.name} was removed. Open the search again.")
 
     @contextmanager
     def _answering(self) -> Iterator[None]:
         started = time.perf_counter()
         try:
-            with waiting():
+            with answering(self.pictures, self._patience, SearchError):
                 yield
-        except CLIENT_ERRORS as error:
-            self._check_there()
-            raise SearchError(f"Weaviate refused the question: {first_line(error)}.") from error
         finally:
             self._watch.seconds = self.waited() + time.perf_counter() - started
 
@@ -254,3 +243,130 @@ def _near(probes: Sequence[Probe]) -> tuple[Any, Any]:
 def _found(found: Any, value: float = 0.0) -> Found:
     vectors = {name: np.asarray(vector, dtype=np.float32) for name, vector in found.vector.items()}
     return Found(found.uuid, value, vectors, found.properties)
+
+
+@dataclass(frozen=True)
+class VectorChunk:
+    """Some objects of the library: row i of `vectors` and item i of `properties` belong to `uuids[i]`."""
+
+    uuids: tuple[uuid.UUID, ...]
+    vectors: Embeddings  # (n, dim)
+    properties: tuple[Mapping[str, Any], ...]
+    without: tuple[uuid.UUID, ...] = ()
+    """Objects that have no such vector (another program stored them); they are in none of the three above."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Some objects with all their vectors: row i of every matrix and item i of the others belong together."""
+
+    uuids: tuple[uuid.UUID, ...]
+    vectors: Mapping[str, Embeddings]
+    properties: tuple[Mapping[str, Any], ...]
+
+
+@dataclass(frozen=True)
+class LibraryVersion:
+    """Equal as long as nothing was added, changed or removed."""
+
+    collection: str
+    count: int
+    changed_at: datetime | None
+    """When an object was last written; None for an empty library."""
+
+    def __str__(self) -> str:
+        return f"{self.collection} {self.count} {self.changed_at.isoformat() if self.changed_at else '-'}"
+
+
+def read_vectors(
+    pictures: Pictures,
+    name: str,
+    properties: Sequence[str] = (),
+    *,
+    only: Sequence[uuid.UUID] | None = None,
+    chunk: int = CHUNK,
+) -> Iterator[VectorChunk]:
+    """The named vector of every object, or of those in `only`, with some of its properties.
+
+    Raises SearchError for a vector the library does not have, Unreachable when Weaviate is away.
+    """
+    if name not in pictures.identity.dims:
+        known = ", ".join(pictures.identity.dims)
+        raise SearchError(f"The library {pictures.name} has no vector {name!r}; it has {known}.")
+    dim = pictures.identity.dims[name]
+    for objects in _pages(pictures, only, chunk, include_vector=[name], return_properties=list(properties)):
+        yield _chunk(objects, name, dim)
+
+
+def read_sample(pictures: Pictures, most: int, properties: Sequence[str] = ("captioned",)) -> Sample:
+    """At most so many objects that have every vector: the first by uuid. Raises what `read_vectors` raises."""
+    names = list(pictures.identity.dims)
+    objects: list[Any] = []
+    for page in _pages(pictures, None, min(CHUNK, most), include_vector=names, return_properties=list(properties)):
+        objects += [found for found in page if all(name in found.vector for name in names)]
+        if len(objects) >= most:
+            break
+    objects = objects[:most]
+    rows = {
+        name: np.array([found.vector[name] for found in objects], dtype=np.float32).reshape(-1, dim)
+        for name, dim in pictures.identity.dims.items()
+    }
+    return Sample(tuple(found.uuid for found in objects), rows, tuple(found.properties for found in objects))
+
+
+def library_version(pictures: Pictures) -> LibraryVersion:
+    """Raises what `read_vectors` raises."""
+    with answering(pictures, Patience(), SearchError):
+        count = pictures.collection.aggregate.over_all(total_count=True).total_count or 0
+        last = pictures.collection.query.fetch_objects(
+            limit=1,
+            sort=Sort.by_update_time(ascending=False),
+            return_properties=[],
+            return_metadata=MetadataQuery(last_update_time=True),
+        ).objects
+    return LibraryVersion(pictures.name, count, last[0].metadata.last_update_time if last else None)
+
+
+def _pages(pictures: Pictures, only: Sequence[uuid.UUID] | None, chunk: int, **wanted: Any) -> Iterator[Sequence[Any]]:
+    query = pictures.collection.query
+    if only is not None:
+        for start in range(0, len(only), chunk):
+            some = list(only[start : start + chunk])
+            with answering(pictures, Patience(), SearchError):
+                objects = query.fetch_objects_by_ids(some, limit=len(some), **wanted).objects
+            yield objects
+        return
+    after = None
+    while True:
+        with answering(pictures, Patience(), SearchError):
+            objects = query.fetch_objects(limit=chunk, after=after, **wanted).objects
+        if objects:
+            yield objects
+        if len(objects) < chunk:
+            return
+        after = objects[-1].uuid
+
+
+def _chunk(objects: Sequence[Any], name: str, dim: int) -> VectorChunk:
+    there = [found for found in objects if name in found.vector]
+    rows = np.array([found.vector[name] for found in there], dtype=np.float32).reshape(-1, dim)
+    return VectorChunk(
+        tuple(found.uuid for found in there),
+        rows,
+        tuple(found.properties for found in there),
+        tuple(found.uuid for found in objects if name not in found.vector),
+    )
+
+
+def find_nearest(pictures: Pictures, name: str, vector: Embeddings, limit: int) -> list[tuple[uuid.UUID, float]]:
+    """Find the `limit` nearest to a vector in one named index as it is: (uuid, cosine similarity), best first. For
+    those who judge the index or mine it; what people ask goes through `Searcher`. Raises SearchError."""
+    with answering(pictures, Patience(), SearchError):
+        answer = pictures.collection.query.near_vector(
+            near_vector=vector.tolist(),
+            target_vector=name,
+            limit=limit,
+            return_properties=[],
+            return_metadata=MetadataQuery(distance=True),
+        )
+    return [(found.uuid, 1 - float(found.metadata.distance or 0)) for found in answer.objects]

@@ -34,7 +34,7 @@ class Ranked:
     relevance: float | None = None
     similarity: float | None = None
     score: float | None = None
-    unlikely: bool = False
+    below: bool = False
     copies: tuple[UUID, ...] = ()
     found: Found | None = None
     scores: Scores | None = None
@@ -53,7 +53,7 @@ class Ranked:
 class Ranking:
     """Grows window by window."""
 
-    line: float | None
+    threshold: float | None
     places: dict[UUID, Ranked] = field(default_factory=dict)
     behind: set[UUID] = field(default_factory=set)
     """Near-duplicates that stand behind another."""
@@ -68,16 +68,16 @@ class Ranking:
         return list(self.places.values())[offset : offset + limit]
 
     @property
-    def likely(self) -> int:
+    def above(self) -> int:
         """Above the line; without a line nobody can say, and all count."""
-        return sum(not one.unlikely for one in self.places.values())
+        return sum(not one.below for one in self.places.values())
 
     @property
     def counted(self) -> list[Mapping[str, Any]]:
         """The stored properties of the likely ones of the first window; of all of it where none is likely."""
         first = [(one, one.found) for one in self.places.values() if one.found is not None]
-        some = self.likely > 0
-        return [found.properties for one, found in first if not (one.unlikely and some)]
+        some = self.above > 0
+        return [found.properties for one, found in first if not (one.below and some)]
 
 
 def matrices(found: Sequence[Found], names: Sequence[str], dims: Mapping[str, int]) -> dict[str, Embeddings]:
@@ -94,14 +94,14 @@ def captioned(found: Sequence[Found]) -> NDArray[np.bool_]:
     return np.array([bool(one.properties.get("captioned")) for one in found], dtype=bool)
 
 
-def judged(found: Sequence[Found], scores: Scores, line: float | None) -> list[Ranked]:
+def judged(found: Sequence[Found], scores: Scores, threshold: float | None) -> list[Ranked]:
     """In the order of `found`."""
     return [
         Ranked(
             one.uuid,
             float(scores.relevance[i]),
             float(scores.similarity[i]),
-            unlikely=line is not None and float(scores.relevance[i]) < line,
+            below=threshold is not None and float(scores.relevance[i]) < threshold,
             found=one,
             scores=scores,
             row=i,
@@ -135,7 +135,7 @@ def fused(ranked: Iterable[Ranked], words: Sequence[str]) -> list[Ranked]:
     """In the order of Weaviate's fused score; a picture that has one of the words is not unlikely."""
     asked = {word for text in words for word in text.casefold().split()}
     scored = [
-        replace(one, score=one.found.value, unlikely=one.unlikely and not asked & _words(one.found.properties))
+        replace(one, score=one.found.value, below=one.below and not asked & _words(one.found.properties))
         for one in ranked
         if one.found is not None
     ]
@@ -152,7 +152,7 @@ def arranged(
 ) -> list[Ranked]:
     """Near-duplicates behind the best of them, then difference mixed into the likely ones."""
     ordered = _collapsed(ranked, vectors_of, sameness) if query.collapse else list(ranked)
-    likely = [one for one in ordered if not one.unlikely]
+    likely = [one for one in ordered if not one.below]
     if not query.diversity or len(likely) < 2:
         return ordered
     rows = vectors_of("image", [one.uuid for one in likely])

@@ -1,7 +1,8 @@
 """What a search gives back. Plain frozen data."""
 
+import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
 
@@ -35,7 +36,7 @@ class Hit:
     again where paging passes into a wider window (`ranking.WINDOWS`): it compares hits of one window."""
     relevance: float | None = None
     """Calibrated: how many spreads of the library the picture lies above what is usual for such a question."""
-    unlikely: bool = False
+    below: bool = False
     """Below the line under which questions that have nothing to do with the library find pictures too."""
     shares: tuple[Share, ...] = ()
     copies: tuple[UUID, ...] = ()
@@ -50,7 +51,7 @@ class Hit:
             "similarity": None if self.similarity is None else round(self.similarity, 6),
             **({} if self.score is None else {"score": round(self.score, 6)}),
             **({} if self.relevance is None else {"relevance": round(self.relevance, 4)}),
-            "unlikely": self.unlikely,
+            "unlikely": self.below,
             "copies": [str(copy) for copy in self.copies],
             "shares": [
                 {
@@ -106,9 +107,9 @@ class Results:
     counted: int = 0
     """The pictures that the facets count: those above the line, of the window that was read; without a line or a
     question, all that pass the filters."""
-    line: float | None = None
+    threshold: float | None = None
     """The relevance below which hits are unlikely; None where nobody can tell, see `relevance.Background.line`."""
-    likely: int = 0
+    above: int = 0
     """Pictures above the line, of the window that was read."""
     targets: Mapping[str, float] = field(default_factory=dict)
     """What counted for the examples, or else for the words: as given, as chosen, or as learned from the likes."""
@@ -122,8 +123,8 @@ class Results:
             "total": self.total,
             "offset": self.offset,
             "limit": self.limit,
-            "line": None if self.line is None else round(self.line, 4),
-            "likely": self.likely,
+            "line": None if self.threshold is None else round(self.threshold, 4),
+            "likely": self.above,
             "targets": {name: round(weight, 4) for name, weight in self.targets.items()},
             "took_ms": round(self.timing.took_ms, 1),
             "encode_ms": round(self.timing.encode_ms, 1),
@@ -134,3 +135,12 @@ class Results:
                 else {}
             ),
         }
+
+
+def there_first(record: ImageRecord) -> ImageRecord:
+    """The record with the places whose files are there first, else in their order: the first one is what is shown and
+    named. On a machine that has none of the files the order stays."""
+    if len(record.places) < 2:
+        return record
+    # Nothing is dropped by this answer, so it does not matter why a file cannot be seen.
+    return replace(record, places=tuple(sorted(record.places, key=lambda place: not os.path.lexists(place.path))))

@@ -21,26 +21,23 @@ from schema.patience import Patience, begin
 from schema.record import ImageRecord, from_properties
 from search import facets
 from search.asking import DEFAULT_TARGETS, encode_terms, weigh, weights_of
-from search.bank_store import Cut, keep_bank
 from search.calibration import LibrarySpace
 from search.conditions import Passing, to_weaviate, undescribed
 from search.diversity import side_by_side, spread_out
 from search.duplicates import TARGET, Sameness
 from search.explain import Explanation, Vocabulary, by_words, heat, seen
 from search.filters import Condition
-from search.index import Found, PictureIndex, Probe, Wanted, one_question
+from search.index import Found, LibraryVersion, PictureIndex, Probe, Wanted, one_question
+from search.library import Refreshed, ThresholdOptions, keep_bank, read_space
 from search.meant import Meant, find_meant
 from search.preference import learn_targets
-from search.presence import there_first
 from search.query import AUTO, MAX_WINDOW, Query, Term
 from search.ranking import WINDOWS, Ranked, Ranking, arranged, by_relevance, captioned, fused, judged, matrices
 from search.relevance import Background, Bank
-from search.results import Hit, Results, Timing
+from search.results import Hit, Results, Timing, there_first
 from search.scoring import Asked, linear, score, targets_of
 from search.shortcut import applies
 from search.shortcut import relevance as shortcut_relevance
-from search.space import Keeper, read_space
-from search.vectors import LibraryVersion
 
 MOST_NEAR = 16
 """Likes that are asked for their own nearest pictures, where the strategy goes by the best of them."""
@@ -59,16 +56,16 @@ class Searcher:
         pictures: Pictures,
         encoder: Encoder,
         patience: Patience | None = None,
-        cut: Cut | None = None,
+        threshold: ThresholdOptions | None = None,
     ) -> None:
         """`pictures` and `encoder` must belong together: `open_pictures(client, encoder.identity)` sees to it."""
         self.pictures = pictures
         self.index = PictureIndex(pictures, patience or Patience())
         self._encoder = encoder
-        self._cut = cut or Cut()
+        self._threshold = threshold or ThresholdOptions()
         self._bank: Bank | None = None
         self._vocabulary = Vocabulary(encoder)
-        self._known = Keeper(pictures, self._learn)
+        self._known = Refreshed(pictures, self._learn)
         self._threads = ThreadPoolExecutor(2, "asks Weaviate")
 
     @one_question
@@ -88,7 +85,7 @@ class Searcher:
         others = passing.without(own)
         counting = begin(self._threads, partial(self.index.count, others))
         ranking = self._ranking(query, asked, others.filter)
-        hits = self._hits(ranking.page(query.offset, query.limit), asked, query, ranking.line)
+        hits = self._hits(ranking.page(query.offset, query.limit), asked, query, ranking.threshold)
         counted = ranking.counted if query.facets else []
         asking = time.perf_counter()
         total = counting()
@@ -102,8 +99,8 @@ class Searcher:
             Timing(1000 * encoded, 1000 * waited, 1000 * (done - started)),
             facets.count(counted) if query.facets else {},
             len(counted),
-            ranking.line,
-            ranking.likely,
+            ranking.threshold,
+            ranking.above,
             next((term.targets for term in asked if term.example), asked[0].targets),
             self._meant(query.filters, total),
         )
@@ -116,7 +113,7 @@ class Searcher:
         counts = self.facets(query.filters) if query.facets else {}
         timing = Timing(0.0, 1000 * (self.index.waited() - waited), 1000 * (time.perf_counter() - started))
         counted, other = total if counts else 0, self._meant(query.filters, total)
-        return Results(hits, total, query.offset, query.limit, timing, counts, counted, likely=total, meant=other)
+        return Results(hits, total, query.offset, query.limit, timing, counts, counted, above=total, meant=other)
 
     @one_question
     def records(self, uuids: Sequence[uuid.UUID]) -> dict[uuid.UUID, ImageRecord]:
@@ -179,12 +176,12 @@ class Searcher:
 
     def _learn(self, version: LibraryVersion) -> tuple[LibrarySpace, Background]:
         if self._bank is None:
-            self._bank = keep_bank(self._encoder, self._cut.folder)
+            self._bank = keep_bank(self._encoder, self._threshold.folder)
         space = read_space(self.pictures, version.count)
         background = Background(space, self._bank)
         vector = self._bank.sensible[0]
         common = Asked(1.0, False, {"image": vector, "caption": vector}, weights_of(DEFAULT_TARGETS["text"]))
-        background.line([common], self._cut.false_alarm)  # the first question need not wait for what it works out
+        background.line([common], self._threshold.false_alarm)  # the first question need not wait for what it works out
         return space, background
 
     @one_question
@@ -280,7 +277,7 @@ class Searcher:
     def _ranking(self, query: Query, asked: Sequence[Asked], condition: Any) -> Ranking:
         """Long enough for the page. The first window is judged exactly; beyond it Weaviate's order stands."""
         probes = self._probes(asked, query.strategy)
-        ranking = Ranking(self._known.get()[1].line(asked, self._cut.false_alarm, query.strategy))
+        ranking = Ranking(self._known.get()[1].line(asked, self._threshold.false_alarm, query.strategy))
         wanted = any(term.weight > 0 for term in asked)
         first = WINDOWS[0] if wanted else WIDER
         nearest = self._first(query, asked, probes, condition, ranking, first)
@@ -314,7 +311,9 @@ class Searcher:
             values = np.array([one.value for one in found])
             relevance = shortcut_relevance(asked[0], probes, values, captioned(found), self.space())
             ranked = by_relevance(
-                Ranked(one.uuid, float(value), found=one, unlikely=ranking.line is not None and value < ranking.line)
+                Ranked(
+                    one.uuid, float(value), found=one, below=ranking.threshold is not None and value < ranking.threshold
+                )
                 for one, value in zip(found, relevance, strict=True)
             )
             ranking.add(arranged(ranked, query, self._vectors_of, Sameness.of(self.space())))
@@ -324,7 +323,7 @@ class Searcher:
         nearest = self._near(query, probes, wanted)
         more = self._near_likes(query, asked, wanted)
         found = list({one.uuid: one for one in (*nearest, *more)}.values())
-        ranked = self._judged(query, asked, found, ranking.line)
+        ranked = self._judged(query, asked, found, ranking.threshold)
         ordered = fused(ranked, query.texts) if query.words else by_relevance(ranked)
         stored = {one.uuid: one.vectors for one in found}
 
@@ -357,19 +356,21 @@ class Searcher:
         found = self.index.fetch(keys, vectors=True)
         return {key: one.vectors[target] for key, one in found.items() if target in one.vectors}
 
-    def _judged(self, query: Query, asked: Sequence[Asked], found: Sequence[Found], line: float | None) -> list[Ranked]:
+    def _judged(
+        self, query: Query, asked: Sequence[Asked], found: Sequence[Found], threshold: float | None
+    ) -> list[Ranked]:
         vectors = matrices(found, targets_of(asked), self.pictures.identity.dims)
-        return judged(found, score(asked, vectors, captioned(found), self.space(), query.strategy), line)
+        return judged(found, score(asked, vectors, captioned(found), self.space(), query.strategy), threshold)
 
     def _hits(
-        self, page: Sequence[Ranked], asked: Sequence[Asked], query: Query, line: float | None
+        self, page: Sequence[Ranked], asked: Sequence[Asked], query: Query, threshold: float | None
     ) -> tuple[Hit, ...]:
         """With their records; what was not judged to the end is now. A picture that was removed since it was ranked is
         left out."""
         late = [one.uuid for one in page if one.similarity is None]
         objects = self.index.fetch([one.uuid for one in page], vectors=bool(late))
         found = [objects[key] for key in late if key in objects]
-        known = {one.uuid: one for one in self._judged(query, asked, found, line)} if found else {}
+        known = {one.uuid: one for one in self._judged(query, asked, found, threshold)} if found else {}
         hits = []
         for one in page:
             if one.uuid not in objects:
@@ -382,7 +383,7 @@ class Searcher:
                     full.similarity or 0.0,
                     one.score,
                     full.relevance,
-                    full.unlikely,
+                    full.below,
                     full.shares,
                     one.copies,
                 )

@@ -27,7 +27,7 @@ from schema.client import Address, connect
 from schema.collection import Pictures, StorageOptions, delete_library, ensure_pictures, list_pictures, open_pictures
 from schema.documents import COLLECTIONS
 from schema.record import ImageRecord, to_properties
-from search.bank_store import Cut
+from search.library import ThresholdOptions
 from server.local_server import HOST, LocalServer, ServerPlan
 from settings import PROJECT, Settings
 from tests.colours import ColourEncoder
@@ -147,9 +147,9 @@ def thumbnails(home: Path) -> ThumbnailStore:
 
 
 @pytest.fixture(scope="session")
-def cut(home: Path) -> Cut:
+def threshold(home: Path) -> ThresholdOptions:
     """The default, with the bank's embeddings kept for the session: the specialists need seconds for them."""
-    return Cut(folder=home / "banks")
+    return ThresholdOptions(folder=home / "banks")
 
 
 @pytest.fixture(scope="session")

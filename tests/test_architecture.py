@@ -37,7 +37,7 @@ ALLOWED: dict[str, set[str]] = {
     "server": set(),
     "search": {"schema", "pictures", "encoder.occlusion"},
     "ingest": {"schema", "pictures"},
-    "layout": {"search.vectors", "schema"},
+    "layout": {"search.index", "schema"},
     "evaluation": {"search", "schema", "pictures"} | {f"ingest.{name}" for name in ("files", "captions", "sidecars")},
     "training": {"encoder", "evaluation", "layout", "pictures", "ingest.files", "ingest.captions"},
     "api": {"search", "schema", "pictures", "layout", "app_pages"},
@@ -55,8 +55,6 @@ THIRD_PARTY = {
         "ingest/ledger.py",
         "search/index.py",
         "search/conditions.py",
-        "search/vectors.py",
-        "search/nearest.py",
         "assembly.py",
         "exits.py",
         "ingest/__main__.py",
@@ -151,7 +149,7 @@ def test_connecting_and_writing_happen_in_one_place() -> None:
         assert "weaviate.connect_" not in text or name == "schema/client.py", name
         writes = {"ingest/ledger.py", "schema/documents.py", "schema/indexing.py"}
         assert not re.search(r"\.data\.(insert|update|replace|delete)|insert_many", text) or name in writes, name
-        asks = {"search/index.py", "search/nearest.py", "schema/check.py", "schema/indexing.py"}
+        asks = {"search/index.py", "schema/check.py", "schema/indexing.py"}
         assert not re.search(r"\.query\.(near|hybrid|bm25)", text) or name in asks, name
 
 

@@ -249,7 +249,7 @@ def _found(
     with st.container(key="count"):
         st.caption(_summary(results, profile))
     gallery.grid(
-        [replace(hit, unlikely=False) for hit in results.hits],
+        [replace(hit, below=False) for hit in results.hits],
         on_like,
         address.open_item,
         under=lambda hit: thumbs.draw(hit.record, copies=hit.copies),
@@ -259,8 +259,8 @@ def _found(
 
 
 def _summary(results: Results, profile: Profile) -> str:
-    many = "a strong match" if results.likely == 1 else "strong matches"
-    strong = f", {results.likely:,} of them {many}" if results.line is not None else ""
+    many = "a strong match" if results.above == 1 else "strong matches"
+    strong = f", {results.above:,} of them {many}" if results.threshold is not None else ""
     learned = (
         f" · what counts, learned from your likes: {discover_controls.shares_of(results.targets)}"
         if discover_controls.has_learned(profile)

@@ -21,8 +21,8 @@ from app_pages.widgets.markdown import escape_markdown
 from errors import NoLibrary
 from layout.projection import FEWEST, NEIGHBOURS, TRUST_SAMPLE
 from layout.store import NO_UMAP, SPACES, Layout, umap_is_there
+from search.index import LibraryVersion, library_version
 from search.searcher import Searcher
-from search.vectors import LibraryVersion, library_version
 
 POLL_S = 2
 VERSION_TTL_S = 30

@@ -136,7 +136,7 @@ def _actions(record: ImageRecord, reachable: bool, on_like: gallery.Click) -> No
 
 def _place(place: int, hit: Hit, results: Results) -> str:
     words = f", words and meaning together {hit.score:.3f}" if hit.score is not None else ""
-    return f"Number {place} of {results.total:,} for your question{words}. {scale.words(hit, results.line)}"
+    return f"Number {place} of {results.total:,} for your question{words}. {scale.words(hit, results.threshold)}"
 
 
 def _table(record: ImageRecord) -> str:

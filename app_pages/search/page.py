@@ -150,7 +150,7 @@ def counted(results: Results | None) -> str:
     """What the counts of the facets count."""
     if results is None or not results.counted or results.counted == results.total:
         return "Counts of all that pass the filters."
-    if not results.likely:
+    if not results.above:
         return f"Counts of the {results.counted:,} nearest {_pictures(results.counted)}, none of them likely."
     if results.counted >= WINDOWS[0]:
         return f"Counts of the {results.counted:,} best."
@@ -174,8 +174,8 @@ def _hits(question: Question, answer: Answer, searcher: Searcher, context: AppCo
         albums_saving.button(answer.query, searcher, context)
         selection.switch()
     selection.bar(answer.query, results, searcher, context)
-    likely = [hit for hit in results.hits if not hit.unlikely]
-    unlikely = [hit for hit in results.hits if hit.unlikely]
+    likely = [hit for hit in results.hits if not hit.below]
+    unlikely = [hit for hit in results.hits if hit.below]
     if likely:
         _grid(likely, results, "gallery")
         _folded(unlikely, results)
@@ -205,7 +205,7 @@ def _folded(hits: Sequence[Hit], results: Results) -> None:
 
 
 def _grid(hits: Sequence[Hit], results: Results, name: str) -> None:
-    gallery.grid(hits, ask.more_like, address.open_item, under=_under, line=results.line, name=name)
+    gallery.grid(hits, ask.more_like, address.open_item, under=_under, line=results.threshold, name=name)
 
 
 def _under(hit: Hit) -> None:
@@ -216,9 +216,9 @@ def _under(hit: Hit) -> None:
 def summary(results: Results) -> str:
     """How many there are: of the likely ones only those of the window that was read are known."""
     likely = ""
-    if results.line is not None:
-        at_least = "at least " if results.likely >= WINDOWS[0] else ""
-        likely = f"{at_least}{results.likely:,} likely of "
+    if results.threshold is not None:
+        at_least = "at least " if results.above >= WINDOWS[0] else ""
+        likely = f"{at_least}{results.above:,} likely of "
     return f"{likely}{results.total:,} {_pictures(results.total)} · {results.timing.took_ms:.0f} ms"
 
 
@@ -270,7 +270,7 @@ def _examples(_searcher: Searcher, collection: str, count: int) -> list[tuple[st
     found: dict[uuid.UUID, tuple[str, Hit]] = {}
     for text in EXAMPLES:
         hits = _searcher.search(Query((Term(text=text),), limit=len(EXAMPLES))).hits
-        if hit := next((hit for hit in hits if hit.uuid not in found and not hit.unlikely), None):
+        if hit := next((hit for hit in hits if hit.uuid not in found and not hit.below), None):
             found[hit.uuid] = (text, hit)
     return list(found.values())
 

@@ -52,8 +52,8 @@ def grid(
     line: float | None = None,
     name: str = "gallery",
 ) -> None:
-    """Equal tiles, as many in a row as fit. Unlikely ones are faint. `line`: `Results.line`; a page that draws several
-    grids gives each a name of its own."""
+    """Equal tiles, as many in a row as fit. Unlikely ones are faint. `line`: `Results.threshold`; a page that draws
+    several grids gives each a name of its own."""
     with st.container(key=name), st.grid(COLUMNS, min_column_width=TILE_PX, gap="small"):
         for hit in hits:
             key = str(hit.uuid)
@@ -149,7 +149,7 @@ def small(source: str, alt: str) -> None:
 def _tile(hit: Hit, line: float | None, note: str) -> str:
     marked = line is not None and hit.relevance is not None
     return (
-        f"{FAINT if hit.unlikely else FIGURE}{_picture(hit.record)}"
+        f"{FAINT if hit.below else FIGURE}{_picture(hit.record)}"
         f'<div class="loupe-bar{" loupe-marked" if marked else ""}" title="{escape(scale.words(hit, line))}">'
         f'<i style="width: {scale.share(hit, line):.1%}"></i></div>'
         f'<span class="loupe-number">{scale.number(hit)}</span>{note}</figure>'

@@ -37,5 +37,5 @@ def words(hit: Hit, line: float | None) -> str:
     said = f"Similarity {hit.similarity:.3f}."
     if line is None or hit.relevance is None:
         return said
-    judged = "Unlikely" if hit.unlikely else "Likely"
+    judged = "Unlikely" if hit.below else "Likely"
     return f"{judged}. {said} Relevance {hit.relevance:.1f}, the mark lies at {line:.1f}. {MEANING}"

@@ -80,7 +80,7 @@ def bar(query: Query, results: Results, searcher: Searcher, context: AppContext)
 def _choices(query: Query, results: Results, searcher: Searcher) -> None:
     count, likely = len(selected()), _likely(results)
     st.markdown(f"**{count:,} selected**")
-    shown = [hit for hit in results.hits if not hit.unlikely] or results.hits
+    shown = [hit for hit in results.hits if not hit.below] or results.hits
     st.button("All on this page", key="select-page", type="tertiary", on_click=_select, args=(shown,))
     st.button(
         f"All {likely}", key="select-likely", type="tertiary", on_click=_select_likely, args=(query, searcher),
@@ -90,7 +90,7 @@ def _choices(query: Query, results: Results, searcher: Searcher) -> None:
 
 
 def _likely(results: Results) -> str:
-    return "found" if results.line is None else "likely"
+    return "found" if results.threshold is None else "likely"
 
 
 def _actions(searcher: Searcher, context: AppContext) -> None:
@@ -170,7 +170,7 @@ def all_likely(query: Query, searcher: Searcher, most: int) -> list[Hit]:
     found: list[Hit] = []
     for offset in range(0, min(most, MAX_WINDOW), MAX_LIMIT):
         hits = searcher.search(replace(query, offset=offset, limit=MAX_LIMIT, facets=False)).hits
-        likely = [hit for hit in hits if not hit.unlikely]
+        likely = [hit for hit in hits if not hit.below]
         found += likely
         if len(hits) < MAX_LIMIT or len(likely) < len(hits):
             break

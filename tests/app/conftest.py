@@ -33,7 +33,7 @@ from pictures.open import Limits
 from pictures.thumbnails import ThumbnailStore
 from schema.client import Address
 from schema.collection import Pictures, delete_library
-from search.bank_store import Cut
+from search.library import ThresholdOptions
 from settings import PROJECT
 from tests.app.browser import OpenTab, Tab
 from tests.colours import ColourEncoder
@@ -67,8 +67,8 @@ def parts_of(home: Path, connection: Connection, thumbnails: ThumbnailStore | No
 
 
 @pytest.fixture(scope="session")
-def connection(address: Address, specialists: Encoder, cut: Cut) -> Iterator[Connection]:
-    connection = Connection(lambda: address, lambda: specialists, cut=cut)
+def connection(address: Address, specialists: Encoder, threshold: ThresholdOptions) -> Iterator[Connection]:
+    connection = Connection(lambda: address, lambda: specialists, threshold=threshold)
     yield connection
     connection.close()
 

@@ -28,9 +28,9 @@ from layout.library import lay_out
 from layout.store import SPACES, Layout, LayoutStore
 from schema.client import Address
 from schema.collection import Pictures, StorageOptions, ensure_pictures
+from search.index import library_version
 from search.query import Query, Term
 from search.searcher import Searcher
-from search.vectors import library_version
 from settings import PROJECT
 from tests.app.conftest import http_of, open_page, parts_of, texts, tiles, wait_for
 from tests.search.colour_library import Library, fill

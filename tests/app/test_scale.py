@@ -12,7 +12,7 @@ RECORD = ImageRecord("0" * 64, (), 1, 1, 1, "PNG")
 
 
 def hit(relevance: float | None, similarity: float = 0.3, *, unlikely: bool = False) -> Hit:
-    return Hit(UUID(int=1), RECORD, similarity, relevance=relevance, unlikely=unlikely)
+    return Hit(UUID(int=1), RECORD, similarity, relevance=relevance, below=unlikely)
 
 
 @pytest.mark.parametrize(

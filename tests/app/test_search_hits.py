@@ -21,7 +21,7 @@ from pictures.thumbnails import ThumbnailStore
 from schema.client import Address
 from schema.collection import StorageOptions, delete_library, ensure_pictures
 from schema.record import ImageRecord
-from search.bank_store import Cut
+from search.library import ThresholdOptions
 from search.results import Hit, Results, Timing
 from tests.app.conftest import open_page, parts_of, search_script, texts, tiles
 from tests.conftest import SAMPLES
@@ -90,7 +90,7 @@ def test_the_count_says_what_is_known(changes: dict[str, object], said: str) -> 
         (results(counted=12), "Counts of 12 likely pictures."),
         (results(counted=1), "Counts of 1 likely picture."),
         (results(counted=240), "Counts of the 240 best."),
-        (results(counted=100, likely=0), "Counts of the 100 nearest pictures, none of them likely."),
+        (results(counted=100, above=0), "Counts of the 100 nearest pictures, none of them likely."),
     ],
 )
 def test_the_facets_say_what_they_count(made: Results | None, said: str) -> None:
@@ -186,7 +186,7 @@ def picture_with_place(path: Path, sample: str, latitude: int, side: int = 640) 
 
 @pytest.fixture
 def trip(
-    empty: weaviate.WeaviateClient, address: Address, specialists: Encoder, cut: Cut, tmp_path: Path
+    empty: weaviate.WeaviateClient, address: Address, specialists: Encoder, threshold: ThresholdOptions, tmp_path: Path
 ) -> Iterator[AppContext]:
     """Three pictures with places, one of them twice in two sizes."""
     folder = tmp_path / "trip"
@@ -198,7 +198,7 @@ def trip(
     thumbnails = ThumbnailStore(tmp_path / "thumbs")
     report = Ingest(Ledger(pictures, wait_s=10), specialists, thumbnails, limits=Limits()).run(folder)
     assert not report.failed
-    connection = Connection(lambda: address, lambda: specialists, cut=cut)
+    connection = Connection(lambda: address, lambda: specialists, threshold=threshold)
     st.cache_data.clear()  # counts and places of the samples, whose collection has the same name
     yield parts_of(tmp_path, connection, thumbnails)
     st.cache_data.clear()

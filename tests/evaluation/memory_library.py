@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from encoder.protocol import Embeddings
-from search.vectors import VectorChunk
+from search.index import VectorChunk
 from tests.colours import ColourEncoder
 
 

@@ -15,7 +15,7 @@ from ingest.ledger import Ledger
 from schema.collection import Pictures
 from schema.record import ImageRecord, Place, sha256_of
 from search.asking import DEFAULT_TARGETS
-from search.nearest import find_nearest
+from search.index import find_nearest
 from tests.colours import ColourEncoder
 from tests.evaluation.memory_library import Kept, kept
 from tests.search.colour_library import Library

@@ -53,7 +53,7 @@ def test_folder_counts_are_of_everything_below_whichever_folder_was_ingested_fir
     assert truth[str(nested)] == 60 and truth[str(nested / "trip")] == 60 and truth[str(nested / "best")] == 16
     assert dict(searcher.facets()["folder"]) == truth
     results = searcher.search(Query((Term(text="red"),), facets=True, limit=100))
-    likely = {hit.uuid for hit in results.hits if not hit.unlikely}
+    likely = {hit.uuid for hit in results.hits if not hit.below}
     assert dict(results.facets["folder"]) == expected(pictures, nested, likely)
     listed = searcher.search(Query((), filters=(Condition.parse("format=PNG"),), facets=True))
     assert dict(listed.facets["folder"]) == truth

@@ -15,7 +15,7 @@ from layout import projection as drawing
 from layout.library import lay_out, run_layout
 from layout.store import Layout, LayoutStore
 from schema.collection import Pictures
-from search.vectors import library_version
+from search.index import library_version
 from tests.search.colour_library import Library, fill
 
 

@@ -95,11 +95,11 @@ def test_another_encoders_album_says_so() -> None:
 
 def hit(number: int, *, unlikely: bool = False) -> Hit:
     record = ImageRecord(str(number), (), 1, 1, 1, "PNG")
-    return Hit(uuid.UUID(int=number), record, 0.5, unlikely=unlikely)
+    return Hit(uuid.UUID(int=number), record, 0.5, below=unlikely)
 
 
 def results(hits: list[Hit], likely: int, *, line: float | None = 2.0, total: int = 700) -> Results:
-    return Results(tuple(hits), total, 0, COVERS, Timing(1, 1, 1), line=line, likely=likely)
+    return Results(tuple(hits), total, 0, COVERS, Timing(1, 1, 1), threshold=line, above=likely)
 
 
 def never(_: Query) -> int:

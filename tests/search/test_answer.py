@@ -18,12 +18,12 @@ LINE = 2.5
 def hit(number: int, similarity: float, *, unlikely: bool = False) -> Hit:
     sha = f"{number:02}" * 32
     record = ImageRecord(sha, (Place(f"/photos/{number}.jpg", 1, 0, "/photos"),), 4, 4, 1, "JPEG")
-    return Hit(record.uuid, record, similarity, unlikely=unlikely)
+    return Hit(record.uuid, record, similarity, below=unlikely)
 
 
 def results(*hits: Hit, total: int = 100, offset: int = 0) -> Results:
-    likely = sum(not one.unlikely for one in hits)
-    return Results(hits, total, offset, 24, Timing(1, 2, 3.4), line=LINE, likely=likely)
+    likely = sum(not one.below for one in hits)
+    return Results(hits, total, offset, 24, Timing(1, 2, 3.4), threshold=LINE, above=likely)
 
 
 def test_a_line_a_hit_then_facets_then_the_count_and_nothing_steers_the_terminal() -> None:
@@ -75,7 +75,7 @@ def test_without_a_good_match_the_nearest_three_are_shown() -> None:
 
 
 def test_where_the_library_is_too_small_to_tell_nothing_is_said_to_be_unlikely() -> None:
-    found = replace(results(hit(1, 0.3)), line=None, likely=0)
+    found = replace(results(hit(1, 0.3)), threshold=None, above=0)
     assert note(CAT, found) == ""
     assert "No good match" not in text_of(CAT, found)
 

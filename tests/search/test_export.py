@@ -40,7 +40,7 @@ HIT = Hit(
     record("/p/sea.jpg", caption="a red boat", tags=("boat", "Paris, France"), latitude=-3.5, longitude=-60.25),
     similarity=-0.25,
     relevance=3.14159,
-    unlikely=True,
+    below=True,
     shares=(Share(0, "image", 0.5, 3.1),),
     copies=(UUID(int=8), UUID(int=9)),
 )

@@ -246,7 +246,7 @@ def test_facets_equal_what_is_counted_by_hand(library: Library, searcher: Search
     conditions = tuple(map(Condition.parse, texts))
     assert searcher.facets(conditions) == truth
     results = searcher.search(Query((RED,), filters=conditions, facets=True, limit=ALL))
-    likely = [hit for hit in results.hits if not hit.unlikely] or results.hits
+    likely = [hit for hit in results.hits if not hit.below] or results.hits
     assert results.facets == by_hand(library.records[hit.uuid] for hit in likely)
     assert results.counted == len(likely) <= searcher.count(conditions)
 

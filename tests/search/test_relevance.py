@@ -14,8 +14,9 @@ from evaluation.nonsense import nonsense
 from evaluation.questions import shortened
 from schema.collection import Pictures, StorageOptions, ensure_pictures
 from search.answer import note
-from search.bank_store import Cut, keep_bank
 from search.calibration import FEWEST, LibrarySpace
+from search.index import read_sample
+from search.library import ThresholdOptions, keep_bank
 from search.query import Query, Term
 from search.relevance import (
     BEST_SEPARATION,
@@ -31,7 +32,6 @@ from search.relevance import (
 )
 from search.scoring import Asked, score
 from search.searcher import Searcher
-from search.vectors import read_sample
 from tests.colours import ColourEncoder
 
 DIM = 16
@@ -276,15 +276,17 @@ def test_an_encoder_to_which_all_nonsense_is_one_finds_nothing_for_it() -> None:
         assert (best >= line(background, *asked)) == answered
 
 
-def test_the_samples_answer_their_captions_and_no_nonsense(samples: Pictures, specialists: Encoder, cut: Cut) -> None:
+def test_the_samples_answer_their_captions_and_no_nonsense(
+    samples: Pictures, specialists: Encoder, threshold: ThresholdOptions
+) -> None:
     """Through Weaviate, with the shipped encoder and the default level."""
-    searcher = Searcher(samples, specialists, cut=cut)
+    searcher = Searcher(samples, specialists, threshold=threshold)
     for text in ("qwxz vbnk trlp", "8831-77/2 0x99", "{}[]();;#", "notwithstanding tariff whereas elapsed"):
         found = searcher.search(Query((Term(text=text),), limit=5))
-        assert found.line is not None and found.likely == 0 and all(hit.unlikely for hit in found.hits), text
+        assert found.threshold is not None and found.above == 0 and all(hit.below for hit in found.hits), text
     for text in ("acoustic guitar", "a blacksmith at work", "three bananas"):
         found = searcher.search(Query((Term(text=text),), limit=5))
-        assert found.likely > 0 and not found.hits[0].unlikely, text
+        assert found.above > 0 and not found.hits[0].below, text
 
 
 def likely(
@@ -299,7 +301,7 @@ def likely(
 
 @pytest.mark.parametrize("captions", [False, True])
 def test_one_to_twenty_pictures_answer_their_captions_and_hardly_any_nonsense(
-    samples: Pictures, specialists: Encoder, cut: Cut, captions: bool
+    samples: Pictures, specialists: Encoder, threshold: ThresholdOptions, captions: bool
 ) -> None:
     """30 draws from the samples; the nonsense is not the bank's. Whole captions ask where none is stored, else halves
     of them."""
@@ -309,7 +311,7 @@ def test_one_to_twenty_pictures_answer_their_captions_and_hardly_any_nonsense(
     asked = [shortened(text, rng) or text for text in whole] if captions else whole
     image, caption = stored.vectors["image"], specialists.encode_texts(whole)
     questions, odd = specialists.encode_texts(asked), specialists.encode_texts([text for _, text in nonsense(80, 3)])
-    told, targets = keep_bank(specialists, cut.folder), {"image": 1 / 3, "caption": 2 / 3}
+    told, targets = keep_bank(specialists, threshold.folder), {"image": 1 / 3, "caption": 2 / 3}
     refused, kept = [], []
     for count in (1, 2, 3, 5, 12, 20) * 5:
         some = rng.permutation(len(whole))[:count]
@@ -325,7 +327,7 @@ def test_one_to_twenty_pictures_answer_their_captions_and_hardly_any_nonsense(
 
 @pytest.mark.parametrize("count", [1, 3])
 def test_a_library_of_a_picture_or_three_does_not_answer_everything(
-    client: weaviate.WeaviateClient, samples: Pictures, specialists: Encoder, cut: Cut, count: int
+    client: weaviate.WeaviateClient, samples: Pictures, specialists: Encoder, threshold: ThresholdOptions, count: int
 ) -> None:
     """Through Weaviate, as a person asks it."""
     objects = samples.collection.query.fetch_objects(limit=count, include_vector=True).objects
@@ -339,16 +341,16 @@ def test_a_library_of_a_picture_or_three_does_not_answer_everything(
                 for one in objects
             ]
         )
-        searcher = Searcher(replace(few, identity=specialists.identity), specialists, cut=cut)
+        searcher = Searcher(replace(few, identity=specialists.identity), specialists, threshold=threshold)
         for text in ("qwxz vbnk trlp", "8831-77/2 0x99", "{}[]();;#", "notwithstanding tariff whereas elapsed"):
             query = Query((Term(text=text),))
             found = searcher.search(query)
-            assert (found.total, found.likely) == (count, 0) and all(hit.unlikely for hit in found.hits), text
+            assert (found.total, found.above) == (count, 0) and all(hit.below for hit in found.hits), text
             assert note(query, found).startswith("No good match")
         for one in objects:
             [best, *_] = searcher.search(Query((Term(text=str(one.properties["caption"])),))).hits
-            assert best.uuid == one.uuid and not best.unlikely
+            assert best.uuid == one.uuid and not best.below
         neighbours = searcher.search(Query((Term(item=objects[0].uuid),)))
-        assert neighbours.line is None and len(neighbours.hits) == count - 1
+        assert neighbours.threshold is None and len(neighbours.hits) == count - 1
     finally:
         client.collections.delete(few.name)

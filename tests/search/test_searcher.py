@@ -366,7 +366,7 @@ def test_filters_alone_list_what_passes_newest_first(library: Library, searcher:
     taken = [hit.record.taken_local for hit in results.hits]
     dated = [moment for moment in taken if moment is not None]
     assert taken[: len(dated)] == dated == sorted(dated, reverse=True), "what has no date comes last"
-    assert all(hit.similarity is None and hit.relevance is None and not hit.unlikely for hit in results.hits)
+    assert all(hit.similarity is None and hit.relevance is None and not hit.below for hit in results.hits)
     assert dict(results.facets["camera"]) == {"X100": len(keys)}
     pages = [
         hit.uuid

@@ -8,7 +8,7 @@ import weaviate
 
 from errors import NoLibrary, SearchError
 from schema.collection import Pictures, delete_library
-from search.vectors import VectorChunk, library_version, read_vectors
+from search.index import VectorChunk, library_version, read_vectors
 from tests.search.colour_library import Library, fill
 
 LOOK = np.eye(13)[3].tolist()

@@ -30,7 +30,7 @@ def select_script(context):  # Streamlit copies its source: it may name nothing 
     results = searcher.search(query)
     selection.switch()
     selection.bar(query, results, searcher, context)
-    gallery.grid(results.hits, print, print, under=selection.mark, line=results.line)
+    gallery.grid(results.hits, print, print, under=selection.mark, line=results.threshold)
 
 
 @pytest.fixture
@@ -109,7 +109,7 @@ def test_switching_off_keeps_the_selection(page: AppTest) -> None:
 def test_all_that_is_likely_is_selected_whatever_the_page(page: AppTest, coloured: AppContext) -> None:
     results = coloured.connection.searcher().search(Query((Term(text="white"),), limit=100))
     press(page, "select-likely")
-    assert chosen(page) == [str(hit.uuid) for hit in results.hits if not hit.unlikely]
+    assert chosen(page) == [str(hit.uuid) for hit in results.hits if not hit.below]
     assert len(chosen(page)) > 5
 
 
@@ -124,7 +124,7 @@ class Counted:
 
         self.asked.append((query.offset, query.limit))
         numbers = range(query.offset, min(query.offset + query.limit, self.total))
-        return SimpleNamespace(hits=[SimpleNamespace(number=n, unlikely=n >= self.line) for n in numbers])
+        return SimpleNamespace(hits=[SimpleNamespace(number=n, below=n >= self.line) for n in numbers])
 
 
 @pytest.mark.parametrize(

@@ -1,18 +1,27 @@
-"""Keeps what is known of a library's space while it is asked: read once, and again in the background when the library
-has changed. Knows no question."""
+"""Keeps what is known of a library while it is asked: its space, and how unrelated questions fare in it. It is read
+once, and again in the background when the library has changed. Embeddings of the bank lie in a file: encoding them
+takes seconds."""
 
+import hashlib
 import logging
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Generic, TypeVar
+from zipfile import BadZipFile
 
 import numpy as np
 
+from encoder.protocol import Encoder
 from errors import SchemaError, SearchError
+from host.files import write_whole
+from host.folders import explain
 from schema.collection import Pictures
 from search.calibration import LibrarySpace
-from search.vectors import LibraryVersion, library_version, read_sample
+from search.index import LibraryVersion, library_version, read_sample
+from search.relevance import Bank, sensible_texts, unrelated_texts
 
 SAMPLE = 2000
 LOOK_AGAIN_S = 5.0
@@ -29,7 +38,7 @@ def read_space(pictures: Pictures, count: int) -> LibrarySpace:
     return LibrarySpace.of(sample.vectors, captioned, count, sample.uuids)
 
 
-class Keeper(Generic[Known]):
+class Refreshed(Generic[Known]):
     """Thread-safe. `derive` makes what is kept from the library's version; it may take a second."""
 
     def __init__(self, pictures: Pictures, derive: Callable[[LibraryVersion], Known]) -> None:
@@ -68,3 +77,40 @@ class Keeper(Generic[Known]):
         known = self._derive(version)
         self._known, self._version, self._looked = known, version, time.monotonic()
         return known
+
+
+@dataclass(frozen=True)
+class ThresholdOptions:
+    """How the line under likely hits is drawn."""
+
+    false_alarm: float = 0.01
+    """The share of unrelated questions that may find something likely."""
+    folder: Path | None = None
+    """Where the bank's embeddings are kept; None: nowhere."""
+
+
+def keep_bank(encoder: Encoder, folder: Path | None) -> Bank:
+    """From the file, or encoded and written there."""
+    if folder is None:
+        return Bank.encode(encoder)
+    texts = hashlib.sha256("\n".join([*unrelated_texts(), "", *sensible_texts()]).encode()).hexdigest()
+    path = folder / f"{encoder.identity.id}-{texts[:8]}.npz"
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+            return Bank(arrays["unrelated"], arrays["sensible"])
+    except FileNotFoundError:
+        pass
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
+        log.info("%s cannot be read (%s); the bank is encoded again", path, error)
+    bank = Bank.encode(encoder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_whole(path, lambda part: _save(part, bank), sync=False)
+    except OSError as error:
+        log.info("the bank is encoded again next time: %s", explain(error, path))
+    return bank
+
+
+def _save(path: Path, bank: Bank) -> None:
+    with path.open("wb") as output:  # to a name, numpy would add its suffix
+        np.savez(output, allow_pickle=False, unrelated=bank.unrelated, sensible=bank.sensible)
