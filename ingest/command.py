@@ -16,8 +16,7 @@ from tqdm import tqdm
 from host.jobs import StatusFile
 from ingest.exclusions import Exclusions
 from ingest.files import PictureFile, find_images
-from ingest.pipeline import Progress
-from ingest.report import IngestReport
+from ingest.report import IngestReport, Progress
 from schema.names import escaped
 
 NAMED = 20

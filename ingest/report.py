@@ -2,7 +2,7 @@
 
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from errors import PictureError
 
@@ -13,6 +13,9 @@ THUMBNAIL_STAYS = "thumbnail_stays"
 CUT_OFF_NAMED = 20
 """Pictures that the warning about cut-off ones names; the rest is counted."""
 
+Outcome = Literal["added", "updated", "renamed", "copied", "unchanged"]
+"""The count that a file which could be read is in."""
+
 
 @dataclass(frozen=True)
 class Failure:
@@ -20,16 +23,18 @@ class Failure:
     reason: str
     """A short code and a sentence: `empty: the file has 0 bytes`."""
 
+    @classmethod
+    def of(cls, path: Path, error: PictureError) -> "Failure":
+        return cls(str(path), f"{error.reason}: {error}")
 
-def failure_of(path: Path, error: PictureError | OSError) -> Failure:
-    """The failure of a file that could not be read."""
-    if isinstance(error, PictureError):
-        reason, message = error.reason, str(error)
-    elif isinstance(error, FileNotFoundError):
-        reason, message = "vanished", "the file was there when the folder was listed; run the same command again"
-    else:
-        reason, message = "unreadable", f"{error.strerror or error}; check the file's permissions and the disk"
-    return Failure(str(path), f"{reason}: {message}")
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run is: files looked at, pictures encoded, failures."""
+
+    done: int
+    encoded: int
+    failed: int
 
 
 @dataclass
@@ -76,6 +81,9 @@ class IngestReport:
     """Why the run ended before its last file, and what to do; "" where a person ended it or nobody did."""
     not_reached: int = 0
     """Files that a run which ended by itself did not come to."""
+
+    def count(self, outcome: Outcome) -> None:
+        setattr(self, outcome, getattr(self, outcome) + 1)
 
     @property
     def images_per_second(self) -> float:

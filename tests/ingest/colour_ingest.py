@@ -19,7 +19,7 @@ from PIL import Image
 import assembly
 import exits
 import ingest.ledger
-import ingest.pipeline
+import ingest.records
 from encoder.protocol import Embeddings
 from ingest.__main__ import main
 from ingest.command import parse_arguments
@@ -38,8 +38,8 @@ class SlowColours(ColourEncoder):
 
 
 STAGES = {
-    "hash": (ingest.pipeline.Ingest, "_hash"),
-    "decode": (ingest.pipeline, "open_image"),
+    "hash": (ingest.records.Reader, "hash"),
+    "decode": (ingest.records, "open_image"),
     "thumbnail": (ThumbnailStore, "write"),
     "encode": (SlowColours, "encode_images"),
     "upload": (Ledger, "add"),

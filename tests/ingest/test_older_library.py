@@ -11,21 +11,20 @@ import pytest
 import weaviate
 from PIL import Image
 
-import ingest.description as description_module
 import ingest.ledger as ledger_module
 import schema.collection
 from api.connection import Connection
 from errors import FilterError
+from ingest.known import KnownFile, KnownPictures
 from ingest.ledger import Ledger
 from ingest.pipeline import Ingest
 from ingest.report import IngestReport
 from ingest.tagging import tag
-from ingest.upkeep import Upkeep
 from pictures.open import Limits
 from pictures.thumbnails import ThumbnailStore
 from schema.client import Address
 from schema.collection import PROPERTIES, Pictures, StorageOptions, ensure_pictures, open_pictures
-from schema.record import ImageRecord, place_properties, to_properties, word_properties
+from schema.record import place_properties, to_properties, word_properties
 from search.filters import Condition
 from search.query import Query, Term
 from search.searcher import Searcher
@@ -77,7 +76,8 @@ def older(
         old = [prop for prop in PROPERTIES if prop.name not in NEW]
         assert len(old) == len(PROPERTIES) - len(NEW)
         patched.setattr(schema.collection, "PROPERTIES", old)
-        patched.setattr(description_module, "DESCRIBED", 0)
+        for module in ("known", "records"):
+            patched.setattr(f"ingest.{module}.DESCRIBED", 0)
         for name, original in (
             ("to_properties", to_properties),
             ("word_properties", word_properties),
@@ -224,14 +224,14 @@ def test_a_picture_that_cannot_be_opened_any_more_is_named_and_keeps_what_it_has
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     pictures = ensure_pictures(empty, colours.identity, StorageOptions())
-    original = Upkeep._read_again
+    original = KnownPictures._read_one_again
 
-    def vanishing(self: Upkeep, job: tuple[ImageRecord, Any, Any]) -> Any:
-        if job[1].path.name == "0002.png":
-            job[1].path.unlink()
-        return original(self, job)
+    def vanishing(self: KnownPictures, one: KnownFile) -> Any:
+        if one.file.path.name == "0002.png":
+            one.file.path.unlink()
+        return original(self, one)
 
-    monkeypatch.setattr(Upkeep, "_read_again", vanishing)
+    monkeypatch.setattr(KnownPictures, "_read_one_again", vanishing)
     report = bring(pictures, colours, folder)
     assert (report.described, report.unchanged) == (4, 6)
     [warning] = report.warnings

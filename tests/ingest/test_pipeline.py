@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import ingest.pipeline
+import ingest.records
 from ingest.ledger import Ledger
 from pictures.thumbnails import ThumbnailStore
 from schema.collection import Pictures
@@ -576,14 +576,14 @@ def test_a_file_that_changes_between_its_hash_and_its_decode_is_named(
 ) -> None:
     """Else a record would hold the hash of one picture and the vectors of another."""
     path = paint(folder / "a.png", "red")
-    real = ingest.pipeline.open_image
+    real = ingest.records.open_image
 
     def late(file: Path, *rest: Any, **named: Any) -> Any:
         paint(path, "blue", seed=9)
         return real(file, *rest, **named)
 
     with monkeypatch.context() as patch:
-        patch.setattr("ingest.pipeline.open_image", late)
+        patch.setattr("ingest.records.open_image", late)
         report = run(folder)
     assert [failure.reason.split(":")[0] for failure in report.unreadable] == ["changed"]
     assert stored(pictures) == {}

@@ -12,7 +12,8 @@ import pytest
 import ingest.ledger as ledger_module
 from errors import ReadOnly, Refused
 from ingest.ledger import Ledger
-from ingest.pipeline import Ingest, Progress
+from ingest.pipeline import Ingest
+from ingest.report import Progress
 from ingest.tagging import tag
 from pictures.open import Limits
 from pictures.thumbnails import ThumbnailStore

@@ -11,10 +11,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-import ingest.description
 import ingest.sidecars
-import ingest.upkeep
 import pictures.describe as pictures_describe
+from ingest.known import KnownFile, KnownPictures
 from schema.collection import Pictures
 from schema.record import DESCRIBED, ImageRecord
 from tests.colours import ColourEncoder
@@ -45,13 +44,13 @@ def sidecar(path: Path, caption: str, attributes: str = 'exif:DateTimeOriginal="
 def opened(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """The files that were opened of pictures which the library knows."""
     paths: list[Path] = []
-    original = ingest.upkeep.open_image
+    original = KnownPictures._read
 
-    def noted(source: Path, *arguments: object) -> object:
-        paths.append(source)
-        return original(source, *arguments)  # type: ignore[arg-type]
+    def noted(self: KnownPictures, one: KnownFile) -> object:
+        paths.append(one.file.path)
+        return original(self, one)
 
-    monkeypatch.setattr(ingest.upkeep, "open_image", noted)
+    monkeypatch.setattr(KnownPictures, "_read", noted)
     return paths
 
 
@@ -299,7 +298,8 @@ def test_what_a_newer_loupe_reads_of_a_picture_is_read_of_older_ones(
     (folder / "a.png").unlink()
     with monkeypatch.context() as patched:
         patched.setattr(pictures_describe, "clean_title", lambda text: "")
-        patched.setattr(ingest.description, "DESCRIBED", DESCRIBED - 1)
+        for module in ("known", "records"):
+            patched.setattr(f"ingest.{module}.DESCRIBED", DESCRIBED - 1)
         run(folder)
     assert only(pictures).caption == ""
     report = run(folder)
