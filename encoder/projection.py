@@ -44,19 +44,19 @@ def roots(features: Array) -> Array:
 @dataclass(frozen=True)
 class Sight:
     """Features -> the visual space: their roots, standardised, 512 principal axes, weaker ones raised
-    (eigenvalue^-.33), unit; and `look`, a map of it (`training.specialists.look`)."""
+    (eigenvalue^-.33), unit; and `look`, a map of it (`training.specialists.fits`)."""
 
     sight_mean: Array  # (features,), of the roots
     sight_axes: Array  # (features, 512), the strongest axis first
     look_map: Array  # (512, LOOK_DIM)
 
-    def see(self, features: Array) -> Embeddings:
+    def project(self, features: Array) -> Embeddings:
         """(n, features) -> (n, 512)."""
         return unit((roots(features) - self.sight_mean) @ self.sight_axes)
 
     def look(self, features: Array) -> Embeddings:
         """(n, features) -> (n, LOOK_DIM)."""
-        return unit(self.see(features) @ self.look_map)
+        return unit(self.project(features) @ self.look_map)
 
 
 @dataclass(frozen=True)
@@ -132,7 +132,7 @@ class TrainedProjection(Sight):
     def _cosines(self, features: Array) -> Array:
         """(n, features) -> (n, pictures of the memory)."""
         with np.errstate(invalid="ignore"):
-            cosines: Array = unit(self.see(features) @ self.key_map) @ self.memory_keys.T
+            cosines: Array = unit(self.project(features) @ self.key_map) @ self.memory_keys.T
         return cosines
 
     def _recall(self, cosines: Array) -> Embeddings:

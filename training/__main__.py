@@ -8,8 +8,8 @@ import assembly
 import exits
 from errors import TrainingError
 from settings import PROJECT, Settings, read_settings
-from training.command import manifest_text, order_of, parse_arguments
-from training.finetune.order import check
+from training.command import config_of, manifest_text, parse_arguments
+from training.finetune.config import check
 
 
 def main(arguments: argparse.Namespace) -> int:
@@ -37,14 +37,14 @@ def specialists(arguments: argparse.Namespace, settings: Settings) -> int:
 
 
 def finetune(arguments: argparse.Namespace, settings: Settings) -> int:
-    order = check(order_of(arguments))  # says at once, before any model is loaded, what cannot be
+    config = check(config_of(arguments))  # says at once, before any model is loaded, what cannot be
     from encoder.load import load_encoder
-    from training.finetune.run import Surroundings
+    from training.finetune.run import Dependencies
     from training.finetune.run import finetune as run
 
     load = partial(load_encoder, device=settings.loupe_device, threads=settings.loupe_threads)
     cache = settings.loupe_cache / "training" / "features"
-    report = run(order, Surroundings(load, assembly.limits(settings), cache, PROJECT / "samples"))
+    report = run(config, Dependencies(load, assembly.limits(settings), cache, PROJECT / "samples"))
     print(json.dumps(report.to_json(), ensure_ascii=False) if arguments.json else report)
     return exits.Exit.SOME_FAILED if report.folder.unread else exits.Exit.DONE
 

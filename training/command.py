@@ -1,10 +1,11 @@
-"""The training commands' arguments, and their results as text. Knows no model and no settings."""
+"""Parse the arguments of the training commands."""
 
 import argparse
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from training.finetune.order import LOCKS, LOSSES, Order
+from training.finetune.config import LOCKS, LOSSES, FinetuneConfig
 
 if TYPE_CHECKING:
     from training.data.manifest import Manifest
@@ -25,23 +26,9 @@ def parse_arguments(words: list[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(words)
 
 
-def order_of(arguments: argparse.Namespace) -> Order:
-    """Checked by `order.check`, not here."""
-    return Order(
-        folder=arguments.folder,
-        start=arguments.start,
-        out=arguments.out,
-        train=arguments.train,
-        lock=arguments.lock,
-        loss=arguments.loss,
-        epochs=arguments.epochs,
-        batch_size=arguments.batch_size,
-        learning_rate=arguments.learning_rate,
-        seed=arguments.seed,
-        validation_share=arguments.val_share,
-        held_out_share=arguments.held_out_share,
-        patience=arguments.patience,
-    )
+def config_of(arguments: argparse.Namespace) -> FinetuneConfig:
+    """Checked by `config.check`, not here."""
+    return FinetuneConfig(**{field.name: getattr(arguments, field.name) for field in fields(FinetuneConfig)})
 
 
 def manifest_text(manifest: "Manifest") -> str:
@@ -102,46 +89,31 @@ be encoded anew. A tower that is locked whole runs once, and its outputs are kep
 Time, for 300 pictures on 2 cores: a minute from the specialists or with --train projection, about ten minutes for
 the last two layers of a ViT-B/32, half an hour for all of it. Killed and started again, it goes on. After ctrl-C
 --out holds the model of the best epoch so far, if one was better than none."""
-    parser.add_argument("folder", type=Path, metavar="FOLDER", help="pictures with captions, 12 different ones or more")
-    parser.add_argument(
-        "--from", dest="start", required=True, metavar="NAME_OR_FOLDER",
-        help="specialists (a head is trained), or a CLIP, SigLIP or SigLIP 2 model by folder or name",
-    )  # fmt: skip
-    parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="a new folder, or one to go on in")
-    parser.add_argument(
-        "--train",
-        default=Order.train,
-        metavar="WHAT",
-        help="whole, last:N layers of each tower, or projection (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--lock", choices=LOCKS, default=Order.lock, help="the tower that stays as it is (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--loss", choices=LOSSES, default=Order.loss, help="auto: the one that the model was trained with"
-    )
-    parser.add_argument("--epochs", type=int, default=Order.epochs, metavar="N", help="at most (default: %(default)s)")
-    parser.add_argument(
-        "--patience", type=int, default=Order.patience, metavar="N",
-        help="end after N epochs without better validation (default: %(default)s)",
-    )  # fmt: skip
-    parser.add_argument(
-        "--batch-size", type=int, default=Order.batch_size, metavar="N", help="pairs (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--learning-rate", type=float, metavar="X",
-        help="default: 1e-5 for whole, 3e-5 for last:N, 1e-3 for projection and for the specialists' head",
-    )  # fmt: skip
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the split and of training (default: 0)")
-    parser.add_argument(
-        "--val-share", type=float, default=Order.validation_share, metavar="X",
-        help="of the pictures, to choose epoch and mix by (default: %(default)s)",
-    )  # fmt: skip
-    parser.add_argument(
-        "--held-out-share", type=float, default=Order.held_out_share, metavar="X",
-        help="of the pictures, for the figures before and after (default: %(default)s)",
-    )  # fmt: skip
-    parser.add_argument("--json", action="store_true", help="print the report as one JSON object")
+    add, default = parser.add_argument, FinetuneConfig
+    shown = " (default: %(default)s)"
+    add("folder", type=Path, metavar="FOLDER", help="pictures with captions, 12 different ones or more")
+    start = "specialists (a head is trained), or a CLIP, SigLIP or SigLIP 2 model by folder or name"
+    add("--from", dest="start", required=True, metavar="NAME_OR_FOLDER", help=start)
+    add("--out", type=Path, required=True, metavar="FOLDER", help="a new folder, or one to go on in")
+    train = "whole, last:N layers of each tower, or projection" + shown
+    add("--train", default=default.train, metavar="WHAT", help=train)
+    add("--lock", choices=LOCKS, default=default.lock, help="the tower that stays as it is" + shown)
+    add("--loss", choices=LOSSES, default=default.loss, help="auto: the one that the model was trained with")
+    rate = "default: 1e-5 for whole, 3e-5 for last:N, 1e-3 for projection and for the specialists' head"
+    add("--learning-rate", type=float, metavar="X", help=rate)
+    for name, value, what in (
+        ("--epochs", default.epochs, "at most"),
+        ("--patience", default.patience, "end after N epochs without better validation"),
+        ("--batch-size", default.batch_size, "pairs"),
+        ("--seed", default.seed, "of the split and of training"),
+    ):
+        add(name, type=int, default=value, metavar="N", help=what + shown)
+    for name, field, share, what in (
+        ("--val-share", "validation_share", default.validation_share, "to choose epoch and mix by"),
+        ("--held-out-share", "held_out_share", default.held_out_share, "for the figures before and after"),
+    ):
+        add(name, dest=field, type=float, default=share, metavar="X", help=f"of the pictures, {what}{shown}")
+    add("--json", action="store_true", help="print the report as one JSON object")
 
 
 def _mine(parser: argparse.ArgumentParser) -> None:

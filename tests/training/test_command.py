@@ -9,15 +9,15 @@ import pytest
 
 from tests.conftest import PROJECT
 from tests.training.shapes import draw, write_metadata
-from training.command import manifest_text, order_of, parse_arguments
+from training.command import config_of, manifest_text, parse_arguments
 from training.data.manifest import SourceReport
-from training.finetune.order import Order
+from training.finetune.config import FinetuneConfig
 
 
 def test_what_is_left_out_has_the_order_s_defaults() -> None:
     """One truth: the defaults of the command are those of Order."""
     arguments = parse_arguments(["finetune", "pictures", "--from", "specialists", "--out", "mine"])
-    assert order_of(arguments) == Order(Path("pictures"), "specialists", Path("mine"))
+    assert config_of(arguments) == FinetuneConfig(Path("pictures"), "specialists", Path("mine"))
 
 
 def test_every_argument_reaches_the_order() -> None:
@@ -25,7 +25,7 @@ def test_every_argument_reaches_the_order() -> None:
         "finetune p --from m --out o --train last:3 --lock none --loss siglip --epochs 4 --batch-size 8 --seed 5 "
         "--learning-rate 2e-4 --val-share .2 --held-out-share .1 --patience 2"
     )
-    assert order_of(parse_arguments(words.split())) == Order(
+    assert config_of(parse_arguments(words.split())) == FinetuneConfig(
         Path("p"), "m", Path("o"), train="last:3", lock="none", loss="siglip", epochs=4, batch_size=8,
         learning_rate=2e-4, seed=5, validation_share=0.2, held_out_share=0.1, patience=2,
     )  # fmt: skip

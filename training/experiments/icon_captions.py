@@ -57,10 +57,10 @@ def read_icons(cache: Path) -> Icons:
     """The pairs of `python -m training data`, through the two frozen towers. Raises NoPairs."""
     pairs = load_pairs(cache / "training" / "data")
     towers = Towers(cache)
-    features = towers.see(pairs, [pair.sha256 for pair in pairs], progress="pictures").features[:, :LAST_LAYER]
+    views = towers.encode_pictures(pairs, [pair.sha256 for pair in pairs], progress="pictures")
     names = sorted({pair.caption for pair in pairs})
     row_of = {name: row for row, name in enumerate(names)}
-    vectors = towers.say(names, progress="captions")
+    vectors = towers.encode_phrases(names, progress="captions")
     splits = np.array([pair.split for pair in pairs])
     what = (
         "Drawings of `python -m training data`, split by concept, as the last layer's features of the frozen "
@@ -68,7 +68,7 @@ def read_icons(cache: Path) -> Icons:
         "among the distinct captions of the test side: one is right, so recall and success are the same."
     )
     return make_icons(
-        features,
+        views.features[:, :LAST_LAYER],
         np.array([row_of[pair.caption] for pair in pairs]),
         vectors,
         np.array([pair.concept for pair in pairs]),

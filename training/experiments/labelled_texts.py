@@ -53,7 +53,7 @@ def read_glosses(cache: Path) -> LabelledTexts:
     glosses = labelled_glosses(nouns)
     others = _other_glosses(nouns)
     everything = [*glosses.train, *glosses.test, *others]
-    rows = Towers(cache).say([gloss.text for gloss in everything], progress="glosses")
+    rows = Towers(cache).encode_phrases([gloss.text for gloss in everything], progress="glosses")
     kinds = [*glosses.kinds, *OTHER_CLASSES]
     labels = np.array([kinds.index(gloss.kind) for gloss in everything])
     ends = np.cumsum([len(glosses.train), len(glosses.test), len(others)])

@@ -23,7 +23,7 @@ from evaluation.folder import CaptionedFolder
 from pictures.open import Limits, open_image
 from training.atomic import write_whole
 from training.features import FeatureCache
-from training.finetune.order import parse_train
+from training.finetune.config import parse_train
 from training.finetune.split import Ints
 from training.losses import info_nce, siglip
 

@@ -9,7 +9,7 @@ from evaluation.compare import Comparison
 from evaluation.folder import CaptionedFolder
 from evaluation.tables import table
 from training.atomic import write_text
-from training.finetune.order import Order
+from training.finetune.config import FinetuneConfig
 from training.finetune.split import Split
 from training.interpolate import Choice
 from training.loop import History
@@ -29,7 +29,7 @@ class Outside:
 
 @dataclass(frozen=True)
 class Report:
-    order: Order
+    config: FinetuneConfig
     encoder_before: str
     encoder_after: str
     folder: CaptionedFolder
@@ -54,10 +54,10 @@ class Report:
         return sum(epoch["seconds"] for epoch in self.history.epochs) / 60
 
     def to_json(self) -> dict[str, Any]:
-        order, folder = self.order, self.folder
+        config, folder = self.config, self.folder
         return {
-            "from": order.start,
-            "out": str(order.out),
+            "from": config.start,
+            "out": str(config.out),
             "encoder": {"before": self.encoder_before, "after": self.encoder_after},
             "folder": str(folder.folder),
             "pictures": {
@@ -72,16 +72,16 @@ class Report:
                 "skipped": [{"path": skipped.path, "message": skipped.message} for skipped in folder.skipped],
             },
             "warnings": list(folder.warnings),
-            "train": order.train,
-            "lock": order.lock,
+            "train": config.train,
+            "lock": config.lock,
             "loss": self.loss,
             "parameters": dict(self.parameters),
             "remembered": self.remembered,
-            "learning_rate": order.learning_rate,
-            "batch_size": order.batch_size,
-            "seed": order.seed,
+            "learning_rate": config.learning_rate,
+            "batch_size": config.batch_size,
+            "seed": config.seed,
             "device": self.device,
-            "epochs": {"asked": order.epochs, "run": len(self.history.epochs), "best": self.best_epoch},
+            "epochs": {"asked": config.epochs, "run": len(self.history.epochs), "best": self.best_epoch},
             "validation": [self.history.start, *self.history.epochs],
             "alpha": {
                 "chosen": self.choice.alpha,
@@ -100,16 +100,16 @@ class Report:
         }
 
     def __str__(self) -> str:
-        order, folder, counts = self.order, self.folder, self.to_json()["pictures"]
+        config, folder, counts = self.config, self.folder, self.to_json()["pictures"]
         share = self.parameters["trained"] / max(1, self.parameters["all"])
         lines = [
-            f"{self.encoder_after}: {order.start} fine-tuned on {folder.folder}",
+            f"{self.encoder_after}: {config.start} fine-tuned on {folder.folder}",
             f"{counts['captioned']} pictures with {counts['captions']} captions: {counts['train']} to train on, "
             f"{counts['validation']} to choose by, {counts['held_out']} held out.{_left_out(folder)}",
             f"{self.parameters['trained']:,} of {self.parameters['all']:,} numbers trained ({share:.1%}): "
-            f"{_what(order)}, loss {self.loss}, learning rate {order.learning_rate:g}, batch {order.batch_size}, "
-            f"seed {order.seed}.{_remembered(self.remembered)}",
-            f"{len(self.history.epochs)} of {order.epochs} epochs, the best {self.best_epoch}; "
+            f"{_what(config)}, loss {self.loss}, learning rate {config.learning_rate:g}, batch {config.batch_size}, "
+            f"seed {config.seed}.{_remembered(self.remembered)}",
+            f"{len(self.history.epochs)} of {config.epochs} epochs, the best {self.best_epoch}; "
             f"{self.training_minutes:.1f} minutes of training on {self.device}.",
             "",
             "On validation, by the share α of the tuned weights (0 is the start); chosen by the mean of R@10 and MRR, "
@@ -121,15 +121,15 @@ class Report:
             *([f"\nOutside the domain: {self.outside.reason}."] if self.outside.reason else []),
             "",
             *_verdict(self.outside.directions),
-            f"Use it: LOUPE_ENCODER={order.out}. A library of another encoder is filled anew: python -m ingest FOLDER",
+            f"Use it: LOUPE_ENCODER={config.out}. A library of another encoder is filled anew: python -m ingest FOLDER",
         ]
         return "\n".join(lines)
 
 
 def write_report(report: Report) -> None:
     """`training/report.json` for programs, README.md for people; neither counts as part of the model."""
-    write_text(report.order.place / "report.json", json.dumps(report.to_json(), indent=1, ensure_ascii=False) + "\n")
-    write_text(report.order.out / "README.md", f"```\n{report}\n```\n")
+    write_text(report.config.place / "report.json", json.dumps(report.to_json(), indent=1, ensure_ascii=False) + "\n")
+    write_text(report.config.out / "README.md", f"```\n{report}\n```\n")
 
 
 def _sides(comparison: Comparison) -> dict[str, Any]:
@@ -188,11 +188,11 @@ def _nothing_gained(choice: Choice) -> list[str]:
     ]
 
 
-def _what(order: Order) -> str:
-    if order.start == "specialists":
+def _what(config: FinetuneConfig) -> str:
+    if config.start == "specialists":
         return "a head on both locked towers"
-    locked = "no tower locked" if order.lock == "none" else f"the {order.lock} tower locked"
-    return f"--train {order.train}, {locked}"
+    locked = "no tower locked" if config.lock == "none" else f"the {config.lock} tower locked"
+    return f"--train {config.train}, {locked}"
 
 
 def _remembered(count: int) -> str:

@@ -23,9 +23,9 @@ from evaluation.folder import CaptionedFolder, read_captioned
 from evaluation.metrics import judge_embeddings
 from pictures.open import Limits
 from training import checkpoints
+from training.finetune.config import SPECIALISTS, FinetuneConfig, check, record
 from training.finetune.dual import Dual
 from training.finetune.head import Head
-from training.finetune.order import SPECIALISTS, Order, check, record
 from training.finetune.report import Outside, Report, write_report
 from training.finetune.split import Ints, Pairs, Split, pairs_of, split
 from training.interpolate import Choice, choose, mix
@@ -43,7 +43,7 @@ Load = Callable[[str], Encoder]
 
 
 @dataclass(frozen=True)
-class Surroundings:
+class Dependencies:
     """What a run is given besides its order. `load`: an encoder by folder or name."""
 
     load: Load
@@ -66,24 +66,24 @@ class _Tuned:
     remembered: int
 
 
-def finetune(order: Order, around: Surroundings) -> Report:
+def finetune(config: FinetuneConfig, given: Dependencies) -> Report:
     """Train, choose the mix with the start, save to `order.out`, judge, report. Called again it goes on, or reports.
 
     After every better epoch `order.out` holds that epoch's model whole, so that ctrl-C or a kill leaves it.
     Raises TrainingError, EvaluationError, RootError and EncoderError, each with one sentence.
     """
     wall, cpu = time.perf_counter(), time.process_time()
-    order = check(order)
-    folder = read_captioned(order.folder, around.limits)
+    config = check(config)
+    folder = read_captioned(config.folder, given.limits)
     pairs = pairs_of(folder)
-    sides = split(pairs, order.validation_share, order.held_out_share, order.seed)
-    order, tuned = _tune(order, folder, pairs, sides, around)
+    sides = split(pairs, config.validation_share, config.held_out_share, config.seed)
+    config, tuned = _tune(config, folder, pairs, sides, given)
     gc.collect()  # the learner's model, before two more are loaded
-    log.info("Judging before and after: pictures held out, and %s", around.outside or "no others")
-    encoders = {"before": around.load(order.start), "after": around.load(str(order.out))}
+    log.info("Judging before and after: pictures held out, and %s", given.outside or "no others")
+    encoders = {"before": given.load(config.start), "after": given.load(str(config.out))}
     held_out = replace(folder, pictures=tuple(folder.pictures[index] for index in sides.held_out))
     report = Report(
-        order=order,
+        config=config,
         encoder_before=encoders["before"].identity.id,
         encoder_after=encoders["after"].identity.id,
         folder=folder,
@@ -95,8 +95,8 @@ def finetune(order: Order, around: Surroundings) -> Report:
         history=tuned.history,
         best_epoch=tuned.best_epoch,
         choice=tuned.choice,
-        held_out=_compare(held_out, encoders, around),
-        outside=_outside(order, encoders, around),
+        held_out=_compare(held_out, encoders, given),
+        outside=_outside(config, encoders, given),
         minutes={"wall": (time.perf_counter() - wall) / 60, "cpu": (time.process_time() - cpu) / 60},
     )
     write_report(report)
@@ -104,31 +104,31 @@ def finetune(order: Order, around: Surroundings) -> Report:
 
 
 def _tune(
-    order: Order, folder: CaptionedFolder, pairs: Pairs, sides: Split, around: Surroundings
-) -> tuple[Order, _Tuned]:
+    config: FinetuneConfig, folder: CaptionedFolder, pairs: Pairs, sides: Split, given: Dependencies
+) -> tuple[FinetuneConfig, _Tuned]:
     """Gives the order back with the learning rate that was taken."""
     trained, judged = pairs.within(sides.train), pairs.within(sides.validation)
-    learner = _learner(_start(order, around), folder, order, around)
-    order = replace(order, learning_rate=order.learning_rate or learner.learning_rate)
-    record(order, learner.identity, folder)
+    learner = _learner(_start(config, given), folder, config, given)
+    config = replace(config, learning_rate=config.learning_rate or learner.learning_rate)
+    record(config, learner.identity, folder)
     if isinstance(learner, Head):
         learner.remember(trained)
-    history = _train(learner, trained, judged, order)
+    history = _train(learner, trained, judged, config)
     best = _best_trained(history)
-    start, tuned = (checkpoints.load(order.place / CHECKPOINTS, epoch).tensors for epoch in (0, best))
+    start, tuned = (checkpoints.load(config.place / CHECKPOINTS, epoch).tensors for epoch in (0, best))
 
     def judge_at(alpha: float) -> Mapping[str, float]:
-        checkpoints.put(learner, mix(start, tuned, alpha), f"{order.out} at α = {alpha}")
+        checkpoints.put(learner, mix(start, tuned, alpha), f"{config.out} at α = {alpha}")
         return validate(learner, judged)
 
     choice = choose(judge_at, (WATCHED,))
     judge_at(choice.alpha)
     if isinstance(learner, Head):  # nothing more is chosen: the pictures chosen by are remembered too
         learner.remember(pairs.within(np.union1d(sides.train, sides.validation)))
-    learner.save(order.out)
+    learner.save(config.out)
     sizes = {"trained": sum(parameter.numel() for parameter in learner.parameters()), "all": learner.all_parameters}
     remembered = learner.remembered if isinstance(learner, Head) else 0
-    return order, _Tuned(history, best, choice, learner.loss_name, str(learner.device), sizes, remembered)
+    return config, _Tuned(history, best, choice, learner.loss_name, str(learner.device), sizes, remembered)
 
 
 @torch.no_grad()
@@ -157,36 +157,37 @@ def batches(pairs: Pairs, size: int, seed: int, epoch: int) -> list[tuple[Ints, 
     return [(pairs.pictures[part], pairs.captions[part], pairs.groups[part]) for part in parts]
 
 
-def _start(order: Order, around: Surroundings) -> Encoder:
+def _start(config: FinetuneConfig, given: Dependencies) -> Encoder:
     """Where a folder was meant and is not there, says so in the words of the command."""
-    folder = Path(order.start).expanduser()
-    if (folder.is_absolute() or order.start.startswith(".")) and not folder.is_dir():
+    folder = Path(config.start).expanduser()
+    if (folder.is_absolute() or config.start.startswith(".")) and not folder.is_dir():
         raise EncoderError(
-            f"--from names the folder {order.start}, which is not there. Check its spelling, or start from specialists."
+            f"--from names the folder {config.start}, which is not there. Check its spelling, or start from "
+            "specialists."
         )
-    return around.load(order.start)
+    return given.load(config.start)
 
 
-def _learner(start: Encoder, folder: CaptionedFolder, order: Order, around: Surroundings) -> Learner:
-    if order.start == SPECIALISTS:
-        return Head(start, folder, around.limits, order.loss, around.cache, order.seed)
+def _learner(start: Encoder, folder: CaptionedFolder, config: FinetuneConfig, given: Dependencies) -> Learner:
+    if config.start == SPECIALISTS:
+        return Head(start, folder, given.limits, config.loss, given.cache, config.seed)
     if isinstance(start, ClipEncoder):
-        return Dual(start, folder, around.limits, order.train, order.lock, order.loss, around.cache)
+        return Dual(start, folder, given.limits, config.train, config.lock, config.loss, given.cache)
     raise TrainingError(
-        f"{order.start} is the encoder {start.identity.id}, which cannot be trained further. Start from specialists "
+        f"{config.start} is the encoder {start.identity.id}, which cannot be trained further. Start from specialists "
         "or from a CLIP, SigLIP or SigLIP 2 model."
     )
 
 
-def _train(learner: Learner, trained: Pairs, judged: Pairs, order: Order) -> History:
-    place = order.place / CHECKPOINTS
+def _train(learner: Learner, trained: Pairs, judged: Pairs, config: FinetuneConfig) -> History:
+    place = config.place / CHECKPOINTS
     size_mb = 4e-6 * sum(parameter.numel() for parameter in learner.parameters())
 
     def on_epoch(epoch: int, model: nn.Module, metrics: Mapping[str, float]) -> None:
         best = _best_on_disk(place, epoch)
         if epoch and (not best or metrics[WATCHED] > checkpoints.read_state(place, best)["metrics"][WATCHED]):
-            learner.save(order.out)
-        if size_mb * order.epochs > KEPT_MB:
+            learner.save(config.out)
+        if size_mb * config.epochs > KEPT_MB:
             for old in set(checkpoints.epochs(place)) - {0, best, epoch - 1, epoch}:
                 (place / f"epoch-{old:04d}.safetensors").unlink(missing_ok=True)
 
@@ -194,10 +195,10 @@ def _train(learner: Learner, trained: Pairs, judged: Pairs, order: Order) -> His
         return learner.loss(*batch)
 
     plan = Plan(
-        epochs=order.epochs,
-        learning_rate=order.learning_rate or learner.learning_rate,
-        seed=order.seed,
-        patience=order.patience,
+        epochs=config.epochs,
+        learning_rate=config.learning_rate or learner.learning_rate,
+        seed=config.seed,
+        patience=config.patience,
         watch=WATCHED,
         higher_is_better=True,
         device=str(learner.device),
@@ -206,7 +207,7 @@ def _train(learner: Learner, trained: Pairs, judged: Pairs, order: Order) -> His
     try:
         return train(
             learner,
-            lambda epoch: batches(trained, order.batch_size, order.seed, epoch),
+            lambda epoch: batches(trained, config.batch_size, config.seed, epoch),
             loss,
             plan,
             place,
@@ -215,7 +216,7 @@ def _train(learner: Learner, trained: Pairs, judged: Pairs, order: Order) -> His
         )
     except KeyboardInterrupt:
         best = _best_on_disk(place)
-        holds = f"{order.out} holds the model of epoch {best}, the best so far" if best else "No epoch was done"
+        holds = f"{config.out} holds the model of epoch {best}, the best so far" if best else "No epoch was done"
         log.warning("%s. The same command goes on from there.", holds)
         raise
 
@@ -237,18 +238,18 @@ def _rows(
     return torch.cat([embed(rows[i : i + chunk]).float().cpu() for i in range(0, len(rows), chunk)]).numpy()
 
 
-def _compare(folder: CaptionedFolder, encoders: Mapping[str, Encoder], around: Surroundings) -> dict[str, Comparison]:
-    return compare(encode_folder(folder, encoders, around.limits), "before", "after", folder.folder)
+def _compare(folder: CaptionedFolder, encoders: Mapping[str, Encoder], given: Dependencies) -> dict[str, Comparison]:
+    return compare(encode_folder(folder, encoders, given.limits), "before", "after", folder.folder)
 
 
-def _outside(order: Order, encoders: Mapping[str, Encoder], around: Surroundings) -> Outside:
-    place = around.outside
+def _outside(config: FinetuneConfig, encoders: Mapping[str, Encoder], given: Dependencies) -> Outside:
+    place = given.outside
     if place is None or not place.is_dir():
         return Outside("", {}, "not judged: there is no captioned folder of other pictures")
-    if place.resolve() == order.folder or place.resolve() in order.folder.parents:
+    if place.resolve() == config.folder or place.resolve() in config.folder.parents:
         return Outside(str(place), {}, "not judged: the folder trained on is that of the other pictures")
     try:
-        folder = read_captioned(place, around.limits)
-        return Outside(str(place), _compare(folder, encoders, around))
+        folder = read_captioned(place, given.limits)
+        return Outside(str(place), _compare(folder, encoders, given))
     except EvaluationError as error:
         return Outside(str(place), {}, f"not judged: {error}")

@@ -82,7 +82,7 @@ def _recipe(report: Report, plan: Plan) -> list[str]:
         "## Recipe",
         "1. Features: last layer and, of five stages, channel means and deviations (2,912); their roots, standardised, "
         "512 principal axes at eigenvalue^-.33, unit length. `look`: 256 dimensions of them, where what sets "
-        "artists' drawings of one thing apart is evened out and their style is not (`training/specialists/look.py`).",
+        "artists' drawings of one thing apart is evened out and their style is not (`training/specialists/fits.py`).",
         "2. Words: MiniLM less the captions' mean, whitened at eigenvalue^-.2, on both sides.",
         f"3. InfoNCE, {plan.epochs} epochs, AdamW {plan.learning_rate:g}, batch 512, every phrase of the same concept "
         "a positive. From each picture the memory of its own concept is hidden, from half of them that of their whole "

@@ -66,10 +66,10 @@ class Corpus:
 def read_corpus(data: Path, towers: Towers) -> Corpus:
     """What `python -m training data` has put into `data`; the towers see what they have not seen. Raises NoPairs."""
     pairs = load_pairs(data)
-    views = towers.see(pairs, [pair.sha256 for pair in pairs], progress="pictures through the vision model")
+    views = towers.encode_pictures(pairs, [pair.sha256 for pair in pairs], progress="pictures through the vision model")
     phrases = sorted({phrase for pair in pairs for phrase in pair.phrases})
     row_of = {phrase: row for row, phrase in enumerate(phrases)}
-    said = towers.say(phrases, progress="phrases through the sentence model")
+    said = towers.encode_phrases(phrases, progress="phrases through the sentence model")
     return Corpus(
         pairs=pairs,
         views=views,

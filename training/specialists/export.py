@@ -39,7 +39,7 @@ def export(memory: Memory, start: Start, corpus: Corpus, gains: Gains) -> Traine
         sight_axes=start.sight.sight_axes,
         look_map=start.sight.look_map,
         key_map=key_map,
-        memory_keys=unit(start.sight.see(corpus.views.features[together]) @ key_map),
+        memory_keys=unit(start.sight.project(corpus.views.features[together]) @ key_map),
         memory_starts=np.concatenate([[0], np.cumsum(counts)[:-1]]).astype(np.int32),
         captions=start.words.place(corpus.phrases[captions]),
         classes=start.classes,

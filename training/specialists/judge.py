@@ -59,7 +59,7 @@ def baselines(start: Start, corpus: Corpus) -> Mapping[str, Method]:
     """What stands beside it, fitted on the same training pictures; MODELS.md's floor in the plain, centred space."""
     mean, sight = corpus.captions.mean(axis=0), start.sight
     centred = corpus.captions - mean
-    remembered = sight.see(corpus.views.features)
+    remembered = sight.project(corpus.views.features)
     back = np.linalg.inv(start.words.map)  # the linear map was fitted in the whitened space
 
     def classes(views: Views) -> Array:
@@ -70,7 +70,7 @@ def baselines(start: Start, corpus: Corpus) -> Mapping[str, Method]:
 
     def floor(views: Views) -> Array:
         return unit(
-            _kernel(sight.see(views.features), remembered, centred) + 0.75 * classes(views) + 0.25 * linear(views)
+            _kernel(sight.project(views.features), remembered, centred) + 0.75 * classes(views) + 0.25 * linear(views)
         )
 
     def words(sentences: Array) -> Array:
@@ -81,10 +81,10 @@ def baselines(start: Start, corpus: Corpus) -> Mapping[str, Method]:
         "ConSE, centred": Method(classes, words),
         "ridge": Method(linear, words),
         "ASIF": Method(
-            lambda views: _relative(sight.see(views.features) @ remembered.T),
+            lambda views: _relative(sight.project(views.features) @ remembered.T),
             lambda sentences: _relative(words(sentences) @ unit(centred).T),
         ),
-        "memory": Method(lambda views: _kernel(sight.see(views.features), remembered, centred), words),
+        "memory": Method(lambda views: _kernel(sight.project(views.features), remembered, centred), words),
         "floor": Method(floor, words),
     }
 

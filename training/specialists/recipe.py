@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import logging
 import time
 from collections import Counter
 from collections.abc import Mapping
@@ -41,6 +42,7 @@ TRIED = tuple(
 )
 """On the development halves."""
 LEARNT = Gains()
+log = logging.getLogger(__name__)
 NAMES = ("R@1", "R@10", "S@1", "S@10", "MRR")
 SAMPLES = Path(__file__).resolve().parents[2] / "samples"
 
@@ -70,6 +72,9 @@ def run(cache: Path, out: Path, *, seed: int = 0, device: str = "auto") -> Repor
         return export(memory, start, parts["train"], LEARNT)
 
     folder = cache / "training" / "runs" / f"specialists-{seed}-{content_hash(data / PAIRS)[:8]}-{_recipe()}"
+    others = [] if folder.exists() else sorted(folder.parent.glob(f"{folder.name.rpartition('-')[0]}-*"))
+    if others:
+        log.info("%s was trained by another version of the recipe; the memory is trained anew", others[-1])
     memory, history = train_memory(
         parts["train"], start, folder, lambda memory: develop(learnt_by(memory)), seed=seed, device=device
     )
@@ -97,7 +102,7 @@ def run(cache: Path, out: Path, *, seed: int = 0, device: str = "auto") -> Repor
         _judge(report, name, judged, methods if name == "in-domain" else methods | as_loaded)
     test = parts["test"]
     codes, sources = [pair.code for pair in test.pairs], [pair.source for pair in test.pairs]
-    seen = shipped.see(test.views.features)
+    seen = shipped.project(test.views.features)
     vectors = {
         f"`look`, {LOOK_DIM} dimensions": shipped.look(test.views.features),
         f"the first {LOOK_DIM} principal axes": unit(seen[:, :LOOK_DIM]),
@@ -173,6 +178,8 @@ def _drawings(cache: Path, towers: Towers, skipped: list[str]) -> dict[str, Judg
 
 
 def _judged_set(name: str, pictures: list[JudgedPicture], towers: Towers) -> JudgedSet:
-    views = towers.see(pictures, [content_hash(picture.path) for picture in pictures], progress=name)
+    views = towers.encode_pictures(pictures, [content_hash(picture.path) for picture in pictures], progress=name)
     captions = [(caption, at) for at, picture in enumerate(pictures) for caption in picture.captions]
-    return JudgedSet(name, views, towers.say([caption for caption, _ in captions]), [[at] for _, at in captions])
+    return JudgedSet(
+        name, views, towers.encode_phrases([caption for caption, _ in captions]), [[at] for _, at in captions]
+    )

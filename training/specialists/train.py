@@ -48,7 +48,7 @@ class Start:
 
     def _inputs(self, views: Views, linear: Array) -> Inputs:
         rows = (
-            self.sight.see(views.features),
+            self.sight.project(views.features),
             conse(views.logits, self.classes),
             unit(linear),
             coloured(views.shares, self.colours),
@@ -77,7 +77,7 @@ def fit_start(corpus: Corpus, colour_names: Array) -> Start:
 
 def new_memory(start: Start, corpus: Corpus) -> Memory:
     """Untrained, remembering the corpus."""
-    remembered = torch.from_numpy(start.sight.see(corpus.views.features))
+    remembered = torch.from_numpy(start.sight.project(corpus.views.features))
     return Memory(remembered, torch.from_numpy(start.words.place(corpus.captions)))
 
 

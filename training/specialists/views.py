@@ -1,4 +1,4 @@
-"""What the two frozen towers say of pictures and phrases, computed once and kept. Knows no recipe."""
+"""Encode pictures and phrases with the two frozen towers, once, and keep the rows."""
 
 import hashlib
 from collections.abc import Sequence
@@ -56,7 +56,7 @@ class Towers:
         self._coloured = FeatureCache(folder, model_key("colours", Path(looks.__file__)))
         self._said = FeatureCache(folder, model_key("minilm", self._sentences.path))
 
-    def see(self, pictures: Sequence[HasPath], hashes: Sequence[str], progress: str | None = None) -> Views:
+    def encode_pictures(self, pictures: Sequence[HasPath], hashes: Sequence[str], progress: str | None = None) -> Views:
         """`hashes`: of the pictures' content, in their order."""
 
         def compute(positions: Sequence[int]) -> Array:
@@ -71,7 +71,7 @@ class Towers:
         shares = self._coloured.rows(hashes, name, chunk=4096, progress=f"{progress}: colours" if progress else None)
         return Views(rows[:, :-1000], rows[:, -1000:], shares)
 
-    def say(self, phrases: Sequence[str], progress: str | None = None) -> Array:
+    def encode_phrases(self, phrases: Sequence[str], progress: str | None = None) -> Array:
         """-> (n, 384), unit rows."""
         hashes = [hashlib.sha256(phrase.encode()).hexdigest() for phrase in phrases]
         rows = self._said.rows(
@@ -81,7 +81,7 @@ class Towers:
 
     def name_colours(self) -> Array:
         """(11, 384), unit rows: the words for each of `pictures.looks.COLOURS`."""
-        said = self.say([text.format(name) for text in COLOUR_TEXTS for name in looks.COLOURS])
+        said = self.encode_phrases([text.format(name) for text in COLOUR_TEXTS for name in looks.COLOURS])
         return unit(said.reshape(len(COLOUR_TEXTS), len(looks.COLOURS), -1).sum(axis=0))
 
 

@@ -24,9 +24,9 @@ from errors import EncoderError, TrainingError
 from evaluation.folder import read_captioned
 from pictures.open import Limits, open_image
 from tests.training.shapes import draw, make_folder, write_metadata
+from training.finetune.config import FinetuneConfig
 from training.finetune.head import SHARE, Head
-from training.finetune.order import Order
-from training.finetune.run import Surroundings, batches, finetune
+from training.finetune.run import Dependencies, batches, finetune
 from training.finetune.split import Pairs
 from training.heads import ConseResidual
 
@@ -61,24 +61,24 @@ def load(name: str) -> Encoder:
 
 
 @pytest.fixture
-def order(tmp_path: Path) -> Order:
+def config(tmp_path: Path) -> FinetuneConfig:
     folder = make_folder(tmp_path / "pictures")
     shares = {"validation_share": 0.2, "held_out_share": 0.3}
-    return Order(folder, "specialists", tmp_path / "out", epochs=40, patience=40, batch_size=16, **shares)
+    return FinetuneConfig(folder, "specialists", tmp_path / "out", epochs=40, patience=40, batch_size=16, **shares)
 
 
 @pytest.fixture
-def around(tmp_path: Path) -> Surroundings:
-    return Surroundings(load, Limits(), tmp_path / "cache")
+def given(tmp_path: Path) -> Dependencies:
+    return Dependencies(load, Limits(), tmp_path / "cache")
 
 
-def test_pictures_never_seen_are_found_better_than_before(order: Order, around: Surroundings) -> None:
+def test_pictures_never_seen_are_found_better_than_before(config: FinetuneConfig, given: Dependencies) -> None:
     """Judged through the folder saved; words and `look` are bit for bit those of the start."""
-    report = finetune(order, around)
+    report = finetune(config, given)
     found = report.held_out["text_to_image"]
     assert found.b["R@10"] >= found.a["R@10"] + 0.15
-    start, tuned = load("specialists"), load(str(order.out))
-    images = [open_image(order.folder / f"{i:03d}.png", Limits(), 24).image for i in range(5)]
+    start, tuned = load("specialists"), load(str(config.out))
+    images = [open_image(config.folder / f"{i:03d}.png", Limits(), 24).image for i in range(5)]
     before, after = start.encode_images(images), tuned.encode_images(images)
     assert invalid_rows(after["image"], 16) == [None] * 5
     assert np.abs(before["image"] - after["image"]).max() > 0.01
@@ -87,21 +87,21 @@ def test_pictures_never_seen_are_found_better_than_before(order: Order, around: 
     assert "a head on both locked towers" in str(report)
 
 
-def test_it_begins_as_the_start(order: Order, around: Surroundings) -> None:
+def test_it_begins_as_the_start(config: FinetuneConfig, given: Dependencies) -> None:
     """The residual starts closed: before training, pictures are where the specialists see them."""
-    folder, base = read_captioned(order.folder, Limits()), PixelEncoder()
-    head = Head(base, folder, Limits(), "auto", around.cache, seed=0).eval()
+    folder, base = read_captioned(config.folder, Limits()), PixelEncoder()
+    head = Head(base, folder, Limits(), "auto", given.cache, seed=0).eval()
     rows = np.arange(4)
     images = [open_image(folder.pictures[row].path, Limits(), 24).image for row in rows]
     with torch.no_grad():
         np.testing.assert_allclose(head.pictures(rows).numpy(), base.encode_images(images)["image"], atol=1e-6)
 
 
-def test_a_picture_is_looked_at_once(order: Order, around: Surroundings) -> None:
+def test_a_picture_is_looked_at_once(config: FinetuneConfig, given: Dependencies) -> None:
     """However many epochs and runs."""
-    folder, base = read_captioned(order.folder, Limits()), PixelEncoder()
+    folder, base = read_captioned(config.folder, Limits()), PixelEncoder()
     for seed in (0, 1):
-        Head(base, folder, Limits(), "auto", around.cache, seed)
+        Head(base, folder, Limits(), "auto", given.cache, seed)
     assert base.asked == 80
 
 
@@ -123,10 +123,12 @@ def saved(out: Path) -> dict[str, torch.Tensor]:
     return load_file(out / "head.safetensors")
 
 
-def test_pictures_trained_on_and_chosen_by_are_remembered_and_none_held_out(order: Order, around: Surroundings) -> None:
+def test_pictures_trained_on_and_chosen_by_are_remembered_and_none_held_out(
+    config: FinetuneConfig, given: Dependencies
+) -> None:
     """40 to train on and 16 to choose by, of 80; each caption stands beside the look of its picture."""
-    report = finetune(replace(order, epochs=3), around)
-    found, base = saved(order.out), PixelEncoder()
+    report = finetune(replace(config, epochs=3), given)
+    found, base = saved(config.out), PixelEncoder()
     assert report.choice.alpha > 0
     assert report.remembered == report.to_json()["remembered"] == 56
     assert "56 captions are remembered" in str(report)
@@ -139,10 +141,10 @@ def test_pictures_trained_on_and_chosen_by_are_remembered_and_none_held_out(orde
 
 
 def test_interrupted_and_started_again_it_ends_as_if_it_had_never_ended(
-    order: Order, around: Surroundings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    config: FinetuneConfig, given: Dependencies, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In the middle of epoch 4 of 6: noise, dropout and the memory's share are those of a run without a break."""
-    whole = finetune(replace(order, epochs=6, out=tmp_path / "whole"), around)
+    whole = finetune(replace(config, epochs=6, out=tmp_path / "whole"), given)
 
     def interrupt(pairs: Pairs, size: int, seed: int, epoch: int) -> list[tuple[np.ndarray, ...]]:
         if epoch == 4:
@@ -151,15 +153,15 @@ def test_interrupted_and_started_again_it_ends_as_if_it_had_never_ended(
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(training.finetune.run, "batches", interrupt)
-        finetune(replace(order, epochs=6), around)
-    assert load(str(order.out)).identity.dims["image"] == 16, "the best epoch so far is there to use"
-    report = finetune(replace(order, epochs=6), around)
+        finetune(replace(config, epochs=6), given)
+    assert load(str(config.out)).identity.dims["image"] == 16, "the best epoch so far is there to use"
+    report = finetune(replace(config, epochs=6), given)
     assert report.choice == whole.choice
     expected = saved(tmp_path / "whole")
-    assert all(torch.equal(array, expected[name]) for name, array in saved(order.out).items())
+    assert all(torch.equal(array, expected[name]) for name, array in saved(config.out).items())
 
 
-def test_twelve_pictures_are_enough_for_a_report(order: Order, around: Surroundings, tmp_path: Path) -> None:
+def test_twelve_pictures_are_enough_for_a_report(config: FinetuneConfig, given: Dependencies, tmp_path: Path) -> None:
     """Three are held out; two could not be judged, which would be said only after all the training."""
     few = tmp_path / "few"
     few.mkdir()
@@ -167,44 +169,44 @@ def test_twelve_pictures_are_enough_for_a_report(order: Order, around: Surroundi
         draw("red", "circle", "left", seed, side=24 + 2 * seed).save(few / f"{seed}.png")
     write_metadata(few, [(f"{seed}.png", f"number {seed}") for seed in range(12)])
     shares = {"validation_share": 0.15, "held_out_share": 0.15}
-    report = finetune(replace(order, folder=few, epochs=1, **shares), around)
+    report = finetune(replace(config, folder=few, epochs=1, **shares), given)
     assert report.held_out["text_to_image"].queries == 3
 
 
-def test_judged_by_as_it_will_be_saved(order: Order, around: Surroundings) -> None:
+def test_judged_by_as_it_will_be_saved(config: FinetuneConfig, given: Dependencies) -> None:
     """What validation sees after a step is what the folder's encoder says, memory and all."""
-    folder, base = read_captioned(order.folder, Limits()), PixelEncoder()
-    head, rows = Head(base, folder, Limits(), "auto", around.cache, seed=0), np.arange(12)
+    folder, base = read_captioned(config.folder, Limits()), PixelEncoder()
+    head, rows = Head(base, folder, Limits(), "auto", given.cache, seed=0), np.arange(12)
     head.remember(Pairs(rows, rows, rows))
     head.loss(rows, rows, rows).backward()
     torch.optim.SGD(head.parameters(), lr=0.1).step()
-    head.eval().save(order.out)
+    head.eval().save(config.out)
     images = [open_image(picture.path, Limits(), 24).image for picture in folder.pictures[:20]]
     with torch.no_grad():
         seen = head.pictures(np.arange(20)).numpy()
-    np.testing.assert_allclose(load(str(order.out)).encode_images(images)["image"], seen, atol=1e-6)
+    np.testing.assert_allclose(load(str(config.out)).encode_images(images)["image"], seen, atol=1e-6)
     assert np.abs(seen - base.encode_images(images)["image"]).max() > 0.01
 
 
 def test_where_nothing_is_gained_nothing_is_remembered(
-    order: Order, around: Surroundings, monkeypatch: pytest.MonkeyPatch
+    config: FinetuneConfig, given: Dependencies, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Every mix is worse than the start: no caption of the folder lies in what is saved, and it is the start."""
     judged = iter(range(100))
     monkeypatch.setattr(
         training.finetune.run, "validate", lambda *_: dict.fromkeys(("R@10", "MRR", "choice"), -next(judged))
     )
-    report = finetune(replace(order, epochs=2), around)
-    assert (report.choice.alpha, report.remembered, len(saved(order.out)["memory.words"])) == (0, 0, 0)
+    report = finetune(replace(config, epochs=2), given)
+    assert (report.choice.alpha, report.remembered, len(saved(config.out)["memory.words"])) == (0, 0, 0)
     assert "captions are remembered" not in str(report)
-    image = open_image(order.folder / "000.png", Limits(), 24).image
-    start, tuned = (load(name).encode_images([image])["image"] for name in ("specialists", str(order.out)))
+    image = open_image(config.folder / "000.png", Limits(), 24).image
+    start, tuned = (load(name).encode_images([image])["image"] for name in ("specialists", str(config.out)))
     np.testing.assert_allclose(tuned, start, atol=1e-6)
 
 
-def test_a_picture_without_a_vector_stays_without_one(order: Order, around: Surroundings) -> None:
+def test_a_picture_without_a_vector_stays_without_one(config: FinetuneConfig, given: Dependencies) -> None:
     """NaN in, NaN out: `invalid_rows` names it, nothing else is spoilt."""
-    finetune(replace(order, epochs=1), around)
+    finetune(replace(config, epochs=1), given)
     base = PixelEncoder()
     blank = PixelEncoder.encode_images
 
@@ -214,35 +216,35 @@ def test_a_picture_without_a_vector_stays_without_one(order: Order, around: Surr
         return rows
 
     base.encode_images = spoilt  # type: ignore[method-assign]
-    images = [open_image(order.folder / f"{i:03d}.png", Limits(), 24).image for i in range(3)]
-    found = invalid_rows(TunedSpecialists(order.out, base).encode_images(images)["image"], 16)
+    images = [open_image(config.folder / f"{i:03d}.png", Limits(), 24).image for i in range(3)]
+    found = invalid_rows(TunedSpecialists(config.out, base).encode_images(images)["image"], 16)
     assert [fault is None for fault in found] == [False, True, True]
 
 
-def test_nothing_in_nothing_out(order: Order, around: Surroundings) -> None:
-    finetune(replace(order, epochs=1), around)
+def test_nothing_in_nothing_out(config: FinetuneConfig, given: Dependencies) -> None:
+    finetune(replace(config, epochs=1), given)
     base = PixelEncoder()
     base.encode_images = lambda images: {"image": np.zeros((0, 16), np.float32), "look": np.zeros((0, 48), np.float32)}  # type: ignore[method-assign]
-    assert TunedSpecialists(order.out, base).encode_images([])["image"].shape == (0, 16)
+    assert TunedSpecialists(config.out, base).encode_images([])["image"].shape == (0, 16)
 
 
-def test_its_identity_is_its_own(order: Order, around: Surroundings, tmp_path: Path) -> None:
+def test_its_identity_is_its_own(config: FinetuneConfig, given: Dependencies, tmp_path: Path) -> None:
     """Of the folder's name, the base and the head: other weights are another encoder (I3)."""
-    finetune(replace(order, epochs=2), around)
-    finetune(replace(order, epochs=2, seed=1, out=tmp_path / "b" / "out"), around)
-    first, again, other = (load(str(out)).identity for out in (order.out, order.out, tmp_path / "b" / "out"))
+    finetune(replace(config, epochs=2), given)
+    finetune(replace(config, epochs=2, seed=1, out=tmp_path / "b" / "out"), given)
+    first, again, other = (load(str(out)).identity for out in (config.out, config.out, tmp_path / "b" / "out"))
     assert first == again
     assert first.name == other.name == "out"
     assert first.id != other.id
     assert first.dims == PixelEncoder().identity.dims
 
 
-def test_other_specialists_are_refused_with_both(order: Order, around: Surroundings) -> None:
+def test_other_specialists_are_refused_with_both(config: FinetuneConfig, given: Dependencies) -> None:
     """The head was trained on vectors that the newer ones no longer give. Another number type of the same is fine."""
-    finetune(replace(order, epochs=1), around)
-    assert TunedSpecialists(order.out, PixelEncoder("1+bfloat16")).identity.revision == "1+bfloat16"
+    finetune(replace(config, epochs=1), given)
+    assert TunedSpecialists(config.out, PixelEncoder("1+bfloat16")).identity.revision == "1+bfloat16"
     with pytest.raises(EncoderError, match=r"was trained on specialists 1 \(.* but specialists 2 \(.* are installed"):
-        TunedSpecialists(order.out, PixelEncoder("2"))
+        TunedSpecialists(config.out, PixelEncoder("2"))
 
 
 @pytest.mark.parametrize(
@@ -250,23 +252,23 @@ def test_other_specialists_are_refused_with_both(order: Order, around: Surroundi
     [("specialists.json", b"{"), ("specialists.json", b'{"format": 2}'), ("specialists.json", b"[]"),
      ("head.safetensors", b""), ("head.safetensors", b"\x08\0\0\0\0\0\0\0{}      ")],
 )  # fmt: skip
-def test_a_damaged_folder_is_a_sentence(order: Order, around: Surroundings, name: str, content: bytes) -> None:
-    finetune(replace(order, epochs=1), around)
-    assert is_tuned(order.out)
-    (order.out / name).write_bytes(content)
+def test_a_damaged_folder_is_a_sentence(config: FinetuneConfig, given: Dependencies, name: str, content: bytes) -> None:
+    finetune(replace(config, epochs=1), given)
+    assert is_tuned(config.out)
+    (config.out / name).write_bytes(content)
     with pytest.raises(EncoderError, match=r"Train it again"):
-        load(str(order.out))
+        load(str(config.out))
 
 
-def test_a_tuned_folder_is_no_start(order: Order, around: Surroundings, tmp_path: Path) -> None:
-    finetune(replace(order, epochs=1), around)
+def test_a_tuned_folder_is_no_start(config: FinetuneConfig, given: Dependencies, tmp_path: Path) -> None:
+    finetune(replace(config, epochs=1), given)
     with pytest.raises(TrainingError, match=r"the encoder out-\w+, which cannot be trained further\. Start from"):
-        finetune(replace(order, start=str(order.out), out=tmp_path / "second"), around)
+        finetune(replace(config, start=str(config.out), out=tmp_path / "second"), given)
 
 
-def test_the_description_names_the_base(order: Order, around: Surroundings) -> None:
-    finetune(replace(order, epochs=1), around)
-    described = json.loads((order.out / "specialists.json").read_text())
+def test_the_description_names_the_base(config: FinetuneConfig, given: Dependencies) -> None:
+    finetune(replace(config, epochs=1), given)
+    described = json.loads((config.out / "specialists.json").read_text())
     base = {"name": "specialists", "revision": "1", "weights_sha256": "c" * 64, "preprocessing": 1}
     assert described == {"format": 2, "base": base}
 
@@ -275,8 +277,8 @@ def test_loupe_encoder_loads_it_on_the_real_specialists(tmp_path: Path) -> None:
     """The one test with the models themselves: LOUPE_ENCODER=FOLDER after a run from `specialists`."""
     out = tmp_path / "mine"
     report = finetune(
-        Order(make_folder(tmp_path / "pictures"), "specialists", out, epochs=2, learning_rate=1e-2),
-        Surroundings(load_encoder, Limits(), tmp_path / "cache"),
+        FinetuneConfig(make_folder(tmp_path / "pictures"), "specialists", out, epochs=2, learning_rate=1e-2),
+        Dependencies(load_encoder, Limits(), tmp_path / "cache"),
     )
     tuned, start = load_encoder(str(out)), load_encoder("specialists")
     assert tuned.identity.id == report.encoder_after

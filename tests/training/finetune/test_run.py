@@ -29,8 +29,8 @@ from pictures.open import Limits, open_image
 from tests.conftest import PROJECT
 from tests.encoder.test_clip import build
 from tests.training.shapes import draw, make_folder, write_metadata
-from training.finetune.order import Order
-from training.finetune.run import Surroundings, batches, finetune
+from training.finetune.config import FinetuneConfig
+from training.finetune.run import Dependencies, batches, finetune
 from training.finetune.split import Pairs
 
 
@@ -55,14 +55,14 @@ def shapes(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def around(tmp_path: Path) -> Surroundings:
-    return Surroundings(load_encoder, Limits(), tmp_path / "cache")
+def given(tmp_path: Path) -> Dependencies:
+    return Dependencies(load_encoder, Limits(), tmp_path / "cache")
 
 
 @pytest.fixture
-def order(models: Path, shapes: Path, tmp_path: Path) -> Order:
+def config(models: Path, shapes: Path, tmp_path: Path) -> FinetuneConfig:
     """40 pictures to train on, 16 to choose by, 24 held out."""
-    return Order(
+    return FinetuneConfig(
         shapes,
         str(models / "clip"),
         tmp_path / "out",
@@ -86,30 +86,30 @@ def order(models: Path, shapes: Path, tmp_path: Path) -> Order:
     ],
 )
 def test_pictures_never_seen_are_found_better_than_before(
-    models: Path, order: Order, around: Surroundings, kind: str, changes: dict[str, object]
+    models: Path, config: FinetuneConfig, given: Dependencies, kind: str, changes: dict[str, object]
 ) -> None:
     """A colour, a shape and a side that were seen apart, asked for together; judged through the folder saved."""
-    report = finetune(replace(order, start=str(models / kind), **changes), around)  # type: ignore[arg-type]
+    report = finetune(replace(config, start=str(models / kind), **changes), given)  # type: ignore[arg-type]
     found = report.held_out["text_to_image"]
     assert (found.queries, found.corpus) == (24, 24)
     assert found.b["R@10"] >= found.a["R@10"] + 0.15
     assert report.choice.alpha > 0
 
 
-def test_what_is_saved_is_loaded_by_its_folder(order: Order, around: Surroundings) -> None:
+def test_what_is_saved_is_loaded_by_its_folder(config: FinetuneConfig, given: Dependencies) -> None:
     """LOUPE_ENCODER=FOLDER: another encoder with vectors of the same dimensions; words as before (locked)."""
-    report = finetune(replace(order, epochs=3), around)
-    start, tuned = load_encoder(order.start), load_encoder(str(order.out))
+    report = finetune(replace(config, epochs=3), given)
+    start, tuned = load_encoder(config.start), load_encoder(str(config.out))
     assert tuned.identity.id == report.encoder_after != start.identity.id == report.encoder_before
     assert tuned.identity.dims == start.identity.dims
-    images = [open_image(order.folder / f"{i:03d}.png", Limits(), 32).image for i in range(5)]
+    images = [open_image(config.folder / f"{i:03d}.png", Limits(), 32).image for i in range(5)]
     assert invalid_rows(tuned.encode_images(images)["image"], 16) == [None] * 5
     np.testing.assert_array_equal(tuned.encode_texts(["a red circle"]), start.encode_texts(["a red circle"]))
 
 
-def test_the_report_says_everything_and_is_not_part_of_the_model(order: Order, around: Surroundings) -> None:
-    finetune(replace(order, epochs=3), around)
-    written = json.loads((order.out / "training" / "report.json").read_text())
+def test_the_report_says_everything_and_is_not_part_of_the_model(config: FinetuneConfig, given: Dependencies) -> None:
+    finetune(replace(config, epochs=3), given)
+    written = json.loads((config.out / "training" / "report.json").read_text())
     assert written["pictures"] | {"unread": 0, "skipped": 0} == {
         "captioned": 80, "captions": 80, "train": 40, "validation": 16, "held_out": 24, "copies": 0,
         "without_caption": 0, "unread": 0, "skipped": 0,
@@ -127,51 +127,51 @@ def test_the_report_says_everything_and_is_not_part_of_the_model(order: Order, a
         assert gap["mean"] == pytest.approx(sides["after"]["R@10"] - sides["before"]["R@10"])
         assert gap["low"] <= gap["mean"] <= gap["high"]
     assert written["minutes"]["wall"] > 0
-    identity = load_encoder(str(order.out)).identity
-    (order.out / "training" / "report.json").unlink()
-    (order.out / "README.md").unlink()
-    assert load_encoder(str(order.out)).identity == identity
+    identity = load_encoder(str(config.out)).identity
+    (config.out / "training" / "report.json").unlink()
+    (config.out / "README.md").unlink()
+    assert load_encoder(str(config.out)).identity == identity
 
 
-def test_the_ends_of_the_grid_are_the_start_and_the_best_epoch(order: Order, around: Surroundings) -> None:
+def test_the_ends_of_the_grid_are_the_start_and_the_best_epoch(config: FinetuneConfig, given: Dependencies) -> None:
     """α = 0 judges as validation did before training, α = 1 as it did after the best epoch."""
-    report = finetune(replace(order, epochs=6), around)
+    report = finetune(replace(config, epochs=6), given)
     first, last = report.choice.figures[0], report.choice.figures[-1]
     assert first == {name: report.history.start[name] for name in first}
     assert last == {name: report.history.epochs[report.best_epoch - 1][name] for name in last}
 
 
-def test_losses_on_other_pictures_are_shown(order: Order, around: Surroundings, tmp_path: Path) -> None:
+def test_losses_on_other_pictures_are_shown(config: FinetuneConfig, given: Dependencies, tmp_path: Path) -> None:
     other = tmp_path / "other"
     other.mkdir()
     for seed in range(6):
         draw("red", "circle", "left", seed, side=24 + 8 * seed).save(other / f"{seed}.png")
     write_metadata(other, [(f"{seed}.png", f"number {seed}") for seed in range(6)])
-    report = finetune(replace(order, epochs=2), replace(around, outside=other))
+    report = finetune(replace(config, epochs=2), replace(given, outside=other))
     assert report.outside.directions["text_to_image"].queries == 6
     assert "Outside the domain" in str(report)
     assert "R@10 finds them all whatever the encoder" in str(report)
-    assert json.loads((order.out / "training" / "report.json").read_text())["outside"]["text_to_image"]["corpus"] == 6
+    assert json.loads((config.out / "training" / "report.json").read_text())["outside"]["text_to_image"]["corpus"] == 6
 
 
-def test_the_folder_trained_on_is_no_outside(order: Order, around: Surroundings) -> None:
-    report = finetune(replace(order, epochs=1), replace(around, outside=order.folder))
+def test_the_folder_trained_on_is_no_outside(config: FinetuneConfig, given: Dependencies) -> None:
+    report = finetune(replace(config, epochs=1), replace(given, outside=config.folder))
     assert "not judged: the folder trained on is" in report.to_json()["outside"]["reason"]
     assert "not judged" in str(report)
 
 
 def test_where_nothing_is_gained_the_start_is_saved_and_said(
-    order: Order, around: Surroundings, monkeypatch: pytest.MonkeyPatch
+    config: FinetuneConfig, given: Dependencies, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Validation finds every mix worse than the start: α = 0, and the weights are the start's bit for bit."""
     judged = iter(range(100))
     monkeypatch.setattr(
         training.finetune.run, "validate", lambda *_: dict.fromkeys(("R@10", "MRR", "choice"), -next(judged))
     )
-    report = finetune(replace(order, epochs=2), around)
+    report = finetune(replace(config, epochs=2), given)
     assert report.choice.alpha == 0
     assert "what was saved is the start" in str(report)
-    start, saved = (load_file(Path(folder) / "model.safetensors") for folder in (order.start, order.out))
+    start, saved = (load_file(Path(folder) / "model.safetensors") for folder in (config.start, config.out))
     assert all(np.array_equal(start[name], saved[name]) for name in start)
 
 
@@ -191,38 +191,38 @@ def tensors_of(folder: Path) -> dict[str, np.ndarray]:
 
 
 def test_killed_and_started_again_it_ends_as_if_it_had_never_ended(
-    order: Order, around: Surroundings, tmp_path: Path
+    config: FinetuneConfig, given: Dependencies, tmp_path: Path
 ) -> None:
     """SIGKILL in a process of its own after some epochs; what it left loads; resumed, the weights are bit for bit."""
-    order = replace(order, epochs=9)
-    whole = finetune(replace(order, out=tmp_path / "whole"), around)
+    config = replace(config, epochs=9)
+    whole = finetune(replace(config, out=tmp_path / "whole"), given)
     code = (
         "import sys, torch; from pathlib import Path; from training.finetune.run import *; "
         "from encoder.load import load_encoder\n"
         f"torch.set_num_threads({torch.get_num_threads()})\n"
         "folder, start, out, cache = sys.argv[1:]\n"
-        f"order = Order(**{vars(order) | {'folder': None, 'out': None}!r}"
+        f"config = FinetuneConfig(**{vars(config) | {'folder': None, 'out': None}!r}"
         " | {'folder': Path(folder), 'out': Path(out)})\n"
-        "finetune(order, Surroundings(load_encoder, Limits(), Path(cache)))"
+        "finetune(config, Dependencies(load_encoder, Limits(), Path(cache)))"
     )
-    arguments = [str(order.folder), order.start, str(order.out), str(around.cache)]
+    arguments = [str(config.folder), config.start, str(config.out), str(given.cache)]
     with subprocess.Popen([sys.executable, "-c", code, *arguments], cwd=PROJECT, stderr=subprocess.PIPE) as process:
-        while not (order.place / "checkpoints" / "epoch-0003.json").exists():
+        while not (config.place / "checkpoints" / "epoch-0003.json").exists():
             assert process.poll() is None, process.stderr and process.stderr.read().decode()
             time.sleep(0.01)
         process.send_signal(signal.SIGKILL)
-    epochs = len(list((order.place / "checkpoints").glob("epoch-*.json"))) - 1
+    epochs = len(list((config.place / "checkpoints").glob("epoch-*.json"))) - 1
     assert 3 <= epochs < 9
-    assert load_encoder(str(order.out)).identity.dims["image"] == 16, "the best epoch so far is there to use"
-    report = finetune(order, around)
+    assert load_encoder(str(config.out)).identity.dims["image"] == 16, "the best epoch so far is there to use"
+    report = finetune(config, given)
     assert [epoch["loss"] for epoch in report.history.epochs] == [epoch["loss"] for epoch in whole.history.epochs]
     assert report.choice == whole.choice
-    resumed, expected = tensors_of(order.out), tensors_of(tmp_path / "whole")
+    resumed, expected = tensors_of(config.out), tensors_of(tmp_path / "whole")
     assert all(np.array_equal(resumed[name], expected[name]) for name in expected)
 
 
 def test_ctrl_c_leaves_the_best_epoch_so_far_and_says_so(
-    order: Order, around: Surroundings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    config: FinetuneConfig, given: Dependencies, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """In the middle of epoch 4. The same command then goes on."""
 
@@ -233,36 +233,36 @@ def test_ctrl_c_leaves_the_best_epoch_so_far_and_says_so(
 
     with monkeypatch.context() as patch, caplog.at_level(logging.WARNING), pytest.raises(KeyboardInterrupt):
         patch.setattr(training.finetune.run, "batches", interrupt)
-        finetune(replace(order, epochs=6), around)
-    assert f"{order.out} holds the model of epoch " in caplog.text
-    left = load_encoder(str(order.out)).identity
-    report = finetune(replace(order, epochs=6), around)
+        finetune(replace(config, epochs=6), given)
+    assert f"{config.out} holds the model of epoch " in caplog.text
+    left = load_encoder(str(config.out)).identity
+    report = finetune(replace(config, epochs=6), given)
     assert len(report.history.epochs) == 6
-    assert load_encoder(str(order.out)).identity.dims == left.dims
+    assert load_encoder(str(config.out)).identity.dims == left.dims
 
 
-def test_called_again_when_done_it_reports_the_same(order: Order, around: Surroundings) -> None:
-    first, again = (finetune(replace(order, epochs=3), around).to_json() for _ in range(2))
+def test_called_again_when_done_it_reports_the_same(config: FinetuneConfig, given: Dependencies) -> None:
+    first, again = (finetune(replace(config, epochs=3), given).to_json() for _ in range(2))
     for report in (first, again):
         del report["minutes"]
     assert first == again
 
 
 def test_large_checkpoints_are_kept_of_start_best_and_newest_only(
-    order: Order, around: Surroundings, monkeypatch: pytest.MonkeyPatch
+    config: FinetuneConfig, given: Dependencies, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What the report needs stays: its figures of all epochs, and both ends of the line."""
     monkeypatch.setattr(training.finetune.run, "KEPT_MB", 0)
-    report = finetune(replace(order, epochs=8), around)
-    kept = {int(path.stem[6:]) for path in (order.place / "checkpoints").glob("epoch-????.safetensors")}
+    report = finetune(replace(config, epochs=8), given)
+    kept = {int(path.stem[6:]) for path in (config.place / "checkpoints").glob("epoch-????.safetensors")}
     assert {0, 8, report.best_epoch} <= kept
     assert len(kept) <= 4
     assert len(report.history.epochs) == 8
-    assert finetune(replace(order, epochs=8), around).choice == report.choice
+    assert finetune(replace(config, epochs=8), given).choice == report.choice
 
 
 def test_a_loss_that_is_no_number_is_a_sentence_and_the_last_epoch_stays(
-    order: Order, around: Surroundings, monkeypatch: pytest.MonkeyPatch
+    config: FinetuneConfig, given: Dependencies, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The third epoch's loss is NaN."""
     calls = iter(range(10**6))
@@ -273,22 +273,24 @@ def test_a_loss_that_is_no_number_is_a_sentence_and_the_last_epoch_stays(
 
     monkeypatch.setattr(training.finetune.run.Dual, "loss", spoilt)
     with pytest.raises(TrainingError, match=r"loss is nan .* step 1 of epoch 3 .* Epoch 2 is whole"):
-        finetune(order, around)
-    assert load_encoder(str(order.out)).identity.dims["image"] == 16
+        finetune(config, given)
+    assert load_encoder(str(config.out)).identity.dims["image"] == 16
 
 
-def test_out_with_another_model_s_checkpoint_is_refused(models: Path, order: Order, around: Surroundings) -> None:
-    finetune(replace(order, epochs=1), around)
-    before = (order.out / "model.safetensors").read_bytes()
+def test_out_with_another_model_s_checkpoint_is_refused(
+    models: Path, config: FinetuneConfig, given: Dependencies
+) -> None:
+    finetune(replace(config, epochs=1), given)
+    before = (config.out / "model.safetensors").read_bytes()
     with pytest.raises(OtherCheckpoint, match=r"holds a run with from = clip-\w+ \(\w+\), this one has siglip-"):
-        finetune(replace(order, epochs=1, start=str(models / "siglip")), around)
-    assert (order.out / "model.safetensors").read_bytes() == before
+        finetune(replace(config, epochs=1, start=str(models / "siglip")), given)
+    assert (config.out / "model.safetensors").read_bytes() == before
 
 
-def test_an_unknown_model_is_the_encoder_s_sentence(order: Order, around: Surroundings) -> None:
+def test_an_unknown_model_is_the_encoder_s_sentence(config: FinetuneConfig, given: Dependencies) -> None:
     with pytest.raises(EncoderError, match="names the folder /no/such/model, which is not there"):
-        finetune(replace(order, start="/no/such/model"), around)
-    assert not order.out.exists()
+        finetune(replace(config, start="/no/such/model"), given)
+    assert not config.out.exists()
 
 
 @pytest.mark.parametrize(
@@ -300,7 +302,7 @@ def test_an_unknown_model_is_the_encoder_s_sentence(order: Order, around: Surrou
     ],
 )
 def test_folders_that_teach_nothing_are_sentences(
-    order: Order, around: Surroundings, tmp_path: Path, captions: list[str], sentence: str
+    config: FinetuneConfig, given: Dependencies, tmp_path: Path, captions: list[str], sentence: str
 ) -> None:
     folder = tmp_path / "few"
     folder.mkdir()
@@ -308,43 +310,47 @@ def test_folders_that_teach_nothing_are_sentences(
         draw("red", "circle", "left", seed).save(folder / f"{seed}.png")
     write_metadata(folder, [(f"{seed}.png", caption) for seed, caption in enumerate(captions)])
     with pytest.raises((TrainingError, EvaluationError), match=sentence):
-        finetune(replace(order, folder=folder), around)
+        finetune(replace(config, folder=folder), given)
     with pytest.raises(RootError, match="There is no folder"):
-        finetune(replace(order, folder=tmp_path / "nowhere"), around)
+        finetune(replace(config, folder=tmp_path / "nowhere"), given)
 
 
-def test_duplicates_and_broken_files_are_counted_and_named(order: Order, around: Surroundings, tmp_path: Path) -> None:
+def test_duplicates_and_broken_files_are_counted_and_named(
+    config: FinetuneConfig, given: Dependencies, tmp_path: Path
+) -> None:
     """Two copies of one picture with two captions, a broken file, a picture without words."""
-    folder = Path(shutil.copytree(order.folder, tmp_path / "copy"))
+    folder = Path(shutil.copytree(config.folder, tmp_path / "copy"))
     shutil.copy2(folder / "000.png", folder / "copy.png")
     (folder / "copy.png.txt").write_text("the very same")
     (folder / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\nno")
     draw("red", "bar", "left", 99).save(folder / "wordless.png")
-    report = finetune(replace(order, folder=folder, epochs=1), around)
+    report = finetune(replace(config, folder=folder, epochs=1), given)
     counts = report.to_json()["pictures"]
     assert (counts["captioned"], counts["captions"], counts["copies"], counts["without_caption"]) == (80, 81, 1, 1)
     assert [Path(unread["path"]).name for unread in counts["unread"]] == ["broken.png"]
     assert "Left out: 1 without caption, 1 that could not be read, 1 further copies" in str(report)
 
 
-def test_no_caption_of_validation_is_trained_on(order: Order, around: Surroundings, tmp_path: Path) -> None:
+def test_no_caption_of_validation_is_trained_on(config: FinetuneConfig, given: Dependencies, tmp_path: Path) -> None:
     """Two pictures of every caption: both are on one side."""
     folder = tmp_path / "twice"
     folder.mkdir()
     for seed in range(40):
         draw("red", "circle", "left", seed).save(folder / f"{seed}.png")
     write_metadata(folder, [(f"{seed}.png", f"number {seed // 2}") for seed in range(40)])
-    report = finetune(replace(order, folder=folder, epochs=1), around)
+    report = finetune(replace(config, folder=folder, epochs=1), given)
     sides = [{index // 2 for index in side} for side in vars(report.split).values()]
     pictures = [int(picture.path.stem) for picture in report.folder.pictures]
     sides = [{pictures[index] // 2 for index in side} for side in vars(report.split).values()]
     assert not (sides[0] & sides[1] or sides[0] & sides[2] or sides[1] & sides[2])
 
 
-def test_a_place_that_cannot_be_written_is_a_sentence(order: Order, around: Surroundings, tmp_path: Path) -> None:
+def test_a_place_that_cannot_be_written_is_a_sentence(
+    config: FinetuneConfig, given: Dependencies, tmp_path: Path
+) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(TrainingError, match=r"cannot be written to .*: Not a directory"):
-        finetune(replace(order, out=tmp_path / "file" / "out"), around)
+        finetune(replace(config, out=tmp_path / "file" / "out"), given)
 
 
 class Fixed(torch.nn.Module):

@@ -5,8 +5,8 @@ import pytest
 from scipy.linalg import inv, sqrtm
 
 from encoder.protocol import unit
-from training.specialists import look
-from training.specialists.look import fit_look
+from training.specialists import fits
+from training.specialists.fits import fit_look
 
 AXES = 8
 ARTISTS = 3
@@ -33,7 +33,7 @@ def weights(matrix: np.ndarray) -> np.ndarray:
 def test_what_sets_drawings_of_one_thing_apart_counts_less_and_style_counts_more(drawn: tuple[np.ndarray, ...]) -> None:
     relative = weights(fit_look(*drawn))
     assert relative[7] < 0.6
-    assert relative[6] == pytest.approx(1 + look.STYLE, abs=0.1)
+    assert relative[6] == pytest.approx(1 + fits.STYLE, abs=0.1)
     np.testing.assert_allclose(relative[:6], 1, atol=0.1)
 
 
@@ -61,7 +61,7 @@ def test_the_map_is_the_formula(drawn: tuple[np.ndarray, ...]) -> None:
         within += np.outer(row - styles[source], row - styles[source])
     directions = np.linalg.svd(np.array(list(styles.values())))[2][: ARTISTS - 1]
     onto = sum(np.outer(one, one) for one in directions)
-    even = inv(sqrtm(within * AXES / np.trace(within) + np.eye(AXES))) @ (np.eye(AXES) + look.STYLE * onto)
+    even = inv(sqrtm(within * AXES / np.trace(within) + np.eye(AXES))) @ (np.eye(AXES) + fits.STYLE * onto)
     got, expected = unit(seen @ fit_look(*drawn)), unit(seen @ even)
     np.testing.assert_allclose(got @ got.T, expected @ expected.T, atol=1e-4)
 
@@ -71,7 +71,7 @@ def test_only_the_strongest_directions_are_kept(drawn: tuple[np.ndarray, ...], m
     whole = fit_look(*drawn)
     shares = (unit(drawn[0] @ whole) ** 2).mean(axis=0)
     assert (np.diff(shares) < 0).all()
-    monkeypatch.setattr(look, "LOOK_DIM", 6)
+    monkeypatch.setattr(fits, "LOOK_DIM", 6)
     np.testing.assert_allclose(fit_look(*drawn), whole[:, :6], atol=1e-6)
 
 

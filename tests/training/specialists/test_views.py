@@ -27,24 +27,24 @@ def towers(tmp_path_factory: pytest.TempPathFactory) -> Towers:
 
 def test_pictures_are_seen_once_and_their_colours_named(towers: Towers, tmp_path: Path) -> None:
     Image.new("RGB", (40, 30), "red").save(tmp_path / "red.png")
-    views = towers.see([File(tmp_path / "red.png")], ["the red one"])
+    views = towers.encode_pictures([File(tmp_path / "red.png")], ["the red one"])
     assert (views.features.shape, views.logits.shape) == ((1, 2912), (1, 1000))
     np.testing.assert_array_equal(views.shares[0], np.eye(len(COLOURS))[COLOURS.index("red")])
     (tmp_path / "red.png").unlink()
-    again = towers.see([File(tmp_path / "red.png")], ["the red one"])
+    again = towers.encode_pictures([File(tmp_path / "red.png")], ["the red one"])
     np.testing.assert_array_equal(again.features, views.features)
 
 
 def test_a_damaged_picture_is_named_with_what_to_do(towers: Towers, tmp_path: Path) -> None:
     (tmp_path / "half.png").write_bytes(b"\x89PNG\r\n")
     with pytest.raises(TrainingError, match=r"half.png cannot be read .*Delete it and run: python -m training data"):
-        towers.see([File(tmp_path / "half.png")], ["half"])
+        towers.encode_pictures([File(tmp_path / "half.png")], ["half"])
 
 
 def test_a_colour_s_words_are_its_own(towers: Towers) -> None:
     """Each of the eleven is nearer to its plain name than to any other's."""
     names = towers.name_colours()
-    assert ((names @ towers.say(COLOURS).T).argmax(axis=1) == np.arange(len(COLOURS))).all()
+    assert ((names @ towers.encode_phrases(COLOURS).T).argmax(axis=1) == np.arange(len(COLOURS))).all()
 
 
 def test_a_source_that_the_pairs_lack_is_named() -> None:

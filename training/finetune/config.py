@@ -27,7 +27,7 @@ _TERMS = (
 
 
 @dataclass(frozen=True)
-class Order:
+class FinetuneConfig:
     folder: Path
     start: str
     """`specialists`, or a transformers dual encoder by folder or name."""
@@ -50,34 +50,34 @@ class Order:
         return self.out / PLACE
 
 
-def check(order: Order) -> Order:
+def check(config: FinetuneConfig) -> FinetuneConfig:
     """The order with absolute folders. Raises TrainingError with what is wrong and what would be right."""
-    rate = order.learning_rate
+    rate = config.learning_rate
     if rate is not None and not (math.isfinite(rate) and rate > 0):
         raise TrainingError(f"--learning-rate is {rate:g}; it is a number above 0, for example 3e-5.")
-    for name, value, least in (("epochs", order.epochs, 1), ("patience", order.patience, 1)):
+    for name, value, least in (("epochs", config.epochs, 1), ("patience", config.patience, 1)):
         if value < least:
             raise TrainingError(f"--{name} is {value}; it is at least {least}.")
-    if order.batch_size < 2:
+    if config.batch_size < 2:
         raise TrainingError(
-            f"--batch-size is {order.batch_size}; it is at least 2, because a picture is told "
+            f"--batch-size is {config.batch_size}; it is at least 2, because a picture is told "
             "apart from the others of its batch."
         )
-    for name, share in (("val-share", order.validation_share), ("held-out-share", order.held_out_share)):
+    for name, share in (("val-share", config.validation_share), ("held-out-share", config.held_out_share)):
         if not 0 < share <= 0.4:
             raise TrainingError(f"--{name} is {share:g}; it is a share of the pictures above 0 and at most 0.4.")
-    if order.seed < 0:
-        raise TrainingError(f"--seed is {order.seed}; it is 0 or above.")
-    for name, choice, known in (("loss", order.loss, LOSSES), ("lock", order.lock, LOCKS)):
+    if config.seed < 0:
+        raise TrainingError(f"--seed is {config.seed}; it is 0 or above.")
+    for name, choice, known in (("loss", config.loss, LOSSES), ("lock", config.lock, LOCKS)):
         if choice not in known:
             raise TrainingError(f"--{name} is {choice!r}; it is one of {', '.join(known)}.")
-    parse_train(order.train)
-    if order.start == SPECIALISTS and (order.lock != "text" or order.train not in ("last:2", "projection")):
+    parse_train(config.train)
+    if config.start == SPECIALISTS and (config.lock != "text" or config.train not in ("last:2", "projection")):
         raise TrainingError(
             "From the specialists a head on top of both locked towers is trained: leave --train and --lock out, or "
             "start from a CLIP or SigLIP model."
         )
-    return _with_absolute_folders(order)
+    return _with_absolute_folders(config)
 
 
 def parse_train(train: str) -> tuple[str, int]:
@@ -89,9 +89,9 @@ def parse_train(train: str) -> tuple[str, int]:
     raise TrainingError(f"--train is {train!r}; it is whole, projection or last:N with N from 1, for example last:2.")
 
 
-def _with_absolute_folders(order: Order) -> Order:
-    folder, out = order.folder.expanduser().resolve(), order.out.expanduser().resolve()
-    start = Path(order.start).expanduser().resolve()
+def _with_absolute_folders(config: FinetuneConfig) -> FinetuneConfig:
+    folder, out = config.folder.expanduser().resolve(), config.out.expanduser().resolve()
+    start = Path(config.start).expanduser().resolve()
     if out == folder or folder in out.parents:
         raise TrainingError(f"--out {out} lies inside the folder of pictures {folder}. Name another place.")
     if out in folder.parents:
@@ -104,27 +104,27 @@ def _with_absolute_folders(order: Order) -> Order:
         raise TrainingError(
             f"--out {out} is not empty, and no fine-tune began there (it has no {PLACE}/{RECORD}). Name a new folder."
         )
-    return Order(**vars(order) | {"folder": folder, "out": out})
+    return FinetuneConfig(**vars(config) | {"folder": folder, "out": out})
 
 
-def record(order: Order, start: EncoderIdentity, folder: CaptionedFolder) -> None:
+def record(config: FinetuneConfig, start: EncoderIdentity, folder: CaptionedFolder) -> None:
     """Begin in `out`, or go on there when it is the same run. Raises OtherCheckpoint with both values."""
     pictures = [(picture.sha256, picture.captions) for picture in folder.pictures]  # their order decides the split
     wanted: dict[str, Any] = {
         "from": f"{start.id} ({start.weights_sha256[:12]})",
         "pictures": f"{len(pictures)} ({hashlib.sha256(json.dumps(pictures).encode()).hexdigest()[:12]})",
-    } | {name.replace("_", " "): getattr(order, name) for name in _TERMS}
-    path = order.place / RECORD
+    } | {name.replace("_", " "): getattr(config, name) for name in _TERMS}
+    path = config.place / RECORD
     if path.exists():
         try:
             found = dict(json.loads(path.read_text(encoding="utf-8")))
         except (OSError, ValueError) as error:
-            raise TrainingError(f"{path} cannot be read ({error}). Remove {order.out} to begin again.") from error
+            raise TrainingError(f"{path} cannot be read ({error}). Remove {config.out} to begin again.") from error
         for name, value in wanted.items():
             if found.get(name) != value:
                 raise OtherCheckpoint(
-                    f"{order.out} holds a run with {name} = {found.get(name)}, this one has {value}. Give it as it was "
-                    "to go on, name another folder with --out, or remove that one to begin again."
+                    f"{config.out} holds a run with {name} = {found.get(name)}, this one has {value}. Give it as it "
+                    "was to go on, name another folder with --out, or remove that one to begin again."
                 )
     else:
         write_text(path, json.dumps(wanted, indent=1) + "\n")
