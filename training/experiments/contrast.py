@@ -1,7 +1,4 @@
-"""One way to train an embedding of labelled pictures, for each seed: trained or taken up again, judged, drawn.
-
-Knows no loss; the experiments bring it.
-"""
+"""Train an embedding of labelled pictures for each seed of a recipe, or take it up again; judge and draw it."""
 
 import copy
 import json
@@ -16,8 +13,7 @@ from torch import Tensor, nn
 
 from training import checkpoints
 from training.atomic import write_text
-from training.experiments.curves import draw_curves
-from training.experiments.drawing import lay_out, write_html, write_png
+from training.experiments.drawing import draw_curves, lay_out, write_html, write_png
 from training.experiments.fashion import (
     JUDGED,
     Epoch,
@@ -31,8 +27,7 @@ from training.experiments.fashion import (
     row,
     sample,
 )
-from training.experiments.intervals import OVER_SEEDS
-from training.experiments.result import Bar, Findings, Row
+from training.experiments.result import OVER_SEEDS, Bar, Findings, Row
 from training.loop import Plan, train
 from training.plan import Metrics
 
@@ -53,6 +48,11 @@ class Recipe(Generic[Batch]):
     batches: Callable[[LabelledPictures, int, int, int], Epoch[Batch]]
     """Pictures, size, seed and epoch -> the epoch's batches."""
     loss: Callable[[nn.Module, Batch], Tensor]
+    bars: Mapping[str, float]
+    """What the means over the seeds must reach."""
+    notes: Sequence[str] = ()
+    beside: "Sequence[Recipe[Any]]" = ()
+    """Other experiments' recipes, which it must beat."""
     small_epochs: int = 3
     model: Callable[[], nn.Module] = SmallNet
     tower: Callable[[nn.Module], nn.Module] = lambda model: model
@@ -117,17 +117,8 @@ def remembered(path: Path, find: Callable[[], dict[str, Any]]) -> dict[str, Any]
     return known
 
 
-def run_recipe(
-    recipe: Recipe[Any],
-    bars: Mapping[str, float],
-    seeds: Sequence[int],
-    small: bool,
-    cache: Path,
-    out: Path,
-    notes: Sequence[str] = (),
-    beside: Sequence[Recipe[Any]] = (),
-) -> Findings:
-    """Every seed, beside random vectors, raw pixels, the untrained net and the recipes `beside`, which it must beat.
+def run_recipe(recipe: Recipe[Any], seeds: Sequence[int], small: bool, cache: Path, out: Path) -> Findings:
+    """Every seed, beside random vectors, raw pixels, the untrained net and the recipes `beside`.
 
     Writes `<out>/<name>.png`, `<out>/<name>-space.png`, and the space over the epochs of the first seed (`drawing`).
     """
@@ -139,7 +130,7 @@ def run_recipe(
         recipe = recipe.shrunk() if small else recipe
         return [train_seed(recipe, pictures, seed, folder / f"seed-{seed}", watched) for seed in seeds]
 
-    beaten = {other.method: train_all(other) for other in beside}
+    beaten = {other.method: train_all(other) for other in recipe.beside}
     runs = train_all(recipe)
     others = [row(method, [run.end for run in found]) for method, found in beaten.items()]
     untrained = row("the net, untrained", [run.start for run in runs])
@@ -148,13 +139,12 @@ def run_recipe(
     chance = remembered(known, lambda: baselines(pictures, seeds))
     rows = [*(row(method, figures) for method, figures in chance.items()), untrained, *others, trained]
     whole, part = (f"{len(side.test):,} test pictures" for side in (pictures, watched))
-    draw_curves([run.epochs for run in runs], rows, bars, f"{recipe.name}: {whole}", part, out / f"{recipe.name}.png")
+    title, bars = f"{recipe.name}: {whole}", recipe.bars
+    draw_curves([run.epochs for run in runs], rows, bars, title, part, out / f"{recipe.name}.png")
     draw_epochs(recipe, folder_of(recipe.name, cache, small), seeds[0], watched, out / f"{recipe.name}-space.png")
-    told = [
-        *notes,
-        *about_runs(recipe.name, part, out.name, [*runs, *(run for found in beaten.values() for run in found)]),
-    ]
-    return Findings(hold_up(trained, bars, others), rows, pictures.sizes, OVER_SEEDS, [JUDGED, *told])
+    told = about_runs(recipe.name, part, out.name, [*runs, *(run for found in beaten.values() for run in found)])
+    notes = [JUDGED, *recipe.notes, *told]
+    return Findings(hold_up(trained, bars, others), rows, pictures.sizes, OVER_SEEDS, notes)
 
 
 def about_runs(name: str, drawn: str, figures: str, runs: Sequence[Trained]) -> list[str]:

@@ -1,5 +1,4 @@
-"""The space of a run over its epochs: the same pictures embedded by each checkpoint, laid out so that epochs can be
-compared, as arrays, a PNG and a page with a slider. Knows no experiment.
+"""Draw the space of a run over its epochs, as arrays, a PNG and a page with a slider; and the curves of several runs.
 
 3-D: PCA fitted once, on the last epoch; the earlier ones are seen along the same axes. 2-D: UMAP of each epoch, begun
 at the epoch before and then turned onto it (orthogonal Procrustes), so that points keep their places as far as their
@@ -8,7 +7,7 @@ neighbourhoods allow.
 
 import io
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,13 +18,17 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy.linalg import orthogonal_procrustes
 
+from evaluation.metrics import Interval
 from layout.projection import NEIGHBOURS, SEED, pca, trust
 from training.atomic import write_text, write_whole
+from training.experiments.result import Row
+from training.plan import Metrics
 
 Floats = NDArray[np.float32]
 COLOURS = (
     "#4477aa", "#cc3311", "#228833", "#ccbb44", "#66ccee", "#aa3377", "#888888", "#ff9933", "#111111", "#35c98f",
 )  # fmt: skip
+CURVES = ("#4477aa", "#ee6677")
 STEPS = 200
 """Of UMAP's optimisation, at each epoch."""
 SHOWN = 6
@@ -140,6 +143,50 @@ def save_small(figure: Figure, path: Path) -> None:
     figure.savefig(buffer, format="png")
     picture = Image.open(buffer).convert("RGB").quantize(128, dither=Image.Dither.NONE)
     write_whole(path, lambda part: picture.save(part, format="PNG", optimize=True))
+
+
+def error_bars(values: Sequence[Interval]) -> list[list[float]]:
+    """How far each mean lies above its low end and below its high one, as matplotlib wants it."""
+    return [[value.mean - value.low for value in values], [value.high - value.mean for value in values]]
+
+
+def draw_curves(
+    runs: Sequence[Sequence[Metrics]],
+    rows: Sequence[Row],
+    bars: Mapping[str, float],
+    title: str,
+    sample: str,
+    path: Path,
+) -> None:
+    """Left the epochs, judged on a sample; right the methods, judged on all, with the bars as lines."""
+    figure = Figure(figsize=(10, 3.8), dpi=100, layout="constrained")
+    left, right = figure.subplots(1, 2, width_ratios=(1, 1.3))
+    for colour, (name, bar) in zip(CURVES, bars.items(), strict=False):
+        for number, epochs in enumerate(runs):
+            numbers = [epoch["epoch"] for epoch in epochs]
+            left.plot(
+                numbers, [epoch[name] for epoch in epochs], color=colour, lw=1, label=name if not number else None
+            )
+        right.axvline(bar, color=colour, lw=1, ls=":", label=f"{name}: at least {bar:.2f}")
+    left.set(xlabel="epoch", xlim=(0, None), ylim=(0, 1), title=f"{sample}, a line each seed")
+    left.legend(loc="lower right", fontsize=8)
+    names = [row.method for row in rows]
+    height = 0.38
+    offsets = (-height / 2, height / 2) if len(bars) > 1 else (0.0,)
+    for offset, colour, name in zip(offsets, CURVES, bars, strict=False):
+        values = [row.metrics[name] for row in rows]
+        places = [place + offset for place in range(len(rows))]
+        right.barh(places, [v.mean for v in values], height, xerr=error_bars(values), color=colour, error_kw={"lw": 1})
+        for place, value in zip(places, values, strict=True):
+            right.text(0.01, place, f"{value.mean:.3f}", va="center", fontsize=7, color="white")
+    right.set(yticks=range(len(rows)), yticklabels=names, xlim=(0, 1), title="all test pictures")
+    right.invert_yaxis()
+    right.legend(loc="upper center", bbox_to_anchor=(0.4, -0.08), ncols=2, fontsize=8, frameon=False)
+    for axes in (left, right):
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.title.set_size(9)
+    figure.suptitle(title, fontsize=10)
+    save_small(figure, path)
 
 
 def write_html(space: Space, title: str, path: Path) -> None:

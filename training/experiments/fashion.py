@@ -1,7 +1,4 @@
-"""Fashion-MNIST and what its experiments share: the pictures, the net, how a space is judged, the baselines.
-
-Knows no loss and no experiment.
-"""
+"""Fashion-MNIST and what its experiments share: the pictures, the net, how a space is judged, the baselines."""
 
 import gzip
 from collections.abc import Callable, Iterator, Sequence
@@ -18,8 +15,7 @@ from torch import Tensor, nn
 
 from evaluation.space import knn_accuracy, map_at_r
 from training.data.packages import debian
-from training.experiments.intervals import over_seeds
-from training.experiments.result import Row
+from training.experiments.result import Row, columns_over_seeds
 
 Array = NDArray[np.float32]
 Labels = NDArray[np.int64]
@@ -172,7 +168,7 @@ def baselines(pictures: LabelledPictures, seeds: Sequence[int]) -> dict[str, lis
 
 
 def row(method: str, by_seed: Sequence[dict[str, float]]) -> Row:
-    return Row(method, {name: over_seeds([figures[name] for figures in by_seed]) for name in by_seed[0]})
+    return Row(method, columns_over_seeds(by_seed))
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,8 @@ from matplotlib.figure import Figure
 from encoder.protocol import Embeddings, unit
 from evaluation.metrics import Interval, Judgement, judge_embeddings
 from training.experiments.contrast import folder_of
-from training.experiments.drawing import save_small
+from training.experiments.drawing import error_bars, save_small
 from training.experiments.icon_captions import Icons, Ints, Side, draw_icons, read_icons
-from training.experiments.intervals import over_queries_and_seeds
 from training.experiments.picture_heads import (
     AT_RANDOM,
     BATCH,
@@ -28,7 +27,7 @@ from training.experiments.picture_heads import (
     ridge_of,
     train_seed,
 )
-from training.experiments.result import Bar, Findings, Row
+from training.experiments.result import Bar, Findings, Row, exactly, over_queries_and_seeds
 from training.negatives import RANKS, ExactNearest, Nearest
 
 Index = Callable[[Icons], Nearest]
@@ -102,8 +101,8 @@ def _baselines(side: Side) -> list[Row]:
         "R@10": float(shares[:10].sum()),
         "MRR": float((shares / np.arange(1, count + 1)).sum()),
     }
-    exactly = [{name: Interval(value, value, value) for name, value in each.items()} for each in (chance, common)]
-    return [Row("random order (expected)", exactly[0]), Row("always the commonest captions first", exactly[1])]
+    methods = {"random order (expected)": chance, "always the commonest captions first": common}
+    return [Row(name, {metric: exactly(value) for metric, value in each.items()}) for name, each in methods.items()]
 
 
 def _recipe(index: Index) -> str:
@@ -146,9 +145,9 @@ def draw(differences: Mapping[str, Mapping[str, Interval]], queries: int, seeds:
     axes = figure.subplots()
     for place, (name, values) in enumerate(differences.items()):
         at = np.arange(len(METRICS)) + 0.2 * place - 0.1
-        means = np.array([values[metric].mean for metric in METRICS])
-        spread = [[values[m].mean - values[m].low for m in METRICS], [values[m].high - values[m].mean for m in METRICS]]
-        axes.errorbar(means, at, xerr=spread, marker="o", linestyle="", capsize=3, label=name)
+        ordered = [values[metric] for metric in METRICS]
+        means, ends = [value.mean for value in ordered], error_bars(ordered)
+        axes.errorbar(means, at, xerr=ends, marker="o", linestyle="", capsize=3, label=name)
     axes.axvline(0, color="#888888", linestyle="--")
     axes.set(yticks=range(len(METRICS)), yticklabels=METRICS, xlabel="difference, 95 % interval")
     axes.set_title(f"E5: {queries:,} test pictures, {seeds} seeds", fontsize=11)

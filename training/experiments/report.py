@@ -1,7 +1,4 @@
-"""docs/experiments.md from the recorded results, and nothing else: no figure in it is written by hand.
-
-Knows the shape of a result; runs nothing.
-"""
+"""Write docs/experiments.md from the recorded results alone: no figure in it is written by hand."""
 
 from pathlib import Path
 

@@ -1,20 +1,26 @@
-"""What an experiment found, as a record and as JSON. Knows no experiment, no model and no document."""
+"""Record what an experiment found, with the spread of each figure over seeds and queries, as JSON."""
 
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from errors import TrainingError
 from evaluation.metrics import Interval
 from training.atomic import write_text
 
+OVER_SEEDS = "lowest and highest of the seeds"
+OVER_QUERIES_AND_SEEDS = "95 % bootstrap interval over queries and seeds"
+
 
 @dataclass(frozen=True)
 class Bar:
-    """What a figure has to reach. Higher is better; a claim about a loss or a distance is turned round first."""
+    """What a figure has to reach. Higher is better; a claim about a loss or a distance is negated first."""
 
     name: str
     value: float
@@ -35,7 +41,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Findings:
-    """What an experiment's `run` returns; `run_experiment` makes a Result of it."""
+    """What an experiment returns; `run.record` makes a Result of it."""
 
     bars: Sequence[Bar]
     rows: Sequence[Row]
@@ -47,22 +53,17 @@ class Findings:
     """Sentences, null results and what was left out among them."""
 
 
-@dataclass(frozen=True)
-class Result:
+@dataclass(frozen=True, kw_only=True)
+class Result(Findings):
     """One recorded run of an experiment; the shape of `docs/experiments/<name>.json`."""
 
     name: str
     claim: str
     command: str
     seeds: Sequence[int]
-    bars: Sequence[Bar]
-    rows: Sequence[Row]
-    sizes: Mapping[str, int]
-    interval: str
     minutes: Mapping[str, float]
     """Of this run: {"cpu": ..., "wall": ...}."""
     machine: str
-    notes: Sequence[str] = field(default=())
 
     @property
     def met(self) -> bool:
@@ -70,7 +71,7 @@ class Result:
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, rounded to six digits."""
-        data = asdict(self)
+        data = {name: getattr(self, name) for name in _KEYS}
         data["bars"] = [{**asdict(bar), "met": bar.met} for bar in self.bars]
         data["rows"] = [
             {"method": row.method, **{name: asdict(value) for name, value in row.metrics.items()}} for row in self.rows
@@ -81,25 +82,25 @@ class Result:
     def from_json(cls, data: Mapping[str, Any]) -> "Result":
         """The other way; `met` is worked out anew. Raises TrainingError when a key is missing."""
         try:
-            bars = [Bar(bar["name"], bar["value"], bar["bar"]) for bar in data["bars"]]
-            rows = [
+            values = {name: data[name] for name in _KEYS}
+            values["bars"] = [Bar(bar["name"], bar["value"], bar["bar"]) for bar in data["bars"]]
+            values["rows"] = [
                 Row(row["method"], {name: Interval(**value) for name, value in row.items() if name != "method"})
                 for row in data["rows"]
             ]
-            plain = {name: data[name] for name in _PLAIN}
         except (KeyError, TypeError) as error:
             raise TrainingError(
                 f"This is not the result of an experiment: {error}. Run the experiment again."
             ) from error
-        return cls(**plain, bars=bars, rows=rows)
+        return cls(**values)
 
 
-_PLAIN = ("name", "claim", "command", "seeds", "sizes", "interval", "minutes", "machine", "notes")
+_KEYS = ("name", "claim", "command", "seeds", "bars", "rows", "sizes", "interval", "minutes", "machine", "notes")
+"""In the order of the file."""
 
 
 def write_result(result: Result, folder: Path) -> Path:
     """`<folder>/<name>.json`, replaced at once. Raises TrainingError for a figure that is not finite."""
-    folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{result.name}.json"
     try:
         text = json.dumps(result.to_json(), indent=1, ensure_ascii=False, allow_nan=False)
@@ -118,6 +119,41 @@ def read_results(folder: Path) -> list[Result]:
         except (ValueError, TrainingError) as error:
             raise TrainingError(f"{path} cannot be read as a result: {error}") from error
     return found
+
+
+def exactly(value: float) -> Interval:
+    return Interval(value, value, value)
+
+
+def over_seeds(values: Sequence[float]) -> Interval:
+    """Mean, lowest and highest: three seeds are too few for a quantile."""
+    return Interval(mean=float(np.mean(values)), low=float(np.min(values)), high=float(np.max(values)))
+
+
+def columns_over_seeds(by_seed: Sequence[Mapping[str, float]]) -> dict[str, Interval]:
+    """Each seed's figures by name -> each figure over the seeds."""
+    return {name: over_seeds([figures[name] for figures in by_seed]) for name in by_seed[0]}
+
+
+def over_queries_and_seeds(
+    values: NDArray[np.floating], groups: NDArray[np.integer] | None = None, seed: int = 0, draws: int = 2000
+) -> Interval:
+    """(seeds, queries) -> the mean of all with a 95 % bootstrap interval, both axes drawn anew with replacement.
+
+    Give it the difference of two methods, query by query, for a paired interval. `groups` (queries,): queries of one
+    group are drawn together, since what is true of one picture of a thing is mostly true of the others.
+    """
+    seeds, queries = values.shape
+    members = np.arange(queries) if groups is None else np.unique(groups, return_inverse=True)[1]
+    counts = np.bincount(members)  # (groups,)
+    sums = np.stack([np.bincount(members, weights=of_seed) for of_seed in values])  # (seeds, groups)
+    rng = np.random.default_rng(seed)
+    means = np.empty(draws)
+    for at in range(draws):
+        seen, drawn = rng.integers(seeds, size=seeds), rng.integers(len(counts), size=len(counts))
+        means[at] = sums[seen].mean(axis=0)[drawn].sum() / counts[drawn].sum()
+    low, high = np.quantile(means, [0.025, 0.975])
+    return Interval(mean=float(values.mean()), low=float(low), high=float(high))
 
 
 def _rounded(value: Any) -> Any:

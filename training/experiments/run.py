@@ -1,4 +1,4 @@
-"""Runs experiments by name and writes what they found. Knows the table of experiments, not how any of them works."""
+"""Run experiments by name and write what they found."""
 
 import importlib
 import os
@@ -18,46 +18,46 @@ from training.experiments.result import Findings, Result, write_result
 
 @dataclass(frozen=True)
 class Experiment:
-    """`module` holds `run(seeds: Sequence[int], small: bool, cache: Path, out: Path) -> Findings`.
+    """`run` names a module and its function (seeds: Sequence[int], small: bool, cache: Path, out: Path) -> Findings.
 
-    `run` draws `<out>/<name>.png` itself and keeps its checkpoints and features under `<cache>/training/`.
+    The function draws `<out>/<name>.png` itself and keeps its checkpoints and features under `<cache>/training/`.
     """
 
-    module: str
+    run: str
     claim: str
 
 
 EXPERIMENTS = {
     "E1": Experiment(
-        "training.experiments.siamese",
+        "training.experiments.pairs:run_siamese",
         "A Siamese net with a cosine + MSE loss learns a 64-d space in which the classes of Fashion-MNIST come apart.",
     ),
     "E2": Experiment(
-        "training.experiments.margin",
+        "training.experiments.pairs:run_margin",
         "The margin loss L = (1 − y)·D² + y·max(0, m − D)², y = 0 for the same, does so too.",
     ),
     "E3": Experiment(
-        "training.experiments.supervised",
+        "training.experiments.supervised:run",
         "With every other sample of the batch as a negative (SupCon), the space is better than with pairs (E1, E2).",
     ),
     "E4": Experiment(
-        "training.experiments.simclr",
+        "training.experiments.simclr:run",
         "Augmentation is supervision enough: NT-Xent over two views, without labels, finds the classes.",
     ),
     "E5": Experiment(
-        "training.experiments.hard_negatives",
+        "training.experiments.hard_negatives:run",
         "Negatives mined from the index make a better space than the random ones of the batch.",
     ),
     "E7": Experiment(
-        "training.experiments.few_labels",
+        "training.experiments.few_labels:run_gains",
         "A few labels move an embedding: similarity groups and a skip-connection head on frozen sentence vectors.",
     ),
     "E8": Experiment(
-        "training.experiments.skip_or_linear",
+        "training.experiments.few_labels:run_heads",
         "The skip connection protects the encoder where labels are few, and a plain linear head does not.",
     ),
     "E9": Experiment(
-        "training.experiments.separation",
+        "training.experiments.separation:run",
         "Fine-tuned embeddings separate the classes better: logistic probe and silhouette, before and after.",
     ),
 }
@@ -84,11 +84,10 @@ def run_experiment(name: str, cache: Path, out: Path, seeds: int = 3, small: boo
     """Run with seeds 0, 1, ... and write `<out>/<name>.json` (the experiment itself writes the figure)."""
     name = _known(name)
     experiment = EXPERIMENTS[name]
-    module = importlib.import_module(experiment.module)
+    module, function = experiment.run.split(":")
+    run = getattr(importlib.import_module(module), function)
     command = f"python -m training experiment {name}" + (" --small" if small else "")
-    return record(
-        name, experiment.claim, command, range(seeds), out, lambda: module.run(range(seeds), small, cache, out)
-    )
+    return record(name, experiment.claim, command, range(seeds), out, lambda: run(range(seeds), small, cache, out))
 
 
 def record(name: str, claim: str, command: str, seeds: Sequence[int], out: Path, run: Callable[[], Findings]) -> Result:
@@ -101,13 +100,9 @@ def record(name: str, claim: str, command: str, seeds: Sequence[int], out: Path,
         claim=claim,
         command=command,
         seeds=list(seeds),
-        bars=findings.bars,
-        rows=findings.rows,
-        sizes=findings.sizes,
-        interval=findings.interval,
         minutes={"cpu": (_cpu_seconds() - cpu) / 60, "wall": (time.perf_counter() - wall) / 60},
         machine=machine(),
-        notes=findings.notes,
+        **vars(findings),
     )
     write_result(result, out)
     return result

@@ -15,14 +15,12 @@ from layout.projection import Points, pca, trust, umap
 from layout.store import umap_is_there
 from training.experiments.contrast import folder_of
 from training.experiments.drawing import save_small
-from training.experiments.intervals import OVER_SEEDS, over_seeds
 from training.experiments.labelled_texts import LabelledTexts, Part, draw_texts, pick_labelled, read_glosses
-from training.experiments.result import Bar, Findings, Row
+from training.experiments.result import OVER_SEEDS, Bar, Findings, Row, columns_over_seeds, exactly, over_seeds
 from training.experiments.text_heads import (
     JUDGED,
     SKIP,
     Judged,
-    exactly,
     judge_space,
     most_frequent,
     train_head,
@@ -117,7 +115,7 @@ def _tuned(texts: LabelledTexts, count: int, seed: int, folder: Path, few: int, 
 
 
 def _columns(spaces: Sequence[Space]) -> dict[str, Interval]:
-    return {name: over_seeds([space.values[name] for space in spaces]) for name in spaces[0].values}
+    return columns_over_seeds([space.values for space in spaces])
 
 
 def _shuffled(test: Part, seed: int) -> float:

@@ -1,7 +1,6 @@
 """E4: SimCLR. Two views of each picture are the only supervision; the projector is thrown away after training."""
 
-from collections.abc import Sequence
-from pathlib import Path
+from functools import partial
 
 import numpy as np
 import torch
@@ -20,7 +19,6 @@ from training.experiments.fashion import (
     shares,
     short_numbers,
 )
-from training.experiments.result import Findings
 from training.loop import Plan
 from training.losses import nt_xent
 
@@ -98,16 +96,7 @@ def tower(model: nn.Module) -> nn.Module:
 
 
 RECIPE = Recipe(
-    "E4",
-    "SimCLR, no labels",
-    Plan(epochs=28, learning_rate=2e-3, weight_decay=1e-4),
-    512,
-    two_views,
-    loss,
-    model=Projected,
-    tower=tower,
-)
-
-
-def run(seeds: Sequence[int], small: bool, cache: Path, out: Path) -> Findings:
-    return run_recipe(RECIPE, {"kNN20": 0.88}, seeds, small, cache, out, notes=[*NOTES, SHORT])
+    "E4", "SimCLR, no labels", Plan(epochs=28, learning_rate=2e-3, weight_decay=1e-4), 512, two_views, loss,
+    {"kNN20": 0.88}, notes=[*NOTES, SHORT], model=Projected, tower=tower,
+)  # fmt: skip
+run = partial(run_recipe, RECIPE)

@@ -1,17 +1,15 @@
 """E3: SupCon on batches of all labels: every other sample is a positive or a negative. Stands beside E1 and E2."""
 
-from collections.abc import Sequence
-from pathlib import Path
+from functools import partial
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from training.augment import Augmentation
-from training.experiments import margin, siamese
 from training.experiments.contrast import Recipe, run_recipe
 from training.experiments.fashion import CHOSEN, SHORT, Epoch, LabelledPictures, Labels, shares, short_numbers
-from training.experiments.result import Findings
+from training.experiments.pairs import MARGINAL, SIAMESE
 from training.loop import Plan
 from training.losses import sup_con
 from training.samples import LabelledBatches
@@ -42,12 +40,9 @@ def loss(model: nn.Module, batch: LabelledBatch) -> Tensor:
     return sup_con(embeddings, labels, TEMPERATURE)
 
 
-RECIPE = Recipe("E3", "SupCon", Plan(epochs=12, learning_rate=2e-3), 500, labelled_batches, loss)
-
-
-def run(seeds: Sequence[int], small: bool, cache: Path, out: Path) -> Findings:
-    """Takes up the finished runs of E1 and E2, or trains them."""
-    bars = {"kNN20": 0.91, "MAP@R": 0.80}
-    return run_recipe(
-        RECIPE, bars, seeds, small, cache, out, notes=[BATCHES, SHORT, CHOSEN], beside=[siamese.RECIPE, margin.RECIPE]
-    )
+RECIPE = Recipe(
+    "E3", "SupCon", Plan(epochs=12, learning_rate=2e-3), 500, labelled_batches, loss, {"kNN20": 0.91, "MAP@R": 0.80},
+    notes=[BATCHES, SHORT, CHOSEN], beside=[SIAMESE, MARGINAL],
+)  # fmt: skip
+run = partial(run_recipe, RECIPE)
+"""Takes up the finished runs of E1 and E2, or trains them."""

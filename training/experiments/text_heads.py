@@ -1,7 +1,4 @@
-"""Heads on frozen text vectors, trained with few labels, and how good the space behind them is.
-
-Knows no experiment and no text.
-"""
+"""Heads on frozen text vectors, trained with few labels, and how good the space behind them is."""
 
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -17,9 +14,8 @@ from torch import Tensor, nn
 from encoder.protocol import unit
 from evaluation.metrics import Interval
 from evaluation.space import map_at_r
-from training.experiments.intervals import over_queries_and_seeds, over_seeds
 from training.experiments.labelled_texts import LabelledTexts, Part, pick_labelled
-from training.experiments.result import Row
+from training.experiments.result import Row, exactly, over_queries_and_seeds, over_seeds
 from training.heads import SkipConnection
 from training.loop import Plan, train
 from training.losses import sup_con
@@ -50,6 +46,12 @@ class HeadRecipe:
 
 SKIP = HeadRecipe("skip-connection head", SkipConnection, 1e-2)
 """Of E7 and E9, which ask it with up to all labels."""
+RECIPE = (
+    f"SupCon, τ = {TEMPERATURE}, over batches of at most {BATCH} labelled examples; {EPOCHS * STEPS_AN_EPOCH} steps "
+    f"of AdamW at {SKIP.learning_rate}, {MORE_EPOCHS * STEPS_AN_EPOCH} from {MANY} labels on; "
+    f"{DROPOUT:.0%} of the features dropped; gate −4. Labels are drawn evenly over the classes. The recipe was chosen "
+    "on training texts held out for it; the test texts were looked at for this table only."
+)
 
 
 @dataclass(frozen=True)
@@ -178,7 +180,3 @@ def baseline_rows(texts: LabelledTexts) -> list[Row]:
         Row("random order (expected)", {"top_1k": top, "P@1": first}),
         Row("always the largest class", {"P@1": exactly(most_frequent(texts.test.labels))}),
     ]
-
-
-def exactly(value: float) -> Interval:
-    return Interval(value, value, value)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from training.experiments.intervals import over_queries_and_seeds, over_seeds
+from training.experiments.result import over_queries_and_seeds, over_seeds
 
 
 def test_over_seeds_is_the_mean_between_the_lowest_and_the_highest() -> None:

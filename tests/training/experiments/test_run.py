@@ -28,7 +28,7 @@ def coin(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[tuple[list[int], bool
     module = ModuleType("coin_experiment")
     module.run = run  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "coin_experiment", module)
-    monkeypatch.setitem(EXPERIMENTS, "E0", Experiment("coin_experiment", "A coin falls on its head."))
+    monkeypatch.setitem(EXPERIMENTS, "E0", Experiment("coin_experiment:run", "A coin falls on its head."))
     yield calls
 
 

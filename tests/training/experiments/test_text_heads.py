@@ -8,8 +8,8 @@ from encoder.protocol import unit
 from evaluation.space import map_at_r
 from training import checkpoints
 from training.experiments import text_heads
+from training.experiments.few_labels import FROM_IDENTITY, LINEAR
 from training.experiments.labelled_texts import Part, draw_texts, pick_labelled
-from training.experiments.skip_or_linear import FROM_IDENTITY, LINEAR
 from training.experiments.text_heads import (
     SKIP,
     OnFrozen,

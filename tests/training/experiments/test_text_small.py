@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from training.experiments import few_labels, separation, skip_or_linear
+from training.experiments import few_labels, separation
+from training.experiments.few_labels import FEW_COUNTS, LINEAR, SKIP
 from training.experiments.result import Findings
-from training.experiments.skip_or_linear import LINEAR, SKIP
 
 
 @pytest.fixture(scope="module")
@@ -18,12 +18,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def few(folder: Path) -> Findings:
-    return few_labels.run([0], True, folder, folder / "out")
+    return few_labels.run_gains([0], True, folder, folder / "out")
 
 
 @pytest.fixture(scope="module")
 def heads(folder: Path) -> Findings:
-    return skip_or_linear.run([0], True, folder, folder / "out")
+    return few_labels.run_heads([0], True, folder, folder / "out")
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +61,7 @@ def test_e7_the_loss_falls(few: Findings) -> None:
         assert last < first
 
 
-@pytest.mark.parametrize("count", skip_or_linear.COUNTS)
+@pytest.mark.parametrize("count", FEW_COUNTS)
 def test_e8_a_plain_head_costs_the_other_classes_more_than_a_skip_connection(heads: Findings, count: int) -> None:
     frozen = mean(heads, "frozen vectors", "P@1 of other classes")
     skip, linear = (mean(heads, f"{head.method}, {count} labels", "P@1 of other classes") for head in (SKIP, LINEAR))
@@ -70,7 +70,7 @@ def test_e8_a_plain_head_costs_the_other_classes_more_than_a_skip_connection(hea
 
 
 def test_e8_bars_are_the_differences_of_the_rows(heads: Findings) -> None:
-    for bar, count in zip(heads.bars, skip_or_linear.COUNTS, strict=False):
+    for bar, count in zip(heads.bars, FEW_COUNTS, strict=False):
         skip, linear = (mean(heads, f"{head.method}, {count} labels", "top_1k") for head in (SKIP, LINEAR))
         assert bar.value == pytest.approx(skip - linear)
         assert mean(heads, f"skip − plain linear, {count} labels", "top_1k") == pytest.approx(skip - linear)

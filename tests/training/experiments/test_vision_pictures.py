@@ -7,7 +7,7 @@ import torch
 from training.experiments import simclr, supervised
 from training.experiments.contrast import hold_up
 from training.experiments.fashion import LabelledPictures, SmallNet, baselines, embed, read_digits, row, sample
-from training.experiments.siamese import balanced_pairs, find_partners
+from training.experiments.pairs import balanced_pairs, find_partners
 
 
 @pytest.fixture(scope="module")

@@ -1,8 +1,8 @@
 """E1 to E4 in small: scikit-learn's digits, three epochs, one seed. The space over the epochs is drawn by E1 only."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,17 +10,13 @@ import torch
 from safetensors.torch import load_file
 
 from errors import TrainingError
-from training.experiments import contrast, margin, siamese, simclr, supervised
-from training.experiments.contrast import Recipe, folder_of, train_seed
+from training.experiments import contrast, simclr, supervised
+from training.experiments.contrast import Recipe, folder_of, run_recipe, train_seed
 from training.experiments.fashion import read_digits, sample
+from training.experiments.pairs import MARGINAL, SIAMESE
 from training.experiments.result import Findings
 
-RUNS: dict[str, Callable[..., Findings]] = {
-    "E1": siamese.run,
-    "E2": margin.run,
-    "E3": supervised.run,
-    "E4": simclr.run,
-}
+RECIPES: dict[str, Recipe[Any]] = {"E1": SIAMESE, "E2": MARGINAL, "E3": supervised.RECIPE, "E4": simclr.RECIPE}
 
 
 @pytest.fixture(scope="module")
@@ -33,8 +29,8 @@ def found(cache: Path) -> dict[str, Findings]:
     (cache / "out").mkdir()
     found = {}
     with pytest.MonkeyPatch.context() as patch:
-        for name, run in RUNS.items():
-            found[name] = run([0], True, cache, cache / "out")
+        for name, recipe in RECIPES.items():
+            found[name] = run_recipe(recipe, [0], True, cache, cache / "out")
             patch.setattr(contrast, "draw_epochs", lambda *_: None)  # half of the time, and the same for all
     return found
 
@@ -48,17 +44,16 @@ def value(findings: Findings, method: str, metric: str) -> float:
     return next(row for row in findings.rows if row.method == method).metrics[metric].mean
 
 
-@pytest.mark.parametrize("name", RUNS)
+@pytest.mark.parametrize("name", RECIPES)
 def test_the_loss_falls(found: dict[str, Findings], cache: Path, name: str) -> None:
     losses = [epoch["loss"] for epoch in epochs(cache, name)[1:]]
     assert losses == sorted(losses, reverse=True)
     assert losses[-1] < losses[0]
 
 
-@pytest.mark.parametrize(("name", "method"), [("E1", siamese), ("E2", margin), ("E3", supervised), ("E4", simclr)])
-def test_training_beats_the_untrained_net_and_chance(found: dict[str, Findings], name: str, method: object) -> None:
-    trained = method.RECIPE.method  # type: ignore[attr-defined]
-    findings = found[name]
+@pytest.mark.parametrize("name", RECIPES)
+def test_training_beats_the_untrained_net_and_chance(found: dict[str, Findings], name: str) -> None:
+    trained, findings = RECIPES[name].method, found[name]
     assert value(findings, trained, "MAP@R") > value(findings, "the net, untrained", "MAP@R") + 0.02
     assert value(findings, "the net, untrained", "MAP@R") > value(findings, "random vectors", "MAP@R")
 
@@ -66,12 +61,12 @@ def test_training_beats_the_untrained_net_and_chance(found: dict[str, Findings],
 def test_all_negatives_of_the_batch_beat_pairs(found: dict[str, Findings]) -> None:
     """E3 above E1 and E2, in MAP@R; on digits kNN20 is near its ceiling for all."""
     findings = found["E3"]
-    best_of_pairs = max(value(findings, recipe.method, "MAP@R") for recipe in (siamese.RECIPE, margin.RECIPE))
+    best_of_pairs = max(value(findings, recipe.method, "MAP@R") for recipe in (SIAMESE, MARGINAL))
     assert value(findings, supervised.RECIPE.method, "MAP@R") > best_of_pairs
 
 
 def test_e3_takes_up_the_finished_runs_of_e1_and_e2(found: dict[str, Findings]) -> None:
-    for name, recipe in (("E1", siamese.RECIPE), ("E2", margin.RECIPE)):
+    for name, recipe in (("E1", SIAMESE), ("E2", MARGINAL)):
         assert value(found["E3"], recipe.method, "MAP@R") == value(found[name], recipe.method, "MAP@R")
 
 
@@ -87,7 +82,7 @@ class Killed(Exception):
     """What ends a run in the middle of an epoch."""
 
 
-@pytest.mark.parametrize("recipe", [siamese.RECIPE, simclr.RECIPE], ids=lambda recipe: recipe.name)
+@pytest.mark.parametrize("recipe", [SIAMESE, simclr.RECIPE], ids=lambda recipe: recipe.name)
 def test_a_killed_run_ends_where_the_uninterrupted_one_did(
     found: dict[str, Findings], cache: Path, tmp_path: Path, recipe: Recipe[object]
 ) -> None:
@@ -116,6 +111,6 @@ def test_a_killed_run_ends_where_the_uninterrupted_one_did(
 
 def test_a_folder_of_another_plan_is_refused(found: dict[str, Findings], cache: Path) -> None:
     pictures = read_digits()
-    longer = contrast.replace(siamese.RECIPE, size=100)
+    longer = contrast.replace(SIAMESE, size=100)
     with pytest.raises(TrainingError, match=r"epochs = 3, this one has 6"):
         train_seed(longer, pictures, 0, folder_of("E1", cache, small=True) / "seed-0", sample(pictures, 100, 100))
