@@ -14,7 +14,7 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from enum import Enum, auto
+from enum import Enum
 from typing import Self
 
 from errors import FilterError
@@ -22,33 +22,13 @@ from pictures.looks import COLOURS
 from schema.names import composed, folder_of
 from schema.phrases import words_of
 
+Kind = Enum("Kind", "TEXT FOLDER FORMAT ANY ALL NONE COLOUR DATE WHOLE BYTES DECIMAL CHOICE FLAG KNOWN PHRASE CIRCLE")
+"""What a filter's values are: how they are read (here), and which test they are (`search.conditions`).
 
-class Kind(Enum):
-    """What a filter's values are: how they are read (here) and which test they are (`search.conditions`)."""
-
-    TEXT = auto()
-    FOLDER = auto()
-    FORMAT = auto()
-    ANY = auto()
-    """A list, of which a picture has at least one; ALL: all; NONE: none."""
-    ALL = auto()
-    NONE = auto()
-    COLOUR = auto()
-    """A list of `Field.choices`, of which a picture has at least one."""
-    DATE = auto()
-    WHOLE = auto()
-    BYTES = auto()
-    """A whole number, or one of kB, MB, GB."""
-    DECIMAL = auto()
-    CHOICE = auto()
-    """One of `Field.choices`."""
-    FLAG = auto()
-    """yes or no, stored so; KNOWN: whether the property, a number above -91, is stored."""
-    KNOWN = auto()
-    PHRASE = auto()
-    CIRCLE = auto()
-
-
+ANY, ALL, NONE: lists, of which a picture has one at least, all, none. COLOUR: a list of `Field.choices`, like ANY.
+WHOLE, BYTES, DECIMAL: numbers; BYTES takes kB, MB, GB too. CHOICE: one of `Field.choices`. FLAG: yes or no, stored as a
+boolean. KNOWN: yes or no, whether the property, which is never below -90, is stored.
+"""
 TAGS = (Kind.ANY, Kind.ALL, Kind.NONE)
 LISTS = (*TAGS, Kind.COLOUR)
 CHOICES = (Kind.CHOICE, Kind.FLAG, Kind.KNOWN)
@@ -96,80 +76,48 @@ class Field:
         return self.key.partition(".")[0].removesuffix("s")
 
 
-FIELDS: dict[str, Field] = {
-    field.key: field
-    for field in (
-        Field("folder", Kind.FOLDER, "folders", EQUAL, ("folder=/photos/2024",), "in that folder or below", "Folder"),
-        Field(
-            "camera", Kind.TEXT, "camera", ("=", "~"), ("camera=NIKON D50", "camera~iphone"),
-            "exactly; ~ contains it, in any case", "Camera", newer="camera_folded",
-        ),
-        Field(
-            "format", Kind.FORMAT, "format", EQUAL, ("format=JPEG", "format=heic"),
-            "also as it is called (jpg, HEIC, tif); a phone's MPO is a JPEG",
-        ),
-        Field("tags", Kind.ANY, "tags", EQUAL, ("tags=cat",), "the same as tags.any"),
-        Field(
-            "tags.any", Kind.ANY, "tags", EQUAL, ("tags.any=cat,dog",),
-            'at least one of these tags; one with a comma in double quotes: tags.any=cat,"Paris, France"',
-            "With any of these tags",
-        ),
-        Field("tags.all", Kind.ALL, "tags", EQUAL, ("tags.all=cat,night",), "all of these tags", "With all of these"),
-        Field(
-            "tags.none", Kind.NONE, "tags", EQUAL, ("tags.none=screenshot",), "none of these tags",
-            "With none of these",
-        ),
-        Field(
-            "taken", Kind.DATE, "taken_at", COMPARISONS, ("taken>=2020-05-01", "taken<2021", "taken=2020-05"),
-            "a year, a month or a day, by the clock at the place; = within it. A date from the file's name or an edit "
-            "date counts too, and is marked in the details",
-            "Taken", newer="taken_local",
-        ),
-        Field("added", Kind.DATE, "added_at", COMPARISONS, ("added>=2026",), "when Loupe stored it"),
-        Field(
-            "megapixels", Kind.DECIMAL, "megapixels", COMPARISONS, ("megapixels>8", "megapixels=2.5"),
-            "of 1,000,000 pixels, with a fraction where wanted; = rounded to what is written", "Size", in_all=True,
-        ),
-        Field(
-            "width", Kind.WHOLE, "width", COMPARISONS, ("width>=1000",), "in pixels", "At least this wide", in_all=True
-        ),
-        Field("height", Kind.WHOLE, "height", COMPARISONS, ("height<600",), "in pixels", in_all=True),
-        Field(
-            "bytes", Kind.BYTES, "bytes", COMPARISONS, ("bytes>1000000", "bytes>5MB"),
-            "the size of the file; a number, or one of kB (1,000), MB, GB", in_all=True,
-        ),
-        Field("year", Kind.WHOLE, "year", COMPARISONS, ("year=2024",), "when it was taken, by the clock at the place"),
-        Field(
-            "colour", Kind.COLOUR, "colours", EQUAL, ("colour=red,blue",),
-            f"at least one of these is a dominant colour: {', '.join(COLOURS)}", "Colour", choices=COLOURS,
-        ),
-        Field(
-            "orientation", Kind.CHOICE, "orientation", EQUAL, ("orientation=landscape",),
-            "landscape, portrait or square", "Shape", choices=("landscape", "portrait", "square"),
-        ),
-        Field(
-            "captioned", Kind.FLAG, "captioned", EQUAL, ("captioned=yes",),
-            "yes or no: whether it has a caption", "Caption", choices=YES_NO,
-        ),
-        Field(
-            "location", Kind.KNOWN, "latitude", EQUAL, ("location=yes",),
-            "yes or no: whether it says where it was taken", choices=YES_NO,
-        ),
-        Field(
-            "path", Kind.TEXT, "paths_folded", CONTAINS, ("path~holiday",),
-            "the path contains it, in any case; * stands for any characters, ? for one", "The path contains",
-        ),
-        Field(
-            "words", Kind.PHRASE, "phrases", CONTAINS, ("words~red car",),
-            "these words, one after the other, in the caption, a tag or the file's name",
-        ),
-        Field(
-            "near", Kind.CIRCLE, "cells", EQUAL, ("near=48.85,2.35,10",),
-            "taken within 10 km of that latitude and longitude (degrees): everything that is not farther, and nothing "
-            "that is farther than 1.1 times that", "Near a place",
-        ),
-    )
-}  # fmt: skip
+_ROWS = (
+    Field("folder", Kind.FOLDER, "folders", EQUAL, ("folder=/photos/2024",), "in that folder or below", "Folder"),
+    Field("camera", Kind.TEXT, "camera", ("=", "~"), ("camera=NIKON D50", "camera~iphone"),
+          "exactly; ~ contains it, in any case", "Camera", newer="camera_folded"),
+    Field("format", Kind.FORMAT, "format", EQUAL, ("format=JPEG", "format=heic"),
+          "also as it is called (jpg, HEIC, tif); a phone's MPO is a JPEG"),
+    Field("tags", Kind.ANY, "tags", EQUAL, ("tags=cat",), "the same as tags.any"),
+    Field("tags.any", Kind.ANY, "tags", EQUAL, ("tags.any=cat,dog",),
+          'at least one of these tags; one with a comma in double quotes: tags.any=cat,"Paris, France"',
+          "With any of these tags"),
+    Field("tags.all", Kind.ALL, "tags", EQUAL, ("tags.all=cat,night",), "all of these tags", "With all of these"),
+    Field("tags.none", Kind.NONE, "tags", EQUAL, ("tags.none=screenshot",), "none of these tags",
+          "With none of these"),
+    Field("taken", Kind.DATE, "taken_at", COMPARISONS, ("taken>=2020-05-01", "taken<2021", "taken=2020-05"),
+          "a year, a month or a day, by the clock at the place; = within it. A date from the file's name or an edit "
+          "date counts too, and is marked in the details",
+          "Taken", newer="taken_local"),
+    Field("added", Kind.DATE, "added_at", COMPARISONS, ("added>=2026",), "when Loupe stored it"),
+    Field("megapixels", Kind.DECIMAL, "megapixels", COMPARISONS, ("megapixels>8", "megapixels=2.5"),
+          "of 1,000,000 pixels, with a fraction where wanted; = rounded to what is written", "Size", in_all=True),
+    Field("width", Kind.WHOLE, "width", COMPARISONS, ("width>=1000",), "in pixels", "At least this wide", in_all=True),
+    Field("height", Kind.WHOLE, "height", COMPARISONS, ("height<600",), "in pixels", in_all=True),
+    Field("bytes", Kind.BYTES, "bytes", COMPARISONS, ("bytes>1000000", "bytes>5MB"),
+          "the size of the file; a number, or one of kB (1,000), MB, GB", in_all=True),
+    Field("year", Kind.WHOLE, "year", COMPARISONS, ("year=2024",), "when it was taken, by the clock at the place"),
+    Field("colour", Kind.COLOUR, "colours", EQUAL, ("colour=red,blue",),
+          f"at least one of these is a dominant colour: {', '.join(COLOURS)}", "Colour", choices=COLOURS),
+    Field("orientation", Kind.CHOICE, "orientation", EQUAL, ("orientation=landscape",),
+          "landscape, portrait or square", "Shape", choices=("landscape", "portrait", "square")),
+    Field("captioned", Kind.FLAG, "captioned", EQUAL, ("captioned=yes",),
+          "yes or no: whether it has a caption", "Caption", choices=YES_NO),
+    Field("location", Kind.KNOWN, "latitude", EQUAL, ("location=yes",),
+          "yes or no: whether it says where it was taken", choices=YES_NO),
+    Field("path", Kind.TEXT, "paths_folded", CONTAINS, ("path~holiday",),
+          "the path contains it, in any case; * stands for any characters, ? for one", "The path contains"),
+    Field("words", Kind.PHRASE, "phrases", CONTAINS, ("words~red car",),
+          "these words, one after the other, in the caption, a tag or the file's name"),
+    Field("near", Kind.CIRCLE, "cells", EQUAL, ("near=48.85,2.35,10",),
+          "taken within 10 km of that latitude and longitude (degrees): everything that is not farther, and nothing "
+          "that is farther than 1.1 times that", "Near a place"),
+)  # fmt: skip
+FIELDS = {row.key: row for row in _ROWS}
 ALIASES = {"color": "colour"}
 FORMATS = {
     "JPEG": ("JPEG", "MPO"),

@@ -22,6 +22,7 @@ from errors import PictureError
 from pictures.open import EXTENSIONS, open_image
 from schema.record import ImageRecord
 from search.command import QUERY_SIDE
+from search.filters import FIELDS
 from search.grammar import GrammarError
 
 COUNTS = {"image": "What it shows", "look": "How it looks", "caption": "What it says"}
@@ -38,7 +39,7 @@ HOW = (
     ("water + 2:boat - people", "Plus and minus; 2: counts twice."),
     ('bridge "at night"', "In quotes: exactly so in caption, tags or file name."),
     ("animal -tag:drawing", "Without a tag; tag:a,b is either of them."),
-    ("night taken>=2005 orientation:landscape", "Any filter: folder, year, camera, colour, near ..."),
+    ("night taken>=2005 orientation:landscape", "Any filter of those below."),
     ("like:eiffel-tower.jpg + sunset", "A picture of the library by its path or its id."),
 )
 TIPS = {
@@ -91,6 +92,7 @@ def _how() -> None:
         with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"how-{number}"):
             st.button(escape_markdown(text), key=f"ask-how-{number}", on_click=ask_example, args=(text,))
             st.caption(meaning)
+    st.caption(f"**Filters**: {escape_markdown(', '.join(FIELDS))}.")
     st.caption("**This, but red**: give a picture with the button Picture, then type what should differ.")
     rows = "".join(f"<tr><td>{_kbd(keys)}</td><td>{escape(does)}</td></tr>" for keys, does in keyboard.KEYS)
     st.html(f'<table class="loupe-keys">{rows}</table>')

@@ -1,10 +1,12 @@
-"""The column of filters, with counts. Writes conditions into the address; knows no database.
+"""The column of filters, with counts: a widget for each row of `search.filters.FIELDS` that has a label. Writes
+conditions into the address.
 
 A condition that has no widget here (written by hand into the box or the address) works all the same and is a chip like
 the others.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -14,120 +16,121 @@ from app_pages.question import Question
 from app_pages.widgets import date_bars, folder_tree, near_map
 from app_pages.widgets.markdown import escape_markdown, inert
 from app_pages.widgets.near_map import Place
-from pictures.looks import COLOURS
-from search.filters import COMPARISONS, Condition, comma_separated
+from search.filters import CHOICES, COMPARISONS, FIELDS, NUMBERS, TAGS, Condition, Field, Kind, comma_separated
 
 Counts = Sequence[tuple[str, int]]
 CountsOf = Callable[[Question], Mapping[str, Counts]]
 """How many of a question's pictures have each value, by facet."""
-TAGS = {"tags.any": "With any of these tags", "tags.all": "With all of these", "tags.none": "With none of these"}
 SIZES = {"1": "1 megapixel or more", "4": "4 or more", "12": "12 or more", "24": "24 or more"}
-SHAPES = ("landscape", "portrait", "square")
+
+
+@dataclass(frozen=True)
+class Column:
+    question: Question
+    counts_of: CountsOf
+    places: Sequence[Place]
+    """Where pictures of the library were taken."""
+
+    def counts(self, facet: str, *fields: str) -> Mapping[str, int]:
+        """Each value's pictures among those that pass the question's filters on other fields: the choice may still
+        change."""
+        question = self.question
+        for operator in (*COMPARISONS, "~") if fields else ():
+            question = question.with_filter(fields, operator, None)
+        return dict(self.counts_of(question).get(facet, ()))
 
 
 def draw(question: Question, counts_of: CountsOf, note: str, places: Sequence[Place]) -> None:
-    """`note`: what the counts count. `places`: where pictures of the library were taken."""
-
-    def counts(facet: str, *fields: str) -> Counts:
-        """Each value's pictures among those that pass the question's other filters: the choice may still change."""
-        return counts_of(_without(question, fields)).get(facet, ())
-
+    """`note`: what the counts count."""
+    column = Column(question, counts_of, places)
+    rows = [row for row in FIELDS.values() if row.label]
     with st.container(key="filters"):
         st.caption(note)
-        _folders(question, counts("folder", "folder"), counts_of(question).get("folder", ()))
-        _tags(question, counts("tag", *TAGS, "tags"))
-        _dates(question, counts("year", "taken", "year"), counts("month", "taken", "year"))
-        _colours(question, counts("colour", "colour"))
-        _pills(question, "orientation", "Shape", SHAPES, counts("orientation", "orientation"))
-        _pills(question, "captioned", "Caption", ("yes", "no"), counts("captioned", "captioned"))
-        if places:
-            _near(question, places)
+        for row in rows:
+            if row.kind not in (Kind.TEXT, *NUMBERS):
+                _widget_of(row)(column, row)
         with st.expander("More filters", key="more-filters"):
-            _choice(question, "camera", "Camera", counts("camera", "camera"))
-            _sizes(question)
-            _typed(question, "width", ">=", "At least this wide", "1000", negatable=True)
-            _typed(question, "path", "~", "The path contains", "holiday", negatable=True)
+            for row in rows:
+                if row.kind in (Kind.TEXT, *NUMBERS):
+                    _widget_of(row)(column, row)
 
 
-def _without(question: Question, fields: Sequence[str]) -> Question:
-    for operator in (*COMPARISONS, "~"):
-        question = question.with_filter(fields, operator, None)
-    return question
+def _widget_of(row: Field) -> Callable[[Column, Field], None]:
+    own = {"folder": _folders, "taken": _dates, "colour": _colours, "near": _near, "megapixels": _sizes}
+    usual = _tags if row.kind in TAGS else _pills if row.kind in CHOICES else _names if row.is_named else _words
+    return own.get(row.key, usual)
 
 
-def _current(question: Question, fields: Sequence[str], operator: str, *, negated: bool = True) -> Condition | None:
-    """`negated`: whether one that is turned round counts."""
+def _current(question: Question, field: str, operator: str = "=", *, negated: bool = False) -> Condition | None:
+    """The condition on this field. `negated`: whether a negated one counts."""
+    fields = _same(field)
     fitting = (c for c in question.conditions() if c.field in fields and c.operator == operator)
     return next((c for c in fitting if negated or not c.negated), None)
 
 
-def _folders(question: Question, counts: Counts, inside: Counts) -> None:
-    """`inside`: the folders of the chosen one, which `counts` may be too long to hold."""
-    current = _current(question, ("folder",), "=", negated=False)
-    rows = folder_tree.rows(dict(inside) | dict(counts), current.value if current else "")
-    if not rows:
+def _same(field: str) -> tuple[str, ...]:
+    """The fields that mean the same: `tags` is `tags.any`."""
+    row = FIELDS[field]
+    return tuple(one.key for one in FIELDS.values() if (one.kind, one.prop) == (row.kind, row.prop))
+
+
+def _folders(column: Column, row: Field) -> None:
+    current = _current(column.question, row.key)
+    # What lies in the chosen one, which the counts of all may be too long to hold, and all.
+    counts = {**column.counts(row.noun), **column.counts(row.noun, row.key)}
+    tree = folder_tree.rows(counts, current.value if current else "")
+    if not tree:
         return
     with st.container(gap=None, key="folders"):
-        _heading("Folder")
-        for row in rows:
+        _heading(row.label)
+        for folder in tree:
+            path, name = escape_markdown(folder.path), escape_markdown(folder.name)
             st.button(
-                f"{escape_markdown(row.name)} :gray[{row.count:,}]",
-                key=f"folder{min(row.depth, 6)}-{row.path}",
+                f"{name} :gray[{folder.count:,}]",
+                key=f"folder{min(folder.depth, 6)}-{folder.path}",
                 type="tertiary",
-                icon=":material/folder_open:" if row.is_open or row.chosen else ":material/folder:",
+                icon=":material/folder_open:" if folder.is_open or folder.chosen else ":material/folder:",
                 width="stretch",
                 on_click=_set,
-                args=(("folder",), "=", None if row.chosen else f"folder={row.path}"),
-                help=f"{escape_markdown(row.path)}. Click to take this filter away."
-                if row.chosen
-                else escape_markdown(row.path),
+                args=(row.key, "=", "" if folder.chosen else folder.path),
+                help=f"{path}. Click to take this filter away." if folder.chosen else path,
             )
-            if row.more:
-                st.caption(f"{row.more:,} more in {escape_markdown(row.name)}, with fewer pictures")
+            if folder.more:
+                st.caption(f"{folder.more:,} more in {name}, with fewer pictures")
 
 
-def _tags(question: Question, counts: Counts) -> None:
-    known: Mapping[str, int] = dict(counts)
-    for field, label in TAGS.items():
-        current = _current(question, _tag_fields(field), "=", negated=False)
-        chosen = list(current.values) if current else []
-        key = f"filter-{field}"
-        st.session_state[key] = chosen
-        st.multiselect(
-            label,
-            [*known, *(tag for tag in chosen if tag not in known)],
-            key=key,
-            placeholder="Any" if field != "tags.none" else "None",
-            format_func=lambda tag: f"{inert(tag)} ({known[tag]:,})" if tag in known else inert(tag),
-            on_change=_set_tags,
-            args=(field,),
-        )
+def _tags(column: Column, row: Field) -> None:
+    known = column.counts(row.noun, *(one.key for one in FIELDS.values() if one.prop == row.prop))
+    current = _current(column.question, row.key)
+    chosen = list(current.values) if current else []
+    key = f"filter-{row.key}"
+    st.session_state[key] = chosen
+    st.multiselect(
+        row.label,
+        [*known, *(tag for tag in chosen if tag not in known)],
+        key=key,
+        placeholder="Any" if row.kind is not Kind.NONE else "None",
+        format_func=lambda tag: _counted(inert(tag), known.get(tag)),
+        on_change=lambda: _set(row.key, "=", comma_separated(tags) if (tags := st.session_state[key]) else ""),
+    )
 
 
-def _tag_fields(field: str) -> tuple[str, ...]:
-    return ("tags.any", "tags") if field == "tags.any" else (field,)
-
-
-def _set_tags(field: str) -> None:
-    tags = st.session_state[f"filter-{field}"]
-    _set(_tag_fields(field), "=", f"{field}={comma_separated(tags)}" if tags else None)
-
-
-def _dates(question: Question, years: Counts, months: Counts) -> None:
-    since, until = _current(question, ("taken",), ">="), _current(question, ("taken",), "<=")
-    year = _current(question, ("year",), "=", negated=False)
+def _dates(column: Column, row: Field) -> None:
+    since, until = (_current(column.question, row.key, operator, negated=True) for operator in (">=", "<="))
+    year = _current(column.question, "year")
     first = since.value if since else year.value if year else ""
     last = until.value if until else year.value if year else ""
-    shown = date_bars.histogram(dict(years), dict(months), first, last)
+    years, months = (column.counts(facet, row.key, "year") for facet in ("year", "month"))
+    shown = date_bars.histogram(years, months, first, last)
     if not shown.bars and not first and not last:
         return
-    _heading(f"Taken in {shown.year}" if shown.year else "Taken")
+    _heading(f"{row.label} in {shown.year}" if shown.year else row.label)
     if shown.bars:
         # A new key whenever the bars change: the browser's own selection must not outlive the range it wrote.
         date_bars.draw(shown, f"bars-{hash((shown, first, last))}", _set_range)
     with st.container(horizontal=True, wrap=False, gap="small", key="date-range"):
-        _typed(question, "taken", ">=", "From", "2020-05")
-        _typed(question, "taken", "<=", "until", "2021")
+        _typed(column, row, ">=", "From", "2020-05")
+        _typed(column, row, "<=", "until", "2021")
     if first or last:
         st.button("All dates", key="all-dates", type="tertiary", icon=":material/undo:", on_click=_set_range)
 
@@ -138,103 +141,103 @@ def _set_range(since: str = "", until: str = "") -> None:
     address.write(question.with_filter(("taken",), "<=", f"taken<={until}" if until else None))
 
 
-def _colours(question: Question, counts: Counts) -> None:
+def _colours(column: Column, row: Field) -> None:
     """A swatch for each colour; those that are chosen count together: one of them is enough."""
-    current = _current(question, ("colour",), "=", negated=False)
+    current, known = _current(column.question, row.key), column.counts(row.noun, row.key)
     chosen = current.stored if current else ()
-    known = dict(counts)
     if not known and not chosen:
         return
-    _heading("Colour")
+    _heading(row.label)
     with st.container(horizontal=True, gap="xsmall", key="colours"):
-        for name in COLOURS:
+        for name in row.choices:
             if name in known or name in chosen:
-                others = [one for one in COLOURS if (one in chosen) != (one == name)]
+                others = [one for one in row.choices if (one in chosen) != (one == name)]
                 st.button(
                     name, key=f"colour-{name}", type="primary" if name in chosen else "secondary", on_click=_set,
-                    args=(("colour",), "=", f"colour={','.join(others)}" if others else None),
-                    help=f"{name}: {known.get(name, 0):,}",
+                    args=(row.key, "=", ",".join(others)), help=f"{name}: {known.get(name, 0):,}",
                 )  # fmt: skip
 
 
-def _near(question: Question, places: Sequence[Place]) -> None:
-    near = _circle(question)
-    _heading("Near a place")
-    near_map.draw(places, near, f"places-{hash((tuple(places), near))}", _set_near)
+def _near(column: Column, row: Field) -> None:
+    if not column.places:
+        return
+    near = _circle(column.question)
+    _heading(row.label)
+    near_map.draw(column.places, near, f"places-{hash((tuple(column.places), near))}", _set_near)
     if near is None:
         st.caption("Click a point; the wheel zooms.")
         return
     radii = sorted({*near_map.RADII_KM, near[2]})
     st.session_state["radius-km"] = near[2]
     st.select_slider(
-        "Within", radii, key="radius-km", format_func=lambda km: f"{km:g} km", on_change=_set_radius, args=near[:2]
-    )
+        "Within", radii, key="radius-km", format_func=lambda km: f"{km:g} km",
+        on_change=lambda: _set_near(*near[:2], st.session_state["radius-km"]),
+    )  # fmt: skip
 
 
 def _circle(question: Question) -> tuple[float, float, float] | None:
-    current = _current(question, ("near",), "=", negated=False)
+    current = _current(question, "near")
     return current.circle if current else None
 
 
-def _set_near(latitude: float, longitude: float) -> None:
+def _set_near(latitude: float, longitude: float, km: float | None = None) -> None:
     near = _circle(address.read())
-    km = near[2] if near else near_map.RADIUS_KM
-    _set(("near",), "=", f"near={latitude:.5f},{longitude:.5f},{km:g}")
+    km = km or (near[2] if near else near_map.RADIUS_KM)
+    _set("near", "=", f"{latitude:.5f},{longitude:.5f},{km:g}")
 
 
-def _set_radius(latitude: float, longitude: float) -> None:
-    _set(("near",), "=", f"near={latitude:.5f},{longitude:.5f},{st.session_state['radius-km']:g}")
-
-
-def _pills(question: Question, field: str, label: str, values: Sequence[str], counts: Counts) -> None:
-    current = _current(question, (field,), "=", negated=False)
-    known = dict(counts)
-    key = f"filter-{field}"
+def _pills(column: Column, row: Field) -> None:
+    current, known = _current(column.question, row.key), column.counts(row.noun, row.key)
+    key = f"filter-{row.key}"
     st.session_state[key] = current.value if current else None
     st.pills(
-        label, values, key=key, format_func=lambda value: f"{value} {known[value]:,}" if value in known else value,
-        on_change=_set_chosen, args=(field, "="),
+        row.label, row.choices, key=key, on_change=_set_chosen, args=(row.key, "="),
+        format_func=lambda value: f"{value} {known[value]:,}" if value in known else value,
     )  # fmt: skip
 
 
-def _sizes(question: Question) -> None:
-    current = _current(question, ("megapixels",), ">=", negated=False)
-    options = [*SIZES, *([current.value] if current and current.value not in SIZES else [])]
-    st.session_state["filter-megapixels>="] = current.value if current else None
-    st.selectbox(
-        "Size", options, key="filter-megapixels>=", index=None, placeholder="Any", on_change=_set_chosen,
-        format_func=lambda value: SIZES.get(value, f"{value} or more"), args=("megapixels", ">="),
-    )  # fmt: skip
+def _sizes(column: Column, row: Field) -> None:
+    _choice(column, row, ">=", SIZES, lambda value: SIZES.get(value, f"{value} or more"), negatable=False)
 
 
-def _choice(question: Question, field: str, label: str, counts: Counts) -> None:
-    """One value of a few, and "not"."""
-    current = _current(question, (field,), "=")
-    known = dict(counts)
-    options = [*known, *([current.value] if current and current.value not in known else [])]
-    st.session_state[f"filter-{field}"] = current.value if current else None
-    with _row(field):
+def _names(column: Column, row: Field) -> None:
+    known = column.counts(row.noun, row.key)
+    _choice(column, row, "=", known, lambda value: _counted(inert(value), known.get(value)), negatable=True)
+
+
+def _choice(
+    column: Column, row: Field, operator: str, values: Collection[str], shown: Callable[[str], str], *, negatable: bool
+) -> None:
+    """One value of a few."""
+    current, key = _current(column.question, row.key, operator, negated=negatable), _key(row.key, operator)
+    st.session_state[key] = current.value if current else None
+    with _row(f"{row.key}{operator}"):
         st.selectbox(
-            label,
-            options,
-            key=f"filter-{field}",
-            index=None,
-            placeholder="Any",
-            format_func=lambda value: f"{inert(value)} ({known[value]:,})" if known.get(value) else inert(value),
-            on_change=_set_chosen,
-            args=(field, "="),
-        )
-        _negation(field, "=", current)
-
-
-def _typed(question: Question, field: str, operator: str, label: str, example: str, *, negatable: bool = False) -> None:
-    current = _current(question, (field,), operator)
-    key = _key(field, operator)
-    st.session_state[key] = current.value if current else ""
-    with _row(f"{field}{operator}"):
-        st.text_input(label, key=key, placeholder=example, on_change=_set_chosen, args=(field, operator))
+            row.label, [*values, *([current.value] if current and current.value not in values else [])], key=key,
+            index=None, placeholder="Any", format_func=shown, on_change=_set_chosen, args=(row.key, operator),
+        )  # fmt: skip
         if negatable:
-            _negation(field, operator, current)
+            _negation(row.key, operator, current)
+
+
+def _words(column: Column, row: Field) -> None:
+    """What is typed, with the operator of the row's first example."""
+    example = Condition.parse(row.examples[0])
+    _typed(column, row, example.operator, row.label, example.value, negatable=True)
+
+
+def _typed(column: Column, row: Field, operator: str, label: str, example: str, *, negatable: bool = False) -> None:
+    current = _current(column.question, row.key, operator, negated=True)
+    key = _key(row.key, operator)
+    st.session_state[key] = current.value if current else ""
+    with _row(f"{row.key}{operator}"):
+        st.text_input(label, key=key, placeholder=example, on_change=_set_chosen, args=(row.key, operator))
+        if negatable:
+            _negation(row.key, operator, current)
+
+
+def _counted(value: str, count: int | None) -> str:
+    return f"{value} ({count:,})" if count else value
 
 
 def _row(name: str) -> DeltaGenerator:
@@ -257,10 +260,10 @@ def _key(field: str, operator: str) -> str:
 
 def _set_chosen(field: str, operator: str) -> None:
     value = str(st.session_state[_key(field, operator)] or "").strip()
-    negated = "!" if st.session_state.get(f"not-{field}{operator}") else ""
-    _set((field,), operator, f"{negated}{field}{operator}{value}" if value else None)
+    _set(field, operator, value, negated=bool(st.session_state.get(f"not-{field}{operator}")))
 
 
-def _set(fields: Sequence[str], operator: str, condition: str | None) -> None:
-    """`condition` in the place of every one on these fields with this operator."""
-    address.write(address.read().with_filter(fields, operator, condition))
+def _set(field: str, operator: str, value: str, *, negated: bool = False) -> None:
+    """A condition in the place of every one on this field with this operator; "" takes them away."""
+    condition = f"{'!' if negated else ''}{field}{operator}{value}" if value else None
+    address.write(address.read().with_filter(_same(field), operator, condition))

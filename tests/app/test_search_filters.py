@@ -6,6 +6,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from api.context import AppContext
+from search.filters import COMPARISONS, FIELDS, Field, Kind
 from tests.app.conftest import http_of, open_page, search_script, texts, tiles
 from tests.app.test_search_page import ask, unfold
 from tests.conftest import SAMPLES
@@ -40,6 +41,20 @@ def test_every_filter_writes_its_condition(
     assert page.query_params["filter"] == expected
     assert " of 0 pictures" not in texts(page) and not page.info
     assert getattr(page, kind)(key=key).value == value
+
+
+def test_a_new_row_with_a_label_has_its_widget(context: AppContext, monkeypatch: pytest.MonkeyPatch) -> None:
+    row = Field("frames", Kind.WHOLE, "n_frames", COMPARISONS, ("frames>1",), "", label="So many frames")
+    monkeypatch.setitem(FIELDS, row.key, row)
+    page = open_page(search_script, context, q="animal")
+    page.toggle(key="filters_open").set_value(True).run()
+    assert page.text_input(key="filter-frames>").label == "So many frames"
+    page.text_input(key="filter-frames>").set_value("1").run()
+    assert page.query_params["filter"] == "frames>1"
+    moving = set(tiles(page))
+    page.checkbox(key="not-frames>").check().run()
+    assert page.query_params["filter"] == "!frames>1"
+    assert tiles(page) and not moving & set(tiles(page))
 
 
 def test_pictures_are_chosen_by_their_size(context: AppContext) -> None:
