@@ -13,13 +13,12 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 import assembly
 from api import links
 from api.connection import Connection
-from api.context import AppContext, install
-from api.ingestion import Ingestion
-from api.map_work import MapWork
+from api.context import AppContext, ingest_job, install, layout_jobs
 from api.routes import is_page, routes
 from api.same_origin import SameOrigin
 from errors import Exit, SettingsError
 from ingest.roots import Roots
+from layout.store import LayoutStore
 from settings import PROJECT, Settings, read_settings
 
 
@@ -42,16 +41,18 @@ def connection(settings: Settings) -> Connection:
 
 
 def assemble(settings: Settings) -> AppContext:
+    layouts = LayoutStore(settings.loupe_home / "layouts")
     return AppContext(
         connection=connection(settings),
         thumbnails=assembly.thumbnails(settings),
-        ingestion=Ingestion(settings.loupe_home, PROJECT),
+        ingestion=ingest_job(settings.loupe_home, PROJECT),
         roots=Roots(settings.loupe_home).all,
         limits=assembly.limits(settings),
         upload_limits=assembly.upload_limits(settings),
         samples=PROJECT / "samples",
         home=settings.loupe_home,
-        maps=MapWork(settings.loupe_home, PROJECT),
+        layouts=layouts,
+        maps=layout_jobs(layouts, settings.loupe_home, PROJECT),
         training_runs=settings.loupe_cache / "training" / "runs",
         remote_folders=settings.loupe_remote_folders,
     )
@@ -61,8 +62,8 @@ def assemble(settings: Settings) -> AppContext:
 async def lifespan(_app: st.App) -> AsyncIterator[None]:
     context.connection.start()
     yield
-    context.maps.close()
-    context.ingestion.close()
+    for job in (*context.maps.values(), context.ingestion):
+        job.close()
     context.connection.close()
 
 

@@ -31,7 +31,7 @@ READY_S = 180
 SETTLE_S = 3.0
 """A reason not to be ready that stays this long is told, and no longer waited for."""
 STOP_S = 40
-"""More than the app takes to end an ingest and layouts that do not want to end (`host.child.END_S`)."""
+"""More than the app takes to end an ingest and layouts that do not want to end (`host.jobs.END_S`)."""
 STREAMLIT = [sys.executable, "-m", "streamlit", "run", "app.py"]
 # Directly to this machine: a proxy in the environment is for other servers.
 _opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))

@@ -1,13 +1,13 @@
 """What app.py puts together, once in a process, for pages and routes. Knows how none of it is made."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from api.connection import Connection
-from api.ingestion import Ingestion
-from api.map_work import MapWork
 from api.selection_store import Selections
+from host.jobs import Job, StatusFile
+from layout.store import SPACES, LayoutStore
 from pictures.open import Limits
 from pictures.thumbnails import ThumbnailStore
 
@@ -16,7 +16,7 @@ from pictures.thumbnails import ThumbnailStore
 class AppContext:
     connection: Connection
     thumbnails: ThumbnailStore
-    ingestion: Ingestion
+    ingestion: Job
     roots: Callable[[], Sequence[Path]]
     """The folders that were ingested on this machine: the only ones whose originals are shown."""
     limits: Limits
@@ -25,12 +25,30 @@ class AppContext:
     """Of a picture that asks."""
     samples: Path
     home: Path
-    maps: MapWork
+    layouts: LayoutStore
+    maps: Mapping[str, Job]
+    """Space -> what computes its layout."""
     training_runs: Path
     """The folder in which every training run has one of its own."""
     remote_folders: bool = False
     """Whether folders may be added and forgotten from other machines too."""
     selections: Selections = field(default_factory=Selections)
+
+
+NICE = 10
+"""Of a layout: it may take minutes, and nobody waits for it as for a search."""
+
+
+def ingest_job(home: Path, project: Path) -> Job:
+    """Exit codes that are no failure: all went well, some files failed (the report names them), interrupted."""
+    return Job(["ingest"], project, StatusFile(home), home / "ingest-app.log", successes=(0, 1, 130))
+
+
+def layout_jobs(store: LayoutStore, home: Path, project: Path) -> dict[str, Job]:
+    return {
+        space: Job(["layout", "--space", space], project, store.status(space), home / f"layout-{space}.log", NICE)
+        for space in SPACES
+    }
 
 
 _installed: list[AppContext] = []

@@ -77,7 +77,7 @@ async def _find(context: AppContext, request: Request) -> Layout | None:
     """The layout of that name, as long as no newer one has taken its place."""
     name = request.path_params["layout"]
     space = name.partition("-")[0]
-    layout = await to_thread.run_sync(context.maps.store.read, space) if space in SPACES else None
+    layout = await to_thread.run_sync(context.layouts.read, space) if space in SPACES else None
     return layout if layout is not None and layout.id == name else None
 
 

@@ -7,7 +7,7 @@ import os
 import shutil
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -109,6 +109,16 @@ def explain(error: OSError, folder: Path | None = None) -> str:
 def free_bytes(folder: Path) -> int:
     """What may still be written there, or where it is to be made."""
     return shutil.disk_usage(_nearest(folder)).free
+
+
+def bytes_in(folder: Path) -> int:
+    """Of the files below; those that go away meanwhile (the database cleans up at any moment) count nothing."""
+    total = 0
+    for above, _, names in os.walk(folder):
+        for name in names:
+            with suppress(OSError):
+                total += (Path(above) / name).lstat().st_size
+    return total
 
 
 def _free(there: Path) -> str:

@@ -6,7 +6,6 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -100,21 +99,20 @@ class Bar:
     def __init__(self, file: StatusFile | None, bar: "tqdm[Any]") -> None:
         self._file = file
         self._bar = bar
-        self._status = file.read() if file else None
 
     def start(self, root: Path, exclusions: Exclusions) -> None:
         """Counts the pictures, so that the remaining time can be told: one more stat a file."""
         self._bar.total = sum(isinstance(entry, PictureFile) for entry in find_images(root, exclusions=exclusions))
-        self._save(total=self._bar.total)
+        self._update(total=self._bar.total)
 
     def show(self, progress: Progress) -> None:
         self._bar.update(progress.done - self._bar.n)
         self._bar.set_postfix(encoded=progress.encoded, failed=progress.failed, refresh=False)
-        self._save(done=progress.done, encoded=progress.encoded, failed=progress.failed, at_once=False)
+        self._update(done=progress.done, encoded=progress.encoded, failed=progress.failed, at_once=False)
 
     def finish(self, report: IngestReport) -> None:
         self._bar.close()
-        self._save(report=report.to_json())
+        self._update(report=report.to_json())
         if report.ended_by:
             print(f"  {report.ended_by}", file=sys.stderr)
         failures = [*report.unreadable, *report.rejected, *report.not_removed]
@@ -142,10 +140,9 @@ class Bar:
                 file=sys.stderr,
             )
 
-    def _save(self, *, at_once: bool = True, **changes: object) -> None:
-        if self._file is not None and self._status is not None:
-            self._status = replace(self._status, **changes)  # type: ignore[arg-type]
-            self._file.write(self._status, at_once=at_once)
+    def _update(self, *, at_once: bool = True, **changes: object) -> None:
+        if self._file is not None:
+            self._file.update(at_once=at_once, **changes)
 
 
 @contextmanager

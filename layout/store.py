@@ -7,24 +7,22 @@ the new one. The new one takes the old one's place: nothing stale stays.
 import hashlib
 import importlib.util
 import json
-import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
-from filelock import Timeout
 from numpy.typing import NDArray
 
 from errors import LayoutError
 from host.files import write_whole
-from host.folders import make_folder, own_lock, using
-from host.processes import ProcessIdentity
+from host.folders import make_folder, using
+from host.jobs import StatusFile, exclusive
 
 SPACES: Mapping[str, str] = {
     "image": "What pictures show",
@@ -131,33 +129,6 @@ class Layout:
         return {key: found[packed] for packed, key in order.items() if packed in found}
 
 
-@dataclass(frozen=True)
-class Progress:
-    """How far the process that computes a layout is, or how it ended."""
-
-    pid: int
-    created: float
-    """As in ProcessIdentity."""
-    stage: str = "Starting"
-    share: float = 0.0
-    error: str = ""
-    done: bool = False
-    began: str = ""
-    """As in ProcessIdentity; a file of an older Loupe has none."""
-
-    @property
-    def running(self) -> bool:
-        return not self.error and not self.done and self._alive
-
-    @property
-    def died(self) -> bool:
-        return not self.error and not self.done and not self._alive
-
-    @property
-    def _alive(self) -> bool:
-        return ProcessIdentity(self.pid, self.created, self.began).alive
-
-
 class LayoutStore:
     """The files of one LOUPE_HOME. Safe for many readers and, by `only_one`, one writer for each space."""
 
@@ -188,36 +159,18 @@ class LayoutStore:
 
         self._replace(layout.space, ".npz", write)
 
-    def progress(self, space: str) -> Progress | None:
-        """None when none was ever computed."""
-        try:
-            return Progress(**json.loads(self._path(space, ".json").read_text()))
-        except (OSError, ValueError, TypeError):
-            return None
+    def status(self, space: str) -> StatusFile:
+        """How far the process that computes it is, or how it ended."""
+        return StatusFile(self._folder, self._path(space, "").name)
 
     @contextmanager
-    def only_one(self, space: str) -> Iterator["Reporter"]:
-        """The right to compute the layout of the space; raises LayoutBusy while another process has it."""
-        lock = own_lock(make_folder(self._folder) / self._path(space, ".lock").name, blocking=False)
-        try:
-            with using(self._folder):
-                lock.acquire()
-        except Timeout:
-            raise LayoutBusy(f"The layout of {space!r} is being computed by another process.") from None
-        try:
-            reporter = Reporter(self, space)
-            try:
-                yield reporter
-                reporter.end()
-            except BaseException as error:
-                reporter.end(str(error) or type(error).__name__)
-                raise
-        finally:
-            lock.release()
-
-    def say(self, space: str, progress: Progress) -> None:
-        text = json.dumps(asdict(progress))
-        self._replace(space, ".json", lambda part: part.write_text(text))
+    def only_one(self, space: str) -> Iterator[Callable[[str, float], None]]:
+        """The right to compute the layout of the space, and what takes note of its stage; raises LayoutBusy while
+        another process has it."""
+        busy = LayoutBusy(f"The layout of {space!r} is being computed by another process.")
+        with exclusive(self._path(space, ".lock"), lambda: busy), self.status(space).reporting() as file:
+            yield file.stage
+            file.update(report={})
 
     def _path(self, space: str, suffix: str) -> Path:
         if space not in SPACES:
@@ -229,27 +182,6 @@ class LayoutStore:
         make_folder(self._folder)
         with using(path):  # not synced: it can be computed again
             write_whole(path, write, sync=False, private=True)
-
-
-class Reporter:
-    """What the computing process says of itself, at most twice a second."""
-
-    def __init__(self, store: LayoutStore, space: str) -> None:
-        self._store, self._space = store, space
-        this = ProcessIdentity.of_this_process()
-        self._progress = Progress(this.pid, this.created, began=this.began)
-        self._written = 0.0
-        store.say(space, self._progress)
-
-    def __call__(self, stage: str, share: float) -> None:
-        new = stage != self._progress.stage
-        self._progress = replace(self._progress, stage=stage, share=min(max(share, 0.0), 1.0))
-        if new or time.monotonic() - self._written > 0.5:
-            self._store.say(self._space, self._progress)
-            self._written = time.monotonic()
-
-    def end(self, error: str = "") -> None:
-        self._store.say(self._space, replace(self._progress, error=error, done=not error))
 
 
 def _flat(layout: Layout) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:

@@ -9,7 +9,7 @@ from typing import Any
 import weaviate
 
 from errors import NoLibrary
-from host.disk import bytes_in
+from host.folders import bytes_in
 from schema.check import Check
 from schema.client import Address
 from schema.collection import ALIAS, Pictures, list_pictures, open_pictures

@@ -1,6 +1,6 @@
 """Bringing pictures in: the field for a folder, the samples, how far it is, what it did. Shared by both pages.
 
-The work is a process of its own (`Ingestion`); here it is only watched.
+The work is a process of its own (`host.jobs`); here it is only watched.
 """
 
 from functools import partial
@@ -47,7 +47,7 @@ def first_pictures(context: AppContext) -> None:
             return
         st.button(
             "Try the sample pictures", type="primary", icon=":material/photo_library:", key="samples",
-            on_click=context.ingestion.start, args=(str(context.samples),),
+            on_click=start, args=(context, str(context.samples)),
         )  # fmt: skip
         folder_form(context)
         last_report(context)
@@ -75,10 +75,15 @@ def folder_form(context: AppContext) -> None:
         st.form_submit_button("Add the folder", on_click=_add, args=(context,), disabled=context.ingestion.running)
 
 
+def start(context: AppContext, folder: str, *options: str) -> None:
+    """Does nothing while one runs."""
+    context.ingestion.start(*options, "--", folder)
+
+
 def _add(context: AppContext) -> None:
     folder = st.session_state["folder"].strip()
     if folder and may_change_folders(context):
-        context.ingestion.start(folder)
+        start(context, folder)
 
 
 def progress(context: AppContext) -> bool:
@@ -213,7 +218,7 @@ def _confirm_forgetting(root: Path, count: int, context: AppContext) -> None:
 def _forget(root: Path, context: AppContext) -> None:
     _settle()
     if may_change_folders(context):
-        context.ingestion.start(str(root), ["--forget", "--yes"])
+        start(context, str(root), "--forget", "--yes")
 
 
 @st.dialog("Remove from the library?", on_dismiss=_settle)
@@ -230,4 +235,4 @@ def _confirm(folder: str, missing: int, context: AppContext) -> None:
 def _prune(folder: str, confirmed: int, context: AppContext) -> None:
     """No more than the person has agreed to, whatever went away meanwhile."""
     _settle()
-    context.ingestion.start(folder, ["--prune", "--at-most", str(confirmed)])
+    start(context, folder, "--prune", "--at-most", str(confirmed))

@@ -13,7 +13,7 @@ from app_pages.library import adding
 from app_pages.widgets import unavailable
 from app_pages.widgets.markdown import escape_markdown, inert
 from errors import EncoderError, NoLibrary, SchemaError, SearchError
-from host.disk import bytes_in
+from host.folders import bytes_in
 from search.filters import Condition
 from search.searcher import Searcher
 
@@ -77,8 +77,8 @@ def _draw_adding(searcher: Searcher, context: AppContext) -> None:
                 type="tertiary",
                 icon=":material/sync:",
                 disabled=running,
-                on_click=context.ingestion.start,
-                args=(str(root),),
+                on_click=adding.start,
+                args=(context, str(root)),
                 help="Add what is new, note what changed or is gone",
             )
             if adding.may_change_folders(context):

@@ -1,6 +1,6 @@
 """The map's first tab: the layout of the library, its figures, the last question on it, and the lassoed pictures.
 
-The layout is computed by a process of its own (`MapWork`); here it is only watched and drawn.
+The layout is computed by a process of its own (`host.jobs`); here it is only watched and drawn.
 """
 
 import math
@@ -8,7 +8,6 @@ import math
 import streamlit as st
 
 from api.context import AppContext
-from api.map_work import MapWork
 from app_pages import address
 from app_pages.library import adding
 from app_pages.map import colours as map_colours
@@ -48,7 +47,7 @@ def draw(searcher: Searcher, context: AppContext) -> None:
         return
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium", key="map-choices"):
         space, colouring = _choices()
-        layout = context.maps.store.read(space)
+        layout = context.layouts.read(space)
         view = _view(layout) if layout is not None else ""
     _keep_up(layout, space, version, searcher, context)
     if layout is None:
@@ -96,34 +95,36 @@ def _keep_up(
     layout: Layout | None, space: str, version: LibraryVersion, searcher: Searcher, context: AppContext
 ) -> None:
     """Has the layout computed where there is none of this version, and says how far that is."""
-    work = context.maps
+    job = context.maps[space]
     current = layout is not None and layout.version == str(version)
     whole = current and layout is not None and layout.complete and (len(layout.umap) > 0 or not umap_is_there())
     if whole:
         return
-    if work.running(space):
-        _watch(work, space, layout.id if layout else "", version)
+    if job.running:
+        _watch(context, space, layout.id if layout else "", version)
         return
-    if failure := work.failure(space, str(version)):
+    if failure := job.failure(str(version)):
         _version.clear()
         if str(_version(searcher, searcher.pictures.name)) != str(version):  # the library is another one by now
             st.rerun()
         st.error(f"The layout could not be computed: {escape_markdown(failure)}", icon=":material/error:")
-        st.button("Try again", key="map-again", on_click=work.forget, args=(space,))
+        st.button("Try again", key="map-again", on_click=job.try_again)
     elif context.ingestion.running and layout is not None:
         st.caption("Pictures are being added: the map is brought up to date when that is done.")
-    elif work.start(space, str(version)):
-        _watch(work, space, layout.id if layout else "", version)
+    elif job.start(version=str(version)):
+        _watch(context, space, layout.id if layout else "", version)
+    elif job.failure(str(version)):
+        st.rerun()
 
 
 @st.fragment(run_every=POLL_S)
-def _watch(work: MapWork, space: str, drawn: str, version: LibraryVersion) -> None:
+def _watch(context: AppContext, space: str, drawn: str, version: LibraryVersion) -> None:
     """The page is drawn anew when there is something new to draw."""
-    layout = work.store.read(space)
-    if not work.running(space) or (layout.id if layout else "") != drawn:
+    layout, job = context.layouts.read(space), context.maps[space]
+    if not job.running or (layout.id if layout else "") != drawn:
         st.rerun()
-    progress = work.progress(space)
-    stage, share = (progress.stage, progress.share) if progress else ("Starting", 0.0)
+    status = job.status()
+    stage, share = (status.stage, status.share) if status is not None and status.running else ("Starting", 0.0)
     st.progress(share, f"{_meanwhile(layout, version)} {stage}")
 
 

@@ -21,14 +21,13 @@ from starlette.testclient import TestClient
 from streamlit.testing.v1 import AppTest
 
 from api.connection import Connection
-from api.context import AppContext
-from api.ingestion import Ingestion
-from api.map_work import MapWork
+from api.context import AppContext, ingest_job, layout_jobs
 from api.routes import is_page, routes
 from api.same_origin import SameOrigin
 from encoder.protocol import Encoder
-from host.child import OwnProcess
+from host.jobs import Child
 from ingest.roots import Roots
+from layout.store import LayoutStore
 from pictures.open import Limits
 from pictures.thumbnails import ThumbnailStore
 from schema.client import Address
@@ -54,13 +53,14 @@ def parts_of(home: Path, connection: Connection, thumbnails: ThumbnailStore | No
     return AppContext(
         connection=connection,
         thumbnails=thumbnails or ThumbnailStore(home / "thumbs"),
-        ingestion=Ingestion(home, PROJECT),
+        ingestion=ingest_job(home, PROJECT),
         roots=Roots(home).all,
         limits=Limits(),
         upload_limits=Limits(max_file_mb=20, max_decoded_mb=600),
         samples=SAMPLES,
         home=home,
-        maps=MapWork(home, PROJECT),
+        layouts=(layouts := LayoutStore(home / "layouts")),
+        maps=layout_jobs(layouts, home, PROJECT),
         training_runs=home / "training" / "runs",
         remote_folders=True,  # an AppTest's browser is nowhere
     )
@@ -92,11 +92,11 @@ def ingesting(
     """An empty library, and parts whose ingests are real processes on it, with the colour encoder: it needs no time to
     be loaded. (`test_run` has the samples ingested by the default encoder.)"""
 
-    def start(arguments: Sequence[str], *more: Any) -> OwnProcess:
+    def start(arguments: Sequence[str], *more: Any) -> Child:
         assert arguments[0] == "ingest"
-        return OwnProcess(["tests.ingest.colour_ingest", *arguments[1:]], *more)
+        return Child(["tests.ingest.colour_ingest", *arguments[1:]], *more)
 
-    monkeypatch.setattr("api.ingestion.OwnProcess", start)
+    monkeypatch.setattr("host.jobs.Child", start)
     for name in [name for name in os.environ if name.startswith(("LOUPE_", "WEAVIATE_"))]:
         monkeypatch.delenv(name)
     for name, value in environment.items():

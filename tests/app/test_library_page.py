@@ -10,11 +10,10 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from api.connection import Connection
-from api.context import AppContext
-from api.ingestion import Ingestion
+from api.context import AppContext, ingest_job
 from encoder.protocol import Encoder
 from errors import Unreachable
-from host.jobs import Status, StatusFile
+from host.jobs import Job, Status, StatusFile
 from ingest.roots import Roots
 from schema.client import Address
 from schema.collection import open_pictures
@@ -103,8 +102,8 @@ def test_a_running_ingest_of_a_shell_is_shown(own: AppContext) -> None:
 
 
 def test_removing_asks_first_and_says_how_many(own: AppContext, monkeypatch: pytest.MonkeyPatch) -> None:
-    started: list[tuple[str, list[str]]] = []
-    monkeypatch.setattr(Ingestion, "start", lambda self, folder, options=(): started.append((folder, list(options))))
+    started: list[tuple[str, ...]] = []
+    monkeypatch.setattr(Job, "start", lambda self, *arguments: started.append(arguments))
     report(own, missing=12)
     page = open_page(library_script, own)
     page.button(key="prune").click().run()
@@ -113,7 +112,7 @@ def test_removing_asks_first_and_says_how_many(own: AppContext, monkeypatch: pyt
     assert not started and "prune-yes" not in [b.key for b in page.button]
     page.button(key="prune").click().run()
     page.button(key="prune-yes").click().run()
-    assert started == [(str(SAMPLES), ["--prune", "--at-most", "12"])]
+    assert started == [("--prune", "--at-most", "12", "--", str(SAMPLES))]
 
 
 def test_no_more_is_removed_than_was_confirmed(ingesting: AppContext, tmp_path: Path) -> None:
@@ -147,9 +146,10 @@ def test_a_dry_run_is_not_told_as_done(own: AppContext) -> None:
         (130, "print('Interrupted.', file=sys.stderr)", ""),
         (3, "print('Weaviate is away.', file=sys.stderr); print('a report')", "Weaviate is away."),
         (70, "print('Something unexpected happened.', file=sys.stderr)", "Something unexpected happened."),
-        (5, "", "The ingest ended early (exit code 5). Its log: LOG"),
+        (5, "", "The ingest ended early, with exit code 5. Its log: LOG"),
         (-9, "print('device=cpu', file=sys.stderr, flush=True); os.kill(os.getpid(), 9)",
-         "The ingest ended early (exit code -9). Its last words: device=cpu. Its log: LOG"),
+         "The ingest ended early (killed, or out of memory), with exit code -9. Its last words: device=cpu. "
+         "Its log: LOG"),
     ],
 )  # fmt: skip
 def test_an_ingest_that_ends_before_its_first_word_is_told(tmp_path: Path, code: int, script: str, told: str) -> None:
@@ -158,7 +158,7 @@ def test_an_ingest_that_ends_before_its_first_word_is_told(tmp_path: Path, code:
     package.mkdir(parents=True)
     (package / "__main__.py").write_text(f"import os, sys\n{script}\nsys.exit({code})\n")
     home = tmp_path / "home"
-    ingestion = Ingestion(home, package.parent)
+    ingestion = ingest_job(home, package.parent)
     ingestion.start("/photos")
     wait_for(lambda: not ingestion.running, 30)
     assert ingestion.failure() == told.replace("LOG", str(home / "ingest-app.log"))
@@ -198,7 +198,7 @@ def test_a_folder_that_is_not_there_is_a_sentence(ingesting: AppContext) -> None
 
 
 def test_a_folder_that_looks_like_an_option_is_a_folder(ingesting: AppContext) -> None:
-    ingesting.ingestion.start("--prune")
+    ingesting.ingestion.start("--", "--prune")
     wait_for(lambda: not ingesting.ingestion.running, 60)
     assert "There is no folder" in ingesting.ingestion.failure()
 
@@ -219,8 +219,8 @@ def test_two_starts_are_one_ingest(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         calls.append(arguments)
         return Process()
 
-    monkeypatch.setattr("host.child.subprocess.Popen", popen)
-    ingestion = Ingestion(tmp_path, PROJECT)
+    monkeypatch.setattr("host.jobs.subprocess.Popen", popen)
+    ingestion = ingest_job(tmp_path, PROJECT)
     for _ in range(3):
         ingestion.start("/photos")
     assert len(calls) == 1

@@ -17,12 +17,12 @@ import weaviate
 from streamlit.testing.v1 import AppTest
 
 from api.connection import Connection
-from api.context import AppContext
-from api.map_work import MapWork
+from api.context import AppContext, layout_jobs
 from app_pages.address import AskingPicture
 from app_pages.map import library as map_library
 from encoder.protocol import Encoder
 from errors import Unreachable
+from host.jobs import Job
 from layout import projection as drawing
 from layout.library import lay_out
 from layout.store import SPACES, Layout, LayoutStore
@@ -36,16 +36,22 @@ from tests.app.conftest import http_of, open_page, parts_of, texts, tiles, wait_
 from tests.search.colour_library import Library, fill
 
 
-class StillWork(MapWork):
+class StillJob(Job):
     """Starts nothing, and remembers what it was asked for."""
 
-    def __init__(self, home: Path) -> None:
-        super().__init__(home, PROJECT)
-        self.asked: list[str] = []
+    def __init__(self, space: str, store: LayoutStore, asked: list[str]) -> None:
+        super().__init__([], PROJECT, store.status(space), PROJECT)
+        self._space, self._asked = space, asked
 
-    def start(self, space: str, version: str) -> bool:
-        self.asked.append(space)
+    def start(self, *arguments: str, version: str = "") -> bool:
+        self._asked.append(self._space)
         return False
+
+
+class StillJobs(dict[str, Job]):
+    def __init__(self, home: Path) -> None:
+        self.store, self.asked = LayoutStore(home / "layouts"), list[str]()
+        super().__init__({space: StillJob(space, self.store, self.asked) for space in SPACES})
 
 
 def map_script(context):  # Streamlit copies its source: it may name nothing of this module
@@ -57,13 +63,13 @@ def map_script(context):  # Streamlit copies its source: it may name nothing of 
 
 
 @pytest.fixture
-def maps(tmp_path: Path) -> StillWork:
+def maps(tmp_path: Path) -> StillJobs:
     st.cache_data.clear()
-    return StillWork(tmp_path)
+    return StillJobs(tmp_path)
 
 
 @pytest.fixture
-def context(library: Library, address: Address, tmp_path: Path, maps: StillWork) -> Iterator[AppContext]:
+def context(library: Library, address: Address, tmp_path: Path, maps: StillJobs) -> Iterator[AppContext]:
     connection = Connection(lambda: address, lambda: library.encoder)
     yield replace(parts_of(tmp_path, connection), maps=maps)
     connection.close()
@@ -80,7 +86,7 @@ def _computed(library: Library, tmp_path_factory: pytest.TempPathFactory) -> tup
 
 
 @pytest.fixture
-def laid_out(_computed: tuple[Path, dict[str, Layout]], maps: StillWork, tmp_path: Path) -> dict[str, Layout]:
+def laid_out(_computed: tuple[Path, dict[str, Layout]], maps: StillJobs, tmp_path: Path) -> dict[str, Layout]:
     folder, layouts = _computed
     shutil.copytree(folder, tmp_path / "layouts")
     return layouts
@@ -106,7 +112,7 @@ def asking(page: AppTest, **params: list[str]) -> AppTest:
     return page.run()
 
 
-def test_a_layout_is_drawn_with_its_figures(context: AppContext, maps: StillWork, laid_out: dict[str, Layout]) -> None:
+def test_a_layout_is_drawn_with_its_figures(context: AppContext, maps: StillJobs, laid_out: dict[str, Layout]) -> None:
     page = open_page(map_script, context)
     assert not page.exception and not page.error and maps.asked == []
     layout, sent = laid_out["image"], drawn(page)
@@ -259,7 +265,7 @@ def test_a_question_that_cannot_be_asked_leaves_the_map(context: AppContext, lai
 
 
 def test_hits_that_are_not_drawn_are_counted(
-    context: AppContext, library: Library, maps: StillWork, monkeypatch: pytest.MonkeyPatch
+    context: AppContext, library: Library, maps: StillJobs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A sampled layout: of the 24 hits some have no point."""
     monkeypatch.setattr(drawing, "umap", lambda rows, on_epoch: np.asarray(rows, np.float32)[:, :2])
@@ -318,7 +324,7 @@ def test_details_open_over_the_map_and_more_like_this_leads_to_the_search(
     assert page.session_state["last_address"] == {"like": [key], "collapse": ["1"]}
 
 
-def test_no_layout_yet_is_computed_elsewhere(context: AppContext, maps: StillWork) -> None:
+def test_no_layout_yet_is_computed_elsewhere(context: AppContext, maps: StillJobs) -> None:
     page = open_page(map_script, context)
     assert maps.asked == ["image"] and not page.get("bidi_component") and not page.exception
     choose(page, space="look")
@@ -326,7 +332,7 @@ def test_no_layout_yet_is_computed_elsewhere(context: AppContext, maps: StillWor
 
 
 def test_progress_is_shown_while_it_is_computed(
-    context: AppContext, maps: StillWork, laid_out: dict[str, Layout]
+    context: AppContext, maps: StillJobs, laid_out: dict[str, Layout]
 ) -> None:
     """Beside the last layout, whatever its version."""
     maps.store.write(replace(laid_out["image"], version="another", total=50))
@@ -340,7 +346,7 @@ def test_progress_is_shown_while_it_is_computed(
 
 
 def test_a_layout_of_an_older_version_is_brought_up_to_date(
-    context: AppContext, maps: StillWork, laid_out: dict[str, Layout]
+    context: AppContext, maps: StillJobs, laid_out: dict[str, Layout]
 ) -> None:
     maps.store.write(replace(laid_out["image"], version="another"))
     page = open_page(map_script, context)
@@ -348,16 +354,18 @@ def test_a_layout_of_an_older_version_is_brought_up_to_date(
 
 
 def test_while_pictures_are_added_the_map_waits(
-    context: AppContext, maps: StillWork, laid_out: dict[str, Layout], monkeypatch: pytest.MonkeyPatch
+    context: AppContext, maps: StillJobs, laid_out: dict[str, Layout]
 ) -> None:
-    monkeypatch.setattr(type(context.ingestion), "running", property(lambda self: True))
+    class Running(StillJob):
+        running = True
+
     maps.store.write(replace(laid_out["image"], version="another"))
-    page = open_page(map_script, context)
+    page = open_page(map_script, replace(context, ingestion=Running("image", maps.store, [])))
     assert maps.asked == [] and "Pictures are being added" in texts(page)
 
 
 def test_without_umap_the_page_says_how_to_get_it(
-    context: AppContext, maps: StillWork, laid_out: dict[str, Layout], monkeypatch: pytest.MonkeyPatch
+    context: AppContext, maps: StillJobs, laid_out: dict[str, Layout], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     maps.store.write(replace(laid_out["image"], umap=np.zeros((0, 2), np.float32)))
     monkeypatch.setattr(map_library, "umap_is_there", lambda: False)
@@ -372,37 +380,37 @@ def test_without_umap_the_page_says_how_to_get_it(
 def test_a_layout_that_failed_says_why_and_can_be_tried_again(
     context: AppContext, library: Library, tmp_path: Path
 ) -> None:
-    """A real process, in a folder without Loupe, where python finds no module `evaluation`."""
-    maps = MapWork(tmp_path, tmp_path)
+    """A real process, in a folder without Loupe, where python finds no module `layout`."""
+    maps = layout_jobs(LayoutStore(tmp_path / "layouts"), tmp_path, tmp_path)
     page = open_page(map_script, replace(context, maps=maps))
-    wait_for(lambda: not maps.running("image"), 60)
+    wait_for(lambda: not maps["image"].running, 60)
     page.run()
-    assert "could not be computed" in page.error[0].value and "evaluation" in page.error[0].value
-    before = dict(maps._tried)
+    assert "could not be computed" in page.error[0].value and "No module named layout" in page.error[0].value
+    before = maps["image"]._tried
     page.button(key="map-again").click().run()
     assert before and not page.exception
-    wait_for(lambda: not maps.running("image"), 60)
+    wait_for(lambda: not maps["image"].running, 60)
 
 
 def test_what_failed_for_the_library_of_before_is_not_said_of_this_one(
     context: AppContext, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The version is asked for every thirty seconds; meanwhile the library was emptied and filled again."""
-    maps = MapWork(tmp_path, tmp_path)
+    maps = layout_jobs(LayoutStore(tmp_path / "layouts"), tmp_path, tmp_path)
     monkeypatch.setattr(map_library, "library_version", lambda pictures: replace(library_version(pictures), count=7))
     page = open_page(map_script, replace(context, maps=maps))
-    wait_for(lambda: not maps.running("image"), 60)
-    before = dict(maps._tried)
+    wait_for(lambda: not maps["image"].running, 60)
+    before = maps["image"]._tried
     monkeypatch.undo()
     page.run()
     assert not page.error and not page.exception
-    assert maps._tried != before, "it is computed for the library that is there"
-    wait_for(lambda: not maps.running("image"), 60)
+    assert maps["image"]._tried != before, "it is computed for the library that is there"
+    wait_for(lambda: not maps["image"].running, 60)
 
 
 @pytest.mark.parametrize(("count", "words"), [(1, "The library has 1 picture."), (2, "The library has 2 pictures.")])
 def test_one_or_two_pictures_have_no_map(
-    pictures: Pictures, colours: Encoder, address: Address, tmp_path: Path, maps: StillWork, count: int, words: str
+    pictures: Pictures, colours: Encoder, address: Address, tmp_path: Path, maps: StillJobs, count: int, words: str
 ) -> None:
     stored = fill(pictures, colours, count=2)
     if count == 1:
@@ -415,7 +423,7 @@ def test_one_or_two_pictures_have_no_map(
 
 @pytest.mark.parametrize("made", [True, False])
 def test_an_empty_library_and_none_offer_to_add_pictures(
-    empty: weaviate.WeaviateClient, colours: Encoder, address: Address, tmp_path: Path, maps: StillWork, made: bool
+    empty: weaviate.WeaviateClient, colours: Encoder, address: Address, tmp_path: Path, maps: StillJobs, made: bool
 ) -> None:
     if made:
         ensure_pictures(empty, colours.identity, StorageOptions())

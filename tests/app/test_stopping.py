@@ -8,9 +8,8 @@ import httpx
 import psutil
 import pytest
 
-from api.ingestion import Ingestion
-from api.map_work import MapWork
-from host.child import OwnProcess
+from api.context import ingest_job
+from host.jobs import Child
 from schema.collection import Pictures
 from tests.app.conftest import app_process, wait_for
 from tests.app.session import session
@@ -33,21 +32,19 @@ def command_of(process: psutil.Process) -> list[str]:
 
 
 def test_a_process_that_does_not_listen_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("host.child.END_S", 0.3)
+    monkeypatch.setattr("host.jobs.END_S", 0.3)
     log = tmp_path / "log"
     script = f"import sys; sys.stdout = sys.stderr\n{STUBBORN}"
-    process = OwnProcess(["stubborn"], project(tmp_path, "stubborn", script), log)
+    process = Child(["stubborn"], project(tmp_path, "stubborn", script), log)
     wait_for(lambda: "deaf" in log.read_text(), 30)
     process.end()
     assert process.poll() == -signal.SIGKILL and not psutil.pid_exists(process.pid)
 
 
 def test_nothing_begins_after_the_end(tmp_path: Path) -> None:
-    ingestion, maps = Ingestion(tmp_path / "home", tmp_path), MapWork(tmp_path / "home", tmp_path)
+    ingestion = ingest_job(tmp_path / "home", tmp_path)
     ingestion.close()
-    maps.close()
-    ingestion.start("/photos")
-    assert not maps.start("image", "one") and not ingestion.running
+    assert not ingestion.start("/photos") and not ingestion.start(version="one") and not ingestion.running
     assert not (tmp_path / "home" / "ingest-app.log").exists()
 
 

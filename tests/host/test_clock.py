@@ -68,7 +68,7 @@ def test_row_60_who_is_at_work_is_known_as_before(tmp_path: Path, seconds: int) 
     look = (
         "from pathlib import Path; from layout.store import LayoutStore; from host.jobs import StatusFile\n"
         "from host.processes import ProcessIdentity\n"
-        f"home = Path({str(tmp_path)!r}); layout = LayoutStore(home).progress('image')\n"
+        f"home = Path({str(tmp_path)!r}); layout = LayoutStore(home).status('image').read()\n"
         "print(StatusFile(home).read().running, layout.running,"
         f" {ProcessIdentity.of_this_process()!r}.alive, {gone!r}.alive)"
     )

@@ -14,7 +14,7 @@ import pytest
 
 import exits
 from api.connection import Connection
-from api.ingestion import Ingestion
+from api.context import ingest_job
 from errors import FolderError, HomeError
 from host.jobs import StatusFile
 from ingest.roots import Roots
@@ -184,7 +184,7 @@ def test_the_app_says_it_on_every_page_and_goes_on_when_it_is_mended(tmp_path: P
 def test_an_ingest_of_the_page_that_cannot_begin_says_why(tmp_path: Path) -> None:
     """Its button is pressed before the page is drawn: nobody else would say it."""
     (tmp_path / "home").write_text("")
-    ingestion = Ingestion(tmp_path / "home", PROJECT)
+    ingestion = ingest_job(tmp_path / "home", PROJECT)
     ingestion.start(str(tmp_path))
     assert f"{tmp_path / 'home'} is a file where Loupe needs a folder" in ingestion.failure()
 

@@ -13,7 +13,8 @@ import psutil
 import pytest
 
 from errors import FolderError, LayoutError
-from layout.store import Layout, LayoutBusy, LayoutStore, Progress, Texts
+from host.jobs import Status
+from layout.store import Layout, LayoutBusy, LayoutStore, Texts
 
 KEYS = [uuid.UUID(int=n << 64 | 5) for n in range(1, 5)]
 
@@ -92,7 +93,7 @@ def test_a_file_that_cannot_be_read_is_no_layout(store: LayoutStore, content: by
     (store._folder / "image.npz").write_bytes(content)
     assert store.read("image") is None
     (store._folder / "image.json").write_bytes(content)
-    assert store.progress("image") is None
+    assert store.status("image").read() is None
 
 
 def test_a_layout_of_another_format_is_computed_anew(store: LayoutStore, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -145,17 +146,17 @@ def test_points_are_found_by_uuid() -> None:
 def test_who_computes_says_how_far_it_is(store: LayoutStore) -> None:
     with store.only_one("look") as say:
         say("Reading", 0.25)
-        progress = store.progress("look")
+        progress = store.status("look").read()
         assert progress is not None and progress.running
         assert (progress.stage, progress.share, progress.pid) == ("Reading", 0.25, os.getpid())
-    ended = store.progress("look")
-    assert ended is not None and ended.done and not ended.running and not ended.died
+    ended = store.status("look").read()
+    assert ended is not None and ended.report is not None and not ended.running and not ended.died
 
 
 def test_an_error_is_kept_for_the_page(store: LayoutStore) -> None:
     with pytest.raises(LayoutError), store.only_one("look"):
         raise LayoutError("A map needs at least 3 pictures; there is 1.")
-    progress = store.progress("look")
+    progress = store.status("look").read()
     assert progress is not None and progress.error.startswith("A map needs") and not progress.running
 
 
@@ -184,6 +185,6 @@ def test_a_process_that_is_gone_has_died() -> None:
     process = subprocess.Popen([sys.executable, "-c", ""])
     created = psutil.Process(process.pid).create_time()
     process.wait()
-    assert Progress(process.pid, created).died
-    assert Progress(os.getpid(), created - 1000).died
-    assert Progress(os.getpid(), psutil.Process().create_time()).running
+    assert Status(process.pid, created).died
+    assert Status(os.getpid(), created - 1000).died
+    assert Status(os.getpid(), psutil.Process().create_time()).running

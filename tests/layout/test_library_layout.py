@@ -135,7 +135,7 @@ def test_too_small_a_library_is_a_sentence_that_the_page_can_show(
         pictures.collection.data.delete_by_id(found)
     with pytest.raises(LayoutError, match="at least 3 pictures"):
         run_layout(pictures, "image", store)
-    progress = store.progress("image")
+    progress = store.status("image").read()
     assert progress is not None and "at least 3 pictures" in progress.error
 
 
