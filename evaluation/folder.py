@@ -3,15 +3,14 @@
 Captions are found as `python -m ingest` finds them: metadata file, sidecar, else what the picture says itself.
 """
 
-from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
 from errors import EvaluationError, PictureError
+from host import streams
 from ingest.captions import FolderWords, Words
 from ingest.files import Census, PictureFile, Skipped, check_root, find_images
 from ingest.sidecars import SidecarReader
@@ -127,18 +126,7 @@ def read_captioned(
 def ahead(work: Callable[[Item], Output], items: Iterator[Item], workers: int = _WORKERS) -> Iterator[Output]:
     """`work` of each item in order, on threads that are a few items ahead and stop with the one who asks."""
     with ThreadPoolExecutor(workers) as pool:
-        running: deque[Future[Output]] = deque()
-        try:
-            for item in items:
-                running.append(pool.submit(work, item))
-                if len(running) > 2 * workers:
-                    yield running.popleft().result()
-            while running:
-                yield running.popleft().result()
-        finally:
-            for future in running:
-                with suppress(Exception):
-                    future.cancel()
+        yield from streams.ahead(pool, work, items, 2 * workers)
 
 
 def _joined(known: CaptionedPicture | None, path: Path, sha256: str, caption: str) -> CaptionedPicture:

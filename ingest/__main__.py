@@ -17,10 +17,9 @@ from host.jobs import StatusFile, only_one
 from ingest.command import Stop, parse_arguments, progress_bar
 from ingest.exclusions import Exclusions
 from ingest.files import check_root
-from ingest.forgetting import find_below, forget
 from ingest.ledger import EmptyLedger, Ledger
 from ingest.pipeline import Ingest
-from ingest.prune import find_losses, prune
+from ingest.prune import find_below, find_losses, forget, prune
 from ingest.report import IngestReport
 from ingest.roots import Roots
 from ingest.tagging import tags_lock
@@ -30,8 +29,16 @@ from settings import Settings, read_settings
 
 def main(arguments: argparse.Namespace) -> int:
     settings = read_settings()
-    if arguments.forget:
-        return forget_folder(arguments, settings)
+    report = (forget_folder if arguments.forget else bring_up_to_date)(arguments, settings)
+    if report is None:
+        return exits.Exit.USAGE
+    print(json.dumps(report.to_json(), ensure_ascii=False) if arguments.json else report)
+    if arguments.new_collection:
+        print("The new collection is filled. To search it: python -m schema switch", file=sys.stderr)
+    return report.exit
+
+
+def bring_up_to_date(arguments: argparse.Namespace, settings: Settings) -> IngestReport:
     own = (settings.loupe_home, settings.loupe_cache)
     root = check_root(arguments.folder, own)
     stop = Stop()
@@ -62,21 +69,18 @@ def main(arguments: argparse.Namespace) -> int:
                 wish = {"remove": arguments.prune, "agreed": agreed, "at_most": arguments.at_most}
                 prune(ledger, thumbnails, losses, report, stopped=stop.is_set, **wish)
             bar.finish(report)
-    print(json.dumps(report.to_json(), ensure_ascii=False) if arguments.json else report)
-    if arguments.new_collection:
-        print("The new collection is filled. To search it: python -m schema switch", file=sys.stderr)
-    return _exit_of(report)
+    return report
 
 
-def forget_folder(arguments: argparse.Namespace, settings: Settings) -> int:
-    """Takes the folder out of the library that is in use, whichever encoder filled it."""
+def forget_folder(arguments: argparse.Namespace, settings: Settings) -> IngestReport | None:
+    """Take the folder out of the library that is in use, whichever encoder filled it; None without a yes."""
     roots = Roots(settings.loupe_home)
     with assembly.connected(settings) as client, ExitStack() as held:
         pictures = open_pictures(client)
         ledger = Ledger(pictures, settings.loupe_weaviate_wait_s, assembly.remedy(settings))
         below = find_below(ledger, roots, arguments.folder)
         if not (arguments.yes or arguments.dry_run or schema.command.agreed(below.question)):
-            return exits.Exit.USAGE
+            return None
         status = None
         if not arguments.dry_run:
             status = held.enter_context(only_one(assembly.make_home(settings), pictures.name, below.folder))
@@ -86,16 +90,7 @@ def forget_folder(arguments: argparse.Namespace, settings: Settings) -> int:
         thumbnails = assembly.thumbnails(settings)
         report = forget(ledger, thumbnails, roots, below, dry_run=arguments.dry_run, stopped=stop.is_set)
         bar.finish(report)
-    print(json.dumps(report.to_json(), ensure_ascii=False) if arguments.json else report)
-    return _exit_of(report)
-
-
-def _exit_of(report: IngestReport) -> exits.Exit:
-    if report.ended_by:
-        return exits.Exit.UNREACHABLE
-    return (
-        exits.Exit.INTERRUPTED if report.interrupted else exits.Exit.SOME_FAILED if report.failed else exits.Exit.DONE
-    )
+    return report
 
 
 def open_ledger(

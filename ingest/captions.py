@@ -32,10 +32,8 @@ class Words:
 
     caption: str = ""
     caption_source: str = ""
-    caption_file: str = ""
     tags: tuple[str, ...] = ()
     tags_source: str = ""
-    tags_file: str = ""
     unread: bool = False
     """A file that may hold its words was there and could not be read: what it said before still counts."""
 
@@ -69,33 +67,23 @@ class FolderWords:
         chain = [f for f in (folder, *folder.parents) if f == self._root or self._root in f.parents]
         for left in [f for f in self._tables if f not in chain]:
             self._leave(left)
-        caption = tags = None
         for above in reversed(chain):  # from the root down, so that warnings come in the order of the folders
             if above not in self._tables:
                 self._tables[above] = self._read_folder(above)
+        caption, tags = "", tuple[str, ...]()
         for above in chain:
             key = _key(found.path.relative_to(above).as_posix())
             for table in self._tables[above]:
                 if (row := table.rows.get(key)) is not None:
                     table.used.add(key)
-                    caption = caption or (row.caption and (row.caption, table.file))
-                    tags = tags or (row.tags and (row.tags, table.file))
+                    caption, tags = caption or row.caption, tags or row.tags
         source = "metadata" if caption else ""
         unread = any(above in self._unread for above in chain)
         if not caption and found.sidecar:
             text = self._sidecar(found.sidecar)
             unread = unread or text is None
-            if text:
-                caption, source = (text, found.sidecar), "sidecar"
-        return Words(
-            caption=caption[0] if caption else "",
-            caption_source=source,
-            caption_file=str(caption[1]) if caption else "",
-            tags=tags[0] if tags else (),
-            tags_source="metadata" if tags else "",
-            tags_file=str(tags[1]) if tags else "",
-            unread=unread,
-        )
+            caption, source = text or "", "sidecar" if text else ""
+        return Words(caption, source, tags, "metadata" if tags else "", unread)
 
     def unused(self) -> list[str]:
         """At the end of the walk: `warnings`, with the rows that name no file of every metadata file read."""
@@ -150,33 +138,28 @@ class FolderWords:
             self._warn(f"{escaped(file)} {what}: {named}. Correct it and run again.")
 
     def _text(self, file: Path) -> str | None:
-        shown = escaped(file)
         try:
             status = file.lstat()
             if not stat.S_ISREG(status.st_mode):
-                self._unread.add(file.parent)
-                self._warn(
-                    f"{shown} is a link or no regular file, and was not read; captions and tags stay as they were. Put "
-                    "the file itself in its place, or take it away."
+                why = (
+                    "is a link or no regular file, and was not read; captions and tags stay as they were. Put the file "
+                    "itself in its place, or take it away."
                 )
-                return None
-            if status.st_size > MAX_METADATA_MB * 1e6:
-                self._unread.add(file.parent)
-                self._warn(
-                    f"{shown} has {status.st_size / 1e6:.0f} MB; at most {MAX_METADATA_MB} MB are read, so captions "
-                    "and tags stay as they were. Split it by folder."
+            elif status.st_size > MAX_METADATA_MB * 1e6:
+                why = (
+                    f"has {status.st_size / 1e6:.0f} MB; at most {MAX_METADATA_MB} MB are read, so captions and tags "
+                    "stay as they were. Split it by folder."
                 )
-                return None
-            return _decode(file.read_bytes())
+            else:
+                return _decode(file.read_bytes())
         except FileNotFoundError:
             return None
         except OSError as error:
-            self._unread.add(file.parent)
-            self._warn(
-                f"{shown} cannot be read ({error.strerror or error}), so captions and tags stay as they were. "
-                "Check its permissions."
-            )
-            return None
+            reason = error.strerror or error
+            why = f"cannot be read ({reason}), so captions and tags stay as they were. Check its permissions."
+        self._unread.add(file.parent)
+        self._warn(f"{escaped(file)} {why}")
+        return None
 
     def _sidecar(self, file: Path) -> str | None:
         """None where it cannot be read."""

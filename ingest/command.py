@@ -1,4 +1,4 @@
-"""What the ingest command says and asks at the terminal. Knows no database and no picture."""
+"""Read the ingest command's arguments, and report at the terminal how far it is and what it did."""
 
 import argparse
 import signal
@@ -124,21 +124,13 @@ class Bar:
             print(f"  {escaped(warning)}", file=sys.stderr)
         if report.left_out:
             print(f"  {report.left_out}", file=sys.stderr)
-        if report.missing:
-            print(
-                f"  {report.missing} pictures of the library are gone from the folder; --prune removes them",
-                file=sys.stderr,
-            )
-        if report.excluded:
-            print(
-                f"  {report.excluded} pictures of the library are left out by a rule by now; --prune removes them",
-                file=sys.stderr,
-            )
-        if report.offline:
-            print(
-                f"  {report.offline} pictures are out of reach (an unmounted or unreadable folder) and were kept",
-                file=sys.stderr,
-            )
+        for count, what in (
+            (report.missing, "of the library are gone from the folder; --prune removes them"),
+            (report.excluded, "of the library are left out by a rule by now; --prune removes them"),
+            (report.offline, "are out of reach (an unmounted or unreadable folder) and were kept"),
+        ):
+            if count:
+                print(f"  {count} pictures {what}", file=sys.stderr)
 
     def _update(self, *, at_once: bool = True, **changes: object) -> None:
         if self._file is not None:

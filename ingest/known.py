@@ -8,6 +8,7 @@ from pathlib import Path
 
 from encoder.protocol import Embeddings, Encoder
 from errors import Refused
+from host.streams import batched
 from ingest.captions import Words
 from ingest.files import PictureFile
 from ingest.ledger import Ledger
@@ -15,7 +16,6 @@ from ingest.places import Availability
 from ingest.prune import drop_places
 from ingest.records import PictureRead, Reader, place_of, with_words
 from ingest.report import REFUSED, Failure, IngestReport, Outcome
-from ingest.streams import batched
 from pictures.open import Facts
 from pictures.thumbnails import ThumbnailStore
 from schema.record import DESCRIBED, ImageRecord, unite

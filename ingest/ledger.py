@@ -160,7 +160,8 @@ class Ledger:
         """Store the record's words, with the one vector that depends on them where it is another. Tags that were given
         in Loupe stay as they are by now."""
         with self.lock():
-            self._update(record.uuid, word_properties(self._with_own_tags_of_now(record)), caption_vector)
+            current = self.by_uuids([record.uuid]).get(record.uuid, record)
+            self._update(record.uuid, word_properties(record.with_own_tags(current.own_tags)), caption_vector)
 
     def set_tags(self, record: ImageRecord) -> bool:
         """Store the record's tags; its vectors stay. False when it is not in the library any more. Under `lock`."""
@@ -200,10 +201,6 @@ class Ledger:
         else:
             self._change(partial(update, vector={"caption": caption_vector.tolist()}), [uuid])
 
-    def _with_own_tags_of_now(self, record: ImageRecord) -> ImageRecord:
-        current = self.by_uuids([record.uuid]).get(record.uuid)
-        return record if current is None else record.with_own_tags(current.own_tags)
-
     def remove(self, record: ImageRecord) -> None:
         self._change(lambda: self._collection.data.delete_by_id(record.uuid))
 
@@ -220,11 +217,13 @@ class Ledger:
         return [from_properties(found.properties) for found in self._ask(question).objects]
 
     def _write(self, write: Callable[[], Result], uuids: Sequence[uuid.UUID]) -> Result:
-        """Store vectors; found by them from now on, whatever happens to the server (see `schema.indexing`)."""
+        """Change something; pictures whose vectors change (`uuids`) are found by them from now on, whatever happens to
+        the server (see `schema.indexing`)."""
 
         def once() -> Result:
             result = write()
-            keep_found(self._collection, self._dims, uuids)
+            if uuids:
+                keep_found(self._collection, self._dims, uuids)
             return result
 
         return self._ask(once)
@@ -235,10 +234,7 @@ class Ledger:
     def _change(self, change: Callable[[], object], vectors_of: Sequence[uuid.UUID] = ()) -> None:
         """Raises Refused, or ReadOnly with what to do. `vectors_of`: the pictures whose vectors change."""
         try:
-            if vectors_of:
-                self._write(change, vectors_of)
-            else:
-                self._ask(change)
+            self._write(change, vectors_of)
         except CLIENT_ERRORS as error:
             reason = _reason(error)
             raise self.read_only(reason) or Refused(f"Weaviate refused a change: {reason}") from error

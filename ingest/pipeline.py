@@ -15,6 +15,7 @@ from typing import TypeGuard, TypeVar
 
 from encoder.protocol import Embeddings, Encoder, invalid_rows
 from errors import ReadOnly, Refused
+from host.streams import ahead, batched
 from ingest.captions import FolderWords
 from ingest.exclusions import Exclusions
 from ingest.files import Census, PictureFile, Skipped, find_images
@@ -22,7 +23,6 @@ from ingest.known import ChangedFile, KnownPictures, own_tags_of
 from ingest.ledger import Ledger
 from ingest.records import PictureRead, Reader, new_record
 from ingest.report import REFUSED, Failure, IngestReport, Outcome, Progress
-from ingest.streams import ahead, batched
 from pictures.open import Limits
 from pictures.thumbnails import ThumbnailStore
 from schema.record import ImageRecord

@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from errors import PictureError
+from errors import Exit, PictureError
 
 REFUSED = "refused_by_weaviate"
 """The code of a failure in Weaviate's own words."""
@@ -106,6 +106,12 @@ class IngestReport:
     @property
     def failed(self) -> bool:
         return bool(self.unreadable or self.rejected or self.not_removed)
+
+    @property
+    def exit(self) -> Exit:
+        if self.ended_by:
+            return Exit.UNREACHABLE
+        return Exit.INTERRUPTED if self.interrupted else Exit.SOME_FAILED if self.failed else Exit.DONE
 
     def to_json(self) -> dict[str, Any]:
         return {**asdict(self), "seconds": round(self.seconds, 3), "images_per_second": self.images_per_second}

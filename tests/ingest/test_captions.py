@@ -39,9 +39,9 @@ def test_a_metadata_csv_gives_caption_and_tags(tmp_path: Path) -> None:
         'file_name,text,tags\na.jpg,A cat,"cat; black|night, cat"\n./b.jpg,A dog,\nsub//c.jpg,"A ""big""\nbird",bird\n'
     )
     words, warnings = told(tmp_path)
-    assert words["a.jpg"] == Words("A cat", "metadata", str(file), ("cat", "black", "night"), "metadata", str(file))
-    assert words["b.jpg"] == Words("A dog", "metadata", str(file))
-    assert words["sub/c.jpg"] == Words('A "big" bird', "metadata", str(file), ("bird",), "metadata", str(file))
+    assert words["a.jpg"] == Words("A cat", "metadata", ("cat", "black", "night"), "metadata")
+    assert words["b.jpg"] == Words("A dog", "metadata")
+    assert words["sub/c.jpg"] == Words('A "big" bird', "metadata", ("bird",), "metadata")
     assert words["d.jpg"] == Words()
     assert warnings == []
 
@@ -70,11 +70,9 @@ def test_the_nearest_metadata_wins_and_the_sidecar_comes_last(tmp_path: Path) ->
     for name in "abc":
         (tmp_path / "sub" / f"{name}.txt").write_text("beside")
     words, warnings = told(tmp_path)
-    assert words["sub/a.jpg"] == Words(
-        "near", "metadata", str(tmp_path / "sub/metadata.csv"), ("tag",), "metadata", str(tmp_path / "metadata.csv")
-    )
+    assert words["sub/a.jpg"] == Words("near", "metadata", ("tag",), "metadata")
     assert words["sub/b.jpg"].caption == "far"
-    assert words["sub/c.jpg"] == Words("beside", "sidecar", str(tmp_path / "sub" / "c.txt"))
+    assert words["sub/c.jpg"] == Words("beside", "sidecar")
     assert warnings == []
 
 
@@ -100,7 +98,6 @@ def test_csv_comes_first_and_jsonl_fills_what_is_missing(tmp_path: Path) -> None
     )
     words, _ = told(tmp_path)
     assert (words["a.jpg"].caption, words["a.jpg"].tags) == ("from csv", ("t",))
-    assert words["a.jpg"].tags_file == str(tmp_path / "metadata.jsonl")
     assert words["b.jpg"].caption == "from jsonl"
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from ingest.forgetting import UnknownFolder, find_below, forget
 from ingest.ledger import Ledger
+from ingest.prune import UnknownFolder, find_below, forget
 from ingest.roots import Roots
 from pictures.thumbnails import ThumbnailStore
 from schema.collection import Pictures

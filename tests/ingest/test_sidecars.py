@@ -11,8 +11,7 @@ from typing import Any
 import pytest
 
 from ingest.files import Census, PictureFile, find_images
-from ingest.sidecars import FolderSidecars, SidecarReader
-from ingest.takeout import TakeoutNames, read_takeout
+from ingest.sidecars import FolderSidecars, SidecarReader, TakeoutNames, read_takeout
 from pictures.describe import Description
 from tests.pictures.builders import xmp_packet
 from tests.pictures.test_sources import bag, xmp

@@ -8,9 +8,9 @@ import pytest
 from PIL import Image
 
 from errors import FolderError
-from ingest.forgetting import find_below, forget
 from ingest.ledger import Ledger
 from ingest.pipeline import Ingest
+from ingest.prune import find_below, forget
 from ingest.roots import Roots
 from pictures.open import Limits
 from pictures.thumbnails import ThumbnailStore

@@ -1,4 +1,4 @@
-"""Streams cut into batches, and worked on ahead of time in threads, in order. Knows nothing of pictures."""
+"""Cut streams into batches, and work ahead on them in threads, in order."""
 
 import itertools
 from collections import deque
