@@ -28,7 +28,7 @@ from tests.app.conftest import app_process, wait_for
 
 PAGES = {str(path.relative_to(PROJECT)): path.read_text() for path in sorted(PROJECT.glob("docs/*.md"))}
 PAGES["README.md"] = (PROJECT / "README.md").read_text()
-FORMAL = PAGES | {name: (PROJECT / name).read_text() for name in ("CONTRIBUTING.md",)}
+FORMAL = PAGES | {name: (PROJECT / name).read_text() for name in ("ARCHITECTURE.md", "CONTRIBUTING.md")}
 APP = "http://127.0.0.1:8501"
 PRINTED = {
     "docs/api.md#Asking": r'\{"hits".*\{"hits".*\{"hits"',
@@ -190,6 +190,7 @@ def test_the_settings_page_has_every_setting_with_its_default() -> None:
 
 def test_the_readme_is_read_in_a_minute() -> None:
     assert len(PAGES["README.md"].splitlines()) <= 100
+    assert len(FORMAL["ARCHITECTURE.md"].splitlines()) <= 150
     assert len(FORMAL["CONTRIBUTING.md"].splitlines()) <= 60
 
 
@@ -210,5 +211,17 @@ def test_what_a_page_names_is_there(page: str) -> None:
         assert target.exists(), link
         headings = re.findall(r"^#+ (.*)$", target.read_text(), re.MULTILINE) if anchor else []
         assert not anchor or anchor in [re.sub(r"[^\w\- ]", "", h.lower()).replace(" ", "-") for h in headings], link
-    for module in re.findall(r"`([\w/]+/[\w.]+\.py)`", FORMAL[page]):
+    for module in re.findall(r"\b[\w/]+/\w+\.py\b", FORMAL[page]):
         assert (PROJECT / module).exists(), module
+
+
+def test_the_functions_that_architecture_names_are_there() -> None:
+    """In the package of the module behind them."""
+    hops = re.findall(
+        r"^ *(?:=> )?([A-Z]\w+.*?|[a-z_,| ]+?) {2,}(\w+)/[\w/]+\.py", FORMAL["ARCHITECTURE.md"], re.MULTILINE
+    )
+    assert len(hops) > 25
+    for names, package in hops:
+        code = "".join(path.read_text() for path in (PROJECT / package).rglob("*.py"))
+        for name in re.split(r"[,;|] ?", names.split("->")[-1]):
+            assert re.search(rf"\b(def|class) {name.strip().split('.')[-1]}\b", code), f"{name} in {package}"
