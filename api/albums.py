@@ -12,10 +12,10 @@ from starlette.routing import Route
 from api import links, threads
 from api.context import AppContext
 from api.links import link
-from app_pages.question import Question
 from errors import LoupeError, QueryError
 from search import albums
 from search.answer import to_json
+from search.query import Query
 
 PREFIX = "/api/albums"
 PAGE = ("limit", "offset", "facets")
@@ -62,13 +62,12 @@ def _one(name: str, params: dict[str, list[str]], context: AppContext) -> dict[s
         raise QueryError(f"unknown parameter {unknown[0]!r}; an album takes {', '.join(PAGE)}")
     album = albums.find(context.connection.documents("Albums"), name)
     searcher = context.connection.searcher()
-    page = Question.from_params(params)
-    kept = Question.of(album.query)
-    asked = Question.from_params({**kept.params(), **page.params()}).query()
+    kept = album.query.params()
+    asked = Query.from_params({**kept, **params}).check()
     return {
         "album": album.name,
         "encoder": album.note(searcher.pictures.identity.id),
-        "page": link(f"/?{urlencode(kept.params(), doseq=True)}"),
+        "page": link(f"/?{urlencode(kept, doseq=True)}"),
         **to_json(asked, searcher.search(asked), links.prefix()),
     }
 

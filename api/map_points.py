@@ -15,8 +15,8 @@ from starlette.routing import Route
 
 from api.context import AppContext
 from api.links import link
-from app_pages.widgets.markdown import inert
 from layout.store import SPACES, Layout
+from pictures.text import inert
 
 PLOTLY = "/app/static/plotly/{version}.js"
 POINTS = "/app/static/map/{layout}/points/{view}"

@@ -15,14 +15,13 @@ from starlette.routing import Route
 
 from api import links, threads
 from api.context import AppContext
-from app_pages.question import PARAMETERS, Question
 from errors import LoupeError, QueryError
 from pictures.open import open_image
 from search.answer import to_json
 from search.command import QUERY_SIDE
 from search.filters import help_text
-from search.grammar import GrammarError, parse
-from search.query import Query
+from search.grammar import GrammarError
+from search.query import PARAMETERS, Query
 
 MAX_JSON_BYTES = 1_000_000
 FORM_BYTES = 200_000
@@ -141,7 +140,7 @@ async def _posted(request: Request, context: AppContext) -> Query:
     if kind == "application/json":
         body = b"".join([chunk async for chunk in _bounded(request, MAX_JSON_BYTES)])
         try:
-            return _asked(json.loads(body))
+            return Query.from_json(json.loads(body))
         except (ValueError, RecursionError) as error:
             if isinstance(error, QueryError):
                 raise
@@ -162,21 +161,6 @@ async def _posted(request: Request, context: AppContext) -> Query:
     )
 
 
-def _asked(data: Any) -> Query:
-    """`Query.from_json`, and "q": a line whose terms and filters come first."""
-    if not isinstance(data, dict) or "q" not in data:
-        return Query.from_json(data)
-    rest = {key: value for key, value in data.items() if key != "q"}
-    if not isinstance(data["q"], str):
-        raise QueryError(f"'q' must be a string, got {type(data['q']).__name__}")
-    terms, conditions = parse(data["q"])
-    typed = Query(terms, filters=conditions).to_json()
-    for name in ("terms", "filters"):
-        if isinstance(more := rest.get(name, []), list):  # else from_json says what is wrong
-            rest[name] = [*typed.get(name, []), *more]
-    return Query.from_json(rest)
-
-
 async def _form_query(form: FormData, context: AppContext) -> Query:
     file = form.get("image")
     data = await file.read() if isinstance(file, UploadFile) else None
@@ -192,7 +176,7 @@ def _query_of(params: Mapping[str, list[str]], picture: bytes | None, context: A
     if unknown := sorted(set(params) - set(PARAMETERS)):
         raise QueryError(f"unknown parameter {unknown[0][:40]!r}; known are {', '.join(PARAMETERS)}")
     images = [] if picture is None else [open_image(picture, context.upload_limits, QUERY_SIDE).image]
-    return Question.from_params(params).query(images)
+    return Query.from_params(params, images).check()
 
 
 async def _bounded(request: Request, most: int) -> AsyncGenerator[bytes, None]:

@@ -35,6 +35,11 @@ _FILE_NAME = re.compile(
     re.IGNORECASE,
 )
 
+# Embeddings, overrides and isolates can show "gpj.exe" as "exe.jpg". The three marks are common in Hebrew and Arabic
+# texts and steer only what stands beside them.
+TURNS = dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A)], "\N{REPLACEMENT CHARACTER}")
+TURNS |= dict.fromkeys([0x200E, 0x200F, 0x061C], "")
+
 
 def clean(text: str, limit: int) -> str:
     r"""One line of at most `limit` characters: NFC, control characters and lone surrogates gone, white space collapsed.
@@ -116,3 +121,12 @@ def _utf16(data: bytes) -> str:
         return data.decode("utf-16", "ignore")
     little = data[1::2].count(0) >= data[0::2].count(0)
     return data.decode("utf-16-le" if little else "utf-16-be", "ignore")
+
+
+def inert(text: str) -> str:
+    r"""The text without what turns the direction of writing; a sign shows where that was.
+
+    >>> inert("photo\u202egpj.exe")
+    'photo�gpj.exe'
+    """
+    return text.translate(TURNS)

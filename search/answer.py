@@ -5,8 +5,8 @@ from typing import Any
 
 from search.contradiction import contradiction
 from search.grammar import show
+from search.parser import printable
 from search.query import Query, Term
-from search.reader import printable
 from search.results import Hit, Results
 
 NEAREST = 3

@@ -1,4 +1,4 @@
-"""The search command's arguments -> a question. Knows no database: what it holds of a picture is handed in."""
+"""The search command's arguments -> a question."""
 
 import argparse
 import sys
@@ -11,10 +11,10 @@ from errors import QueryError
 from pictures.open import Limits, Opened, open_image
 from schema.record import uuid_of
 from search.albums import Album
-from search.filters import Condition, help_text
-from search.grammar import GrammarError, example, parse
-from search.query import AUTO, STRATEGIES, TARGETS, Query, Term, parse_uuid
-from search.reader import SIGN, printable
+from search.filters import help_text
+from search.grammar import GrammarError
+from search.parser import SIGN, printable
+from search.query import AUTO, STRATEGIES, TARGETS, Query, Term
 
 MOST_SHOWN = 400
 """Characters of a file's name in a sentence."""
@@ -40,17 +40,17 @@ def parse_arguments() -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument("words", nargs="*", metavar="QUESTION", help="what is looked for, see below")
+    parser.add_argument("question", nargs="*", metavar="QUESTION", help="what is looked for, see below")
     parser.add_argument("--image", type=Path, action="append", default=[], metavar="FILE", help="a picture that asks")
     of_library = "[WEIGHT:]UUID, a path of the library, or a file"
     parser.add_argument("--like", action="append", default=[], metavar="PICTURE", help=of_library)
     parser.add_argument("--dislike", action="append", default=[], metavar="PICTURE", help="the same, but not like it")
     parser.add_argument("--hide", action="append", default=[], metavar="UUID", help="does not come back")
     parser.add_argument("--strategy", metavar="NAME", help=f"how likes are joined: {', '.join(STRATEGIES)}")
-    parser.add_argument("--diversity", type=float, default=0.0, metavar="0..1", help="difference among the hits")
+    parser.add_argument("--diversity", metavar="0..1", help="difference among the hits")
     parser.add_argument("--collapse", action="store_true", help="show near-duplicates once")
-    parser.add_argument("--limit", type=int, default=24, metavar="N")
-    parser.add_argument("--offset", type=int, default=0, metavar="N")
+    parser.add_argument("--limit", metavar="N")
+    parser.add_argument("--offset", metavar="N")
     parser.add_argument(
         "--target", action="append", default=[], metavar="NAME=WEIGHT", help=f"what counts: {', '.join(TARGETS)}"
     )
@@ -58,7 +58,9 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument(
         "--filter", action="append", default=[], metavar="CONDITION", help="tags=cat, taken>=2020, !folder=/raw, ..."
     )
-    parser.add_argument("--words-too", action="store_true", help="match the words themselves as well (BM25)")
+    parser.add_argument(
+        "--words-too", dest="words", action="store_true", help="match the words themselves as well (BM25)"
+    )
     parser.add_argument("--facets", action="store_true", help="count folders, tags, years, cameras and formats")
     parser.add_argument("--unlikely", action="store_true", help="print the unlikely hits too")
     parser.add_argument("--why", action="store_true", help="print what each term brought")
@@ -83,31 +85,18 @@ def line_of(arguments: Sequence[str]) -> str:
 
 def query_of(arguments: argparse.Namespace, limits: Limits) -> Query:
     """Raises QueryError, which points at the character, and PictureError for a file that is no picture."""
+    given = vars(arguments)
+    params = {name: given[name] for name in ("like", "dislike", "hide", "target", "filter")}
+    params |= {name: [given[name]] for name in ("strategy", "diversity", "limit", "offset") if given[name] is not None}
+    params |= {name: ["1"] for name in ("collapse", "facets", "words") if given[name]}
+    params |= {"q": [line_of(arguments.question)], "target": [*arguments.target, *([AUTO] if arguments.auto else [])]}
     try:
-        typed, conditions = parse(line_of(arguments.words))
+        query = Query.from_params(params, [_open(path, limits).image for path in arguments.image]).check()
     except GrammarError as error:
         raise QueryError(f"{error}\n{error.pointer}") from None
-    terms = [
-        *typed,
-        *(Term(image=_open(path, limits).image) for path in arguments.image),
-        *(example(text) for text in arguments.like),
-        *(example(text, -1) for text in arguments.dislike),
-    ]
-    if not (terms or conditions or arguments.filter or arguments.album is not None):
+    if query.empty and arguments.album is None:
         raise QueryError("Nothing is asked. Type words, a picture or a filter; python -m search --help shows how.")
-    return Query(
-        terms=tuple(terms),
-        targets=read_targets([*arguments.target, *([AUTO] if arguments.auto else [])]),
-        filters=(*conditions, *(Condition.parse(text) for text in arguments.filter)),
-        limit=arguments.limit,
-        offset=arguments.offset,
-        words=arguments.words_too,
-        facets=arguments.facets,
-        strategy=arguments.strategy,
-        diversity=arguments.diversity,
-        hidden=tuple(parse_uuid(text) for text in arguments.hide),
-        collapse=arguments.collapse,
-    )
+    return query
 
 
 def open_files(query: Query, limits: Limits) -> dict[str, Opened]:
@@ -160,24 +149,3 @@ def of_album(album: Album, query: Query) -> Query:
     if query.terms or query.filters:
         raise QueryError(f"--album {album.name!r} is a question of its own; leave out the words, pictures and filters")
     return replace(album.query, limit=query.limit, offset=query.offset, facets=query.facets)
-
-
-def parse_targets(texts: list[str]) -> dict[str, float] | None:
-    """`["image=1", "caption=.5"]` -> {"image": 1.0, "caption": 0.5}; None when there are none."""
-    targets = {}
-    for text in texts:
-        name, equals, weight = text.partition("=")
-        try:
-            targets[name.strip()] = float(weight) if equals else 1.0
-        except ValueError:
-            raise QueryError(f"the target {text!r} cannot be read; write for example image=1 or caption=.5") from None
-    return targets or None
-
-
-def read_targets(texts: Sequence[str]) -> dict[str, float] | str | None:
-    """`parse_targets`, and `["auto"]` -> AUTO."""
-    if AUTO not in texts:
-        return parse_targets(list(texts))
-    if len(texts) > 1:
-        raise QueryError("the target 'auto' is learned from the likes; give it alone, or weights instead of it")
-    return AUTO

@@ -1,4 +1,4 @@
-"""The question as it is typed in one line -> terms and conditions, and back. Knows no encoder, no database and no file.
+"""The question as it is typed in one line -> terms and conditions, and back.
 
     question  = { [sign] [weight] piece }             pieces stand apart by white space
     sign      = "+" | "-"                             only at a word's start: `t-shirt` and `C++` are words; a dash in
@@ -18,7 +18,7 @@
 
 A sign or a weight begins a new term of words, which goes on to the next sign or weight: `beach - old people` is beach,
 without "old people". Pictures and filters stand beside the words and take only the sign right before them:
-`red -tag:cat bicycle` asks for "red bicycle" without the tag cat. A filter has no weight; a minus turns it round. Terms
+`red -tag:cat bicycle` asks for "red bicycle" without the tag cat. A filter has no weight; a minus negates it. Terms
 with a minus alone are a question too: what is least like them comes first.
 
 Words stay words where nothing could be meant but words: `16:9`, `12:30`, ` -- `, `star wars: a new hope`, `6" print`.
@@ -26,30 +26,34 @@ What could be meant as more and cannot be read is refused, never taken for words
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 from errors import QueryError
 from search.filters import LISTS, Condition
-from search.query import Term
-from search.reader import (
+from search.parser import (
     OPENING,
     PHRASE,
     QUOTED,
     SPECIAL,
     WEIGHT,
     GrammarError,
-    Reader,
+    Parser,
     colon_of,
     example_at,
     to_float,
     unquoted,
 )
+from search.term import Term
 
-__all__ = ["GrammarError", "example", "parse", "show", "show_example", "split_weight"]
+__all__ = ["GrammarError", "Line", "example", "parse", "show", "show_example"]
+
+Line = tuple[tuple[Term, ...], tuple[Condition, ...]]
 
 
-def parse(text: str) -> tuple[tuple[Term, ...], tuple[Condition, ...]]:
+@lru_cache(256)
+def parse(text: str) -> Line:
     """Raises GrammarError, which points at the character."""
-    return Reader(text).read()
+    return Parser(text).read()
 
 
 def show(terms: Sequence[Term], conditions: Sequence[Condition] = ()) -> str:
@@ -78,14 +82,15 @@ def example(text: str, sign: int = 1) -> Term:
 
     Raises QueryError. A path without quotes has a `/`, a backslash or a dot: a uuid that was cut short is no path.
     """
-    weight, place = split_weight(text)
+    match = WEIGHT.match(text)
+    weight, place = (to_float(match[1]), text[match.end() :]) if match else (1.0, text)
     if quoted := QUOTED.fullmatch(place):
         return example_at(unquoted(quoted), sign * weight, is_path=True)
     return example_at(place, sign * weight)
 
 
 def show_example(term: Term) -> str:
-    """What `example` reads as this picture of the library, but for the sign."""
+    """What `example` reads as this picture of the library, except the sign."""
     size = abs(term.weight)
     weight = "" if size == 1 else f"{_number(size)}:"
     if term.path is None:
@@ -96,12 +101,6 @@ def show_example(term: Term) -> str:
     except QueryError:
         pass
     return weight + _quoted(term.path)
-
-
-def split_weight(text: str) -> tuple[float, str]:
-    """`2:rest` -> (2.0, "rest"); (1.0, text) where there is no weight."""
-    match = WEIGHT.match(text)
-    return (to_float(match[1]), text[match.end() :]) if match else (1.0, text)
 
 
 def _place(term: Term) -> str:

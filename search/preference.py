@@ -6,18 +6,21 @@ An edit gives back a new profile, which remembers the ones before (`undone`).
 
 import uuid
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any, Self
+from dataclasses import field, replace
+from typing import Annotated, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import PlainValidator, model_validator
+from pydantic.dataclasses import dataclass
 
 from encoder.protocol import Embeddings
 from errors import QueryError
 from search.calibration import LibrarySpace, Spread
 from search.filters import Condition
-from search.grammar import parse
-from search.query import AUTO, MAX_HIDDEN, MAX_TERMS, MAX_WEIGHT, STRATEGIES, Query, Term, check_targets, parse_uuid
+from search.grammar import Line, parse, show
+from search.query import AUTO, MAX_HIDDEN, MAX_TERMS, Query, Term
+from search.term import CONFIG, MAX_WEIGHT, Diversity, Strategy, Targets, Uuid, in_sentences, is_number
 
 MOST_UNDONE = 50
 CHANCE = 0.4
@@ -29,10 +32,18 @@ NAMED = 3
 """Pictures named one by one in a sentence."""
 KEYS = ("encoder", "likes", "dislikes", "seen", "words", "targets", "strategy", "diversity")
 
-Weights = Mapping[uuid.UUID, float]
+
+def _weight(given: Any) -> float:
+    if not is_number(given) or not 0 < given <= MAX_WEIGHT:
+        raise QueryError(f"a picture needs a weight above 0, up to {MAX_WEIGHT}, got {repr(given)[:80]}")
+    return float(given)
 
 
-@dataclass(frozen=True)
+Weights = Annotated[Mapping[Uuid, Annotated[float, PlainValidator(_weight)]], "by picture"]
+
+
+@in_sentences
+@dataclass(frozen=True, config=CONFIG)
 class Profile:
     """Weights of likes and dislikes are above 0. `words` are in the grammar of the text box; their terms and conditions
     become part of the question. `seen` is in the order of seeing. Raises QueryError for what cannot be asked."""
@@ -41,31 +52,19 @@ class Profile:
     """The encoder's id (`EncoderIdentity.id`) of the library that the likes were given in."""
     likes: Weights = field(default_factory=dict)
     dislikes: Weights = field(default_factory=dict)
-    seen: tuple[uuid.UUID, ...] = ()
+    seen: tuple[Uuid, ...] = ()
     words: str = ""
-    targets: Mapping[str, float] | str | None = AUTO
-    strategy: str | None = None
-    diversity: float = 0.0
-    history: tuple[Self, ...] = field(default=(), compare=False, repr=False)
+    targets: Targets = AUTO
+    strategy: Strategy = None
+    diversity: Diversity = 0.0
+    history: Annotated[tuple[Any, ...], PlainValidator(tuple)] = field(default=(), compare=False, repr=False)
     """The profiles before, newest last, without histories of their own."""
 
-    def __post_init__(self) -> None:
-        for kind, weights in (("liked", self.likes), ("disliked", self.dislikes)):
-            for one, weight in weights.items():
-                if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 < weight <= MAX_WEIGHT:
-                    raise QueryError(
-                        f"The {kind} picture {one} needs a weight above 0, up to {MAX_WEIGHT}, got {weight!r}."
-                    )
+    @model_validator(mode="after")
+    def _one_opinion(self) -> Self:
         if both := set(self.likes) & set(self.dislikes):
             raise QueryError(f"{_named(both)} cannot be liked and disliked at once; choose one.")
-        if isinstance(self.targets, Mapping):
-            check_targets(self.targets)
-        elif self.targets not in (AUTO, None):
-            raise QueryError(f"targets are 'auto' or an object such as {{\"image\": 1}}, got {self.targets!r}")
-        if self.strategy is not None and self.strategy not in STRATEGIES:
-            raise QueryError(f"strategy is one of {', '.join(STRATEGIES)}, got {self.strategy!r}")
-        if not 0 <= self.diversity <= 1:  # false for NaN too
-            raise QueryError(f"diversity must be 0 to 1, got {self.diversity!r}")
+        return self
 
     @property
     def empty(self) -> bool:
@@ -137,19 +136,14 @@ class Profile:
         collapse: bool = True,
         facets: bool = False,
     ) -> Query:
-        """The question that this profile asks, of at most MAX_TERMS terms: see `unheard`. Neither what is liked or
+        """The question that this profile asks, of at most MAX_TERMS terms: see `within`. Neither what is liked or
         disliked nor what was seen (the latest MAX_HIDDEN of it) comes back. Raises QueryError for an empty profile."""
         if self.empty:
             raise QueryError("Nothing is liked or disliked yet, and there are no words: like a picture first.")
         terms, conditions = self._words()
-        heard = self.within(MAX_TERMS - len(terms))
-        items = (
-            *(Term(item=one, weight=weight) for one, weight in heard.likes.items()),
-            *(Term(item=one, weight=-weight) for one, weight in heard.dislikes.items()),
-        )
         hidden = tuple(dict.fromkeys((*self.dislikes, *self.likes, *reversed(self.seen))))[:MAX_HIDDEN]
         return Query(
-            terms=(*terms, *items),
+            terms=(*terms, *self.within(self.room).examples),
             targets=self.targets,
             filters=(*conditions, *filters),
             limit=limit,
@@ -162,10 +156,31 @@ class Profile:
         )
 
     @property
-    def unheard(self) -> int:
-        """How many liked and disliked pictures are more than one question can hold. They stay in the profile and do not
-        come back; what is asked with is what counts most, see `within`."""
-        return len(self.items) - len(self.within(self.room).items)
+    def examples(self) -> tuple[Term, ...]:
+        liked = (Term(item=one, weight=weight) for one, weight in self.likes.items())
+        return (*liked, *(Term(item=one, weight=-weight) for one, weight in self.dislikes.items()))
+
+    def linked(self) -> Query:
+        """The question whose address holds the session: not what was seen, and MAX_TERMS pictures at most."""
+        targets = self.targets if isinstance(self.targets, Mapping) else None
+        examples = self.within(MAX_TERMS).examples
+        return Query.of_lines([self.words], examples, targets=targets, strategy=self.strategy, diversity=self.diversity)
+
+    @classmethod
+    def of_link(cls, query: Query, encoder: str) -> Self:
+        """The inverse of `linked`. A picture that is named by its path becomes words. Raises QueryError."""
+        examples, _ = query.check().beside
+        named = [term for term in examples if term.item is None]
+        lines = [*query.lines, *([show(named)] if named else [])]
+        return cls(
+            encoder=encoder,
+            likes={term.item: term.weight for term in examples if term.item is not None and term.weight > 0},
+            dislikes={term.item: -term.weight for term in examples if term.item is not None and term.weight < 0},
+            words=lines[0] if len(lines) == 1 else show((*query.typed[0], *named), query.typed[1]),
+            targets=AUTO if query.targets is None else query.targets,
+            strategy=query.strategy,
+            diversity=query.diversity,
+        )
 
     @property
     def room(self) -> int:
@@ -180,16 +195,9 @@ class Profile:
         return replace(self, likes=_heaviest(self.likes, liked), dislikes=_heaviest(self.dislikes, most - liked))
 
     def to_json(self) -> dict[str, Any]:
-        return {
-            "encoder": self.encoder,
-            "likes": {str(one): weight for one, weight in self.likes.items()},
-            "dislikes": {str(one): weight for one, weight in self.dislikes.items()},
-            "seen": [str(one) for one in self.seen],
-            "words": self.words,
-            "targets": dict(self.targets) if isinstance(self.targets, Mapping) else self.targets,
-            "strategy": self.strategy,
-            "diversity": self.diversity,
-        }
+        data = {name: getattr(self, name) for name in KEYS} | {"seen": list(map(str, self.seen))}
+        weights = {name: {str(one): weight for one, weight in data[name].items()} for name in ("likes", "dislikes")}
+        return data | weights | {"targets": dict(self.targets) if isinstance(self.targets, Mapping) else self.targets}
 
     @classmethod
     def from_json(cls, data: Any, encoder: str | None = None) -> Self:
@@ -203,21 +211,9 @@ class Profile:
             raise QueryError("the profile does not say which encoder its library had ('encoder'), so it cannot be used")
         if encoder is not None and of != encoder:
             raise QueryError(f"the profile was made with encoder {of!r}, this library is of {encoder!r}")
-        profile = cls(
-            encoder=of,
-            likes=_weights(data, "likes"),
-            dislikes=_weights(data, "dislikes"),
-            seen=tuple(parse_uuid(one) for one in _list(data, "seen")),
-            words=_text(data, "words"),
-            targets=data.get("targets"),
-            strategy=data.get("strategy"),
-            diversity=_number(data.get("diversity", 0.0), "diversity"),
-        )
-        return profile
+        return cls(**{"targets": None, **data})
 
-    def _words(self) -> tuple[tuple[Term, ...], tuple[Condition, ...]]:
-        if not self.words.strip():
-            return (), ()
+    def _words(self) -> Line:
         return parse(self.words)
 
     def _edited(self, **changes: Any) -> Self:
@@ -275,30 +271,3 @@ def _named(ones: Collection[uuid.UUID]) -> str:
     names = [str(one) for one in ones]
     more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
     return ", ".join(names[:NAMED]) + more
-
-
-def _weights(data: Mapping[str, Any], key: str) -> dict[uuid.UUID, float]:
-    given = data.get(key, {})
-    if not isinstance(given, Mapping):
-        raise QueryError(f"{key!r} must be an object of uuids and weights, got {type(given).__name__}")
-    return {parse_uuid(one): _number(weight, key) for one, weight in given.items()}
-
-
-def _list(data: Mapping[str, Any], key: str) -> list[Any]:
-    given = data.get(key, [])
-    if not isinstance(given, list):
-        raise QueryError(f"{key!r} must be a list of uuids, got {type(given).__name__}")
-    return given
-
-
-def _text(data: Mapping[str, Any], key: str) -> str:
-    given = data.get(key, "")
-    if not isinstance(given, str):
-        raise QueryError(f"{key!r} must be a string, got {type(given).__name__}")
-    return given
-
-
-def _number(value: Any, key: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise QueryError(f"{key!r} needs a number, got {repr(value)[:80]}")
-    return float(value)

@@ -1,258 +1,385 @@
-"""A question: weighted terms, target weights, filters, a page. Plain data; JSON and URL both ways.
+"""Query: the one form of a question, from and to the line that people type, an address (URL), and JSON.
 
-Knows no encoder and no database. A term's picture is a decoded PIL picture; it has no JSON form of its own: pages keep
-an uploaded picture in the session, scripts name a file.
+Frozen: an edit gives a new one, which starts at the first page again. What an address holds and cannot be read is kept
+beside its error (`unread`), so that a page can show it; such a question can be edited, but not asked (`check`). An
+uploaded picture has no form in text: pages keep it in the session, scripts name a file.
 """
 
-import unicodedata
-import uuid
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Self
+import dataclasses
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from typing import Annotated, Any, Self
 
 from PIL import Image
+from pydantic import BeforeValidator, PlainValidator, model_validator
+from pydantic.dataclasses import dataclass
 
 from errors import QueryError
-from search.filters import Condition, is_text
+from search.filters import Condition
+from search.grammar import Line, example, parse, show, show_example
+from search.term import (
+    AUTO,
+    CONFIG,
+    MAX_LIMIT,
+    MAX_WEIGHT,
+    STRATEGIES,
+    TARGETS,
+    Diversity,
+    Flag,
+    Limit,
+    Strategy,
+    Targets,
+    Term,
+    Uuid,
+    Whole,
+    from_text,
+    in_sentences,
+    parse_uuid,
+    read_term,
+    short,
+)
 
-TARGETS = ("image", "caption", "look")
-MAX_LIMIT = 1000
+__all__ = ["AUTO", "MAX_LIMIT", "MAX_WEIGHT", "STRATEGIES", "TARGETS", "Query", "Term", "Unread", "parse_uuid"]
+
+LIMIT = 24
 MAX_WINDOW = 10_000
 """offset + limit may not pass it: Weaviate's own bound (QUERY_MAXIMUM_RESULTS)."""
-MAX_TEXT = 2000
 MAX_TERMS = 64
 MAX_FILTERS = 64
-MAX_WEIGHT = 1000
-STRATEGIES = ("average", "best_score", "sum_scores")
-"""How examples (pictures that are liked or disliked) are joined, see `scoring`."""
-AUTO = "auto"
-"""As `targets`: learned from the examples, see `preference.learn_targets`."""
 MAX_HIDDEN = 5000
-BLANKS = str.maketrans("", "", "\t\n\r")
-KINDS = ("text", "image", "item", "path")
-FLAGS = ("words", "facets", "collapse")
+SINGLES: Mapping[str, tuple[str, Any]] = {
+    "strategy": ("strategy", Strategy),
+    "diversity": ("diversity", Diversity),
+    "collapse": ("collapse", Flag),
+    "limit": ("limit", Limit),
+    "offset": ("offset", Whole),
+    "words": ("hybrid", Flag),
+    "facets": ("facets", Flag),
+}
+"""Parameters of an address that hold one value: the field, and its type."""
+FIELDS = {"target": "targets", "hide": "hidden", **{name: field for name, (field, _) in SINGLES.items()}}
+PARAMETERS = ("q", "like", "dislike", "target", "filter", "hide", *SINGLES)
 
 
-@dataclass(frozen=True)
-class Term:
-    """One thing asked for: words, a picture, or a picture of the library by its uuid or its path. Exactly one of the
-    four is set. A weight below 0: what the pictures should not be like."""
+@dataclasses.dataclass(frozen=True)
+class Unread:
+    """A value of an address that cannot be read. `name` is the parameter; "" with `text` "" where every value can be
+    read, but not all together."""
 
-    text: str | None = None
-    image: Image.Image | None = None
-    item: uuid.UUID | None = None
-    path: str | None = None
-    weight: float = 1.0
-
-    def __post_init__(self) -> None:
-        given = [name for name in KINDS if getattr(self, name) is not None]
-        if len(given) != 1:
-            raise QueryError(f"a term is one of text, image, item or path; this one has {given or 'none'}")
-        for name, value, remedy in (
-            ("words", self.text, "type what the picture shows"),
-            ("letters of the path", self.path, "write a path as a hit shows it"),
-        ):
-            if value is None:
-                continue
-            if not value.strip():
-                raise QueryError(f"the {name} of a term are empty; {remedy}")
-            if len(value) > MAX_TEXT:
-                raise QueryError(f"the {name} of a term have {len(value)} characters; at most {MAX_TEXT} are allowed")
-            if any(unicodedata.category(character) == "Cc" for character in value.translate(BLANKS)):
-                raise QueryError(f"the {name} {value[:80]!r} hold a control character; type them again")
-            if not is_text(value):
-                raise QueryError(f"the {name} {value[:80]!r} hold half a character (a lone surrogate); type them again")
-        if (
-            isinstance(self.weight, bool)
-            or not isinstance(self.weight, int | float)
-            or not 0 < abs(self.weight) <= MAX_WEIGHT
-        ):  # NaN too
-            raise QueryError(
-                f"a term's weight must be a number other than 0, from -{MAX_WEIGHT} to {MAX_WEIGHT}, "
-                f"got {_short(self.weight)}"
-            )
-
-    @property
-    def kind(self) -> str:
-        return next(name for name in KINDS if getattr(self, name) is not None)
-
-    @property
-    def example(self) -> bool:
-        """Whether it is a picture: those are joined by the question's strategy."""
-        return self.text is None
+    name: str
+    text: str
+    error: QueryError = dataclasses.field(compare=False)
 
 
-@dataclass(frozen=True)
+def _condition(given: Any) -> Condition:
+    return given if isinstance(given, Condition) else Condition.parse(given)
+
+
+@in_sentences
+@dataclass(frozen=True, config=CONFIG)
 class Query:
-    """What `Searcher.search` answers.
+    """What `Searcher.search` answers. The constructor checks types and bounds, and raises QueryError.
 
     `targets` None means: chosen by the kind of term (see `asking.DEFAULT_TARGETS`); `AUTO`: learned from the
-    examples. `words` adds BM25 over caption, tags and file name to the vectors (hybrid search); it needs a text term.
+    examples. `hybrid` adds BM25 over caption, tags and file name to the vectors; it needs words that are wanted.
     `strategy` joins the examples, None means average. `diversity` 0 to 1 trades likeness for difference among the hits
     (MMR). `hidden` pictures never come back; the question's own items never do. `collapse` shows near-duplicates once.
     """
 
-    terms: tuple[Term, ...]
-    targets: Mapping[str, float] | str | None = None
-    filters: tuple[Condition, ...] = ()
-    limit: int = 24
-    offset: int = 0
-    words: bool = False
-    facets: bool = False
-    strategy: str | None = None
-    diversity: float = 0.0
-    hidden: tuple[uuid.UUID, ...] = ()
-    collapse: bool = False
+    terms: tuple[Annotated[Term, BeforeValidator(read_term)], ...] = ()
+    targets: Targets = None
+    filters: tuple[Annotated[Condition, PlainValidator(_condition)], ...] = ()
+    limit: Limit = LIMIT
+    offset: Whole = 0
+    hybrid: Flag = False
+    facets: Flag = False
+    strategy: Strategy = None
+    diversity: Diversity = 0.0
+    hidden: tuple[Uuid, ...] = ()
+    collapse: Flag = False
+    lines: tuple[str, ...] = dataclasses.field(default=(), compare=False)
+    """As they were typed; the first terms and filters are theirs."""
+    unread: tuple[Annotated[Unread, PlainValidator(lambda given: given)], ...] = ()
 
-    def __post_init__(self) -> None:
-        if len(self.terms) > MAX_TERMS:
-            raise QueryError(f"a question has at most {MAX_TERMS} terms, got {len(self.terms)}")
-        if len(self.filters) > MAX_FILTERS:
-            raise QueryError(f"a question has at most {MAX_FILTERS} filters, got {len(self.filters)}")
+    @model_validator(mode="after")
+    def _together(self) -> Self:
+        if self.unread:  # reported first
+            return self
+        for name, most in (("terms", MAX_TERMS), ("filters", MAX_FILTERS)):
+            if (count := len(getattr(self, name))) > most:
+                raise QueryError(f"a question has at most {most} {name}, got {count}")
         if len(self.hidden) > MAX_HIDDEN:
             raise QueryError(f"a question hides at most {MAX_HIDDEN} pictures, got {len(self.hidden)}")
-        if not 1 <= self.limit <= MAX_LIMIT:
-            raise QueryError(f"limit must be 1 to {MAX_LIMIT}, got {_short(self.limit)}")
         if self.offset < 0 or self.offset + self.limit > MAX_WINDOW:
             raise QueryError(
                 f"offset must be 0 or more and offset + limit at most {MAX_WINDOW}, got "
-                f"{_short(self.offset)} + {self.limit}; narrow the question with a filter instead"
+                f"{short(self.offset)} + {self.limit}; narrow the question with a filter instead"
             )
-        if self.words and not any(term.weight > 0 for term in self.terms if term.text is not None):
+        if self.hybrid and not self.texts:
             raise QueryError("'words too' needs words that are wanted; this question has none")
-        named = [(term.weight > 0, term.kind, getattr(term, term.kind)) for term in self.terms if term.kind != "image"]
-        for wanted, kind, what in named:
-            if not wanted and (True, kind, what) in named:
-                raise QueryError(f"{_short(str(what))} is wanted and not wanted at once; take one of the two away")
-        if self.strategy is not None and self.strategy not in STRATEGIES:
-            raise QueryError(f"strategy is one of {', '.join(STRATEGIES)}, got {_short(self.strategy)}")
-        if not 0 <= self.diversity <= 1:  # false for NaN too
-            raise QueryError(f"diversity must be 0 to 1, got {_short(self.diversity)}")
-        if isinstance(self.targets, str):
-            if self.targets != AUTO:
-                raise QueryError(
-                    f"targets are 'auto' or an object such as {{\"image\": 1}}, got {_short(self.targets)}"
-                )
-        elif self.targets is not None:
-            check_targets(self.targets)
+        asked = [(term.weight > 0, term.kind, getattr(term, term.kind)) for term in self.terms if term.image is None]
+        for wanted, kind, what in asked:
+            if not wanted and (True, kind, what) in asked:
+                raise QueryError(f"{short(str(what))} is wanted and not wanted at once; take one of the two away")
+        return self
+
+    def check(self) -> Self:
+        """The question, where all of it could be read; raises the first error otherwise."""
+        if self.unread:
+            raise self.unread[0].error
+        return self
 
     @property
     def texts(self) -> tuple[str, ...]:
         """The words that are wanted."""
         return tuple(term.text for term in self.terms if term.text is not None and term.weight > 0)
 
+    @property
+    def empty(self) -> bool:
+        return not (self.terms or self.filters or any(one.name in PARAMETERS[:5] for one in self.unread))
+
+    @property
+    def typed(self) -> Line:
+        """Terms and filters of the lines."""
+        return _typed(self.lines)
+
+    @property
+    def beside(self) -> Line:
+        """Terms and filters of no line."""
+        terms, filters = self.typed
+        return self.terms[len(terms) :], self.filters[len(filters) :]
+
     def to_json(self) -> dict[str, Any]:
-        """Everything but uploaded pictures, which have no JSON form and are left out."""
+        """Everything except uploaded pictures, which have no JSON form and are left out."""
+        terms = [term for term in self.terms if term.image is None]
         data: dict[str, Any] = {
-            "terms": [
-                {term.kind: str(getattr(term, term.kind)), "weight": term.weight}
-                for term in self.terms
-                if term.image is None
-            ],
+            "terms": [{term.kind: str(getattr(term, term.kind)), "weight": term.weight} for term in terms],
             "limit": self.limit,
             "offset": self.offset,
+            "targets": dict(self.targets) if isinstance(self.targets, Mapping) else self.targets,
+            "filters": list(map(str, self.filters)),
+            "strategy": self.strategy,
+            "diversity": self.diversity,
+            "hidden": list(map(str, self.hidden)),
+            "words": self.hybrid,
+            "facets": self.facets,
+            "collapse": self.collapse,
         }
-        if self.targets is not None:
-            data["targets"] = self.targets if isinstance(self.targets, str) else dict(self.targets)
-        if self.filters:
-            data["filters"] = [str(condition) for condition in self.filters]
-        if self.strategy is not None:
-            data["strategy"] = self.strategy
-        if self.diversity:
-            data["diversity"] = self.diversity
-        if self.hidden:
-            data["hidden"] = [str(one) for one in self.hidden]
-        return data | {name: True for name in FLAGS if getattr(self, name)}
+        return {name: value for name, value in data.items() if value or name in ("terms", "limit", "offset")}
 
     @classmethod
     def from_json(cls, data: Any) -> Self:
-        """The inverse of `to_json`; raises QueryError naming the key that is wrong."""
+        """The inverse of `to_json`. Also takes "q", a line whose terms and filters come first. Raises QueryError."""
         if not isinstance(data, dict):
             raise QueryError(f"a question is a JSON object, got {type(data).__name__}")
-        known = {"terms", "targets", "filters", "limit", "offset", "strategy", "diversity", "hidden", *FLAGS}
-        if unknown := sorted(set(data) - known):
-            raise QueryError(f"unknown key {_short(unknown[0])}; known are {', '.join(sorted(known))}")
-        terms = data.get("terms", [])
-        if not isinstance(terms, list):
-            raise QueryError(f"'terms' must be a list, got {type(terms).__name__}")
-        filters = data.get("filters", [])
-        if not isinstance(filters, list):
-            raise QueryError(f"'filters' must be a list of strings, got {type(filters).__name__}")
-        targets = data.get("targets")
-        if targets is not None and not isinstance(targets, dict | str):
-            raise QueryError(
-                f"'targets' must be 'auto' or an object such as {{\"image\": 1}}, got {type(targets).__name__}"
-            )
-        hidden = data.get("hidden", [])
-        if not isinstance(hidden, list):
-            raise QueryError(f"'hidden' must be a list of uuids, got {type(hidden).__name__}")
-        strategy = data.get("strategy")
-        return cls(
-            terms=tuple(_term_from_json(term) for term in terms),
-            targets=targets,
-            filters=tuple(Condition.parse(text) for text in filters),
-            limit=_whole(data, "limit", 24),
-            offset=_whole(data, "offset", 0),
-            strategy=None if strategy is None else str(strategy),
-            diversity=_number(data, "diversity", 0.0),
-            hidden=tuple(parse_uuid(one) for one in hidden),
-            **{name: _flag(data, name) for name in FLAGS},
-        )
+        known = {
+            *cls().to_json(),
+            "targets",
+            "filters",
+            "strategy",
+            "diversity",
+            "hidden",
+            "words",
+            "facets",
+            "collapse",
+        }
+        if unknown := sorted(set(data) - known - {"q"}):
+            raise QueryError(f"unknown key {short(unknown[0])}; known are {', '.join(sorted(known))}")
+        given = {"hybrid" if name == "words" else name: value for name, value in data.items() if name != "q"}
+        if not isinstance(line := data.get("q", ""), str):
+            raise QueryError(f"'q' must be a string, got {type(line).__name__}")
+        for name, typed in zip(("terms", "filters"), parse(line), strict=True):
+            if isinstance(more := given.get(name, []), list):  # else the constructor says what is wrong
+                given[name] = [*typed, *more]
+        return cls(**given)
+
+    @classmethod
+    def from_params(cls, params: Mapping[str, Sequence[str]], images: Sequence[Image.Image] = ()) -> Self:
+        """The question of an address: `PARAMETERS`, each with its values; others are left out, and blank values; of a
+        single the last counts. Its terms are those of the lines, `images`, likes, dislikes. Never raises."""
+        given = {name: [v.strip() for v in values if v.strip()] for name, values in params.items()}
+        unread: list[Unread] = []
+
+        def read(name: str, reader: Callable[[str], Any]) -> list[Any]:
+            found = []
+            for text in given.get(name, [])[-1 if name in SINGLES else 0 :]:
+                try:
+                    found.append(reader(text))
+                except QueryError as error:
+                    unread.append(Unread(name, text, error))
+            return found
+
+        terms = [Term(image=image) for image in images]
+        terms += [*read("like", example), *read("dislike", partial(example, sign=-1))]
+        fields: dict[str, Any] = {"hidden": read("hide", parse_uuid)}
+        try:
+            fields["targets"] = read_targets(given.get("target", []))
+        except QueryError as error:
+            unread += [Unread("target", text, error) for text in given["target"]]
+        filters = read("filter", Condition.parse)
+        for name, (field, kind) in SINGLES.items():
+            for value in read(name, partial(from_text, kind, field)):
+                fields[field] = value
+        return cls.of_lines(given.get("q", ()), terms, filters, unread, **fields)
+
+    @classmethod
+    def of_lines(
+        cls,
+        lines: Iterable[str],
+        terms: Iterable[Term] = (),
+        filters: Iterable[Condition] = (),
+        unread: Iterable[Unread] = (),
+        **fields: Any,
+    ) -> Self:
+        """The question of lines as they are typed, and of terms and filters beside them. Does not raise for what is
+        wrong with a line, or with the whole: that is `unread`."""
+        lines = tuple(filter(None, map(str.strip, lines)))
+        wrong = [Unread("q", line, error) for line in lines if (error := _error(line)) is not None]
+        typed = _typed(lines)
+        whole = partial(cls, (*typed[0], *terms), filters=(*typed[1], *filters), lines=lines, **fields)
+        try:
+            return whole(unread=(*wrong, *unread))
+        except QueryError as error:
+            return whole(unread=(Unread("", "", error),))
+
+    def params(self) -> dict[str, list[str]]:
+        """The address that `from_params` reads as this question; uploaded pictures are left out."""
+        terms, filters = self.beside
+        line = show([term for term in terms if not term.example])
+        kept = [term for term in terms if term.example and term.image is None]
+        weights = self.targets if isinstance(self.targets, Mapping) else {}
+        found = {
+            "q": [*self.lines, *([line] if line else [])],
+            "like": [show_example(term) for term in kept if term.weight > 0],
+            "dislike": [show_example(term) for term in kept if term.weight < 0],
+            "target": [f"{name}={weight:g}" for name, weight in weights.items() if weight > 0]
+            or ([AUTO] if self.targets == AUTO else []),
+            "filter": list(map(str, filters)),
+            "hide": list(map(str, self.hidden)),
+            "strategy": [self.strategy] if self.strategy else [],
+            "diversity": [f"{self.diversity:g}"] if self.diversity else [],
+            "limit": [str(self.limit)] if self.limit != LIMIT else [],
+            "offset": [str(self.offset)] if self.offset else [],
+            **{name: ["1"] if getattr(self, FIELDS[name]) else [] for name in ("collapse", "words", "facets")},
+        }
+        for one in self.unread:
+            if one.name not in ("", "q"):
+                found[one.name] = [*found[one.name], one.text]
+        return {name: values for name, values in found.items() if values}
+
+    def edit(self, **fields: Any) -> Self:
+        """With other values of some fields except terms, filters and lines."""
+        return self._edited(**fields)
+
+    def add(self, *terms: Term) -> Self:
+        return self._edited(terms=(*self.beside[0], *terms))
+
+    def remove(self, part: Term | Condition | Unread) -> Self:
+        """Without that part, the first of equal ones; the same question where it is gone already."""
+        if not isinstance(part, Unread):
+            return self._put(part)
+        params = self.params() | {"offset": []}
+        if part.text in params.get(part.name, ()):
+            params[part.name].remove(part.text)
+        return self.from_params(params, [term.image for term in self.terms if term.image is not None])
+
+    def weigh(self, term: Term, weight: float) -> Self:
+        return self._put(term, dataclasses.replace(term, weight=weight))
+
+    def negate(self, term: Term) -> Self:
+        return self.weigh(term, -term.weight)
+
+    def ask(self, text: str) -> Self:
+        """Other words in the box, which holds the first line; what else was asked stays."""
+        return self._edited(lines=(text, *self.lines[1:]))
+
+    def more_like(self, *items: str) -> Self:
+        """Those pictures of the library instead of what was asked; filters and weights stay, also those typed."""
+        unread = [one for one in self.unread if one.name not in ("like", "dislike", "hide")]
+        line = show((), self.typed[1])
+        terms = [Term(item=parse_uuid(item)) for item in items]
+        return self._edited(lines=(line,), terms=terms, unread=unread, hidden=(), hybrid=False)
+
+    def with_filter(self, names: Sequence[str], operator: str, condition: str | None) -> Self:
+        """`condition` in the place of every one on these fields with this operator, of those typed too; None takes them
+        away. One that cannot be read is `unread`."""
+
+        def stays(other: Condition) -> bool:
+            return other.field not in names or other.operator != operator
+
+        lines, filters, unread = list(self.lines), list(filter(stays, self.beside[1])), list(self.unread)
+        for number, text in enumerate(lines):
+            terms, typed = _parse_or_none(text) or ((), ())
+            if not all(map(stays, typed)):
+                lines[number] = show(terms, list(filter(stays, typed)))
+        try:
+            filters += [Condition.parse(condition)] if condition else []
+        except QueryError as error:
+            unread.append(Unread("filter", str(condition), error))
+        return self._edited(lines=lines, filters=filters, unread=unread)
+
+    def _put(self, part: Term | Condition, *others: Term) -> Self:
+        """`others` in the place of the first such part."""
+
+        def changed(parts: tuple[Any, ...]) -> tuple[Any, ...]:
+            place = parts.index(part)
+            return (*parts[:place], *others, *parts[place + 1 :])
+
+        is_term = isinstance(part, Term)
+        for number, text in enumerate(self.lines):
+            terms, filters = _parse_or_none(text) or ((), ())
+            if part in (terms if is_term else filters):
+                line = show(changed(terms), filters) if is_term else show(terms, changed(filters))
+                return self._edited(lines=(*self.lines[:number], line, *self.lines[number + 1 :]))
+        terms, filters = self.beside
+        if part not in (terms if is_term else filters):
+            return self
+        return self._edited(terms=changed(terms)) if is_term else self._edited(filters=changed(filters))
+
+    def _edited(self, **changes: Any) -> Self:
+        """At the first page, and with BM25 only where some words are wanted. What could not be read of the changed
+        fields is gone."""
+        beside = dict(zip(("terms", "filters"), self.beside, strict=True))
+        fields = {field: getattr(self, field) for field in FIELDS.values()}
+        unread = changes.pop("unread", self.unread)
+        gone = {"", "q", "offset", *(name for name, field in FIELDS.items() if field in changes)}
+        left = [one for one in unread if one.name not in gone]
+        asked = self.of_lines(**{"lines": self.lines, **beside, **fields, "offset": 0, **changes, "unread": left})
+        wanted = asked.texts or any(one.name == "q" for one in asked.unread)
+        return asked if wanted or not asked.hybrid else asked.edit(hybrid=False)
 
 
-def check_targets(targets: Mapping[str, float]) -> None:
-    """Raises QueryError for an unknown target, a weight that is no number above 0, or none at all."""
-    if unknown := sorted(set(targets) - set(TARGETS)):
-        raise QueryError(f"unknown target {_short(unknown[0])}; targets are {', '.join(TARGETS)}")
-    for name, weight in targets.items():
-        if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 <= weight <= MAX_WEIGHT:
-            raise QueryError(f"target {name!r} needs a weight of 0 to {MAX_WEIGHT}, got {_short(weight)}")
-    if not any(targets.values()):
-        raise QueryError("every target has weight 0, so nothing can be found; give one of them a weight above 0")
+def _typed(lines: Sequence[str]) -> Line:
+    read = [line for text in lines if (line := _parse_or_none(text)) is not None]
+    return tuple(term for line in read for term in line[0]), tuple(one for line in read for one in line[1])
 
 
-def _term_from_json(data: Any) -> Term:
-    if not isinstance(data, dict):
-        raise QueryError(f'a term is an object such as {{"text": "cat"}}, got {_short(data)}')
-    if unknown := sorted(set(data) - {"text", "item", "path", "weight"}):
-        raise QueryError(f"unknown key {_short(unknown[0])} in a term; known are text, item, path, weight")
-    text, item, path = data.get("text"), data.get("item"), data.get("path")
-    for name, value in (("text", text), ("path", path)):
-        if value is not None and not isinstance(value, str):
-            raise QueryError(f"a term's {name} must be a string, got {_short(value)}")
-    return Term(
-        text=text, item=None if item is None else parse_uuid(item), path=path, weight=_number(data, "weight", 1.0)
-    )
-
-
-def parse_uuid(text: Any) -> uuid.UUID:
+def _parse_or_none(line: str) -> Line | None:
     try:
-        return uuid.UUID(str(text))
-    except ValueError:
-        raise QueryError(f"{_short(text)} is not the uuid of a picture; copy it from a hit") from None
+        return parse(line)
+    except QueryError:
+        return None
 
 
-def _short(value: Any) -> str:
-    """A wrong value as it goes into a message: a question can bring a megabyte of it."""
-    return text if len(text := repr(value)) <= 80 else text[:77] + "..."
+def _error(line: str) -> QueryError | None:
+    try:
+        parse(line)
+    except QueryError as error:
+        return error
+    return None
 
 
-def _whole(data: Mapping[str, Any], name: str, default: int) -> int:
-    value = data.get(name, default)
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise QueryError(f"{name!r} must be a whole number, got {_short(value)}")
-    return value
-
-
-def _number(data: Mapping[str, Any], name: str, default: float) -> float:
-    value = data.get(name, default)
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise QueryError(f"{name!r} must be a number, got {_short(value)}")
-    return value
-
-
-def _flag(data: Mapping[str, Any], name: str) -> bool:
-    value = data.get(name, False)
-    if not isinstance(value, bool):
-        raise QueryError(f"{name!r} must be true or false, got {_short(value)}")
-    return value
+def read_targets(texts: Sequence[str]) -> dict[str, float] | str | None:
+    """`["image=1", "caption=.5"]` -> {"image": 1.0, "caption": 0.5}; `["auto"]` -> AUTO; None when there are none."""
+    if AUTO in texts:
+        if len(texts) > 1:
+            raise QueryError("the target 'auto' is learned from the likes; give it alone, or weights instead of it")
+        return AUTO
+    targets = {}
+    for text in texts:
+        name, equals, weight = text.partition("=")
+        try:
+            targets[name.strip()] = float(weight) if equals else 1.0
+        except ValueError:
+            raise QueryError(f"the target {text!r} cannot be read; write for example image=1 or caption=.5") from None
+    return Query(targets=targets or None).targets  # type: ignore[return-value]

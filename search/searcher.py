@@ -72,7 +72,7 @@ class Searcher:
     def search(self, query: Query) -> Results:
         """Raises QueryError for a question that cannot be asked, Unreachable when Weaviate is away."""
         started, waited = time.perf_counter(), self.index.waited()
-        if not query.terms and not query.filters:
+        if not query.check().terms and not query.filters:
             raise QueryError("The question is empty: type some words, or give a picture.")
         passing = self._passing(query.filters)
         if not query.terms:
@@ -287,7 +287,7 @@ class Searcher:
                 break
             found = self._near(query, probes, Wanted(condition, window))
             beyond = sorted(found, key=lambda one: (-one.value, one.uuid))
-            ranking.add(Ranked(one.uuid, score=one.value if query.words else None) for one in beyond)
+            ranking.add(Ranked(one.uuid, score=one.value if query.hybrid else None) for one in beyond)
             nearest, first = len(found), window
         return ranking
 
@@ -304,9 +304,9 @@ class Searcher:
         names = {"captioned"}
         names |= {*facets.text_properties().values(), *facets.STORED} if query.facets else set()
         names |= {"phash"} if query.collapse else set()
-        names |= {"caption", "tag_words", "file_name"} if query.words else set()
+        names |= {"caption", "tag_words", "file_name"} if query.hybrid else set()
         wanted = Wanted(condition, window, properties=sorted(names & self.pictures.properties))
-        if applies(asked) and not (query.words or query.diversity):
+        if applies(asked) and not (query.hybrid or query.diversity):
             found = self._near(query, probes, wanted)
             values = np.array([one.value for one in found])
             relevance = shortcut_relevance(asked[0], probes, values, captioned(found), self.space())
@@ -324,7 +324,7 @@ class Searcher:
         more = self._near_likes(query, asked, wanted)
         found = list({one.uuid: one for one in (*nearest, *more)}.values())
         ranked = self._judged(query, asked, found, ranking.threshold)
-        ordered = fused(ranked, query.texts) if query.words else by_relevance(ranked)
+        ordered = fused(ranked, query.texts) if query.hybrid else by_relevance(ranked)
         stored = {one.uuid: one.vectors for one in found}
 
         def vectors_of(target: str, keys: Sequence[uuid.UUID]) -> dict[uuid.UUID, Embeddings]:
@@ -334,14 +334,14 @@ class Searcher:
         return len(nearest)
 
     def _near(self, query: Query, probes: Sequence[Probe], wanted: Wanted) -> list[Found]:
-        if query.words:
+        if query.hybrid:
             return self.index.near_or_worded(" ".join(query.texts), probes, wanted)
         return self.index.near(probes, wanted)
 
     def _near_likes(self, query: Query, asked: Sequence[Asked], wanted: Wanted) -> list[Found]:
         """Where the best of the likes decides, what is near to one of them need not be near to their sum."""
         likes = [term for term in asked if term.example and term.weight > 0]
-        if len(likes) < 2 or query.strategy != "best_score" or query.words:
+        if len(likes) < 2 or query.strategy != "best_score" or query.hybrid:
             return []
         begun = [begin(self._threads, partial(self._near_some, likes, wanted, target)) for target in likes[0].targets]
         return [one for result in begun for one in result()]

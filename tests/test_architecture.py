@@ -41,7 +41,7 @@ ALLOWED: dict[str, set[str]] = {
     "layout": {"search.index", "schema"},
     "evaluation": {"search", "schema", "pictures"} | {f"ingest.{name}" for name in ("files", "captions", "sidecars")},
     "training": {"encoder", "evaluation", "layout", "pictures", "ingest.files", "ingest.captions"},
-    "api": {"search", "schema", "pictures", "layout", "app_pages"},
+    "api": {"search", "schema", "pictures", "layout"},
     "app_pages": {"api", "search", "schema", "pictures", "layout", "ingest.tagging"},
 }
 """Package -> what of ours its modules may import besides their own package; entry points may import everything."""

@@ -9,7 +9,6 @@ import streamlit as st
 
 from api.context import AppContext
 from app_pages import address
-from app_pages.question import Question
 from app_pages.widgets import gallery, unavailable
 from app_pages.widgets.markdown import escape, escape_markdown, sentence
 from errors import DocumentError, EncoderError, NoLibrary, SchemaError, SearchError
@@ -128,7 +127,7 @@ def _draw_card(card: Card, encoder: str, context: AppContext, to_search: Callabl
             _change(card.name, context)
     if opened and album is not None:
         address.set_picture(None)
-        address.go_on_with(Question.of(album.query))
+        address.go_on_with(album.query)
         to_search()
 
 

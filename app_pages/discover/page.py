@@ -14,13 +14,11 @@ from api.context import AppContext
 from app_pages import address
 from app_pages.discover import controls as discover_controls
 from app_pages.discover import judged as discover_judged
-from app_pages.discover import link as discover_link
 from app_pages.discover import profiles as discover_profiles
 from app_pages.discover import session as discover_session
 from app_pages.discover import why as discover_why
 from app_pages.discover.session import Session
 from app_pages.library import adding
-from app_pages.question import Question
 from app_pages.search import ask, detail, filter_column
 from app_pages.search.filter_column import Counts
 from app_pages.widgets import gallery, keyboard, thumbs, unavailable
@@ -28,15 +26,16 @@ from app_pages.widgets.markdown import escape_markdown, sentence
 from errors import EncoderError, NoLibrary, QueryError, SchemaError, SearchError
 from schema.record import ImageRecord
 from search.answer import did_you_mean
-from search.filters import Condition
 from search.grammar import GrammarError
 from search.preference import Profile
-from search.query import MAX_HIDDEN, MAX_TERMS
+from search.query import MAX_HIDDEN, MAX_TERMS, Query, Term, parse_uuid
 from search.results import Results
 from search.searcher import Searcher
 
 SUGGESTIONS = 24
 SPREAD_TTL_S = 600
+IN_SESSION = ("q", "like", "dislike", "target", "strategy", "diversity")
+"""The parameters of an address that are the session's."""
 _WRITTEN, _FILTERS = "discover-address", "discover-filters"
 
 
@@ -77,9 +76,9 @@ def _session(context: AppContext, to_search: Callable[[], None]) -> None:
         discover_session.of_encoder(searcher.pictures.identity.id)
         unread = _follow_address(searcher.pictures.identity.id)
         session = discover_session.read()
-        question = replace(address.read(), words=())  # the words are the session's, and so are filters among them
-        found = _fetch(session.profile, question, searcher)
-        _draw(session, question, found, context, searcher, to_search, unread)
+        filters = Query.from_params({"filter": st.query_params.get_all("filter")})
+        found = _fetch(session.profile, filters, searcher)
+        _draw_session(session, filters, found, context, searcher, to_search, unread)
         if item := address.item():
             detail.show(item, found.answer, searcher, context, partial(_more_like, to_search))
     except NoLibrary:
@@ -91,40 +90,36 @@ def _session(context: AppContext, to_search: Callable[[], None]) -> None:
 def _follow_address(encoder: str) -> str:
     """The address and the session agree afterwards: where the address was changed from outside (a link, the way back)
     it counts, else the session. Gives back what is wrong with the address."""
-    address_now = address.read()
-    given, written = discover_link.part_of(address_now), _written()
+    params, written = address.read().params(), st.session_state.get(_WRITTEN, {})
+    given = {name: values for name, values in params.items() if name in IN_SESSION}
+    filters = params.get("filter", [])
     problem = ""
-    if given not in (Question(), written):
+    if given not in ({}, written):
         try:
-            profile = discover_link.profile_of(given, encoder)
-            if profile != discover_link.profile_of(written, encoder):
+            profile = Profile.of_link(Query.from_params(given), encoder)
+            if profile != Profile.of_link(Query.from_params(written), encoder):
                 discover_session.begin(profile)
         except QueryError as error:
             problem = f"The address cannot be followed: {error}"
-    session = discover_link.question_of(discover_session.read().profile)
-    filters = address_now.filters
-    if given == Question() and not filters:  # back from another page
-        filters = st.session_state.get(_FILTERS, ())
-    if session != given or filters != address_now.filters:
+    session = discover_session.read().profile.linked().params()
+    if not given and not filters:  # back from another page
+        filters = st.session_state.get(_FILTERS, [])
+    wanted = session | ({"filter": filters} if filters else {})
+    if wanted != given | ({"filter": params["filter"]} if "filter" in params else {}):
         item = address.item()
-        address.write(replace(session, filters=filters))
+        address.write(Query.from_params(wanted))
         if item:
             address.open_item(item)
     st.session_state[_WRITTEN], st.session_state[_FILTERS] = session, filters
     return problem
 
 
-def _written() -> Question:
-    found = st.session_state.get(_WRITTEN)
-    return found if isinstance(found, Question) else Question()
-
-
-def _fetch(profile: Profile, question: Question, searcher: Searcher) -> Found:
+def _fetch(profile: Profile, query: Query, searcher: Searcher) -> Found:
     records = searcher.records(profile.items) if profile.items else {}
     profile, gone = profile.present(records)
     notes = [_named(gone)] if gone else []
     try:
-        filters = [Condition.parse(text) for text in question.filters]
+        filters = query.check().filters
         if profile.empty:
             if filters:
                 notes.append("Filters count from the first like on.")
@@ -169,9 +164,9 @@ def _named(gone: str) -> str:
     return gone
 
 
-def _draw(
+def _draw_session(
     session: Session,
-    question: Question,
+    query: Query,
     found: Found,
     context: AppContext,
     searcher: Searcher,
@@ -182,7 +177,7 @@ def _draw(
         discover_controls.words(session.profile)
         discover_controls.targets(session.profile, found.answer.results.targets if found.answer else {})
         discover_controls.joining(session.profile)
-        count = len(question.filters)
+        count = len(query.filters)
         st.session_state.setdefault("filters_open", False)
         st.toggle(f"Filters ({count})" if count else "Filters", key="filters_open", persist_state="session")
         st.button(
@@ -212,19 +207,19 @@ def _draw(
     if st.session_state["filters_open"]:
         side, place = st.columns([1, 3.2], gap="medium")
     with place:
-        _suggestions(session, found, partial(_more_like, to_search))
+        _draw_suggestions(session, found, partial(_more_like, to_search))
     if side is not None:
         with side:
-            _filters(question, searcher)
+            _draw_filters(query, searcher)
 
 
-def _suggestions(session: Session, found: Found, on_like: gallery.Click) -> None:
+def _draw_suggestions(session: Session, found: Found, on_like: gallery.Click) -> None:
     if isinstance(found.problem, GrammarError):
         ask.point_at(found.problem)
     elif found.problem is not None:
         st.warning(sentence(found.problem), icon=":material/edit:")
     elif found.answer is not None:
-        _found(found.answer, session.profile, found.records, on_like)
+        _draw_found(found.answer, session.profile, found.records, on_like)
     elif found.spread:
         with st.container(key="count"):
             st.caption("A spread of your library, as different as it gets. Like what you would see more of.")
@@ -234,7 +229,7 @@ def _suggestions(session: Session, found: Found, on_like: gallery.Click) -> None
         st.info("You have seen a spread of the whole library. Start over to see it again.", icon=":material/done_all:")
 
 
-def _found(
+def _draw_found(
     answer: detail.Answer, profile: Profile, records: Mapping[UUID, ImageRecord], on_like: gallery.Click
 ) -> None:
     """Suggestions are the best of what is left: one below the line of unrelated questions is drawn like the others."""
@@ -277,15 +272,15 @@ def _more(label: str, shown: list[UUID]) -> None:
         )  # fmt: skip
 
 
-def _filters(question: Question, searcher: Searcher) -> None:
+def _draw_filters(query: Query, searcher: Searcher) -> None:
     """Suggestions are not cut at the line of unrelated questions, so what is counted is not either."""
 
-    def counts_of(other: Question) -> Mapping[str, Counts]:
-        return searcher.facets(other.conditions())
+    def counts_of(other: Query) -> Mapping[str, Counts]:
+        return searcher.facets(other.filters)
 
-    filter_column.draw(question, counts_of, "Counts of all that pass the filters.", ())
+    filter_column.draw(query, counts_of, "Counts of all that pass the filters.", ())
 
 
 def _more_like(to_search: Callable[[], None], one: str) -> None:
-    address.go_on_with(Question(likes=(one,)))
+    address.go_on_with(Query((Term(item=parse_uuid(one)),)))
     to_search()

@@ -15,8 +15,9 @@ import streamlit as st
 from api.context import AppContext
 from app_pages.discover import session as discover_session
 from app_pages.discover.session import Session
-from app_pages.widgets.markdown import escape_markdown, inert, sentence
+from app_pages.widgets.markdown import escape_markdown, sentence
 from errors import DocumentError, QueryError, SchemaError
+from pictures.text import inert
 from schema.documents import MAX_NAME, Entry
 from search.preference import Profile
 from search.query import AUTO, MAX_TERMS, parse_uuid

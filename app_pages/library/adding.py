@@ -11,9 +11,10 @@ import streamlit as st
 
 from api.context import AppContext
 from app_pages.widgets import visitor
-from app_pages.widgets.markdown import escape_markdown, inert
+from app_pages.widgets.markdown import escape_markdown
 from host.jobs import Status
 from pictures.open import EXTENSIONS
+from pictures.text import inert
 from search.filters import Condition
 from search.searcher import Searcher
 

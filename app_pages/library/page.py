@@ -11,9 +11,10 @@ from api.context import AppContext
 from app_pages import address
 from app_pages.library import adding
 from app_pages.widgets import unavailable
-from app_pages.widgets.markdown import escape_markdown, inert
+from app_pages.widgets.markdown import escape_markdown
 from errors import EncoderError, NoLibrary, SchemaError, SearchError
 from host.folders import bytes_in
+from pictures.text import inert
 from search.filters import Condition
 from search.searcher import Searcher
 

@@ -137,10 +137,10 @@ def _meanwhile(layout: Layout | None, version: LibraryVersion) -> str:
 
 
 def _question(layout: Layout, view: str, searcher: Searcher) -> map_question.Placed | None:
-    question, picture = address.last(), address.picture()
-    if not (question.words or question.likes or question.dislikes or picture):
+    query = address.last()
+    if not query.terms and not query.unread:
         return None
-    return map_question.place(question, picture, layout, view, searcher)
+    return map_question.place(query, address.picture(), layout, view, searcher)
 
 
 def _figures(layout: Layout, view: str) -> None:

@@ -19,9 +19,8 @@ LIBRARY, RUN = "The library", "A training run"
 def map_page(context: AppContext, to_search: Callable[[], None]) -> None:
     """`to_search` opens the search page."""
     address.leave()
-    question = address.read()
-    if question.words or question.likes:  # "More like this" was pressed
-        address.go_on_with(question)
+    if address.read().terms:  # "More like this" was pressed
+        address.go_on_with(address.read())
         st.query_params.clear()
         to_search()
     st.session_state.setdefault("map-tab", LIBRARY)

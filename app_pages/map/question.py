@@ -1,14 +1,13 @@
-"""The last question of the search page, as it falls on the map. Knows no widget."""
+"""The last question of the search page, as it falls on the map."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from api.map_points import VIEWS
 from app_pages.address import AskingPicture
 from app_pages.map.view import Asked
-from app_pages.question import Question
 from errors import QueryError
 from layout.projection import NEIGHBOURS, Axes, place_among
 from layout.store import Layout
@@ -27,11 +26,10 @@ class Placed:
     """How it was placed, or why it could not be."""
 
 
-def place(question: Question, picture: AskingPicture | None, layout: Layout, view: str, searcher: Searcher) -> Placed:
+def place(query: Query, picture: AskingPicture | None, layout: Layout, view: str, searcher: Searcher) -> Placed:
     """Raises what `Searcher.search` raises for a question that can be asked."""
-    text = _text(question, picture)
+    text = _text(query, picture)
     try:
-        query = question.cut().query([picture.image] if picture else [])
         hits = searcher.search(query).hits
     except QueryError as error:
         return Placed(None, f"Your last question cannot be placed: {error}")
@@ -42,7 +40,7 @@ def place(question: Question, picture: AskingPicture | None, layout: Layout, vie
             at, how = _among_neighbours(query, layout, searcher)
         else:
             target = "image" if layout.space == "both" else layout.space
-            vectors = searcher.vectors(_toward(query, target))
+            vectors = searcher.vectors(_toward(query, target, SEARCHED))
             if target not in vectors:
                 raise QueryError("its terms cancel each other out")
             vector = vectors[target]
@@ -63,7 +61,7 @@ def _among_neighbours(query: Query, layout: Layout, searcher: Searcher) -> tuple
     targets = {"both": ("image", "caption")}.get(layout.space, (layout.space,))
     near: list[tuple[float, int]] = []
     for target in targets:
-        hits: Sequence[Hit] = searcher.search(replace(_toward(query, target), limit=SEARCHED, offset=0)).hits
+        hits: Sequence[Hit] = searcher.search(_toward(query, target, SEARCHED)).hits
         indices = layout.indices_of([hit.uuid for hit in hits], captions=layout.space == "both" and target == "caption")
         near += [(hit.similarity or 0.0, indices[hit.uuid]) for hit in hits if hit.uuid in indices]
     near = sorted(near, key=lambda pair: (-pair[0], pair[1]))[:NEIGHBOURS]
@@ -74,24 +72,12 @@ def _among_neighbours(query: Query, layout: Layout, searcher: Searcher) -> tuple
     return at, f"at the weighted mean of its {len(near)} nearest points"
 
 
-def _toward(query: Query, target: str) -> Query:
+def _toward(query: Query, target: str, limit: int) -> Query:
     """The same terms asked of one target alone, of all the library."""
-    return replace(
-        query,
-        targets={target: 1.0},
-        filters=(),
-        words=False,
-        facets=False,
-        strategy=None,
-        diversity=0.0,
-        collapse=False,
-    )
+    return Query(query.terms, {target: 1.0}, limit=limit, hidden=query.hidden)
 
 
-def _text(question: Question, picture: AskingPicture | None) -> str:
-    parts = [*question.words]
-    if picture:
-        parts.append(picture.name)
-    if question.likes:
-        parts.append("a picture of the library" if len(question.likes) == 1 else f"{len(question.likes)} pictures")
-    return " + ".join(parts) or "Your question"
+def _text(query: Query, picture: AskingPicture | None) -> str:
+    liked = sum(term.example and term.image is None and term.weight > 0 for term in query.beside[0])
+    of_library = "a picture of the library" if liked == 1 else f"{liked} pictures"
+    return " + ".join([*query.lines, *([picture.name] if picture else []), *([of_library] if liked else [])])

@@ -15,8 +15,8 @@ import streamlit as st
 
 from api.map_points import VIEWS, plotly_url, point_url, points_url
 from app_pages.map.colours import PALETTES, Groups
-from app_pages.widgets.markdown import inert
 from layout.store import Layout
+from pictures.text import inert
 
 KEY = "map"
 _HERE = Path(__file__).parent

@@ -1,29 +1,21 @@
-"""The widgets that ask: the box, the picture beside it, what counts, and the question as chips.
-
-Every widget writes the address and nothing else; the page then reads it and asks. Knows no database.
-"""
+"""The widgets that ask: the box, and the picture beside it. Each writes the address, which the page then reads."""
 
 from collections.abc import Mapping
-from dataclasses import replace
-from uuid import UUID
 
 import streamlit as st
-from streamlit.delta_generator import DeltaGenerator
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from api.context import AppContext
 from app_pages import address
 from app_pages.address import AskingPicture
-from app_pages.question import Question
-from app_pages.search.chips import Chip, chips_of, without
-from app_pages.widgets import gallery, keyboard
+from app_pages.widgets import keyboard
 from app_pages.widgets.markdown import escape, escape_markdown, sentence
 from errors import PictureError
 from pictures.open import EXTENSIONS, open_image
-from schema.record import ImageRecord
 from search.command import QUERY_SIDE
 from search.filters import FIELDS
 from search.grammar import GrammarError
+from search.query import Query
 
 COUNTS = {"image": "What it shows", "look": "How it looks", "caption": "What it says"}
 PRESETS: Mapping[str, Mapping[str, float] | None] = {
@@ -42,13 +34,6 @@ HOW = (
     ("night taken>=2005 orientation:landscape", "Any filter of those below."),
     ("like:eiffel-tower.jpg + sunset", "A picture of the library by its path or its id."),
 )
-TIPS = {
-    "term": "Take this away from the question",
-    "line": "This cannot be read. Take it away",
-    "likes": "Take this picture away",
-    "dislikes": "Take this picture away",
-    "hidden": "Show them again",
-}
 FOCUS = """<script>
 (function look(tries) {  // the box may be drawn after this runs, or again; who went elsewhere is left alone
   const box = document.querySelector('.st-key-words input');
@@ -59,10 +44,10 @@ FOCUS = """<script>
 </script>"""
 
 
-def box(question: Question, context: AppContext) -> None:
+def draw_box(query: Query, context: AppContext) -> None:
     """The words, and beside them the place for a picture."""
-    if st.session_state.get("words_shown") != question.box:  # the address changed: words not yet sent give way
-        st.session_state["words"] = st.session_state["words_shown"] = question.box
+    if st.session_state.get("words_shown") != (line := "".join(query.lines[:1])):  # words not yet sent give way
+        st.session_state["words"] = st.session_state["words_shown"] = line
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="ask"):
         with st.form("ask-form", border=False), st.container(horizontal=True, vertical_alignment="center", gap="small"):
             st.text_input(
@@ -79,7 +64,7 @@ def box(question: Question, context: AppContext) -> None:
             _picture(context, turn)
         with st.popover("How to ask", icon=":material/help:", type="tertiary", key="how-to-ask"):
             _how()
-    if not question.words:
+    if not query.lines:
         st.html(FOCUS, unsafe_allow_javascript=True)
     if error := st.session_state.pop("picture_error", ""):
         st.error(escape_markdown(error), icon=":material/broken_image:")
@@ -109,9 +94,9 @@ def point_at(error: GrammarError) -> None:
 
 
 def _ask() -> None:
-    question = address.read().asking(st.session_state["words"])
-    st.session_state["words_shown"] = question.box
-    address.write(question)
+    query = address.read().ask(st.session_state["words"])
+    st.session_state["words_shown"] = "".join(query.lines[:1])
+    address.write(query)
 
 
 def _picture(context: AppContext, turn: int) -> None:
@@ -149,64 +134,8 @@ def _take(key: str, context: AppContext) -> None:
         st.session_state["picture_error"] = f"{file.name} cannot be used: {error}."
         return
     address.set_picture(AskingPicture.of(opened.image, file.name))
-    address.write(address.read().on_page(1, address.read().page_size))
-
-
-def place_for_chips() -> DeltaGenerator:
-    return st.container(horizontal=True, vertical_alignment="center", gap="xsmall", key="chips", width="content")
-
-
-def chips(question: Question, asking: AskingPicture | None, records: Mapping[UUID, ImageRecord]) -> None:
-    """Every part of the question, each with a click to take it away. `records`: of the pictures in it."""
-    if asking is not None:
-        with _pair("chip-pair-picture"):
-            gallery.small(asking.chip, asking.name)
-            st.button(
-                escape_markdown(asking.name), key="chip-picture", icon=":material/close:", icon_position="right",
-                on_click=_drop_picture,
-                help="Take this picture away. It is not part of the address: a shared link asks without it.",
-            )  # fmt: skip
-    for number, chip in enumerate(chips_of(question)):
-        _chip(number, chip, records.get(chip.item) if chip.item else None)
-    st.button("Start over", key="start-over", type="tertiary", on_click=start_over)
-
-
-def _pair(key: str) -> DeltaGenerator:
-    return st.container(
-        horizontal=True, wrap=False, vertical_alignment="center", gap="xsmall", width="content", key=key
-    )
-
-
-def _chip(number: int, chip: Chip, record: ImageRecord | None) -> None:
-    named = replace(chip, text=gallery.title_of(record)) if record else chip
-    label = named.label if len(named.label) <= 60 else f"{named.label[:59]}…"
-    sign = "minus" if chip.weight < 0 else "plus"
-    with _pair(f"chip-pair-{number}"):
-        if record is not None:
-            gallery.small(gallery.thumbnail_url(record), gallery.title_of(record))
-        st.button(
-            escape_markdown(label),
-            key=f"chip-{sign}-{number}-{chip.kind}",
-            icon=":material/close:",
-            icon_position="right",
-            help=TIPS.get(chip.kind, "Take this away"),
-            on_click=_drop,
-            args=(chip,),
-        )
-
-
-def _drop(chip: Chip) -> None:
-    address.write(without(address.read(), chip))
-
-
-def _drop_picture() -> None:
-    address.set_picture(None)
-    address.write(address.read().on_page(1, address.read().page_size))
-
-
-def start_over() -> None:
-    address.set_picture(None)
-    address.write(Question())
+    address.write(address.read())
+    address.turn_to(1, address.page_size())
 
 
 def more_like(uuid: str) -> None:
@@ -215,4 +144,4 @@ def more_like(uuid: str) -> None:
 
 
 def ask_example(text: str) -> None:
-    address.write(address.read().asking(text))
+    address.write(address.read().ask(text))

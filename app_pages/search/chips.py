@@ -1,84 +1,68 @@
-"""The parts of a question, each of which can be taken away: terms and filters of the lines that were typed, liked and
-disliked pictures, filters. Plain data; draws nothing."""
+"""The question as chips: every part of it, each with a click that takes it away."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import PurePath
 from uuid import UUID
 
-from app_pages.question import Question, parse_or_none
-from errors import QueryError
-from search.filters import Condition
-from search.grammar import example, parse, show
-from search.query import Term
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
-TERM, CONDITION, LINE, HIDDEN = "term", "condition", "line", "hidden"
-PARAMETERS = {"likes": 1, "dislikes": -1}
+from app_pages import address
+from app_pages.address import AskingPicture
+from app_pages.widgets import gallery
+from app_pages.widgets.markdown import escape_markdown
+from schema.record import ImageRecord
+from search.filters import Condition
+from search.grammar import show
+from search.query import Query, Term, Unread
+
+LONGEST = 60
+"""Characters of a chip's label."""
 
 
 @dataclass(frozen=True)
 class Chip:
-    kind: str
-    """TERM, CONDITION: of a line; LINE: one that cannot be read; HIDDEN; or likes, dislikes, filters."""
+    part: Term | Condition | Unread | None
+    """None: all that is hidden."""
     text: str
     weight: float = 1.0
     """Below 0: not like it."""
     item: UUID | None = None
     """The picture of the library that it is."""
-    line: int = 0
-    place: int = 0
-    """Among the terms, or the conditions, of its line."""
-    value: str = ""
-    """The parameter's value, where it is one of its own."""
 
     @property
     def label(self) -> str:
-        """With its sign and its weight, not shown where it is 1."""
+        """With its sign, and its weight where that is not 1."""
         size = "" if abs(self.weight) == 1 else f"{abs(self.weight):g} × "
         return f"{'− ' if self.weight < 0 else ''}{size}{self.text}"
 
-
-def chips_of(question: Question) -> list[Chip]:
-    """In the order of the question's terms, then its filters."""
-    found = [chip for number, line in enumerate(question.words) for chip in _of_line(number, line)]
-    found += [_example(kind, text) for kind in PARAMETERS for text in getattr(question, kind)]
-    found += [Chip("filters", _shown(text), value=text) for text in question.filters]
-    if question.hidden:
-        found.append(Chip(HIDDEN, f"{len(question.hidden)} hidden"))
-    return sorted(found, key=lambda chip: chip.kind in (CONDITION, "filters", HIDDEN))
+    @property
+    def help(self) -> str:
+        if self.part is None:
+            return "Show them again"
+        if isinstance(self.part, Unread):
+            return "This cannot be read. Take it away"
+        return "Take this picture away" if self.item else "Take this away from the question"
 
 
-def without(question: Question, chip: Chip) -> Question:
+def chips_of(query: Query) -> list[Chip]:
+    """What cannot be read of the lines, the terms in their order, then the filters. The uploaded picture is none."""
+
+    def unread(is_there: Callable[[str], bool]) -> list[Chip]:
+        found = [one for one in query.unread if is_there(one.name)]
+        return [Chip(one, one.text, -1.0 if one.name == "dislike" else 1.0) for one in found]
+
+    terms = [Chip(term, _name(term), term.weight, term.item) for term in query.terms if term.image is None]
+    filters = [Chip(condition, show((), (condition,))) for condition in query.filters]
+    hidden = [Chip(None, f"{len(query.hidden)} hidden")] if query.hidden else []
+    others = unread(lambda name: name not in ("", "q", "filter"))
+    return [*unread("q".__eq__), *terms, *others, *filters, *unread("filter".__eq__), *hidden]
+
+
+def without(query: Query, chip: Chip) -> Query:
     """The question without that part of it; as it is where the part is gone already."""
-    if chip.kind == HIDDEN:
-        return replace(question, hidden=(), offset="")
-    if chip.kind not in (TERM, CONDITION, LINE):
-        return question.without(chip.kind, chip.value)
-    if chip not in chips_of(question):
-        return question
-    lines = list(question.words)
-    lines[chip.line] = "" if chip.kind == LINE else _shortened(lines[chip.line], chip)
-    return replace(question, words=tuple(lines)).without("words", "")
-
-
-def _of_line(number: int, line: str) -> Iterator[Chip]:
-    try:
-        terms, conditions = parse(line)
-    except QueryError:
-        yield Chip(LINE, line, line=number)
-        return
-    for place, term in enumerate(terms):
-        yield Chip(TERM, _name(term), term.weight, term.item, number, place)
-    for place, condition in enumerate(conditions):
-        yield Chip(CONDITION, show((), (condition,)), line=number, place=place)
-
-
-def _example(kind: str, text: str) -> Chip:
-    try:
-        term = example(text, PARAMETERS[kind])
-    except QueryError:  # said where the hits would be
-        return Chip(kind, text, float(PARAMETERS[kind]), value=text)
-    return Chip(kind, _name(term), term.weight, term.item, value=text)
+    return query.edit(hidden=()) if chip.part is None else query.remove(chip.part)
 
 
 def _name(term: Term) -> str:
@@ -87,18 +71,52 @@ def _name(term: Term) -> str:
     return term.text if term.text is not None else str(term.item)
 
 
-def _shown(text: str) -> str:
-    """A filter as it is typed in the box."""
-    condition = parse_or_none(text)
-    return show((), (condition,)) if condition else text
+def place_for_chips() -> DeltaGenerator:
+    return st.container(horizontal=True, vertical_alignment="center", gap="xsmall", key="chips", width="content")
 
 
-def _shortened(line: str, chip: Chip) -> str:
-    terms: tuple[Term, ...]
-    conditions: tuple[Condition, ...]
-    terms, conditions = parse(line)
-    if chip.kind == TERM:
-        terms = (*terms[: chip.place], *terms[chip.place + 1 :])
-    else:
-        conditions = (*conditions[: chip.place], *conditions[chip.place + 1 :])
-    return show(terms, conditions)
+def draw_chips(query: Query, asking: AskingPicture | None, records: Mapping[UUID, ImageRecord]) -> None:
+    """`records`: of the pictures in the question."""
+    if asking is not None:
+        with _pair("chip-pair-picture"):
+            gallery.small(asking.chip, asking.name)
+            st.button(
+                escape_markdown(asking.name), key="chip-picture", icon=":material/close:", icon_position="right",
+                on_click=_drop_picture,
+                help="Take this picture away. It is not part of the address: a shared link asks without it.",
+            )  # fmt: skip
+    for number, chip in enumerate(chips_of(query)):
+        _draw_chip(number, chip, records.get(chip.item) if chip.item else None)
+    st.button("Start over", key="start-over", type="tertiary", on_click=start_over)
+
+
+def _pair(key: str) -> DeltaGenerator:
+    return st.container(
+        horizontal=True, wrap=False, vertical_alignment="center", gap="xsmall", width="content", key=key
+    )
+
+
+def _draw_chip(number: int, chip: Chip, record: ImageRecord | None) -> None:
+    label = (replace(chip, text=gallery.title_of(record)) if record else chip).label
+    label = label if len(label) <= LONGEST else f"{label[: LONGEST - 1]}…"
+    with _pair(f"chip-pair-{number}"):
+        if record is not None:
+            gallery.small(gallery.thumbnail_url(record), gallery.title_of(record))
+        st.button(
+            escape_markdown(label), key=f"chip-{'minus' if chip.weight < 0 else 'plus'}-{number}",
+            icon=":material/close:", icon_position="right", help=chip.help, on_click=_drop, args=(chip,),
+        )  # fmt: skip
+
+
+def _drop(chip: Chip) -> None:
+    address.write(without(address.read(), chip))
+
+
+def _drop_picture() -> None:
+    address.set_picture(None)
+    address.turn_to(1, address.page_size())
+
+
+def start_over() -> None:
+    address.set_picture(None)
+    address.write(Query())

@@ -12,21 +12,22 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from app_pages import address
-from app_pages.question import Question
 from app_pages.widgets import date_bars, folder_tree, near_map
-from app_pages.widgets.markdown import escape_markdown, inert
+from app_pages.widgets.markdown import escape_markdown
 from app_pages.widgets.near_map import Place
+from pictures.text import inert
 from search.filters import CHOICES, COMPARISONS, FIELDS, NUMBERS, TAGS, Condition, Field, Kind, comma_separated
+from search.query import Query
 
 Counts = Sequence[tuple[str, int]]
-CountsOf = Callable[[Question], Mapping[str, Counts]]
+CountsOf = Callable[[Query], Mapping[str, Counts]]
 """How many of a question's pictures have each value, by facet."""
 SIZES = {"1": "1 megapixel or more", "4": "4 or more", "12": "12 or more", "24": "24 or more"}
 
 
 @dataclass(frozen=True)
 class Column:
-    question: Question
+    question: Query
     counts_of: CountsOf
     places: Sequence[Place]
     """Where pictures of the library were taken."""
@@ -40,7 +41,7 @@ class Column:
         return dict(self.counts_of(question).get(facet, ()))
 
 
-def draw(question: Question, counts_of: CountsOf, note: str, places: Sequence[Place]) -> None:
+def draw(question: Query, counts_of: CountsOf, note: str, places: Sequence[Place]) -> None:
     """`note`: what the counts count."""
     column = Column(question, counts_of, places)
     rows = [row for row in FIELDS.values() if row.label]
@@ -61,10 +62,10 @@ def _widget_of(row: Field) -> Callable[[Column, Field], None]:
     return own.get(row.key, usual)
 
 
-def _current(question: Question, field: str, operator: str = "=", *, negated: bool = False) -> Condition | None:
+def _current(question: Query, field: str, operator: str = "=", *, negated: bool = False) -> Condition | None:
     """The condition on this field. `negated`: whether a negated one counts."""
     fields = _same(field)
-    fitting = (c for c in question.conditions() if c.field in fields and c.operator == operator)
+    fitting = (c for c in question.filters if c.field in fields and c.operator == operator)
     return next((c for c in fitting if negated or not c.negated), None)
 
 
@@ -175,7 +176,7 @@ def _near(column: Column, row: Field) -> None:
     )  # fmt: skip
 
 
-def _circle(question: Question) -> tuple[float, float, float] | None:
+def _circle(question: Query) -> tuple[float, float, float] | None:
     current = _current(question, "near")
     return current.circle if current else None
 

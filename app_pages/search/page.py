@@ -9,19 +9,16 @@ import streamlit as st
 
 from api.context import AppContext
 from app_pages import address
-from app_pages.address import AskingPicture
+from app_pages.address import PAGE_SIZES, AskingPicture
 from app_pages.albums import saving as albums_saving
 from app_pages.library import adding
-from app_pages.question import PAGE_SIZES, Question
-from app_pages.search import ask, detail, filter_column, weighing
-from app_pages.search.chips import chips_of
+from app_pages.search import ask, chips, detail, filter_column, weighing
 from app_pages.search.detail import Answer
 from app_pages.search.filter_column import Counts
 from app_pages.widgets import fresh, gallery, scale, selection, thumbs, unavailable
 from app_pages.widgets.markdown import escape_markdown, sentence
 from app_pages.widgets.near_map import Place
 from errors import EncoderError, FilterError, NoLibrary, QueryError, SchemaError, SearchError
-from schema.record import ImageRecord
 from search.answer import NEAREST, did_you_mean
 from search.contradiction import contradiction
 from search.grammar import GrammarError
@@ -56,7 +53,7 @@ def search_page(context: AppContext) -> None:
     address.resume()
     try:
         searcher = unavailable.wait_for_searcher(context)
-        _draw(address.read(), searcher, context)
+        _draw_page(address.asked(), searcher, context)
     except NoLibrary:
         adding.first_pictures(context)
     except (SchemaError, EncoderError) as error:
@@ -64,69 +61,66 @@ def search_page(context: AppContext) -> None:
     address.remember()
 
 
-def _draw(question: Question, searcher: Searcher, context: AppContext) -> None:
-    asking = address.picture()
-    if asking or any((question.words, question.likes, question.dislikes, question.filters)):
-        answer = _answer(question, searcher, context)
+def _draw_page(query: Query, searcher: Searcher, context: AppContext) -> None:
+    answer = None
+    if not query.empty:
+        answer = _draw_answer(query, searcher, context)
     elif count := searcher.count():
-        _landing(question, count, searcher, context)
-        answer = None
+        _draw_landing(query, count, searcher, context)
     else:
         raise NoLibrary("The library is empty.")
     if item := address.item():
         detail.show(item, answer, searcher, context)
 
 
-def _landing(question: Question, count: int, searcher: Searcher, context: AppContext) -> None:
+def _draw_landing(query: Query, count: int, searcher: Searcher, context: AppContext) -> None:
     with st.container(key="landing"):
         st.title("Find a picture", anchor=False)
         st.caption(f"Say what it shows, or give another picture. {count:,} {_pictures(count)} in the library.")
-        ask.box(question, context)
+        ask.draw_box(query, context)
         with st.skeleton(height=EXAMPLES_PX):
             examples = _examples(searcher, searcher.pictures.name, count)
         gallery.examples(examples, ask.ask_example)
 
 
-def _answer(question: Question, searcher: Searcher, context: AppContext) -> Answer | None:
+def _draw_answer(query: Query, searcher: Searcher, context: AppContext) -> Answer | None:
     asking = address.picture()
-    ask.box(question, context)
+    ask.draw_box(query, context)
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute", key="bar"):
-        chips = ask.place_for_chips()
-        weighing.tools(question)
+        place_for_chips = chips.place_for_chips()
+        weighing.draw_tools(query)
     side, place = None, st.container()
     filtering = bool(st.session_state["filters_open"])
     if filtering:
         side, place = st.columns([1, 3.2], gap="medium")
     with place:
-        to_draw = fresh.place("hits", f"{question!r}{asking.chip if asking else ''}", SKELETON_PX)
-    with chips:  # what was found for another question is gone by now
-        ask.chips(question, asking, _pictures_of(question, searcher))
+        to_draw = fresh.place("hits", f"{query.params()}{asking.chip if asking else ''}", SKELETON_PX)
+    with place_for_chips:  # what was found for another question is gone by now
+        chips.draw_chips(query, asking, searcher.records([term.item for term in query.terms if term.item is not None]))
     with place:
-        found = _found(question, searcher, facets=filtering)
+        found = _ask(query, searcher, facets=filtering)
         with to_draw():
             if isinstance(found, Answer):
-                _hits(question, found, searcher, context)
+                _draw_hits(found, searcher, context)
             else:
-                _problem(found)
+                _draw_problem(found)
     answer = found if isinstance(found, Answer) else None
     if side is not None:
         with side:
-            _filters(question, answer.results if answer else None, searcher)
+            _draw_filters(query, answer.results if answer else None, searcher)
     return answer
 
 
-def _found(question: Question, searcher: Searcher, *, facets: bool) -> Answer | SearchError:
-    """Or why there is none."""
-    asking = address.picture()
+def _ask(query: Query, searcher: Searcher, *, facets: bool) -> Answer | SearchError:
+    """Or why there is no answer."""
+    query = replace(query, facets=query.facets or facets)
     try:
-        query = question.cut().query([asking.image] if asking else [])
-        query = replace(query, facets=query.facets or facets)
         return Answer(query, searcher.search(query))
     except SearchError as error:
         return error
 
 
-def _problem(error: SearchError) -> None:
+def _draw_problem(error: SearchError) -> None:
     if isinstance(error, GrammarError):
         ask.point_at(error)
     elif isinstance(error, QueryError):
@@ -135,15 +129,15 @@ def _problem(error: SearchError) -> None:
         st.error(sentence(error), icon=":material/error:")
 
 
-def _filters(question: Question, results: Results | None, searcher: Searcher) -> None:
+def _draw_filters(query: Query, results: Results | None, searcher: Searcher) -> None:
     asking = address.picture()
 
-    def counts_of(other: Question) -> Mapping[str, Counts]:
-        if results is not None and other.filters == question.filters:
+    def counts_of(other: Query) -> Mapping[str, Counts]:
+        if results is not None and other.filters == query.filters:
             return results.facets
-        return _cached_counts(searcher, searcher.pictures.name, replace(other, offset="", limit="1"), asking)
+        return _cached_counts(searcher, searcher.pictures.name, other.edit(limit=1), asking)
 
-    filter_column.draw(question, counts_of, counted(results), _places(searcher, searcher.pictures.name))
+    filter_column.draw(query, counts_of, counted(results), _places(searcher, searcher.pictures.name))
 
 
 def counted(results: Results | None) -> str:
@@ -157,7 +151,7 @@ def counted(results: Results | None) -> str:
     return f"Counts of {results.counted:,} likely {_pictures(results.counted)}."
 
 
-def _hits(question: Question, answer: Answer, searcher: Searcher, context: AppContext) -> None:
+def _draw_hits(answer: Answer, searcher: Searcher, context: AppContext) -> None:
     results = answer.results
     if not results.hits:
         if results.offset and results.total:
@@ -189,7 +183,7 @@ def _hits(question: Question, answer: Answer, searcher: Searcher, context: AppCo
         _folded(unlikely[NEAREST:], results)
     if results.offset:
         st.html(TO_THE_TOP.format(offset=results.offset), unsafe_allow_javascript=True)
-    paging(question, results)
+    draw_paging(results)
 
 
 def _beyond(results: Results) -> str:
@@ -222,11 +216,11 @@ def summary(results: Results) -> str:
     return f"{likely}{results.total:,} {_pictures(results.total)} · {results.timing.took_ms:.0f} ms"
 
 
-def paging(question: Question, results: Results) -> None:
-    size = question.page_size
+def draw_paging(results: Results) -> None:
+    size = address.page_size()
     pages = math.ceil(min(results.total, MAX_WINDOW) / size)
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center", key="paging"):
-        page = min(question.page, pages)
+        page = min(address.page(), pages)
         key = f"page-{page}-of-{pages}-by-{size}"  # its first page is a default, which no assignment may meet
         st.pagination(pages, default=page, key=key, on_change=_turn, args=(key,))
         st.session_state["size"] = size
@@ -247,17 +241,11 @@ def _turn(key: str) -> None:
 
 
 def _turn_to(page: int) -> None:
-    question = address.read()
-    address.write(question.on_page(page, question.page_size))
+    address.turn_to(page, address.page_size())
 
 
 def _resize() -> None:
-    address.write(address.read().on_page(1, int(st.session_state["size"])))
-
-
-def _pictures_of(question: Question, searcher: Searcher) -> Mapping[uuid.UUID, ImageRecord]:
-    """The pictures of the library that ask."""
-    return searcher.records([chip.item for chip in chips_of(question) if chip.item])
+    address.turn_to(1, int(st.session_state["size"]))
 
 
 def _pictures(count: int) -> str:
@@ -279,19 +267,18 @@ def _examples(_searcher: Searcher, collection: str, count: int) -> list[tuple[st
     ttl=FACETS_TTL_S,
     max_entries=100,
     show_spinner=False,
-    hash_funcs={Question: lambda question: repr(question), AskingPicture: lambda asking: asking.chip},
+    hash_funcs={Query: lambda query: repr(query.params()), AskingPicture: lambda asking: asking.chip},
 )
 def _cached_counts(
-    _searcher: Searcher, collection: str, question: Question, asking: AskingPicture | None
+    _searcher: Searcher, collection: str, query: Query, asking: AskingPicture | None
 ) -> Mapping[str, Counts]:
     """Of the same question with one filter less; of all that pass its filters where it cannot be asked."""
     try:
-        query = question.query([asking.image] if asking else [])
         return _searcher.search(replace(query, facets=True)).facets
-    except SearchError:  # the question's own trouble is said where the hits would be
+    except SearchError:  # reported where the hits would be
         pass
     try:
-        return _searcher.facets(question.conditions())
+        return _searcher.facets(query.filters)
     except SearchError:
         return {}
 

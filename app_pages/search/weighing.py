@@ -1,50 +1,44 @@
-"""What counts for a question: targets and their weights, how examples are joined, difference, near-duplicates.
+"""What counts for a question: targets and their weights, how examples are joined, difference, near-duplicates."""
 
-Writes the address and nothing else; knows no database.
-"""
+from collections.abc import Mapping
 
 import streamlit as st
 
 from app_pages import address
 from app_pages.discover.controls import JOINED, LEARNED
-from app_pages.question import Question
 from app_pages.search.ask import COUNTS, PRESETS
-from errors import QueryError
 from search.asking import DEFAULT_TARGETS
-from search.command import read_targets
-from search.query import AUTO, STRATEGIES
+from search.query import AUTO, STRATEGIES, Query
 
 CHOICES = {**PRESETS, LEARNED: AUTO}
 
 
-def tools(question: Question) -> None:
+def draw_tools(query: Query) -> None:
     """What counts, words too, filters: one row."""
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="tools", width="content"):
-        count = len(question.conditions())
+        count = len(query.filters)
         st.session_state.setdefault("filters_open", False)
         st.toggle("Filters" if not count else f"Filters ({count})", key="filters_open", persist_state="session")
-        _weights(question)
-        st.session_state["words-too"] = question.words_too != ""
+        _draw_weights(query)
+        st.session_state["words-too"] = query.hybrid
         st.toggle(
             "Words too",
             key="words-too",
-            disabled=not question.words,
+            disabled=not query.texts and not query.unread,
             on_change=_match_words,
             help="Also match the words themselves in captions, tags and file names: good for names and numbers.",
         )
 
 
-def _weights(question: Question) -> None:
-    chosen = _chosen(question)
-    name = next((name for name, weights in CHOICES.items() if weights == chosen), "Your own")
-    pictures = (question.likes, question.dislikes, address.picture())
-    examples = any(pictures) or any(term.example for term in question.typed()[0])
+def _draw_weights(query: Query) -> None:
+    name = next((name for name, weights in CHOICES.items() if weights == query.targets), "Your own")
+    examples = any(term.example for term in query.terms)
     with st.popover(f"What counts: {name.lower()}", icon=":material/tune:", key="weights"):
         offered = [choice for choice in CHOICES if examples or choice in (name, *PRESETS)]
         st.session_state["preset"] = name if name in CHOICES else None
         st.pills("What counts", offered, key="preset", on_change=_choose_preset, label_visibility="collapsed")
-        default = DEFAULT_TARGETS["text" if question.words else "item"]
-        shown = chosen if isinstance(chosen, dict) else default
+        default = DEFAULT_TARGETS["text" if query.lines else "item"]
+        shown = query.targets if isinstance(query.targets, Mapping) else default
         for target, label in COUNTS.items():
             st.session_state[f"weight-{target}"] = float(min(max(shown.get(target, 0.0), 0.0), 1.0))
             st.slider(label, 0.0, 1.0, step=0.1, key=f"weight-{target}", on_change=_choose_weights)
@@ -52,66 +46,52 @@ def _weights(question: Question) -> None:
             "Automatic: words ask what a picture shows and says, a picture asks how others look and what they show."
         )
         if examples:
-            _joining(question)
-        _variety(question)
+            _draw_joining(query)
+        _draw_variety(query)
 
 
-def _joining(question: Question) -> None:
-    st.session_state["strategy"] = question.strategy if question.strategy in STRATEGIES else STRATEGIES[0]
+def _draw_joining(query: Query) -> None:
+    st.session_state["strategy"] = query.strategy or STRATEGIES[0]
     st.selectbox(
         "Several pictures count", STRATEGIES, key="strategy", format_func=lambda one: JOINED[one][0],
         on_change=_choose_strategy, help="  \n".join(f"**{name}**: {means}" for name, means in JOINED.values()),
     )  # fmt: skip
 
 
-def _variety(question: Question) -> None:
-    st.session_state["diversity"] = _decimal(question.diversity)
+def _draw_variety(query: Query) -> None:
+    st.session_state["diversity"] = float(query.diversity)
     st.slider(
         "Variety", 0.0, 1.0, step=0.05, key="diversity", on_change=_choose_diversity,
         help="0: the best first, even if they are much alike. 1: as different from each other as possible.",
     )  # fmt: skip
-    st.session_state["collapse"] = question.collapse.lower() in ("1", "true", "yes")
+    st.session_state["collapse"] = query.collapse
     st.toggle(
         "Near-duplicates once", key="collapse", on_change=_choose_collapse,
         help="Pictures that are nearly the same stand behind the best of them, with their number on it.",
     )  # fmt: skip
 
 
-def _decimal(text: str) -> float:
-    """For the slider; what cannot be read is said where the hits would be."""
-    try:
-        return min(max(float(text or 0), 0.0), 1.0)
-    except ValueError:
-        return 0.0
-
-
-def _chosen(question: Question) -> dict[str, float] | str | None:
-    try:
-        return read_targets(question.targets)
-    except QueryError:
-        return None
-
-
 def _choose_preset() -> None:
-    address.write(address.read().weighing(CHOICES.get(st.session_state["preset"] or "Automatic")))
+    address.write(address.read().edit(targets=CHOICES.get(st.session_state["preset"] or "Automatic")))
 
 
 def _choose_strategy() -> None:
     chosen = st.session_state["strategy"]
-    address.write(address.read().joining("" if chosen == STRATEGIES[0] else chosen))
+    address.write(address.read().edit(strategy=None if chosen == STRATEGIES[0] else chosen))
 
 
 def _choose_diversity() -> None:
-    address.write(address.read().diverse(st.session_state["diversity"]))
+    address.write(address.read().edit(diversity=float(st.session_state["diversity"])))
 
 
 def _choose_collapse() -> None:
-    address.write(address.read().collapsing(st.session_state["collapse"]))
+    address.write(address.read().edit(collapse=bool(st.session_state["collapse"])))
 
 
 def _choose_weights() -> None:
-    address.write(address.read().weighing({target: st.session_state[f"weight-{target}"] for target in COUNTS}))
+    weights = {target: float(st.session_state[f"weight-{target}"]) for target in COUNTS}
+    address.write(address.read().edit(targets=weights if any(weights.values()) else None))
 
 
 def _match_words() -> None:
-    address.write(address.read().matching_words(st.session_state["words-too"]))
+    address.write(address.read().edit(hybrid=bool(st.session_state["words-too"])))

@@ -6,24 +6,13 @@ Streamlit's labels and texts are Markdown; `st.html` is HTML; both obey characte
 import html
 import re
 
+from pictures.text import inert
+
 MARKS = "\\`*_{}[]()<>#+-!|:~$=&"
-# Embeddings, overrides and isolates can show "gpj.exe" as "exe.jpg". The three marks are common in Hebrew and Arabic
-# texts and steer only what stands beside them.
-TURNS = dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A)], "\N{REPLACEMENT CHARACTER}")
-TURNS |= dict.fromkeys([0x200E, 0x200F, 0x061C], "")
 WORD_JOINER = "\N{WORD JOINER}"
 AFTER_MARKDOWN = re.compile(r":(?=[\w+/-]*:|//)|@|www(?=\.)|[-<>~](?=[->=])", re.IGNORECASE)
 """Where an invisible character keeps Streamlit from making links, icons, emoji and arrows: it makes them of the text
 that Markdown leaves, so a backslash does not help."""
-
-
-def inert(text: str) -> str:
-    r"""The text without what turns the direction of writing; a sign shows where that was.
-
-    >>> inert("photo\u202egpj.exe")
-    'photo�gpj.exe'
-    """
-    return text.translate(TURNS)
 
 
 def escape_markdown(text: str) -> str:

@@ -14,9 +14,10 @@ from api.context import AppContext
 from app_pages import address
 from app_pages.discover import session as discover_session
 from app_pages.widgets import gallery
-from app_pages.widgets.markdown import escape_markdown, inert, sentence
+from app_pages.widgets.markdown import escape_markdown, sentence
 from errors import EncoderError, FolderError, SchemaError, SearchError
 from ingest import tagging
+from pictures.text import inert
 from schema.record import ImageRecord
 from search.export import ExportError, check_size
 from search.preference import MOST_UNDONE, Profile
@@ -211,15 +212,12 @@ def _judged(before: Profile, opinion: int) -> Profile:
 
 
 def _more_like() -> None:
-    ones = [str(one) for one in selected()]
+    ones = list(map(str, selected()))
     if len(ones) > MAX_TERMS:
         _say("problem", f"A question holds at most {MAX_TERMS} pictures, and {len(ones):,} are selected. Select fewer.")
         return
     address.set_picture(None)
-    question = address.read().more_like(ones[0])
-    for one in ones[1:]:
-        question = question.liking(one)
-    address.write(question)
+    address.write(address.read().more_like(*ones))
 
 
 @st.cache_data(ttl=TAGS_TTL_S, max_entries=4, show_spinner=False)

@@ -15,11 +15,10 @@ from starlette.testclient import TestClient
 
 from api.connection import Connection
 from api.context import AppContext
-from app_pages.question import PARAMETERS
-from encoder.protocol import Encoder
-from errors import EncoderError, Unreachable
+from encoder.protocol import Encoder, EncoderError
+from errors import Unreachable
 from search.grammar import parse
-from search.query import Query
+from search.query import PARAMETERS, Query
 from settings import PROJECT
 from tests.app.conftest import http_of, parts_of
 from tests.conftest import SAMPLES

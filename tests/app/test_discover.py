@@ -5,15 +5,13 @@ import uuid
 
 import pytest
 
-from app_pages.discover import link as discover_link
 from app_pages.discover import why as discover_why
 from app_pages.discover.profiles import document_of, read_document
 from app_pages.discover.session import Session
-from app_pages.question import Question
 from errors import QueryError
 from schema.record import ImageRecord
 from search.preference import Profile
-from search.query import AUTO, MAX_TERMS, Term
+from search.query import AUTO, MAX_TERMS, Query, Term
 from search.results import Hit, Share
 
 A, B, C = (uuid.UUID(int=number) for number in (1, 2, 3))
@@ -80,8 +78,8 @@ def test_a_session_goes_through_an_address_and_back() -> None:
         "e", likes={A: 1.0, B: 0.5}, dislikes={C: 2.0}, words='red - "two words" 2:sea',
         targets={"image": 1.0, "look": 0.25}, strategy="best_score", diversity=0.3,
     )  # fmt: skip
-    question = discover_link.question_of(profile)
-    assert question.params() == {
+    params = profile.linked().params()
+    assert params == {
         "q": ['red - "two words" 2:sea'],
         "like": [str(A), f"0.5:{B}"],
         "dislike": [f"2:{C}"],
@@ -89,41 +87,36 @@ def test_a_session_goes_through_an_address_and_back() -> None:
         "strategy": ["best_score"],
         "diversity": ["0.3"],
     }
-    assert discover_link.profile_of(Question.from_params(question.params()), "e") == profile
+    assert Profile.of_link(Query.from_params(params), "e") == profile
 
 
 def test_an_empty_session_has_an_empty_address() -> None:
-    assert discover_link.question_of(Profile("e", seen=(A, B))) == Question()
-    assert discover_link.profile_of(Question(), "e") == Profile("e")
-
-
-def test_what_was_seen_and_filters_are_no_part_of_the_session() -> None:
-    question = Question(likes=(str(A),), filters=("year=2024",), limit="60", offset="24")
-    assert discover_link.part_of(question) == Question(likes=(str(A),))
+    assert Profile("e", seen=(A, B)).linked().params() == {}
+    assert Profile.of_link(Query(), "e") == Profile("e")
 
 
 def test_a_picture_by_its_path_and_a_second_line_become_words() -> None:
-    profile = discover_link.profile_of(Question(words=("red", "2:sea"), likes=("/photos/a b.jpg", str(A))), "e")
+    profile = Profile.of_link(Query.from_params({"q": ["red", "2:sea"], "like": ["/photos/a b.jpg", str(A)]}), "e")
     assert profile.words == 'red + 2:sea like:"/photos/a b.jpg"'
     assert profile.likes == {A: 1.0} and profile.targets == AUTO
 
 
 @pytest.mark.parametrize(
-    ("question", "words"),
+    ("params", "words"),
     [
-        (Question(likes=("nonsense",)), "not the uuid of a picture"),
-        (Question(likes=(f"0:{A}",)), "weight"),
-        (Question(likes=(str(A),), dislikes=(str(A),)), "at once"),
-        (Question(diversity="nan"), "diversity must be"),
-        (Question(diversity="much"), "diversity"),
-        (Question(strategy="best"), "strategy is one of"),
-        (Question(targets=("colour=1",)), "unknown target"),
-        (Question(likes=tuple(str(uuid.UUID(int=i)) for i in range(65))), "at most 64 terms"),
+        ({"like": ["nonsense"]}, "not the uuid of a picture"),
+        ({"like": [f"0:{A}"]}, "weight"),
+        ({"like": [str(A)], "dislike": [str(A)]}, "at once"),
+        ({"diversity": ["nan"]}, "diversity must be"),
+        ({"diversity": ["much"]}, "diversity"),
+        ({"strategy": ["best"]}, "strategy is one of"),
+        ({"target": ["colour=1"]}, "unknown target"),
+        ({"like": [str(uuid.UUID(int=i)) for i in range(65)]}, "at most 64 terms"),
     ],
 )
-def test_an_address_that_cannot_be_followed_says_why(question: Question, words: str) -> None:
+def test_an_address_that_cannot_be_followed_says_why(params: dict[str, list[str]], words: str) -> None:
     with pytest.raises(QueryError, match=words):
-        discover_link.profile_of(question, "e")
+        Profile.of_link(Query.from_params(params), "e")
 
 
 def many(count: int, start: int = 0) -> dict[uuid.UUID, float]:

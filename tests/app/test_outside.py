@@ -12,8 +12,9 @@ import httpx
 import pytest
 from streamlit.proto.Common_pb2 import DoubleArray, FileUploaderState, StringArray, UploadedFileInfo
 
-from app_pages.question import PAGE_SIZES, Question
+from app_pages.address import PAGE_SIZES
 from app_pages.widgets import date_bars, near_map
+from search.query import Query
 from tests.app.session import Session, session
 
 HUGE = 10**9
@@ -58,8 +59,8 @@ def check(visitor: Session, log: Path, sent: object) -> None:
     """The page was drawn to its end, without an exception, and asks for no more than a page can hold."""
     assert not visitor.drawn("exception"), (sent, log.read_text()[-3000:])
     params = httpx.QueryParams(visitor.query)
-    question = Question.from_params({name: params.get_list(name) for name in params})
-    assert question.page_size <= max(PAGE_SIZES) and (question.limit or "24") in map(str, PAGE_SIZES)
+    query = Query.from_params({name: params.get_list(name) for name in params})
+    assert query.limit in PAGE_SIZES
 
 
 def places(url: str) -> list[tuple[str, str]]:

@@ -9,12 +9,13 @@ import pytest
 import weaviate
 from PIL import Image
 
-from app_pages.widgets.markdown import escape, escape_markdown, inert
+from app_pages.widgets.markdown import escape, escape_markdown
 from encoder.protocol import Encoder
 from ingest.ledger import Ledger
 from ingest.pipeline import Ingest
 from ingest.roots import Roots
 from pictures.open import Limits
+from pictures.text import inert
 from pictures.thumbnails import ThumbnailStore
 from schema.client import Address
 from schema.collection import StorageOptions, ensure_pictures

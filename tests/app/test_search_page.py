@@ -111,7 +111,7 @@ def test_more_like_this_asks_with_the_picture(context: AppContext) -> None:
     assert page.query_params["like"] == first
     assert "q" not in page.query_params
     assert first not in tiles(page)
-    page.button(key="chip-plus-0-likes").click().run()
+    page.button(key="chip-plus-0").click().run()
     assert not tiles(page)
 
 

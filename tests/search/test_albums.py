@@ -14,8 +14,9 @@ from schema.documents import Document
 from schema.record import ImageRecord
 from search.albums import COVERS, Album, album_of, look, to_document
 from search.filters import Condition
-from search.query import MAX_FILTERS, MAX_HIDDEN, MAX_TERMS, MAX_TEXT, Query, Term
+from search.query import MAX_FILTERS, MAX_HIDDEN, MAX_TERMS, Query, Term
 from search.results import Hit, Results, Timing
+from search.term import MAX_TEXT
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
 ITEM = uuid.UUID(int=1)
@@ -23,7 +24,7 @@ FULL = Query(
     (Term(text="beach"), Term(text="people", weight=-0.5), Term(item=ITEM, weight=2), Term(path="/p/a b.jpg")),
     targets={"image": 1.0, "look": 0.25},
     filters=(Condition.parse("tags.any=cat,dog"), Condition.parse("!taken>=2020")),
-    words=True,
+    hybrid=True,
     strategy="best_score",
     diversity=0.3,
     hidden=(uuid.UUID(int=9),),

@@ -23,14 +23,12 @@ from search.command import (
     of_album,
     open_files,
     parse_arguments,
-    parse_targets,
     query_of,
-    read_targets,
     uuids_of,
     with_files,
 )
 from search.filters import Condition
-from search.query import AUTO, Query, Term
+from search.query import AUTO, Query, Term, read_targets
 from settings import PROJECT
 from tests.conftest import SAMPLES
 
@@ -52,7 +50,7 @@ def test_each_argument_is_a_term_and_options_are_the_rest(monkeypatch: pytest.Mo
         filters=(Condition("tags", "=", "cat", negated=True),),
         limit=5,
         offset=10,
-        words=True,
+        hybrid=True,
         facets=True,
     )
 
@@ -112,7 +110,7 @@ def test_a_question_that_cannot_be_read_is_shown_with_a_caret(monkeypatch: pytes
         (["--dislike", f"1e9:{ITEM}"], "from -1000 to 1000, got -1000000000.0"),
         (["--hide", "a/b.jpg"], "'a/b.jpg' is not the uuid of a picture"),
         (["--strategy", "best"], "strategy is one of average, best_score, sum_scores, got 'best'"),
-        (["--diversity", "2"], "diversity must be 0 to 1, got 2.0"),
+        (["--diversity", "2"], "diversity must be 0 to 1, got 2"),
         (["--diversity", "nan"], "diversity must be 0 to 1, got nan"),
         (["--limit", "-1"], "limit must be 1 to 1000, got -1"),
         (["--auto", "--target", "image=1"], "the target 'auto' is learned from the likes; give it alone"),
@@ -182,9 +180,9 @@ def test_a_search_for_nothing_points_to_the_help(monkeypatch: pytest.MonkeyPatch
 
 
 def test_targets_are_names_with_weights() -> None:
-    assert parse_targets([]) is None
-    assert parse_targets(["image"]) == {"image": 1.0}
-    assert parse_targets([" image =.25", "look=2"]) == {"image": 0.25, "look": 2.0}
+    assert read_targets([]) is None
+    assert read_targets(["image"]) == {"image": 1.0}
+    assert read_targets([" image =.25", "look=2"]) == {"image": 0.25, "look": 2.0}
 
 
 def test_auto_is_a_target_of_its_own() -> None:
@@ -196,7 +194,7 @@ def test_auto_is_a_target_of_its_own() -> None:
 @pytest.mark.parametrize("text", ["image=much", "image=", "image=1,2"])
 def test_a_target_that_cannot_be_read_is_a_sentence(text: str) -> None:
     with pytest.raises(QueryError, match=f"the target {text!r} cannot be read; write for example image=1"):
-        parse_targets([text])
+        read_targets([text])
 
 
 def command(environment: dict[str, str], *values: str) -> "subprocess.CompletedProcess[str]":

@@ -9,7 +9,7 @@ from PIL import Image
 
 from errors import QueryError
 from search.filters import Condition
-from search.query import MAX_WINDOW, Query, Term, check_targets
+from search.query import MAX_WINDOW, Query, Term
 
 ITEM = uuid.UUID("11111111-2222-3333-4444-555555555555")
 CAT = Term(text="cat")
@@ -27,7 +27,7 @@ def full() -> Query:
         filters=(Condition.parse("tags.any=cat,dog"), Condition.parse("!taken>=2020")),
         limit=7,
         offset=14,
-        words=True,
+        hybrid=True,
         facets=True,
         strategy="best_score",
         diversity=0.5,
@@ -94,7 +94,7 @@ def test_a_term_that_cannot_be_asked_is_a_sentence_with_the_value(term: dict[str
         ({"diversity": 1.01}, "diversity must be 0 to 1, got 1.01"),
         ({"diversity": float("nan")}, "diversity must be 0 to 1, got nan"),
         ({"hidden": (ITEM,) * 5001}, "a question hides at most 5000 pictures, got 5001"),
-        ({"terms": (Term(text="cat", weight=-1),), "words": True}, "needs words that are wanted"),
+        ({"terms": (Term(text="cat", weight=-1),), "hybrid": True}, "needs words that are wanted"),
         ({"targets": {"smell": 1}}, "unknown target 'smell'; targets are image, caption, look"),
         ({"targets": {"image": -0.5}}, "target 'image' needs a weight of 0 to 1000, got -0.5"),
         ({"targets": {"image": float("nan")}}, "got nan"),
@@ -106,7 +106,7 @@ def test_a_term_that_cannot_be_asked_is_a_sentence_with_the_value(term: dict[str
         ({"terms": (CAT,) * 65}, "a question has at most 64 terms, got 65"),
         ({"filters": (Condition.parse("tags=cat"),) * 65}, "a question has at most 64 filters, got 65"),
         (
-            {"terms": (Term(item=ITEM),), "words": True},
+            {"terms": (Term(item=ITEM),), "hybrid": True},
             "'words too' needs words that are wanted; this question has none",
         ),
     ],
@@ -124,7 +124,7 @@ def test_row_35_a_question_out_of_bounds_is_a_sentence_with_the_value(
 def test_the_bounds_themselves_are_allowed() -> None:
     assert Query((CAT,) * 64, limit=1000, offset=9000).offset == 9000
     assert Query((Term(text="x" * 2000, weight=1000),), limit=1, offset=9999).limit == 1
-    check_targets({"image": 1000, "look": 0})
+    Query((CAT,), targets={"image": 1000, "look": 0})
 
 
 @pytest.mark.parametrize(
@@ -139,14 +139,20 @@ def test_the_bounds_themselves_are_allowed() -> None:
         ({"terms": [{"image": "cat.jpg"}]}, "unknown key 'image' in a term; known are text, item, path, weight"),
         ({"terms": [{"text": 7}]}, "a term's text must be a string, got 7"),
         ({"terms": [{"text": ["cat"] * 10_000}]}, "a term's text must be a string, got ['cat'"),
-        ({"terms": [{"text": "cat", "weight": "2"}]}, "'weight' must be a number, got '2'"),
-        ({"terms": [{"text": "cat", "weight": True}]}, "'weight' must be a number, got True"),
+        (
+            {"terms": [{"text": "cat", "weight": "2"}]},
+            "a term's weight must be a number other than 0, from -1000 to 1000, got '2'",
+        ),
+        (
+            {"terms": [{"text": "cat", "weight": True}]},
+            "a term's weight must be a number other than 0, from -1000 to 1000, got True",
+        ),
         ({"terms": [{"text": "cat", "weight": 10**400}]}, "other than 0, from -1000 to 1000"),
         ({"terms": [{"item": "no-uuid"}]}, "'no-uuid' is not the uuid of a picture"),
         ({"terms": [{"item": 12}]}, "12 is not the uuid of a picture"),
         ({"filters": "tags=cat"}, "'filters' must be a list of strings, got str"),
         ({"filters": [3]}, "the filter 3 cannot be read"),
-        ({"targets": ["image"]}, "'targets' must be 'auto' or an object such as {\"image\": 1}, got list"),
+        ({"targets": ["image"]}, "targets are 'auto' or an object such as {\"image\": 1}, got ['image']"),
         ({"hidden": str(ITEM)}, "'hidden' must be a list of uuids, got str"),
         ({"hidden": [1]}, "1 is not the uuid of a picture"),
         ({"diversity": "0.5"}, "'diversity' must be a number, got '0.5'"),

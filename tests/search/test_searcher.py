@@ -114,7 +114,7 @@ def test_words_too_find_a_rare_word_that_no_vector_knows(
     """In a caption, a tag, a file name. The colour encoder knows no such word: by vectors alone it is not first."""
     key = list(library.records)[index]
     by_vectors = searcher.search(Query((Term(text=word),), targets={"image": 1}))
-    both = searcher.search(Query((Term(text=word),), targets={"image": 1}, words=True))
+    both = searcher.search(Query((Term(text=word),), targets={"image": 1}, hybrid=True))
     assert by_vectors.hits[0].uuid != key
     assert both.hits[0].uuid == key
     assert both.total == 60
@@ -130,7 +130,7 @@ def test_words_too_go_with_pictures_items_targets_and_filters(library: Library, 
     terms = with_items(library, (Term(text="zeppelin"), Term(image=picture(9, 9, 9)), Term(item=ITEM)))
     condition = Condition.parse("captioned=yes")
     results = searcher.search(
-        Query(terms, targets={"image": 1, "look": 1}, filters=(condition,), words=True, limit=ALL)
+        Query(terms, targets={"image": 1, "look": 1}, filters=(condition,), hybrid=True, limit=ALL)
     )
     truth = dict(expected(library, terms, {"image": 1, "look": 1}))
     keys = {key for key, one in library.records.items() if one.captioned and key != terms[2].item}
@@ -232,8 +232,8 @@ def test_rows_46_and_52_a_vector_of_another_encoder_or_of_none_is_refused_before
 @pytest.mark.parametrize(
     "query",
     [
-        Query((Term(text="x" * 2000),), words=True),
-        Query((Term(text="\t \n[31m ' \" \\ {} 日本 🚲 the of"),), words=True),
+        Query((Term(text="x" * 2000),), hybrid=True),
+        Query((Term(text="\t \n[31m ' \" \\ {} 日本 🚲 the of"),), hybrid=True),
         Query((RED,), filters=(Condition.parse("path~" + "*?" * 40),)),
         Query((RED,), filters=(Condition.parse("path~[a-z]+(\\d|"),)),
         Query((RED,), filters=(Condition.parse("folder=\0/'\"\\"),)),
@@ -258,7 +258,7 @@ def test_records_are_those_that_are_there(library: Library, searcher: Searcher) 
 
 
 def test_the_json_of_results_has_one_shape(library: Library, searcher: Searcher) -> None:
-    data = searcher.search(Query((Term(text="zeppelin"),), words=True, facets=True, limit=1)).to_json()
+    data = searcher.search(Query((Term(text="zeppelin"),), hybrid=True, facets=True, limit=1)).to_json()
     assert set(data) == {
         "hits",
         "total",

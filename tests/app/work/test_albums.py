@@ -10,7 +10,6 @@ from streamlit.testing.v1 import AppTest
 
 from api.context import AppContext
 from app_pages.albums import page as page_module
-from app_pages.question import Question
 from app_pages.widgets.markdown import escape_markdown
 from errors import Unreachable
 from schema.collection import delete_library
@@ -147,7 +146,7 @@ def test_open_goes_to_the_questions_address(coloured: AppContext, store: Any) ->
     page = open_page(albums_script, coloured)
     press(page, "open-album-Red ones")
     went = page.session_state["went"]
-    assert Question.from_params(went).query() == query
+    assert Query.from_params(went).check() == query
 
 
 def test_an_album_can_be_renamed_and_deleted(coloured: AppContext, store: Any) -> None:

@@ -1,5 +1,5 @@
 """One pass over a question as it is typed, piece by piece: what `grammar` says in rules. Text in, terms and conditions
-out; knows no encoder, no database and no file.
+out.
 
 By hand rather than by a parser's grammar: what a character means depends on where its word starts, nearly every line of
 words is a question, and what is wrong is said of the piece, with what to write instead.
@@ -14,7 +14,7 @@ from typing import Never
 
 from errors import QueryError
 from search.filters import ALIASES, FIELDS, LISTS, Condition, comma_separated
-from search.query import MAX_WEIGHT, Term
+from search.term import MAX_WEIGHT, Term
 
 PHRASE = "words"
 """The filter field that exact words in quotes are a condition on."""
@@ -86,7 +86,7 @@ class _Lead:
         return (self.sign or 1) * (1.0 if self.weight is None else self.weight)
 
 
-class Reader:
+class Parser:
     """One pass over the line, a piece at a time."""
 
     def __init__(self, text: str) -> None:
