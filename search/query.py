@@ -35,6 +35,7 @@ from search.term import (
     from_text,
     in_sentences,
     parse_uuid,
+    read_targets,
     read_term,
     short,
 )
@@ -141,7 +142,7 @@ class Query:
     @property
     def typed(self) -> Line:
         """Terms and filters of the lines."""
-        return _typed(self.lines)
+        return _read(self.lines)[:2]
 
     @property
     def beside(self) -> Line:
@@ -234,9 +235,8 @@ class Query:
         """The question of lines as they are typed, and of terms and filters beside them. Does not raise for what is
         wrong with a line, or with the whole: that is `unread`."""
         lines = tuple(filter(None, map(str.strip, lines)))
-        wrong = [Unread("q", line, error) for line in lines if (error := _error(line)) is not None]
-        typed = _typed(lines)
-        whole = partial(cls, (*typed[0], *terms), filters=(*typed[1], *filters), lines=lines, **fields)
+        typed, conditions, wrong = _read(lines)
+        whole = partial(cls, (*typed, *terms), filters=(*conditions, *filters), lines=lines, **fields)
         try:
             return whole(unread=(*wrong, *unread))
         except QueryError as error:
@@ -309,7 +309,7 @@ class Query:
 
         lines, filters, unread = list(self.lines), list(filter(stays, self.beside[1])), list(self.unread)
         for number, text in enumerate(lines):
-            terms, typed = _parse_or_none(text) or ((), ())
+            terms, typed, _ = _read([text])
             if not all(map(stays, typed)):
                 lines[number] = show(terms, list(filter(stays, typed)))
         try:
@@ -327,7 +327,7 @@ class Query:
 
         is_term = isinstance(part, Term)
         for number, text in enumerate(self.lines):
-            terms, filters = _parse_or_none(text) or ((), ())
+            terms, filters, _ = _read([text])
             if part in (terms if is_term else filters):
                 line = show(changed(terms), filters) if is_term else show(terms, changed(filters))
                 return self._edited(lines=(*self.lines[:number], line, *self.lines[number + 1 :]))
@@ -349,37 +349,16 @@ class Query:
         return asked if wanted or not asked.hybrid else asked.edit(hybrid=False)
 
 
-def _typed(lines: Sequence[str]) -> Line:
-    read = [line for text in lines if (line := _parse_or_none(text)) is not None]
-    return tuple(term for line in read for term in line[0]), tuple(one for line in read for one in line[1])
-
-
-def _parse_or_none(line: str) -> Line | None:
-    try:
-        return parse(line)
-    except QueryError:
-        return None
-
-
-def _error(line: str) -> QueryError | None:
-    try:
-        parse(line)
-    except QueryError as error:
-        return error
-    return None
-
-
-def read_targets(texts: Sequence[str]) -> dict[str, float] | str | None:
-    """`["image=1", "caption=.5"]` -> {"image": 1.0, "caption": 0.5}; `["auto"]` -> AUTO; None when there are none."""
-    if AUTO in texts:
-        if len(texts) > 1:
-            raise QueryError("the target 'auto' is learned from the likes; give it alone, or weights instead of it")
-        return AUTO
-    targets = {}
-    for text in texts:
-        name, equals, weight = text.partition("=")
+def _read(lines: Iterable[str]) -> tuple[tuple[Term, ...], tuple[Condition, ...], tuple[Unread, ...]]:
+    """Terms and filters of the lines, and those lines that cannot be read."""
+    terms: tuple[Term, ...] = ()
+    filters: tuple[Condition, ...] = ()
+    unread: tuple[Unread, ...] = ()
+    for line in lines:
         try:
-            targets[name.strip()] = float(weight) if equals else 1.0
-        except ValueError:
-            raise QueryError(f"the target {text!r} cannot be read; write for example image=1 or caption=.5") from None
-    return Query(targets=targets or None).targets  # type: ignore[return-value]
+            more = parse(line)
+        except QueryError as error:
+            unread = (*unread, Unread("q", line, error))
+        else:
+            terms, filters = (*terms, *more[0]), (*filters, *more[1])
+    return terms, filters, unread

@@ -2,7 +2,7 @@
 
 import unicodedata
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import wraps
 from typing import Annotated, Any, TypeVar
 
@@ -120,6 +120,23 @@ def _targets(given: Any) -> Any:
     if not any(given.values()):
         raise QueryError("every target has weight 0, so nothing can be found; give one of them a weight above 0")
     return given
+
+
+def read_targets(texts: Sequence[str]) -> dict[str, float] | str | None:
+    """`["image=1", "caption=.5"]` -> {"image": 1.0, "caption": 0.5}; `["auto"]` -> AUTO; None when there are none."""
+    if AUTO in texts:
+        if len(texts) > 1:
+            raise QueryError("the target 'auto' is learned from the likes; give it alone, or weights instead of it")
+        return AUTO
+    targets = {}
+    for text in texts:
+        name, equals, weight = text.partition("=")
+        try:
+            targets[name.strip()] = float(weight) if equals else 1.0
+        except ValueError:
+            raise QueryError(f"the target {text!r} cannot be read; write for example image=1 or caption=.5") from None
+    checked: dict[str, float] | None = _targets(targets or None)
+    return checked
 
 
 def _strategy(given: Any) -> Any:

@@ -15,8 +15,8 @@ from starlette.testclient import TestClient
 
 from api.connection import Connection
 from api.context import AppContext
-from encoder.protocol import Encoder, EncoderError
-from errors import Unreachable
+from encoder.protocol import Encoder
+from errors import EncoderError, Unreachable
 from search.grammar import parse
 from search.query import PARAMETERS, Query
 from settings import PROJECT

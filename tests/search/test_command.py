@@ -28,7 +28,8 @@ from search.command import (
     with_files,
 )
 from search.filters import Condition
-from search.query import AUTO, Query, Term, read_targets
+from search.query import AUTO, Query, Term
+from search.term import read_targets
 from settings import PROJECT
 from tests.conftest import SAMPLES
 
