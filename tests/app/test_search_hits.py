@@ -31,7 +31,7 @@ NONSENSE = "quarterly tax spreadsheet"
 
 def results(hits: int = 24, **changes: object) -> Results:
     made = tuple(Hit(uuid.UUID(int=n), ImageRecord(f"{n:064}", (), 1, 1, 1, "PNG"), 0.5) for n in range(hits))
-    values = {"total": 700, "offset": 0, "limit": 24, "timing": Timing(1, 2, 23.4), "likely": 48, "line": 2.0}
+    values = {"total": 700, "offset": 0, "limit": 24, "timing": Timing(1, 2, 23.4), "above": 48, "threshold": 2.0}
     return Results(made, **(values | changes))  # type: ignore[arg-type]
 
 
