@@ -21,7 +21,7 @@ LoupeError
 ├── SearchError             a search could not be answered
 │   └── QueryError          the question cannot be asked as it stands
 │       ├── FilterError     one of its conditions cannot be read
-│       └── GrammarError    its line cannot be read (search/reader.py)
+│       └── GrammarError    its line cannot be read (search/parser.py)
 ├── IngestError             an ingest cannot start (what is wrong with single files is in its report)
 │   ├── RootError           the folder to ingest cannot be used
 │   └── IngestBusy          another process fills the same library
