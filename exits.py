@@ -22,7 +22,7 @@ from host.folders import explain, is_refusal
 
 
 def run(command: Callable[[], int]) -> NoReturn:
-    """Run a command, its arguments' parsing included, to its exit code; what it cannot do is said in one sentence."""
+    """Run a command, its arguments' parsing included, to its exit code; report what it cannot do in one sentence."""
     _make_streams_fit()
     try:
         Path.cwd()
@@ -68,7 +68,7 @@ def _make_streams_fit() -> None:
     """No letter and no closed stream ends a command. A letter that the terminal cannot write is escaped as in JSON."""
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         stream = getattr(sys, name)
-        if stream is None:  # closed by whoever started us: the next file that is opened would take its number
+        if stream is None:  # closed by the parent process: the next file that is opened would take its number
             os.open(os.devnull, os.O_RDWR)
             setattr(sys, name, open(number, "r" if number == 0 else "w", closefd=False))
         elif number and isinstance(stream, io.TextIOWrapper):
@@ -86,7 +86,7 @@ codecs.register_error("loupe_escape", _escape)
 
 
 def _details(error: Exception) -> str:
-    """Keep the traceback in a file of its own, and say where; where no file can be, it is said itself."""
+    """Keep the traceback in a file of its own, and print where; where no file can be written, print the traceback."""
     text = "".join(traceback.format_exception(error))
     try:
         handle, name = tempfile.mkstemp(prefix="loupe-", suffix=".txt")

@@ -1,4 +1,4 @@
-"""Routes that send pictures: thumbnails, and originals from inside the ingested folders. Knows no page."""
+"""Routes that send pictures: thumbnails, and originals from inside the ingested folders."""
 
 import io
 import logging

@@ -22,7 +22,7 @@ STREAMLIT = frozenset({"_stcore", "media", "component", "static"})
 
 
 def routes(context: AppContext, prefix: str = "") -> list[Route]:
-    """Below `prefix`, for example "/loupe". With one, health is answered without it too, for whoever watches the
+    """Below `prefix`, for example "/loupe". With one, health is answered without it too, for a monitor of the
     server, and "/" leads to the pages."""
     own = [route for module in MODULES for route in module.routes(context)]
     served = [Route(prefix + route.path, route.endpoint, methods=route.methods) for route in own]

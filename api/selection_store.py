@@ -1,6 +1,6 @@
 """What was selected, held for a while by the name in its address: the file is made when that is opened.
 
-In memory and bounded; a restart forgets it. Knows no page and no file.
+In memory and bounded; a restart forgets it.
 """
 
 import hashlib

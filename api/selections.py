@@ -1,4 +1,4 @@
-"""Route that sends what was selected as a file: a table, JSON, or the originals in one zip. Knows no page.
+"""Route that sends what was selected as a file: a table, JSON, or the originals in one zip.
 
 A page hands a selection in and gets addresses; the file is made when its address is opened. `st.download_button` takes
 a function too, but keeps what that makes in the app's memory, and what went wrong in it is told to nobody.

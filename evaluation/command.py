@@ -1,4 +1,4 @@
-"""What `python -m evaluation` is asked and what it says. Knows no model and no database."""
+"""What `python -m evaluation` is asked and what it says."""
 
 import argparse
 import json

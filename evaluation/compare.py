@@ -1,7 +1,4 @@
-"""Two encoders over the same questions: the difference, whether it could be chance, and which questions make it.
-
-Knows no encoder and no file.
-"""
+"""Two encoders over the same questions: the difference, whether it could be chance, and which questions make it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -1,5 +1,5 @@
 """Composed questions from a library's tags: A and B; A, not B; a picture with a word changed; likes with a word or
-beside dislikes. Knows which pictures answer them; knows no encoder and no way of scoring.
+beside dislikes. Knows which pictures answer them.
 
 What a tag says is taken as true of the pictures that bear it and of no other. Some pictures lack a tag that they
 deserve, which lowers every figure, and the same for each way of scoring.

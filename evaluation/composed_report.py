@@ -1,5 +1,5 @@
 """Composed questions judged: the search's own scoring beside plain sums and what else was tried, over every picture of
-a library. Knows an encoder by its protocol; knows no database and no file.
+a library.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,4 @@
-"""`python -m evaluation cut`: a captioned folder and nonsense -> how the line under likely hits does, in words.
-
-Knows an encoder by its protocol; knows no database.
-"""
+"""`python -m evaluation cut`: a captioned folder and nonsense -> how the line under likely hits does, in words."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

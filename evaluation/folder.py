@@ -1,4 +1,4 @@
-"""A folder of pictures with captions -> what can be judged by it. Reads files; knows no encoder and no metric.
+"""A folder of pictures with captions -> what can be judged by it. Reads files.
 
 Captions are found as `python -m ingest` finds them: metadata file, sidecar, else what the picture says itself.
 """

@@ -1,4 +1,4 @@
-"""The live collection as evaluation asks for it (`stored.Library`). Knows no figure."""
+"""The live collection as evaluation asks for it (`stored.Library`)."""
 
 import uuid
 from collections.abc import Iterator, Sequence

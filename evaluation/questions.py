@@ -1,7 +1,4 @@
-"""The questions by which a library's targets are judged: its tags in words, shortened captions, pictures with a tag.
-
-Knows an encoder by its protocol; knows no database.
-"""
+"""The questions by which a library's targets are judged: its tags in words, shortened captions, pictures with a tag."""
 
 from collections.abc import Mapping
 

@@ -1,5 +1,5 @@
 """Given a few pictures of a group, are the others found? Each strategy, each target alone, several together, and the
-targets learned from the likes. Knows no encoder, no file and no database.
+targets learned from the likes.
 
 A group is what shares a tag, or a folder (where drawings of one artist lie together, their style). A question draws
 some of a group as likes; the rest of it is relevant, and every other picture is not.

@@ -1,5 +1,6 @@
-"""Near-duplicates told apart from what is only alike: copies that are made of the library's pictures, and all pairs of
-different ones. Knows an encoder by its protocol; knows no file and no database."""
+"""Judge how near-duplicates are distinguished from what is only alike: copies made of the library's pictures, and all
+pairs of different ones.
+"""
 
 import io
 from collections.abc import Callable, Mapping

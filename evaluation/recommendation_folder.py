@@ -1,5 +1,6 @@
 """A folder of tagged pictures -> what recommending is judged by: its vectors, and of which folder each picture is.
-Reads files; knows no database."""
+Reads files.
+"""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass

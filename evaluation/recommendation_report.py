@@ -1,4 +1,4 @@
-"""Recommending judged as a whole, and what is said of it. Knows an encoder by its protocol; knows no database."""
+"""Judge recommending as a whole, and report it."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass

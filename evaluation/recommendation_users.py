@@ -1,5 +1,4 @@
-"""A simulated user: likes what has a hidden tag, dislikes what has not, and looks at the next twelve. Knows no encoder,
-no file and no database.
+"""A simulated user: likes what has a hidden tag, dislikes what has not, and looks at the next twelve.
 
 It goes as a session of the app goes: the first pictures are a spread of the library, and go on being one until
 something is liked; then the profile asks, with the targets learned from the likes; nothing seen comes back.

@@ -1,4 +1,4 @@
-"""How well words find their pictures, and pictures their words, in a captioned folder. Knows no encoder and no file.
+"""How well words find their pictures, and pictures their words, in a captioned folder.
 
 Every distinct caption asks once, and all pictures that bear it are relevant; every picture asks once, and all its
 captions are relevant.

@@ -1,4 +1,4 @@
-"""What an evaluation found -> text for a terminal of 100 columns. Knows no terminal and no file."""
+"""What an evaluation found -> text for a terminal of 100 columns."""
 
 from collections.abc import Mapping, Sequence
 

@@ -1,5 +1,4 @@
-"""A folder with captions and tags through an encoder -> what a library would hold of it. Reads files; knows no
-database."""
+"""A folder with captions and tags through an encoder -> what a library would hold of it. Reads files."""
 
 from collections.abc import Callable
 from dataclasses import replace

@@ -47,7 +47,7 @@ def make_folder(folder: Path) -> Path:
 
 
 def make_home(home: Path) -> Path:
-    """LOUPE_HOME, made like that; where it was there already and others may look into it, that is said once."""
+    """LOUPE_HOME, made like that; where it was there already and others may look into it, that is reported once."""
     make_folder(home)
     if home not in _seen and os.name == "posix":
         _seen.add(home)

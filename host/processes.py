@@ -1,5 +1,4 @@
-"""Which process it is, for as long as anybody asks: a pid alone may be another process by now. Knows nothing of what
-processes do."""
+"""Which process it is, for as long as anybody asks: a pid alone may be another process by now."""
 
 import os
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""The words that stand beside pictures: metadata.csv, metadata.jsonl, NAME.txt. Opens no picture, knows no database.
+"""The words that stand beside pictures: metadata.csv, metadata.jsonl, NAME.txt. Opens no picture.
 
 The metadata files follow Hugging Face's ImageFolder: one row a picture, `file_name` relative to the metadata file, its
 caption in `text`, and `tags`; `ingest.rows` reads other spellings too. https://huggingface.co/docs/datasets/image_dataset#imagefolder

@@ -1,4 +1,4 @@
-"""A folder -> the picture files in it, and the names of those that are left out. Opens no file; knows no format."""
+"""A folder -> the picture files in it, and the names of those that are left out. Opens no file."""
 
 import os
 import stat

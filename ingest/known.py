@@ -156,7 +156,7 @@ class KnownPictures:
 
     def _read_again(self, batch: Sequence[KnownFile]) -> Iterator[tuple[ImageRecord, bool]]:
         """Decode pictures that an older Loupe stored, or whose sidecars have changed. For each its record as it is now,
-        and whether what is said of it has changed."""
+        and whether its description has changed."""
         results = list(self._pool.map(self._read_one_again, batch))
         pairs = [(one, after) for one, after in zip(batch, results, strict=True) if not isinstance(after, Failure)]
         refused: dict[str, str] = {}
@@ -266,7 +266,7 @@ def _words(record: ImageRecord) -> tuple[str, tuple[str, ...]]:
 
 
 def _differs(before: ImageRecord, after: ImageRecord) -> bool:
-    """Whether something else is said of the picture; what a newer Loupe reads of the same file is no change."""
+    """Whether the picture is described differently; what a newer Loupe reads of the same file is no change."""
     if _words(before) != _words(after):
         return True
     facts = [(r.taken_local, r.taken_at, r.latitude, r.longitude) for r in (before, after)]

@@ -1,4 +1,4 @@
-"""What an ingest did, file by file counted and every failure named (invariant I9). Plain data; knows no database."""
+"""What an ingest did, file by file counted and every failure named (invariant I9). Plain data."""
 
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -39,7 +39,7 @@ class Progress:
 
 @dataclass
 class IngestReport:
-    """Counts are of files, but for `encoded` and `described`. A file is in exactly one of the first eight."""
+    """Counts are of files, except `encoded` and `described`. A file is in exactly one of the first eight."""
 
     added: int = 0
     updated: int = 0

@@ -1,6 +1,6 @@
 """The folders of this machine that were ingested: the only ones whose originals the app may show.
 
-Not in Weaviate, so that a database somebody tampered with opens no file elsewhere. Knows no database.
+Not in Weaviate, so that a database somebody tampered with opens no file elsewhere.
 """
 
 import json

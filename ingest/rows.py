@@ -22,7 +22,7 @@ _CLASSES = ("labels", "label")
 _WORDY = re.compile(
     r"(^|_)(text|alt|tags?|class(es)?)(_|$)|capt|descr|title|keyword|label|object|categor|sentence|prompt|subject|comment"
 )
-"""Names of columns that are likely to hold words: where they are not read, that is said."""
+"""Names of columns that are likely to hold words: where they are not read, a warning names them."""
 _NOTHING = frozenset({"", "nan", "none", "null", "n/a", "<na>", "#n/a", "[]", "{}"})
 _QUOTED = re.compile(r"'((?:[^'\\]|\\.)*)'|\"((?:[^\"\\]|\\.)*)\"", re.DOTALL)
 _SENTENCE_ENDS = tuple(".!?…。！？")

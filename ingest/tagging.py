@@ -1,4 +1,4 @@
-"""Tags that a person gives pictures in Loupe: added, removed, and searchable at once. Knows no encoder and no file.
+"""Tags that a person gives pictures in Loupe: added, removed, and searchable at once.
 
 They stand beside the tags that files give (`ImageRecord.own_tags`), and an ingest keeps them. Weaviate has no way to
 write only where nothing changed since it was read; so writers of one LOUPE_HOME take turns by a file lock, and lose

@@ -196,7 +196,7 @@ def _number(pipe: IO[bytes]) -> int | None:
 _workers = Workers("pictures.worker", MOST_WORKERS)
 atexit.register(_workers.close)
 _measuring = threading.Lock()
-"""Held while a picture is read and until it has its room: whoever waits for room holds no part of it that another one
+"""Held while a picture is read and until it has its room: who waits for room holds no part of it that another one
 waits for."""
 
 

@@ -1,4 +1,4 @@
-"""A file or its bytes -> a small upright RGB picture and its facts. Knows no encoder, no database, no folder.
+"""A file or its bytes -> a small upright RGB picture and its facts.
 
 The one place where strangers' files are decoded. Whatever they do, only PictureError leaves it. Ordinary JPEGs and
 PNGs are decoded here, everything else in a process that may die (`pictures.elsewhere`).

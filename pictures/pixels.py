@@ -1,4 +1,4 @@
-"""Any Pillow mode -> a small RGB picture on white, in sRGB, upright. Knows no file, of metadata only ICC."""
+"""Any Pillow mode -> a small RGB picture on white, in sRGB, upright."""
 
 import io
 from functools import lru_cache

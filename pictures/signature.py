@@ -44,7 +44,7 @@ FILE_TYPES = (
     _type("GIF", "GIF", ".gif", rb"GIF8[79]a", "image/gif"),
     _type("BMP", "BMP", ".bmp .dib", rb"BM.{12}[\x0c\x10\x28\x34\x38\x40\x6c\x7c]\0\0\0"),  # the header's size
     _type("TIFF", "TIFF", ".tif .tiff", rb"II[*+]\0|MM\0[*+]"),
-    _type("AVIF", "AVIF", ".avif .avifs", _ISO, "image/avif"),  # told from HEIF by their brands
+    _type("AVIF", "AVIF", ".avif .avifs", _ISO, "image/avif"),  # distinguished from HEIF by their brands
     _type("HEIF", "HEIF", ".heic .heics .heif .heifs .hif", _ISO),
     _type("JPEG2000", "JPEG 2000", ".jp2 .j2k .j2c .jpc .jpf .jpx", rb"\0\0\0\x0cjP  \r\n\x87\n|\xff\x4f\xff\x51"),
 )

@@ -1,4 +1,4 @@
-"""Small JPEGs on disk, named by the SHA-256 of the original's bytes. Knows no database; a name is never a path."""
+"""Small JPEGs on disk, named by the SHA-256 of the original's bytes."""
 
 import io
 import re

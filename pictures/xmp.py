@@ -1,4 +1,4 @@
-"""Read description, keywords, date and place of an XMP packet (XMP part 1, Dublin Core). Knows no picture.
+"""Read description, keywords, date and place of an XMP packet (XMP part 1, Dublin Core).
 
 The packet comes from strangers. A document type, where entities are declared (billion laughs, file:///etc/passwd), is
 refused by the parser's own event, so no encoding trick hides it: what the defusedxml package does, in one handler.

@@ -1,4 +1,4 @@
-"""Asks a Weaviate that may be away again and again, for a bounded time. Knows no collection."""
+"""Asks a Weaviate that may be away again and again, for a bounded time."""
 
 import threading
 import time
@@ -28,7 +28,7 @@ STARTING_S = 60.0
 PAUSE_S = 2.0
 """Longest pause between two tries."""
 SILENCE_S = 5.0
-"""After so long without an answer it is said that one is waited for."""
+"""Seconds without an answer before the waiting is reported."""
 
 
 def ask_patiently(

@@ -1,4 +1,4 @@
-"""One picture as it is stored, and its way to Weaviate properties and back. Knows no connection."""
+"""One picture as it is stored, and its way to Weaviate properties and back."""
 
 import hashlib
 import uuid

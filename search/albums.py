@@ -1,4 +1,4 @@
-"""An album: a question kept under a name, asked anew whenever somebody looks. Plain data; knows no page.
+"""An album: a question kept under a name, asked anew whenever somebody looks. Plain data.
 
 What is kept is `Query.to_json` without its page, so that every way to ask (page, command, API) opens the same album. No
 vector is kept: an album saved with another encoder still asks, and what it finds is that encoder's answer.

@@ -1,5 +1,4 @@
-"""How similar pictures of a library usually are to a question: the level of its similarities on each target. Knows no
-database.
+"""How similar pictures of a library usually are to a question: the level of its similarities on each target.
 
 Words and pictures lie apart in a shared space (Liang et al., "Mind the Gap", 2022), and so do the levels of similarity:
 a good match of words has a cosine of .3 where look-alikes have .8. A similarity counts as how far it lies above the

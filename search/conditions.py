@@ -1,4 +1,4 @@
-"""Conditions -> Weaviate filters, by the kind of their field. Knows no connection."""
+"""Conditions -> Weaviate filters, by the kind of their field."""
 
 import uuid
 from collections.abc import Callable, Collection, Mapping, Sequence

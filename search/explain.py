@@ -1,5 +1,5 @@
 """Why a picture is a hit: what each word of the question brought, where in the picture it lies, what the encoder sees
-there. Knows no database: vectors and the picture are handed in.
+there.
 """
 
 import re

@@ -1,8 +1,4 @@
-"""Pictures that were found as files to take away: a table (CSV), JSON, a zip of the originals.
-
-Knows no page, no database, and not which files may be read: where an original lies is asked of a function that is
-handed in.
-"""
+"""Pictures that were found as files to take away: a table (CSV), JSON, a zip of the originals."""
 
 import csv
 import io

@@ -1,7 +1,7 @@
 """Obtains a real Weaviate server (`python -m server.binary`): built once from its Go module, kept by version outside
 the repository.
 
-Knows nothing of ports, keys or data. The Go tool verifies every module against its checksum database.
+The Go tool verifies every module against its checksum database.
 """
 
 import logging

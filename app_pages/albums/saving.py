@@ -1,4 +1,4 @@
-"""Keeping the present question as an album: one button, a name. Knows no grid."""
+"""Keeping the present question as an album: one button, a name."""
 
 import streamlit as st
 

@@ -1,6 +1,6 @@
 """What a suggestion is made of: words, what counts, how the examples are joined, how different the suggestions are.
 
-Every widget edits the session's profile and nothing else; the page then asks again. Knows no database.
+Every widget edits the session's profile and nothing else; the page then asks again.
 """
 
 from collections.abc import Mapping

@@ -1,6 +1,6 @@
 """The strip of judged pictures: what is liked and disliked, how much each counts, and the way to take it back.
 
-Every click edits the session; the page then asks again. Knows no database.
+Every click edits the session; the page then asks again.
 """
 
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""The recommendation session of a browser tab: its profile, its name, the way back. Knows no widget and no database.
+"""The recommendation session of a browser tab: its profile, its name, the way back.
 
 It lives in the tab's state and goes on over all pages, so that a thumb on a search result counts on Discover. What
 keeps a named profile is handed in (`kept_by`), because a thumb on another page has no store at hand.

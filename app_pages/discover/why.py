@@ -1,7 +1,7 @@
 """Why a picture is suggested: which example brought it, by which target, and every part as a bar. HTML from data.
 
-Knows no widget and no database. The parts of a hit (`Hit.shares`) add up to its relevance; what is too small to show
-stands in one bar of its own, so that the bars add up too.
+The parts of a hit (`Hit.shares`) add up to its relevance; what is too small to show stands in one bar of its own, so
+that the bars add up too.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Which group each point of the map belongs to, and the groups' colours. Knows no widget."""
+"""Which group each point of the map belongs to, and the groups' colours."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ MOST = 10
 """Groups in the legend; what is left is one more, named OTHER."""
 OTHER = "Other"
 ENOUGH = 0.8
-"""Folders are told apart as deep down as the MOST largest hold that share of the points."""
+"""Folders are distinguished as deep down as the MOST largest hold that share of the points."""
 PALETTES: Mapping[str, Sequence[str]] = {
     "light": (
         "#332288", "#44bb99", "#dc050c", "#ccbb44", "#66ccee", "#882255", "#117733", "#999933", "#6f4c9b", "#009988",
@@ -21,7 +21,7 @@ PALETTES: Mapping[str, Sequence[str]] = {
         "#99ddff", "#ee7733", "#cae0ab", "#dc050c", "#0077bb", "#f7f056", "#117733", "#cc6677", "#77aadd", "#bbcc33",
     ),
 }  # fmt: skip
-"""Told apart with every common colour blindness (a test simulates them), on the theme's two grounds."""
+"""Distinguishable with every common colour blindness (a test simulates them), on the theme's two grounds."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Groups:
 
 def by_folder(layout: Layout) -> Groups:
     """The folder, or the one above it: as deep as most of the points still fall into few folders. One that holds more
-    than half of them is told apart further."""
+    than half of them is divided further."""
     folders = [path.split("/") for path in layout.folders.all()]
     sizes = np.bincount(layout.folder, minlength=len(folders))
     deepest = max((len(parts) for parts in folders), default=1)

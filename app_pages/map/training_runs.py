@@ -1,4 +1,4 @@
-"""What training left in its folder: the runs, the space of each over its epochs, its metrics. Knows no widget.
+"""What training left in its folder: the runs, the space of each over its epochs, its metrics.
 
 A run is a folder with a `space.npz`, or one with a `metrics.jsonl` of its own. The metrics of a run with several seeds
 are those of the first one, whose space it is.

@@ -1,6 +1,6 @@
 """When pictures were taken, as bars to click: years, and the months of one year. Counts in, a range out.
 
-Knows no database. `histogram` is plain data; `draw` is the chart and says which bars were chosen.
+`histogram` is plain data; `draw` is the chart and says which bars were chosen.
 """
 
 from collections.abc import Callable, Mapping

@@ -1,7 +1,6 @@
 """Lays out pictures: the grid, the strip, one large. The only module that does.
 
-Pictures are addresses, never bytes: the browser fetches and keeps them. Knows no question and no database; what a click
-does is handed in.
+Pictures are addresses, never bytes: the browser fetches and keeps them.
 """
 
 from collections.abc import Callable, Sequence
@@ -22,7 +21,7 @@ FIGURE = '<figure class="loupe-tile" style="margin: 0">'
 FAINT = '<figure class="loupe-tile loupe-faint" style="margin: 0">'
 SHAPE = "width: 100%; height: auto; aspect-ratio: 4 / 3; object-fit: cover; display: block"
 ONE_LINE = "white-space: nowrap; overflow: hidden; text-overflow: ellipsis"
-"""What decides a tile's height is said on the spot: style.css arrives a moment later, and nothing may jump then."""
+"""Inline, because style.css arrives a moment later, and no tile may change its height then."""
 Click = Callable[[str], None]
 """Called with the picture's uuid."""
 

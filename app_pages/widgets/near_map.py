@@ -1,6 +1,6 @@
 """Where pictures were taken: the library's own points by longitude and latitude, a place to click, a circle around it.
 
-A plain drawing: no map is fetched from anywhere. Knows no database.
+A plain drawing: no map is fetched from anywhere.
 """
 
 import math

@@ -1,6 +1,6 @@
 """Thumbs: like and dislike a picture, wherever it is shown. What they decide is the session's (`discover_session`).
 
-Each pair redraws itself alone, so that a thumb among search results costs no search. Knows no database.
+Each pair redraws itself alone, so that a thumb among search results costs no search.
 """
 
 import uuid
@@ -19,7 +19,7 @@ SIGNS = {
     DOWN: ("down", "Dislike", ":material/thumb_down:"),
 }
 HINT, SAID = "hint-of-thumbs", "said"
-"""What the first thumb of a session leads to is said once."""
+"""Shown once: what the first thumb of a session leads to."""
 
 
 def under(hit: Hit) -> None:
@@ -29,7 +29,7 @@ def under(hit: Hit) -> None:
 
 @st.fragment
 def alone(record: ImageRecord, place: str = "", copies: Sequence[uuid.UUID] = ()) -> None:
-    """`place` tells apart the pairs of one picture: on its tile, in its details."""
+    """`place` distinguishes the pairs of one picture: on its tile, in its details."""
     draw(record, place, copies)
     if st.session_state.get(HINT) == record.uuid:
         st.session_state[HINT] = SAID
