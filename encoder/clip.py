@@ -1,6 +1,6 @@
-"""Any dual encoder that transformers can load, by folder or by name: CLIP, SigLIP, SigLIP 2, or one of your own.
+"""Encode with any dual encoder that transformers can load by folder or by name: CLIP, SigLIP, SigLIP 2, or your own.
 
-Safetensors only, and no code from the model's folder is ever run. Knows no file of the library and no database.
+Safetensors only, and no code from the model's folder is ever run.
 """
 
 import hashlib

@@ -1,7 +1,6 @@
-"""ConSE: what the classifier thinks, in words. The baseline that needs no pairs, and one of the parts of `projection`.
+"""ConSE: the classifier's opinion in words. The baseline that needs no pairs, and one of the parts of `projection`.
 
-Arrays in, arrays out; knows no picture. `python -m encoder.conse` makes its weights from the sentence model and
-`imagenet_classes.tsv`.
+`python -m encoder.conse` makes its weights from the sentence model and `imagenet_classes.tsv`.
 """
 
 from pathlib import Path

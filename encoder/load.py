@@ -1,4 +1,4 @@
-"""The one place that knows which encoders there are."""
+"""Load an encoder by name: the one place that knows which there are."""
 
 from pathlib import Path
 

@@ -1,7 +1,6 @@
-"""Where in a picture its embedding comes from: the embedding with each part of the picture taken away.
+"""Embed a picture with each of its parts taken away, to show where its embedding comes from.
 
-Knows no question: whoever asks compares the rows with it. Zeiler and Fergus, Visualizing and Understanding
-Convolutional Networks, 2014 (occlusion).
+Zeiler and Fergus, Visualizing and Understanding Convolutional Networks, 2014 (occlusion).
 """
 
 from itertools import pairwise

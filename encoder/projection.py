@@ -1,9 +1,9 @@
-"""The specialists' projection: what the vision and the sentence model say -> the shared space, and `look`.
+"""Project the vision and the sentence model's outputs into the shared space, and to `look`.
 
 A picture's place in the space is a sum of four: the words of the training pictures that look like it (a memory), the
 words of the classes that the classifier thinks of (ConSE), a linear map of its features, and the names of its colours.
 Where the memory holds nothing like the picture, as with most photographs, ConSE and the colours count more.
-`training.specialists` makes the weights. Numpy arrays in, arrays out; knows no picture and no torch model.
+`training.specialists` makes the weights.
 """
 
 from dataclasses import dataclass, fields

@@ -1,4 +1,4 @@
-"""What Loupe asks of an encoder. Knows numpy and PIL; knows no model, no file format, no database."""
+"""What Loupe asks of an encoder."""
 
 import hashlib
 import json
@@ -85,8 +85,3 @@ def invalid_rows(embeddings: Embeddings, dim: int) -> list[str | None]:
     return [
         None if abs(norm - 1) <= UNIT_TOLERANCE else f"not a finite unit vector (norm {norm:.3g})" for norm in norms
     ]
-
-
-def first_line(error: Exception) -> str:
-    """What a library said, as far as it fits into a sentence."""
-    return (str(error).strip() or type(error).__name__).splitlines()[0][:300].rstrip(".")

@@ -1,6 +1,6 @@
 """The default encoder: an ImageNet vision model and a sentence model, both from PyPI, joined by `projection`.
 
-Needs no model hub. `conse` is the same without training, to compare with. Knows no file of the library and no database.
+Needs no model hub. `conse` is the same without training, to compare with.
 """
 
 import hashlib

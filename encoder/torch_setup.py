@@ -1,4 +1,4 @@
-"""Device, number type and threads, chosen once and said why. Knows no model."""
+"""Choose device, number type and threads once, and log why."""
 
 import logging
 

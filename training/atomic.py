@@ -1,4 +1,4 @@
-"""As `host.files`, and where a run cannot write, a sentence. Knows bytes and places, not what they mean."""
+"""Write files whole or not at all; where a run cannot write, raise a sentence."""
 
 import errno
 import os

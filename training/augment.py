@@ -1,7 +1,4 @@
-"""Other views of a picture as data: what may happen, drawn by (seed, index), done to PIL pictures or to whole batches.
-
-The same draw does the same to both. Knows no file and no model.
-"""
+"""Draw other views of pictures by (seed, index), and apply the same draw to PIL pictures or to whole batches."""
 
 import math
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""One epoch of a run on disk: weights in safetensors, numbers in JSON, nothing pickled. Knows no loop and no model.
+"""Keep one epoch of a run on disk: weights in safetensors, numbers in JSON, nothing pickled.
 
 epoch-0003.safetensors          the weights to use
 epoch-0003.resume.safetensors   what only going on needs (optimizer, …); kept for the newest epoch alone

@@ -1,4 +1,4 @@
-"""What a frozen tower said of a picture or a text, kept by content hash, so that it runs once. Knows no tower.
+"""Keep what a frozen tower returned for a picture or a text by content hash, so that it runs once.
 
 <folder>/<key>/<hash of the chunk's hashes>.safetensors     rows (n, d) float32; the hashes in the header
 """

@@ -1,4 +1,4 @@
-"""Small networks on top of frozen towers: rows in, rows out. Nothing here knows what the rows mean, or any loss."""
+"""Small networks on top of frozen towers: rows in, rows out."""
 
 import torch
 import torch.nn.functional as F

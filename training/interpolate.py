@@ -1,4 +1,4 @@
-"""Between the start and the tuned weights. Tensors and figures in, a choice out; knows no model, picture or file.
+"""Choose between the start and the tuned weights.
 
 Wortsman et al., Robust fine-tuning of zero-shot models (WiSE-FT), 2021 (arXiv 2109.01903): on the straight line from
 the start to the tuned weights lie models that keep what the start knew outside the domain and have most of the gain.

@@ -1,4 +1,4 @@
-"""The one training loop. Knows neither the model nor the data: batches, loss and validation are brought in."""
+"""Train a model: the one loop. Batches, loss and validation are arguments."""
 
 import math
 import time

@@ -1,4 +1,4 @@
-"""The losses: tensors in, scalar out. Nothing here knows about models, files or devices.
+"""The losses: tensors in, scalar out.
 
 Conventions, once: similarity is the cosine (rows are brought to unit length here) unless a loss says distance, which is
 the Euclidean distance of the rows as they come. scale = 1 / temperature. Products are taken in float32 also under

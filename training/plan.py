@@ -1,4 +1,4 @@
-"""What a run is told, what it says, and when it ends. Knows numbers only."""
+"""A run's plan and history, and when it ends."""
 
 import math
 from dataclasses import dataclass

@@ -1,7 +1,4 @@
-"""Everything of a run that changes from step to step, and how it is kept and taken up again. Knows no data and no loss.
-
-When a run ends is `plan`'s.
-"""
+"""Everything of a run that changes from step to step, and how it is kept and taken up again."""
 
 import json
 import logging

@@ -1,7 +1,7 @@
-"""Captions -> concepts, and concepts -> train, dev, test. Vectors in, numbers out; knows no model and no picture.
+"""Group captions into concepts, and split concepts into train, dev and test.
 
 A concept is a connected component of the graph "cosine > .8" over the captions, so no two captions that are so near
-lie on two sides of the split. Components chain; how long the longest are stands in the manifest.
+lie on two sides of the split. Components chain; the manifest says how long the longest are.
 """
 
 import hashlib

@@ -1,4 +1,4 @@
-"""npm's emojibase-data -> the name and the keywords of each emoji. Knows no picture."""
+"""Read the name and the keywords of each emoji from npm's emojibase-data."""
 
 import json
 import re

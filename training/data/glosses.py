@@ -1,7 +1,4 @@
-"""Noun glosses of WordNet with their lexicographer class: texts whose groups are known. Knows no model.
-
-`obtain_glosses` reads all 26 classes; `labelled_glosses` cuts the eight of experiment E7 into train and test.
-"""
+"""Cut WordNet's noun glosses, whose lexicographer classes are known, into train and test."""
 
 from collections import Counter
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""An @iconify-json package -> drawings with captions. Knows no renderer; the sets differ in how they name things.
+"""Read drawings with captions from an @iconify-json package; the sets differ in how they name things.
 
 Format: https://iconify.design/docs/types/iconify-json.html
 """

@@ -1,7 +1,7 @@
-"""The pictures that a space is judged on, never trained on: where they are, their captions and which half they are in.
+"""Find the pictures that a space is judged on and never trained on, with their captions and halves.
 
 Photographs of Debian's desktop packages and of `samples/`, captioned by hand in `photographs.tsv`; drawings of Debian's
-`pysiogame`, named by their word. Opens no picture and knows no encoder.
+`pysiogame`, named by their word.
 """
 
 import csv

@@ -1,4 +1,4 @@
-"""Sources by name -> pictures, pairs.jsonl and manifest.json. The one place where the parts of this package meet.
+"""Make pictures, pairs.jsonl and manifest.json from sources by name.
 
 Killed anywhere and called again, only what is missing is done, and the result is the same.
 """

@@ -1,4 +1,4 @@
-"""What was made of which source, as numbers that anybody can check. Knows not how."""
+"""Count what was made of which source."""
 
 import json
 from dataclasses import asdict, dataclass, field

@@ -1,4 +1,4 @@
-"""Debian's openclipart-svg -> drawings with captions from titles, file names and subjects. Knows no renderer."""
+"""Read drawings from Debian's openclipart-svg, with captions from titles, file names and subjects."""
 
 import html
 import re

@@ -1,4 +1,4 @@
-"""A package's name -> a folder with its files, from Debian or npm. Knows no format inside; runs nothing of a package.
+"""Obtain a package's files from Debian or npm by name; nothing of a package is run.
 
 `cache` is Loupe's cache folder. A package's folder appears whole or not at all (unpacked beside it, then renamed), so
 a killed run is simply called again.

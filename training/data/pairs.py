@@ -1,7 +1,4 @@
-"""The pairs as they lie on the disk: pictures/<ab>/<sha256>.png and a line of pairs.jsonl each.
-
-Knows nothing of their making.
-"""
+"""Read and write the pairs: pictures/<ab>/<sha256>.png and a line of pairs.jsonl each."""
 
 import json
 from collections.abc import Collection, Iterable

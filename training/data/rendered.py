@@ -1,7 +1,7 @@
-"""Drawings -> pictures in the cache, each rendered once. Knows no caption and no source.
+"""Render drawings to pictures in the cache, each once.
 
-rendered.jsonl holds a line a drawing, written when its picture lies there: killed anywhere and called again, only the
-rest is rendered. A drawing that gives no picture is not tried twice, but for one that was too slow or crashed.
+rendered.jsonl holds a line a drawing, written when its picture is on the disk: killed anywhere and called again, only
+the rest is rendered. A drawing that gave no picture is not tried again, except one that was too slow or crashed.
 """
 
 import hashlib

@@ -1,4 +1,4 @@
-"""One SVG text -> one PNG, or the reason why not. SVGs are hostile input; knows no package, no caption, no file.
+"""Render one SVG text to a PNG, or give the reason why not. SVGs are hostile input.
 
 resvg follows `<image href="/etc/…">` to local files, so whatever refers beyond the drawing itself is refused before it
 is asked. Fonts of the machine are not used: the same drawing gives the same bytes everywhere, without its lettering.

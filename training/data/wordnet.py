@@ -1,4 +1,4 @@
-"""Debian's wordnet-base -> nouns with their glosses and lexicographer classes. Reads the files; knows no package.
+"""Read nouns with their glosses and lexicographer classes from Debian's wordnet-base.
 
 Format: wndb(5WN). https://wordnet.princeton.edu/documentation/wndb5wn
 """

@@ -1,4 +1,4 @@
-"""Names and titles -> captions, and a caption -> phrases. Strings only."""
+"""Make captions of names and titles, and phrases of a caption."""
 
 import re
 from collections.abc import Callable, Sequence

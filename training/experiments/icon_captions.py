@@ -1,4 +1,4 @@
-"""What E5 is tried on: frozen features of drawings and the vectors of their captions. Knows no head and no loss."""
+"""Read what E5 is tried on: frozen features of drawings and the vectors of their captions."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What E7, E8 and E9 are tried on: vectors of texts whose classes are known. Knows no head, no loss and no figure."""
+"""Read what E7, E8 and E9 are tried on: vectors of texts whose classes are known."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field

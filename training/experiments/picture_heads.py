@@ -1,8 +1,4 @@
-"""Heads from pictures' features to their captions' space, trained with different negatives, for E5.
-
-All begin with the same head, trained with the other captions of the batch as negatives. The control for the mined ones
-has as many further negatives, for the same pictures, drawn at random. Knows no figure and no database.
-"""
+"""Train heads from pictures' features to their captions' space with different negatives, for E5."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace

@@ -1,1 +1,1 @@
-"""Your captioned folder -> an encoder that knows it better, and what that cost elsewhere."""
+"""Tune an encoder to your captioned folder, and measure what that cost elsewhere."""

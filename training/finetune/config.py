@@ -1,4 +1,4 @@
-"""What a fine-tune was asked for, and whether it can be done where it was asked. Knows no model."""
+"""Check what a fine-tune was asked for, and whether it can be done where it was asked."""
 
 import hashlib
 import json

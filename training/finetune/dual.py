@@ -1,8 +1,5 @@
-"""A transformers dual encoder (CLIP, SigLIP, SigLIP 2) as something that learns from a captioned folder.
-
-What is trained and what is locked, its embeddings by index, its loss, and saving it as a plain transformers folder.
-Knows no epochs and no figures.
-"""
+"""Train a transformers dual encoder (CLIP, SigLIP, SigLIP 2) on a captioned folder: what learns and what is locked, its
+embeddings by index, its loss, and saving it as a plain transformers folder."""
 
 import hashlib
 import re

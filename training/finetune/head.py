@@ -1,7 +1,7 @@
-"""A head on top of the specialists as something that learns from a captioned folder: both towers are locked.
+"""Train a head on top of the specialists on a captioned folder; both towers are locked.
 
-The picture's `image` vector goes through a residual that starts closed, and what it looks like among the folder's own
-pictures adds their captions; words and `look` stay as they are. Knows no epochs and no figures.
+The picture's `image` vector goes through a residual that starts closed, and the captions of the folder's pictures that
+look like it are added; words and `look` stay as they are.
 """
 
 import hashlib

@@ -1,4 +1,4 @@
-"""What a fine-tune did, as JSON and as text. Knows figures; judges nothing itself."""
+"""Report what a fine-tune did, as JSON and as text."""
 
 import json
 from collections.abc import Mapping

@@ -1,7 +1,4 @@
-"""An encoder and a captioned folder -> an encoder that knows the folder better, and what that cost elsewhere.
-
-The steps, in order; how a model learns is `dual`'s and `head`'s. Knows no settings and no terminal.
-"""
+"""Tune an encoder to a captioned folder, step by step: train, choose, save, judge, report."""
 
 import gc
 import logging
@@ -44,7 +41,7 @@ Load = Callable[[str], Encoder]
 
 @dataclass(frozen=True)
 class Dependencies:
-    """What a run is given besides its order. `load`: an encoder by folder or name."""
+    """What a run is given besides its configuration. `load`: an encoder by folder or name."""
 
     load: Load
     limits: Limits
@@ -106,7 +103,7 @@ def finetune(config: FinetuneConfig, given: Dependencies) -> Report:
 def _tune(
     config: FinetuneConfig, folder: CaptionedFolder, pairs: Pairs, sides: Split, given: Dependencies
 ) -> tuple[FinetuneConfig, _Tuned]:
-    """Gives the order back with the learning rate that was taken."""
+    """Returns the configuration with the learning rate that was taken."""
     trained, judged = pairs.within(sides.train), pairs.within(sides.validation)
     learner = _learner(_start(config, given), folder, config, given)
     config = replace(config, learning_rate=config.learning_rate or learner.learning_rate)

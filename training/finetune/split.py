@@ -1,4 +1,4 @@
-"""A captioned folder -> pairs, and who trains, who validates, who is held out. Knows no model and opens no picture.
+"""Pair a folder's pictures with captions, and split them into train, validation and held out.
 
 Pictures that share a caption are one group and stay on one side: a caption that is trained on must not be asked for in
 validation (a split by picture leaks, and shows gains that are none).

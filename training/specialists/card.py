@@ -1,4 +1,4 @@
-"""What the recipe found, as the model card that lies beside the weights. Numbers in, Markdown out."""
+"""Write the model card that lies beside the weights from what the recipe found."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""The pairs with what the frozen towers say of them: the arrays that the recipe works on. Knows no recipe."""
+"""The pairs with the frozen towers' rows: the arrays that the recipe works on."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

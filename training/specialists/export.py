@@ -1,4 +1,4 @@
-"""The trained memory as the arrays that the encoder loads. Knows no file names."""
+"""Export the trained memory as the arrays that the encoder loads."""
 
 from dataclasses import dataclass, replace
 

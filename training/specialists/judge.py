@@ -1,4 +1,4 @@
-"""The default encoder judged beside what it must beat, on sets that no choice was made on. Knows no training.
+"""Judge the default encoder beside its baselines, on sets that no choice was made on.
 
 In-domain: captions of the test split -> its pictures. Drawings: a word -> 585 drawings of another collection.
 Photographs: captions of one half -> all photographs. A method turns views into rows and sentences into rows.

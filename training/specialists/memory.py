@@ -1,6 +1,6 @@
 """The trained part of the default encoder: a memory with learnt keys, and how it mixes with what needs no training.
 
-Tensors in, tensors out; knows no picture and no file. `encoder.projection.TrainedProjection` is the same in numpy.
+`encoder.projection.TrainedProjection` is the same in numpy.
 """
 
 import math

@@ -1,4 +1,4 @@
-"""From the pairs to the default encoder's weights, its figures and its card. The one place where the parts meet."""
+"""Make the default encoder's weights, its figures and its card from the pairs."""
 
 import hashlib
 import json

@@ -1,7 +1,7 @@
-"""The memory's training: InfoNCE between pictures and their phrases, with the memory of their own concept hidden.
+"""Train the memory: InfoNCE between pictures and their phrases, with the memory of their own concept hidden.
 
-What a picture is to be found by must come from other concepts, and for part of the pictures from other artists: that is
-what a new picture finds in the memory. Knows no files but the run's folder.
+A picture must be found by what other concepts, and for part of the pictures other artists, have in the memory: that is
+all that a new picture finds there.
 """
 
 from collections.abc import Callable, Iterator, Mapping
