@@ -50,16 +50,16 @@ def train(
             epoch = len(history)
             torch.manual_seed(plan.seed * 1_000_003 + epoch)
             metrics = _one_epoch(run, batches(epoch), loss, plan, epoch) if epoch else {"epoch": 0}
-            run.weights.eval()
+            model.eval()
             with torch.no_grad():
-                metrics |= {name: float(value) for name, value in (validate(run.weights) if validate else {}).items()}
+                metrics |= {name: float(value) for name, value in (validate(model) if validate else {}).items()}
                 if on_epoch:
-                    on_epoch(epoch, run.weights, metrics)
+                    on_epoch(epoch, model, metrics)
             if plan.watch not in {"loss", *metrics}:
                 raise TrainingError(f"The plan watches {plan.watch!r}; validation gives {', '.join(metrics)}.")
             history.append(metrics)
             run.save(folder, history)
-        run.leave_weights()
+        model.eval()
         return History(history[0], history[1:], best_of(history, plan), folder)
 
 

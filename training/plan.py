@@ -17,8 +17,6 @@ class Plan:
     """Of matrices; biases, gates, norms and temperatures have none."""
     warmup_share: float = 0.1
     clip_norm: float = 1.0
-    ema_decay: float | None = None
-    """Weights averaged over the steps are what is validated and kept. https://pytorch.org/docs/stable/optim.html"""
     patience: int | None = None
     """Epochs without a better `watch` after which it ends."""
     watch: str = "loss"

@@ -12,7 +12,6 @@ import torch
 from filelock import FileLock, Timeout
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from errors import CannotWrite, OtherCheckpoint, TrainingError
 from training import checkpoints
@@ -44,31 +43,14 @@ class RunState:
         self.scheduler = LambdaLR(self.optimizer, lambda step: share_of_rate(step, total, warmup))
         self.precision = _precision(self.device) if plan.mixed_precision else None
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.precision is torch.float16)
-        average = get_ema_multi_avg_fn(plan.ema_decay) if plan.ema_decay else None  # type: ignore[no-untyped-call]
-        self._averaged = AveragedModel(model, multi_avg_fn=average) if average else None
-
-    @property
-    def weights(self) -> nn.Module:
-        """What is validated and kept: the average where there is one, else the model."""
-        module: nn.Module = self._averaged.module if self._averaged else self.model
-        return module
 
     def step(self) -> None:
-        """One update of the weights, their average and the learning rate; none where float16 overflowed, which lowers
-        its scale.
-        """
+        """One update of the weights and the learning rate; none where float16 overflowed, which lowers its scale."""
         scale = self.scaler.get_scale()
         self.scaler.step(self.optimizer)
         self.scaler.update()
         if self.scaler.get_scale() >= scale:
             self.scheduler.step()
-            if self._averaged:
-                self._averaged.update_parameters(self.model)
-
-    def leave_weights(self) -> None:
-        if self._averaged:
-            self.model.load_state_dict(self.weights.state_dict())
-        self.model.eval()
 
     def save(self, folder: Path, history: list[Metrics]) -> None:
         """The newest epoch of `history` as a checkpoint; metrics.jsonl and best.json are made from `history` anew."""
@@ -78,9 +60,6 @@ class RunState:
             for index, values in optimizer["state"].items()
             for name, tensor in values.items()
         }
-        if self._averaged:
-            resume |= {f"model.{name}": tensor for name, tensor in self.model.state_dict().items()}
-            resume["averaged"] = self._averaged.n_averaged
         state = {
             "metrics": history[-1],
             "plan": self._terms(),
@@ -88,7 +67,7 @@ class RunState:
             "scheduler": self.scheduler.state_dict(),
             "scaler": self.scaler.state_dict(),
         }
-        checkpoints.save(folder, len(history) - 1, self.weights.state_dict(), state, resume)
+        checkpoints.save(folder, len(history) - 1, self.model.state_dict(), state, resume)
         self._write_metrics(folder, history)
 
     def take_up(self, folder: Path) -> list[Metrics]:
@@ -101,17 +80,13 @@ class RunState:
             raise TrainingError(f"{folder} has epoch {done[-1]}, and not {missing[0]} before it. {AGAIN}")
         checkpoint = checkpoints.load(folder)
         _check_same(checkpoint.state["plan"], self._terms(), folder)
-        checkpoints.restore(self.weights, checkpoint)
+        checkpoints.restore(self.model, checkpoint)
         tensors, state = checkpoint.resume, checkpoint.state
         if checkpoint.epoch and not tensors:
             raise TrainingError(
                 f"{folder} has the weights of epoch {checkpoint.epoch}, and not its resume.safetensors: training "
                 f"cannot go on from there. {AGAIN}"
             )
-        if self._averaged:
-            raw = {name.removeprefix("model."): t for name, t in tensors.items() if name.startswith("model.")}
-            checkpoints.put(self.model, raw, f"{folder}")
-            self._averaged.n_averaged.copy_(tensors["averaged"])
         moments: dict[int, dict[str, Tensor]] = {}
         for name, tensor in tensors.items():
             if name.startswith("optimizer."):

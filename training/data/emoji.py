@@ -3,7 +3,6 @@
 import json
 import re
 import unicodedata
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,11 +24,8 @@ class Emojis:
     def __init__(self, package: Path) -> None:
         entries = json.loads((package / "en" / "data.json").read_text(encoding="utf-8"))
         self.by_code: dict[str, Emoji] = {}
-        self.tones = 0
-        """Skin-tone variants, which are left out."""
         for entry in entries:
             code = clean_code(entry["hexcode"])
-            self.tones += len(entry.get("skins", ()))
             if not is_private(code) and "regional indicator" not in entry["label"]:
                 tags = tuple(
                     tag.lower() for tag in entry.get("tags", ()) if re.fullmatch(r"[^\W\d_]{2}(?:[^\W\d_]|[' -])+", tag)
@@ -87,8 +83,3 @@ def squashed(name: str) -> str:
     """Letters and digits only, in lower case, without accents and without "and"."""
     plain = re.sub(r"[-_ ]+", " ", unicodedata.normalize("NFKD", name.lower()))
     return re.sub(r"\band\b|[^a-z0-9#*+]", "", plain)
-
-
-def distinct(phrases: Iterable[str]) -> tuple[str, ...]:
-    """In their order, each once."""
-    return tuple(dict.fromkeys(phrase for phrase in phrases if phrase))

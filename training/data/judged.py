@@ -26,10 +26,6 @@ DRAWINGS_PACKAGE = "pysiogame"
 Half = Literal["dev", "final"]
 
 
-class OtherPicture(TrainingError):
-    """A file of a package is not the picture that was captioned; the message has both hashes."""
-
-
 @dataclass(frozen=True)
 class Photograph:
     """One row of `photographs.tsv`: a file of a Debian package that was looked at and described."""
@@ -69,25 +65,18 @@ def described(table: Path = PHOTOGRAPHS) -> list[Photograph]:
     with table.open(encoding="utf-8", newline="") as lines:
         rows = list(csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE))
     return [
-        Photograph(
-            package=row["package"],
-            path=row["path"],
-            sha256=row["sha256"],
-            captions=tuple(row["captions"].split(" | ")),
-            licence=row["licence"],
-            author=row["author"],
-        )
-        for row in rows
+        Photograph(r["package"], r["path"], r["sha256"], tuple(r["captions"].split(" | ")), r["licence"], r["author"])
+        for r in rows
     ]
 
 
 def photographs(
-    cache: Path, samples: Path, on_missing: Callable[[str], object] | None = None, table: Path = PHOTOGRAPHS
+    cache: Path, samples: Path, on_missing: Callable[[str], object], table: Path = PHOTOGRAPHS
 ) -> list[JudgedPicture]:
     """The photographs of `table` and of the folder `samples`, each in its half.
 
     A package that cannot be had is left out with its share, a file of another hash with both hashes: one sentence each
-    to `on_missing`. Without `on_missing` the first of them is raised (SourceMissing, OtherPicture): never in silence.
+    to `on_missing`.
     """
     rows = described(table)
     found: list[JudgedPicture] = []
@@ -97,8 +86,6 @@ def photographs(
         try:
             folder = debian(package, cache)
         except SourceMissing as missing:
-            if on_missing is None:
-                raise
             on_missing(f"{missing} Left out: {len(share)} of the {len(rows)} photographs described.")
             continue
         found += _unchanged(share, folder, on_missing)
@@ -115,9 +102,7 @@ def drawings(cache: Path) -> list[JudgedPicture]:
     return [JudgedPicture(path, (path.stem.replace("_", " "),), "final", DRAWINGS_PACKAGE) for path in pictures]
 
 
-def _unchanged(
-    rows: Iterable[Photograph], folder: Path, on_missing: Callable[[str], object] | None
-) -> list[JudgedPicture]:
+def _unchanged(rows: Iterable[Photograph], folder: Path, on_missing: Callable[[str], object]) -> list[JudgedPicture]:
     kept: list[JudgedPicture] = []
     for row in rows:
         path = folder / row.path
@@ -125,13 +110,11 @@ def _unchanged(
         if here == row.sha256:
             kept.append(JudgedPicture(path, row.captions, half_of(row.sha256), row.package))
             continue
-        refusal = (
+        on_missing(
             f"{row.path} of {row.package} {version_of(folder)} is not the picture that was described: expected sha256 "
-            f"{row.sha256}, got {here}. Use the package of Debian 12, or describe the new one in {PHOTOGRAPHS.name}."
+            f"{row.sha256}, got {here}. Use the package of Debian 12, or describe the new one in {PHOTOGRAPHS.name}. "
+            "It is left out."
         )
-        if on_missing is None:
-            raise OtherPicture(refusal)
-        on_missing(f"{refusal} It is left out.")
     return kept
 
 

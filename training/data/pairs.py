@@ -1,7 +1,7 @@
 """Read and write the pairs: pictures/<ab>/<sha256>.png and a line of pairs.jsonl each."""
 
 import json
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
@@ -46,7 +46,7 @@ def picture_path(folder: Path, sha256: str) -> Path:
     return folder / "pictures" / sha256[:2] / f"{sha256}.png"
 
 
-def load_pairs(folder: Path, split: Split | None = None, sources: Collection[str] | None = None) -> list[PicturePair]:
+def load_pairs(folder: Path) -> list[PicturePair]:
     """The pairs of a folder made by `python -m training data`, in their order; raises NoPairs."""
     path = folder / PAIRS
     try:
@@ -58,13 +58,11 @@ def load_pairs(folder: Path, split: Split | None = None, sources: Collection[str
         try:
             fields = json.loads(line)
             fields["phrases"] = tuple(fields["phrases"])
-            pair = PicturePair(**fields, path=picture_path(folder, fields["sha256"]))
+            pairs.append(PicturePair(**fields, path=picture_path(folder, fields["sha256"])))
         except (ValueError, TypeError, KeyError):
             raise NoPairs(
                 f"Line {number} of {path} is no pair. Delete the file and make it again: python -m training data"
             ) from None
-        if split in (None, pair.split) and (sources is None or pair.source in sources):
-            pairs.append(pair)
     return pairs
 
 

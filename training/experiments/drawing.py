@@ -59,12 +59,6 @@ class Space:
 
         write_whole(path, write)
 
-    @classmethod
-    def load(cls, path: Path) -> "Space":
-        with np.load(path, allow_pickle=False) as arrays:
-            fields = {name: arrays[name] for name in arrays.files}
-        return cls(**{**fields, "names": tuple(fields["names"].tolist())})
-
 
 def lay_out(embeddings: Floats, labels: NDArray[np.int64], epochs: Sequence[int], names: Sequence[str]) -> Space:
     """(epochs, n, dim) -> the space in 3 and in 2 dimensions."""

@@ -89,9 +89,7 @@ def test_the_arrays_are_read_back_without_pickle(space: Space, tmp_path: Path) -
         assert arrays["epochs"].tolist() == [0, 1, 2]
         assert arrays["names"].tolist() == list(NAMES)
         assert arrays["labels"].tolist() == [0, 1] * 30
-    again = Space.load(tmp_path / "space.npz")
-    assert again.names == NAMES
-    np.testing.assert_array_equal(again.umap, space.umap)
+        np.testing.assert_array_equal(arrays["umap"], space.umap)
 
 
 def test_the_page_holds_every_epoch_and_needs_no_network(space: Space, tmp_path: Path) -> None:
