@@ -4,6 +4,7 @@ Knows no page, and not where the server is: how to get its address, and how to l
 happens to the server, the next question finds it again.
 """
 
+import atexit
 import gc
 import logging
 import threading
@@ -138,6 +139,7 @@ class Connection:
             # Streamlit collects garbage after every redraw, and would look through the encoder's libraries each time.
             gc.collect()
             gc.freeze()
+            atexit.register(gc.unfreeze)  # else what the encoder's libraries own is never let go, and some say so
 
     def _loaded(self) -> Encoder:
         try:

@@ -42,6 +42,14 @@ for name in list(os.environ):
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Function]) -> None:
+    """The markers that follow from what a test uses."""
+    for item in items:
+        for marker, fixtures in (("weaviate", {"server", "address"}), ("browser", {"chromium"})):
+            if fixtures & set(item.fixturenames):
+                item.add_marker(marker)
+
+
 def plan(home: Path, **changes: object) -> ServerPlan:
     """A server of its own, on ports that nobody wished for."""
     values = {"cache": SETTINGS.loupe_cache, "version": SETTINGS.loupe_weaviate_version, "http_port": 0, "grpc_port": 0}

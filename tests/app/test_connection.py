@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +19,7 @@ from schema.client import Address
 from schema.collection import Pictures, StorageOptions, ensure_pictures, open_pictures, switch_alias
 from search.query import Query, Term
 from server.local_server import HOST, LocalServer
+from settings import PROJECT
 from tests.app.conftest import wait_for
 from tests.colours import ColourEncoder
 from tests.conftest import plan
@@ -147,6 +150,24 @@ def test_a_killed_local_server_is_started_again_by_the_next_question(
     assert answers(connection)
     connection.close()
     assert own_server.running() is None
+
+
+def test_what_was_frozen_for_good_is_let_go_at_the_end() -> None:
+    """Else libraries that count what they own report leaks when the process ends, as triton's binding does."""
+    code = """
+from api.connection import Connection
+from tests.colours import ColourEncoder
+
+class Owned:
+    def __init__(self): self.itself = self
+    def __del__(self): print("let go")
+
+owned = Owned()
+connection = Connection(lambda: None, ColourEncoder)
+connection._load()
+"""
+    run = subprocess.run([sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True, check=True)
+    assert run.stdout == "let go\n"
 
 
 def test_a_failure_is_not_tried_again_by_everybody_at_once(colours: ColourEncoder) -> None:
