@@ -56,11 +56,6 @@ class Census:
     by_rule: Counter[str] = field(default_factory=Counter)
     """Rule of `exclusions` -> names left out by it; a folder counts once, it is not looked into."""
 
-    @property
-    def other_files(self) -> int:
-        """How many there were of `others`."""
-        return self.others.total()
-
     def __str__(self) -> str:
         """One line, as `12 other files (9 mov, 3 pdf), 4 sidecars (3 aae, 1 thm), 2 hidden and 1 of the system`; empty
         when there was nothing."""

@@ -1,9 +1,10 @@
 """Bring what the library knows up to date: the places of known bytes, and the thumbnail, description and words of a
 known picture. Encodes no picture."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import reduce
 from pathlib import Path
 
 from encoder.protocol import Embeddings, Encoder
@@ -219,17 +220,9 @@ def is_outdated(record: ImageRecord, file: PictureFile) -> bool:
     return record.described < DESCRIBED or (record.sidecars != file.facts_stamp and not elsewhere)
 
 
-def own_tags_of(pictures: Sequence[tuple[str, Sequence[ImageRecord]]], earlier: Ledger | None) -> list[tuple[str, ...]]:
-    """For each (hash, records whose bytes lay at its path before) the tags that a person gave it in Loupe: an edited
-    picture keeps them, and so does one that another encoder's library holds already."""
-    known = earlier.by_hash([sha256 for sha256, _ in pictures]) if earlier is not None else {}
-    found = []
-    for sha256, before in pictures:
-        tags: tuple[str, ...] = ()
-        for record in [*before, *([known[sha256]] if sha256 in known else [])]:
-            tags = unite(tags, record.own_tags)
-        found.append(tags)
-    return found
+def own_tags_of(records: Iterable[ImageRecord]) -> tuple[str, ...]:
+    """The tags that a person gave any of these in Loupe."""
+    return reduce(unite, (record.own_tags for record in records), ())
 
 
 def hand_on_tags(ledger: Ledger, leaving: Sequence[tuple[str, str]]) -> list[Failure]:

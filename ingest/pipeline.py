@@ -31,8 +31,6 @@ CHUNK = 256
 LOOKAHEAD = 2
 EXPECTED_SKIPS = ("symlink", "special_file")
 Item = TypeVar("Item")
-
-
 NewPicture = tuple[ChangedFile, PictureRead]
 """A file whose bytes the library does not hold, and what it holds."""
 
@@ -46,7 +44,6 @@ class Ingest:
         *,
         limits: Limits,
         batch_size: int = 32,
-        workers: int | None = None,
         dry_run: bool = False,
         on_progress: Callable[[Progress], None] = lambda progress: None,
         stopped: Callable[[], bool] = lambda: False,
@@ -59,7 +56,6 @@ class Ingest:
         self._encoder = encoder
         self._thumbnails = thumbnails
         self._batch_size = batch_size
-        self._workers = workers or min(4, os.cpu_count() or 1)
         self._writes = not dry_run
         self._on_progress = on_progress
         self._stopped = stopped
@@ -80,7 +76,7 @@ class Ingest:
         self._in_flight: set[str] = set()
         self._twins: list[ChangedFile] = []
         words = FolderWords(root)
-        with ThreadPoolExecutor(self._workers) as pool:
+        with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
             self._known = KnownPictures(
                 self._ledger,
                 self._encoder,
@@ -190,11 +186,11 @@ class Ingest:
                 yield result
 
     def _store(self, batch: Sequence[NewPicture]) -> None:
-        own_tags = own_tags_of([(found.sha256, found.stale) for found, _ in batch], self._earlier)
-        records = [
-            new_record(read, found.words, self._root).with_own_tags(own)
-            for (found, read), own in zip(batch, own_tags, strict=True)
-        ]
+        earlier = self._earlier.by_hash([found.sha256 for found, _ in batch]) if self._earlier else {}
+        records = []
+        for found, read in batch:
+            before = [*found.stale, *filter(None, [earlier.get(found.sha256)])]
+            records.append(new_record(read, found.words, self._root).with_own_tags(own_tags_of(before)))
         refused = self._encode_and_add(batch, records) if self._writes else {}
         for (found, _), record in zip(batch, records, strict=True):
             if reason := refused.get(record.sha256):

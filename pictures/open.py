@@ -42,10 +42,6 @@ class Opened:
     facts: Facts
     sha256: str
 
-    @property
-    def data_size(self) -> int:
-        return self.facts.bytes
-
 
 def open_image(source: Path | bytes, limits: Limits, side: int) -> Opened:
     """Read once, check, decode the first frame. `side`: the pixels of the short side that the model can use.

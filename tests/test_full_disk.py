@@ -20,7 +20,7 @@ from server.local_server import LocalServer
 from tests.colours import ColourEncoder
 from tests.conftest import plan
 from tests.ingest.paint import paint
-from tests.ingest.test_faults import Shell
+from tests.ingest.shell import Shell
 from tests.server.test_local_server import command, processes_of
 from tests.small_disk import SmallDisk, small_disk
 

@@ -41,7 +41,7 @@ from tests.app.conftest import open_page, parts_of, search_script, texts, wait_f
 from tests.colours import ColourEncoder
 from tests.conftest import plan
 from tests.ingest.paint import paint_many
-from tests.ingest.test_faults import Shell
+from tests.ingest.shell import Shell
 from tests.search.colour_library import fill
 
 MARGIN_S = 5.0

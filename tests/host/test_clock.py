@@ -18,7 +18,7 @@ from server.local_server import LocalServer
 from settings import PROJECT
 from tests.conftest import plan
 from tests.ingest.paint import paint_many
-from tests.ingest.test_faults import Shell, paused, wait_for
+from tests.ingest.shell import Shell, paused, wait_for
 
 HOUR = 3600
 

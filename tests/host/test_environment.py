@@ -23,7 +23,7 @@ from server.local_server import LocalServer
 from settings import PROJECT
 from tests.conftest import SETTINGS, plan
 from tests.ingest.paint import paint_many
-from tests.ingest.test_faults import Shell
+from tests.ingest.shell import Shell
 from tests.small_disk import small_disk
 
 STRANGER = 54321

@@ -4,6 +4,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -12,11 +13,13 @@ from ingest.ledger import Ledger
 from ingest.pipeline import Ingest
 from ingest.prune import find_losses, prune
 from ingest.report import IngestReport
+from ingest.tagging import tag, tags_lock
 from pictures.open import Limits
 from pictures.thumbnails import ThumbnailStore
 from schema.collection import Pictures
 from tests.colours import ColourEncoder
-from tests.ingest.runs import Run
+from tests.ingest.runs import Give, Run
+from tests.ingest.shell import Shell
 
 
 @pytest.fixture
@@ -27,8 +30,13 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def ledger(pictures: Pictures) -> Ledger:
-    return Ledger(pictures, wait_s=10)
+def ledger(pictures: Pictures, tmp_path: Path) -> Ledger:
+    return Ledger(pictures, wait_s=10, lock=partial(tags_lock, tmp_path, pictures.name))
+
+
+@pytest.fixture
+def give(pictures: Pictures, tmp_path: Path) -> Give:
+    return partial(tag, pictures, home=tmp_path)
 
 
 @pytest.fixture
@@ -61,3 +69,17 @@ def ordinary_user() -> Iterator[Path]:
     yield folder
     os.seteuid(os.getuid())
     shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="module")
+def one_shell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
+    shell = Shell(tmp_path_factory.mktemp("faults") / "home")
+    yield shell
+    shell.server.stop()
+
+
+@pytest.fixture
+def shell(one_shell: Shell) -> Shell:
+    one_shell.server.start()  # again, where a test has killed it
+    one_shell.forget()
+    return one_shell

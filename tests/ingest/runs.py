@@ -5,11 +5,13 @@ from collections.abc import Callable
 
 from ingest.ledger import Ledger
 from ingest.report import IngestReport
+from ingest.tagging import TagReport
 from schema.collection import Pictures
 from schema.record import ImageRecord
 from tests.conftest import all_records
 
 Run = Callable[..., IngestReport]
+Give = Callable[..., TagReport]
 COUNTS = ("added", "updated", "renamed", "copied", "unchanged", "removed", "missing", "excluded", "offline", "encoded")
 
 
@@ -22,6 +24,11 @@ def stored(pictures: Pictures) -> dict[str, ImageRecord]:
     """Path -> record, for every place."""
     records = list(all_records(Ledger(pictures, wait_s=10)))
     return {place.path: record for record in records for place in record.places}
+
+
+def only(ledger: Ledger) -> ImageRecord:
+    [record] = all_records(ledger)
+    return record
 
 
 def become_ordinary() -> None:

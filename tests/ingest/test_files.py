@@ -75,7 +75,7 @@ def test_what_is_passed_over_is_counted(tmp_path: Path) -> None:
     census = Census()
     assert [e.path.name for e in find_images(tmp_path, census) if isinstance(e, PictureFile)] == ["a.jpg", "b.jpg"]
     assert census.others == {"mov": 3, "txt": 1, "": 1}
-    assert census.other_files == 5
+    assert census.others.total() == 5
     assert census.by_rule == {"hidden": 2, "of the system": 4}
     assert str(census) == (
         "Not looked at: 5 other files (3 mov, 1 without extension, 1 txt), 4 of the system and 2 hidden"

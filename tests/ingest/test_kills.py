@@ -14,7 +14,7 @@ from schema.check import after_a_crash, check, mend
 from schema.collection import StorageOptions, ensure_pictures, open_pictures
 from tests.colours import ColourEncoder
 from tests.ingest.paint import paint
-from tests.ingest.test_faults import Shell, wait_for
+from tests.ingest.shell import Shell, wait_for
 from tests.schema.kills import kill, recall_at_10
 
 

@@ -1,27 +1,18 @@
-"""Tags given in Loupe: written, found at once, kept through every kind of ingest. A real Weaviate."""
+"""Tags given in Loupe: written, found at once, refused in a sentence. A real Weaviate."""
 
-import shutil
 import threading
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
-import weaviate
 from weaviate.collections.data import _DataCollection
 
-from errors import Refused
 from ingest import tagging
 from ingest.ledger import Ledger
-from ingest.pipeline import Ingest
-from ingest.report import IngestReport
 from ingest.tagging import MAX_OWN_TAGS, TagError, retagged, tag, tags_lock
-from pictures.open import Limits
-from pictures.thumbnails import ThumbnailStore
-from schema.collection import Pictures, StorageOptions, ensure_pictures
+from schema.collection import Pictures
 from schema.record import ImageRecord
 from search.filters import Condition
 from search.query import Query, Term
@@ -29,30 +20,7 @@ from search.searcher import Searcher
 from tests.colours import ColourEncoder
 from tests.conftest import all_records
 from tests.ingest.paint import paint, paint_many
-
-Run = Callable[[], IngestReport]
-Give = Callable[..., tagging.TagReport]
-
-
-@pytest.fixture
-def ledger(pictures: Pictures, tmp_path: Path) -> Ledger:
-    return Ledger(pictures, wait_s=10, lock=partial(tags_lock, tmp_path, pictures.name))
-
-
-@pytest.fixture
-def run(ledger: Ledger, colours: ColourEncoder, folder: Path, tmp_path: Path) -> Run:
-    thumbnails = ThumbnailStore(tmp_path / "thumbs")
-    return lambda: Ingest(ledger, colours, thumbnails, limits=Limits(), batch_size=4).run(folder)
-
-
-@pytest.fixture
-def give(pictures: Pictures, tmp_path: Path) -> Give:
-    return partial(tag, pictures, home=tmp_path)
-
-
-def only(ledger: Ledger) -> ImageRecord:
-    [record] = all_records(ledger)
-    return record
+from tests.ingest.runs import Give, Run, only
 
 
 def found(pictures: Pictures, colours: ColourEncoder, condition: str) -> set[UUID]:
@@ -64,7 +32,7 @@ def test_a_tag_is_found_at_once_in_every_way_and_no_vector_changes(
     pictures: Pictures, ledger: Ledger, run: Run, give: Give, colours: ColourEncoder, folder: Path
 ) -> None:
     paint_many(folder, 3)
-    run()
+    run(folder)
     [first, second, third] = all_records(ledger)
     fetch = pictures.collection.query.fetch_object_by_id
     before = fetch(first.uuid, include_vector=True).vector
@@ -84,7 +52,7 @@ def test_a_tag_that_is_taken_back_is_found_no_more(
     pictures: Pictures, ledger: Ledger, run: Run, give: Give, colours: ColourEncoder, folder: Path
 ) -> None:
     paint(folder / "a.png")
-    run()
+    run(folder)
     one = only(ledger)
     give([one.uuid], add=["cat", "sofa"])
     assert give([one.uuid], remove=["CAT"]).changed == (one.uuid,)
@@ -94,120 +62,12 @@ def test_a_tag_that_is_taken_back_is_found_no_more(
     assert only(ledger) == one
 
 
-def test_own_tags_survive_an_ingest_and_every_change_beside_the_picture(
-    ledger: Ledger, run: Run, give: Give, folder: Path
-) -> None:
-    """Unchanged, another metadata file, a caption, a rename, a copy, an edit of the picture itself."""
-    path = paint(folder / "a.png")
-    metadata = folder / "metadata.csv"
-    metadata.write_text("file_name,text,tags\na.png,red,one;two\n")
-    run()
-    give([only(ledger).uuid], add=["mine"])
-    assert only(ledger).tags == ("one", "two", "mine")
-    run()
-    assert only(ledger).tags == ("one", "two", "mine")
-    metadata.write_text("file_name,text,tags\na.png,red and blue,three\n")
-    assert run().updated == 1
-    assert (only(ledger).tags, only(ledger).caption) == (("three", "mine"), "red and blue")
-    metadata.write_text("file_name,text,tags\na.png,red,\n")
-    run()
-    assert only(ledger).tags == ("mine",)
-    metadata.unlink()
-    path.rename(folder / "b.png")
-    run()
-    shutil.copy(folder / "b.png", folder / "c.png")
-    run()
-    assert only(ledger).tags == ("mine",)
-    (folder / "c.png").unlink()
-    paint(folder / "b.png", "blue", seed=9)
-    run()
-    assert {record.own_tags for record in all_records(ledger) if record.places[0].path.endswith("b.png")} == {("mine",)}
-
-
-def test_an_edited_picture_whose_new_bytes_are_known_keeps_its_own_tags(
-    ledger: Ledger, run: Run, give: Give, folder: Path
-) -> None:
-    """The edit lay beside it, and was saved over it: what was known leaves the library, and its tags go to the edit."""
-    path, edit = paint(folder / "cat.png", seed=1), paint(folder / "cat-edited.png", "blue", seed=2)
-    run()
-    tagged = {Path(record.places[0].path).name: record.uuid for record in all_records(ledger)}
-    give([tagged["cat.png"]], add=["mine"])
-    give([tagged["cat-edited.png"]], add=["theirs"])
-    shutil.copy(edit, path)
-    assert run().updated == 1
-    assert (only(ledger).own_tags, only(ledger).uuid) == (("theirs", "mine"), tagged["cat-edited.png"])
-
-
-def test_own_tags_stay_with_bytes_that_lie_elsewhere_by_now(ledger: Ledger, run: Run, give: Give, folder: Path) -> None:
-    """Two pictures swap their names, and each keeps its tags and takes none of the other's."""
-    first, second = paint(folder / "a.png", seed=1), paint(folder / "b.png", "blue", seed=2)
-    run()
-    tags = {record.uuid: (Path(record.places[0].path).name,) for record in all_records(ledger)}
-    for uuid, names in tags.items():
-        give([uuid], add=names)
-    first.rename(folder / "c.png")
-    second.rename(first)
-    (folder / "c.png").rename(second)
-    run()
-    assert {record.uuid: record.own_tags for record in all_records(ledger)} == tags
-
-
-def test_own_tags_survive_a_weaviate_that_refuses_the_edited_pictures_place(
-    ledger: Ledger, run: Run, give: Give, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Nothing leaves the library before the bytes that took its path have found theirs; the next run ends it."""
-    path, edit = paint(folder / "cat.png", seed=1), paint(folder / "cat-edited.png", "blue", seed=2)
-    run()
-    [old] = [record for record in all_records(ledger) if record.places[0].path == str(path)]
-    give([old.uuid], add=["mine"])
-    shutil.copy(edit, path)
-
-    def refusing(change: Callable[[Ledger, ImageRecord], bool]) -> Callable[[Ledger, ImageRecord], bool]:
-        def refuse(self: Ledger, record: ImageRecord) -> bool:
-            if record.uuid != old.uuid:
-                raise Refused("Weaviate refused a change: for once")
-            return change(self, record)
-
-        return refuse
-
-    for change in ("set_places", "set_tags"):
-        with monkeypatch.context() as patched:
-            patched.setattr(Ledger, change, refusing(getattr(Ledger, change)))
-            assert run().failed
-        assert [r.own_tags for r in all_records(ledger) if r.uuid == old.uuid] == [("mine",)], change
-    run()
-    assert only(ledger).own_tags == ("mine",)
-
-
-def test_a_tag_of_both_a_file_and_a_person_stays_until_neither_has_it(
-    ledger: Ledger, run: Run, give: Give, folder: Path
-) -> None:
-    paint(folder / "a.png")
-    metadata = folder / "metadata.csv"
-    run()
-    give([only(ledger).uuid], add=["cat"])
-    metadata.write_text("file_name,tags\na.png,Cat\n")
-    run()
-    one = only(ledger)
-    assert (one.tags, one.own_tags, one.told_tags) == (("Cat",), ("cat",), ("Cat",))
-    assert run().unchanged == 1
-    metadata.write_text("file_name,tags\na.png,\n")
-    run()
-    assert only(ledger).tags == ("cat",)
-    metadata.write_text("file_name,tags\na.png,Cat\n")
-    run()
-    report = give([one.uuid], remove=["cat"])
-    assert report.changed == (one.uuid,)
-    assert only(ledger).tags == ("Cat",)
-    assert "comes from the metadata file" in str(report)
-
-
 def test_a_tag_of_a_file_is_not_removed_and_the_file_is_named(
     ledger: Ledger, run: Run, give: Give, folder: Path
 ) -> None:
     path = paint(folder / "a.png")
     (folder / "metadata.csv").write_text("file_name,tags\na.png,Cat;dog\n")
-    run()
+    run(folder)
     one = only(ledger)
     report = give([one.uuid], remove=["cat", "bird"], add=["DOG", "sofa"])
     assert (report.changed, [refusal.tag for refusal in report.refused]) == ((one.uuid,), ["Cat"])
@@ -217,7 +77,7 @@ def test_a_tag_of_a_file_is_not_removed_and_the_file_is_named(
 
 def test_a_tag_inside_the_file_is_told_apart(ledger: Ledger, run: Run, give: Give, folder: Path) -> None:
     paint(folder / "a.png")
-    run()
+    run(folder)
     one = only(ledger).with_told_tags(("cat",), "xmp", "")
     [refusal] = retagged(one, [], ["cat"])[1]
     assert f"'cat' is written in the file {folder / 'a.png'} itself (XMP)" in refusal.reason
@@ -252,7 +112,7 @@ def test_too_many_pictures_or_none_are_refused(give: Give) -> None:
 
 def test_a_picture_that_is_gone_is_told(ledger: Ledger, run: Run, give: Give, folder: Path) -> None:
     paint(folder / "a.png")
-    run()
+    run(folder)
     gone = uuid4()
     report = give([gone, only(ledger).uuid, gone], add=["cat"])
     assert (report.missing, report.changed) == ((gone,), (only(ledger).uuid,))
@@ -261,7 +121,7 @@ def test_a_picture_that_is_gone_is_told(ledger: Ledger, run: Run, give: Give, fo
 
 def test_tags_in_any_script_with_commas_and_in_two_cases(ledger: Ledger, run: Run, give: Give, folder: Path) -> None:
     paint(folder / "a.png")
-    run()
+    run(folder)
     uuid = only(ledger).uuid
     report = give([uuid], add=["Cafe\u0301", "CAFÉ", "两张照片", "Paris, France", 'a "b"', "❤", " two \n words "])
     tags = ("Café", "两张照片", "Paris, France", 'a "b"', "❤", "two words")
@@ -272,7 +132,7 @@ def test_tags_in_any_script_with_commas_and_in_two_cases(ledger: Ledger, run: Ru
 
 def test_a_full_picture_takes_no_more_and_says_so(ledger: Ledger, run: Run, give: Give, folder: Path) -> None:
     paint(folder / "a.png")
-    run()
+    run(folder)
     uuid = only(ledger).uuid
     give([uuid], add=[f"tag {number}" for number in range(MAX_OWN_TAGS)])
     report = give([uuid], add=["one more"])
@@ -288,14 +148,14 @@ def test_writers_at_the_same_time_lose_nothing_of_each_other(
     """Eight at once, five tags each, on the same two pictures, while their metadata file changes and is ingested."""
     paint_many(folder, 2)
     metadata = folder / "metadata.csv"
-    run()
+    run(folder)
     uuids = [record.uuid for record in all_records(ledger)]
     stop = threading.Event()
 
     def ingest() -> None:
         for number in range(1000):
             metadata.write_text(f"file_name,tags\n0000.png,told {number}\n0001.png,told {number}\n")
-            run()
+            run(folder)
             if stop.is_set():
                 return
 
@@ -322,7 +182,7 @@ def test_what_a_writer_of_another_machine_overwrote_is_written_again(
 ) -> None:
     """The other one knows nothing of the lock: it read before, and writes after us."""
     paint(folder / "a.png")
-    run()
+    run(folder)
     one = only(ledger)
     original = Ledger.set_tags
     interrupted = []
@@ -342,7 +202,7 @@ def test_a_picture_removed_while_it_is_tagged_is_no_fault(
     ledger: Ledger, run: Run, give: Give, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     paint(folder / "a.png")
-    run()
+    run(folder)
     one = only(ledger)
     original = _DataCollection.update
 
@@ -361,20 +221,6 @@ def test_a_lock_that_nobody_gives_up_is_a_sentence(
     monkeypatch.setattr(tagging, "LOCK_S", 0.05)
     with tags_lock(tmp_path, pictures.name), pytest.raises(TagError, match="Another program has been changing tags"):
         give([uuid4()], add=["cat"])
-
-
-def test_tags_go_into_another_encoders_library(
-    client: weaviate.WeaviateClient, ledger: Ledger, run: Run, give: Give, folder: Path, tmp_path: Path
-) -> None:
-    paint_many(folder, 2)
-    run()
-    one, other = all_records(ledger)
-    give([one.uuid], add=["mine"])
-    encoder = ColourEncoder(revision="2")
-    newer = Ledger(ensure_pictures(client, encoder.identity, StorageOptions(), new_collection=True), wait_s=10)
-    thumbnails = ThumbnailStore(tmp_path / "thumbs")
-    Ingest(newer, encoder, thumbnails, limits=Limits(), earlier=ledger).run(folder)
-    assert {record.sha256: record.tags for record in all_records(newer)} == {one.sha256: ("mine",), other.sha256: ()}
 
 
 def test_a_library_that_keeps_no_own_tags_yet_says_what_to_do(pictures: Pictures, tmp_path: Path) -> None:
