@@ -153,7 +153,7 @@ class KnownPictures:
             self._read(one)
 
     def _read(self, one: KnownFile) -> PictureRead | Failure:
-        return self._reader.read(one.file, one.record.sha256)
+        return self._reader.read_picture(one.file, one.record.sha256)
 
     def _read_again(self, batch: Sequence[KnownFile]) -> Iterator[tuple[ImageRecord, bool]]:
         """Decode pictures that an older Loupe stored, or whose sidecars have changed. For each its record as it is now,

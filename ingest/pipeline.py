@@ -141,7 +141,7 @@ class Ingest:
         return False
 
     def _hash(self, found: ChangedFile) -> ChangedFile | Failure:
-        sha256 = self._reader.hash(found.file.path)
+        sha256 = self._reader.hash_file(found.file.path)
         return sha256 if isinstance(sha256, Failure) else replace(found, sha256=sha256)
 
     def _new_bytes(self, files: Iterator[ChangedFile]) -> Iterator[ChangedFile]:
@@ -170,7 +170,7 @@ class Ingest:
             self._store(batch)
 
     def _decode(self, found: ChangedFile) -> NewPicture | Failure:
-        read = self._reader.read(found.file, found.sha256)
+        read = self._reader.read_picture(found.file, found.sha256)
         if isinstance(read, Failure):
             self._in_flight.discard(found.sha256)
             return read

@@ -44,7 +44,7 @@ class Reader:
         self._thumbnails = thumbnails
         self._sidecars = SidecarReader()
 
-    def hash(self, path: Path) -> str | Failure:
+    def hash_file(self, path: Path) -> str | Failure:
         """The SHA-256 of the file's bytes."""
         try:
             with opened_for_reading(path, self._limits) as (file, _):
@@ -52,7 +52,7 @@ class Reader:
         except PictureError as error:
             return Failure.of(path, error)
 
-    def read(self, file: PictureFile, sha256: str) -> PictureRead | Failure:
+    def read_picture(self, file: PictureFile, sha256: str) -> PictureRead | Failure:
         """The picture, if its bytes have this hash. Raises FolderError where its thumbnail cannot be written."""
         try:
             opened = open_image(file.path, self._limits, self._side)

@@ -38,7 +38,7 @@ class SlowColours(ColourEncoder):
 
 
 STAGES = {
-    "hash": (ingest.records.Reader, "hash"),
+    "hash": (ingest.records.Reader, "hash_file"),
     "decode": (ingest.records, "open_image"),
     "thumbnail": (ThumbnailStore, "write"),
     "encode": (SlowColours, "encode_images"),
