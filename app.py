@@ -29,6 +29,7 @@ def connection(settings: Settings) -> Connection:
             lambda: assembly.encoder(settings),
             threshold=assembly.threshold(settings),
             timeout_s=settings.loupe_question_timeout_s,
+            cache_mb=settings.loupe_cache_mb,
         )
     server = assembly.local_server(settings)
     return Connection(
@@ -37,6 +38,7 @@ def connection(settings: Settings) -> Connection:
         server.leave,
         assembly.threshold(settings),
         settings.loupe_question_timeout_s,
+        settings.loupe_cache_mb,
     )
 
 

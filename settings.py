@@ -32,6 +32,7 @@ class Settings(BaseSettings):
 
     loupe_false_alarm: Annotated[float, Field(gt=0, lt=1)] = 0.01
     loupe_question_timeout_s: Annotated[float, Field(ge=1, le=600)] = 10
+    loupe_cache_mb: Annotated[float, Field(ge=0, le=100_000)] = 256
 
     loupe_max_megapixels: Annotated[float, Field(gt=0, le=1000)] = 150
     loupe_max_file_mb: Annotated[float, Field(gt=0, le=4096)] = 512

@@ -41,11 +41,13 @@ class Connection:
         let_go: Callable[[], None] = lambda: None,
         threshold: ThresholdOptions | None = None,
         timeout_s: float = QUESTION_S,
+        cache_mb: float = 256,
     ) -> None:
         self._find_address = find_address
         self._load_encoder = load_encoder
         self._let_go = let_go
         self._threshold = threshold
+        self._cache_mb = cache_mb
         self._encoder: Encoder | None = None
         self._encoder_failure: tuple[float, EncoderError] | None = None
         self._loading = threading.Lock()
@@ -106,7 +108,9 @@ class Connection:
                     client, pictures = self._asked(lambda client: (client, open_pictures(client, encoder.identity)))
                     # An older library grows with its next ingest; what a searcher has learned is kept until then.
                     if searcher is None or client is not over or _changed(searcher.pictures, pictures):
-                        searcher = Searcher(pictures, encoder, self._patience, self._threshold)
+                        searcher = Searcher(
+                            pictures, encoder, self._patience, self._threshold, self._cache_mb, prefetch=True
+                        )
                     self._open = client, searcher
                 return searcher
 

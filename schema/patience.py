@@ -75,6 +75,13 @@ class Patience:
         self.remedy = remedy
         self.restart = restart
         self._failure: tuple[float, SchemaError] | None = None
+        self.answered_at = -math.inf
+        """When Weaviate last answered a part of a question, by time.monotonic()."""
+
+    @property
+    def answered_lately(self) -> bool:
+        """Whether a question need not begin by asking whether Weaviate is there."""
+        return time.monotonic() - self.answered_at < TOLD_S
 
     @contextmanager
     def question(self) -> Iterator[bool]:
@@ -121,6 +128,7 @@ class _Question:
         try:
             with within(self.left_s):
                 yield
+            self.patience.answered_at = time.monotonic()
         except (*CLIENT_ERRORS, TimeoutError) as error:
             if time.monotonic() - started > self.left_s - LEAST_S:
                 raise self.patience.too_late() from error

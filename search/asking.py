@@ -4,8 +4,12 @@ in."""
 import uuid
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+
 from encoder.protocol import Embeddings, Encoder, EncoderIdentity, invalid_rows
 from errors import QueryError
+from search.calibration import LibrarySpace
+from search.preference import learn_targets
 from search.query import AUTO, Query, Term
 from search.scoring import Asked
 
@@ -52,12 +56,25 @@ def encode_terms(
     return encoded
 
 
-def weigh(query: Query, encoded: Sequence[Mapping[str, Embeddings]], learned: Targets | None = None) -> list[Asked]:
-    """Each term with the targets that it can be compared with; their weights sum to 1. `learned` stands for AUTO."""
+def weigh(query: Query, encoded: Sequence[Mapping[str, Embeddings]], space: LibrarySpace | None = None) -> list[Asked]:
+    """Each term with the targets that it can be compared with; their weights sum to 1. `space`: what AUTO is learned
+    by."""
+    learned = _learned(query, encoded, space) if query.targets == AUTO and space is not None else None
     return [
         Asked(term.weight, term.example, vectors, _targets(term, vectors, query, learned))
         for term, vectors in zip(query.terms, encoded, strict=True)
     ]
+
+
+def _learned(query: Query, encoded: Sequence[Mapping[str, Embeddings]], space: LibrarySpace) -> Targets | None:
+    """From the liked examples; None where there is none."""
+    asked = zip(query.terms, encoded, strict=True)
+    liked = [(term, vectors) for term, vectors in asked if term.example and term.weight > 0]
+    if not liked:
+        return None
+    names = set.intersection(*(set(vectors) for _, vectors in liked))
+    rows = {name: np.stack([vectors[name] for _, vectors in liked]) for name in names}
+    return learn_targets(rows, space, [term.weight for term, _ in liked])
 
 
 def _targets(term: Term, vectors: Mapping[str, Embeddings], query: Query, learned: Targets | None) -> Targets:

@@ -26,7 +26,7 @@ def mmr(relevance: NDArray[np.floating], vectors: Embeddings, diversity: float, 
     rows = np.ascontiguousarray(vectors, dtype=np.float32)
     wanted = (1 - diversity) * _scaled(values, float(np.median(values)))
     usual = _mean_cosine(rows)
-    scale = max(1 - usual, 1e-6)
+    likenesses = (rows @ rows.T - usual) / max(1 - usual, 1e-6)  # (n, n)
     likeness = np.full(n, -np.inf)
     left = np.ones(n, dtype=bool)
     order: list[int] = []
@@ -36,7 +36,7 @@ def mmr(relevance: NDArray[np.floating], vectors: Embeddings, diversity: float, 
         best = int(gain.argmax())
         order.append(best)
         left[best] = False
-        np.maximum(likeness, (rows @ rows[best] - usual) / scale, out=likeness)
+        np.maximum(likeness, likenesses[best], out=likeness)
     return order
 
 

@@ -1,10 +1,10 @@
 """Near-duplicates (the same picture saved again, resized, cropped a little, a burst) behind the best ranked of them.
-Pure; knows no database.
 
 Each picture stands behind at most one, and is compared with that one alone: chains (a like b, b like c) join nothing.
 How the rule was chosen: `docs/recommendation.md`.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from encoder.protocol import Embeddings
 from search.calibration import LibrarySpace
 
-BITS = 64
+HASH = re.compile("[0-9a-fA-F]{16}")
 TARGET = "look"
 """The vectors that `collapse` wants: what is shown is the same in two drawings of a cat, how it looks is not."""
 SHARE = 0.55
@@ -82,6 +82,6 @@ def _numbers(phashes: Sequence[str]) -> tuple[NDArray[np.uint64], NDArray[np.boo
     values = np.zeros(len(phashes), dtype=np.uint64)
     known = np.zeros(len(phashes), dtype=bool)
     for index, text in enumerate(phashes):
-        if len(text) == BITS // 4 and all(digit in "0123456789abcdef" for digit in text.lower()):
+        if HASH.fullmatch(text):
             values[index], known[index] = int(text, 16), True
     return values, known

@@ -1,19 +1,21 @@
-"""Counts of pictures by what is known of them: folder, tag, year ... Knows no database."""
+"""Counts of pictures by what is known of them: folder, tag, year ..."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 from typing import Any
 
 from schema.names import composed, folder_of
 from search.filters import FIELDS
 
 STORED = ("roots", "year", "captioned")
-"""What `count` reads beside the text properties."""
+"""What `pairs_of` reads beside the text properties."""
 SAME = {"MPO": "JPEG"}
 """A phone's JPEG with further pictures behind the first counts as what it is called."""
 MAX_VALUES = 500
 
 Counts = tuple[tuple[str, int], ...]
+Pairs = tuple[tuple[str, str], ...]
 
 
 def text_properties() -> dict[str, str]:
@@ -21,16 +23,23 @@ def text_properties() -> dict[str, str]:
     return {row.noun: row.prop for row in FIELDS.values() if row.is_counted} | {"month": "month"}
 
 
-def count(pictures: Iterable[Mapping[str, Any]]) -> dict[str, Counts]:
-    """Of stored properties: each facet's values, most frequent first."""
-    texts = text_properties()
-    counters: dict[str, Counter[str]] = {name: Counter() for name in (*texts, "year", "captioned")}
-    roots: set[str] = set()
-    for properties in pictures:
-        roots.update(properties.get("roots") or ())
-        for name, values in _values(properties, texts).items():
-            counters[name].update(values)
-    counters["folder"] = Counter(below(counters["folder"], roots))
+def pairs_of(properties: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """(facet, value) of a picture's stored properties."""
+    for name, stored in text_properties().items():
+        value = properties.get(stored)
+        values = value if isinstance(value, list) else [value] if value else []
+        yield from dict.fromkeys((name, _shown(name, one)) for one in values)
+    if (year := properties.get("year")) is not None:
+        yield "year", str(int(year))
+    yield "captioned", "yes" if properties.get("captioned") else "no"
+
+
+def count(pictures: Iterable[Pairs], roots: Iterable[str]) -> dict[str, Counts]:
+    """Each facet's values over some pictures, most frequent first. `roots`: what was ingested of them."""
+    counters: dict[str, dict[str, int]] = {name: {} for name in (*text_properties(), "year", "captioned")}
+    for (name, value), n in Counter(chain.from_iterable(pictures)).items():
+        counters[name][value] = n
+    counters["folder"] = below(counters["folder"], roots)
     return {name: by_frequency(counter) for name, counter in counters.items()}
 
 
@@ -55,15 +64,3 @@ def merged(name: str, counts: Mapping[str, int]) -> Counter[str]:
 
 def _shown(name: str, value: str) -> str:
     return SAME.get(value, value) if name == "format" else composed(value)
-
-
-def _values(properties: Mapping[str, Any], texts: Mapping[str, str]) -> dict[str, Sequence[str]]:
-    found: dict[str, Sequence[str]] = {}
-    for name, stored in texts.items():
-        value = properties.get(stored)
-        values = value if isinstance(value, list) else [value] if value else []
-        found[name] = list(dict.fromkeys(_shown(name, one) for one in values))
-    if (year := properties.get("year")) is not None:
-        found["year"] = [str(int(year))]
-    found["captioned"] = ["yes" if properties.get("captioned") else "no"]
-    return found

@@ -1,7 +1,8 @@
-"""Asks Weaviate: nearest vectors, words, objects, counts. Knows no term, no encoder and no ranking of its own.
+"""Asks Weaviate: nearest vectors, words, objects, counts.
 
 The only module that queries for `Searcher` (invariant I6). Every call raises Unreachable when Weaviate is away,
-NoLibrary when the collection was removed, SearchError for what it refuses.
+NoLibrary when the collection was removed, SearchError for what it refuses. Objects come in the order of their uuids
+where they are read page by page: those are hashes of the pictures (invariant I2), so the first n are a random sample.
 """
 
 import re
@@ -10,12 +11,13 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 from weaviate.classes.aggregate import Metrics
 from weaviate.classes.query import Filter, HybridFusion, MetadataQuery, Sort, TargetVectors
 
@@ -28,6 +30,7 @@ from schema.patience import Patience
 from search.conditions import Passing
 
 CHUNK = 1000
+"""Objects of one call, where many are read."""
 WORD_PROPERTIES = ["caption^2", "tag_words", "file_name"]
 HYBRID_ALPHA = 0.5
 
@@ -43,32 +46,49 @@ class Probe:
 
 
 @dataclass(frozen=True)
-class Found:
-    """An object as far as it was asked for. `value`: the weighted sum of the probes' cosines, or a fused score."""
+class Near:
+    """The answer of one search: item i of all belongs to one object."""
 
-    uuid: uuid.UUID
-    value: float = 0.0
-    vectors: Mapping[str, Embeddings] = field(default_factory=dict)
-    properties: Mapping[str, Any] = field(default_factory=dict)
+    ids: list[bytes]
+    """Of the uuids, 16 bytes each."""
+    values: NDArray[np.float64]
+    """The weighted sum of the probes' cosines, or a fused score."""
+    updated: NDArray[np.int64]
+    """When each object was last written, in milliseconds: what is held of it is valid as long as this is the same."""
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """What is to come back of a search: of those that pass `condition` at most `limit`, with these vectors and
-    properties."""
+class Stored:
+    """One object: its vectors, (dim,) each, and what its record and its facets are made of."""
 
-    condition: Any
-    limit: int
-    vectors: Sequence[str] = ()
-    properties: Sequence[str] = ()
+    uuid: uuid.UUID
+    updated: int
+    vectors: Mapping[str, Embeddings]
+    properties: Mapping[str, Any]
 
-    def options(self) -> dict[str, Any]:
-        return {
-            "filters": self.condition,
-            "limit": self.limit,
-            "include_vector": list(self.vectors) or False,
-            "return_properties": list(self.properties),
-        }
+
+@dataclass(frozen=True)
+class VectorChunk:
+    """Some objects of the library: row i of `vectors` and item i of `properties` belong to `uuids[i]`."""
+
+    uuids: tuple[uuid.UUID, ...]
+    vectors: Embeddings  # (n, dim)
+    properties: tuple[Mapping[str, Any], ...]
+    without: tuple[uuid.UUID, ...] = ()
+    """Objects that have no such vector (another program stored them); they are in none of the three above."""
+
+
+@dataclass(frozen=True)
+class LibraryVersion:
+    """Equal as long as nothing was added, changed or removed."""
+
+    collection: str
+    count: int
+    changed_at: datetime | None
+    """When an object was last written; None for an empty library."""
+
+    def __str__(self) -> str:
+        return f"{self.collection} {self.count} {self.changed_at.isoformat() if self.changed_at else '-'}"
 
 
 class PictureIndex:
@@ -82,68 +102,105 @@ class PictureIndex:
         """Seconds that this thread has waited for Weaviate's answers so far."""
         return getattr(self._watch, "seconds", 0.0)
 
-    def near(self, probes: Sequence[Probe], wanted: Wanted) -> list[Found]:
+    def near(self, probes: Sequence[Probe], condition: Any, limit: int) -> Near:
         """The `limit` best of what is among some probe's own nearest `limit`."""
         vector, target = _near(probes)
-        with self._answering():
-            answer = self._collection.query.near_vector(
-                near_vector=vector,
-                target_vector=target,
-                **wanted.options(),
-                return_metadata=MetadataQuery(distance=True),
-            )
+        found = self._read("near_vector", near_vector=vector, target_vector=target, filters=condition, limit=limit)
         weight = sum(probe.weight for probe in probes)
         scale = weight if len(probes) == 1 else 1.0  # the distance of several probes is weighted already
-        return [_found(o, weight - scale * float(o.metadata.distance or 0)) for o in answer.objects]
+        return _answer(found, [weight - scale * one.metadata.distance for one in found])
 
-    def near_any(self, target: str, rows: Sequence[Embeddings], wanted: Wanted) -> list[Found]:
-        """The `limit` with the smallest distance to any of the rows; `value` is that cosine."""
-        with self._answering():
-            answer = self._collection.query.near_vector(
-                near_vector={target: [row.tolist() for row in rows]},
-                target_vector=TargetVectors.minimum([target]),
-                **wanted.options(),
-                return_metadata=MetadataQuery(distance=True),
-            )
-        return [_found(o, 1 - float(o.metadata.distance or 0)) for o in answer.objects]
+    def near_any(self, target: str, rows: Sequence[Embeddings], condition: Any, limit: int) -> Near:
+        """The `limit` with the smallest distance to any of the rows; the values are those cosines."""
+        found = self._read(
+            "near_vector",
+            near_vector={target: [row.tolist() for row in rows]},
+            target_vector=TargetVectors.minimum([target]),
+            filters=condition,
+            limit=limit,
+        )
+        return _answer(found, [1 - one.metadata.distance for one in found])
 
-    def near_or_worded(self, words: str, probes: Sequence[Probe], wanted: Wanted) -> list[Found]:
-        """Hybrid: vectors and BM25 over captions, tags and file names, fused; `value` is the fused score, 0 to 1."""
+    def near_or_worded(self, words: str, probes: Sequence[Probe], condition: Any, limit: int) -> Near:
+        """Hybrid: vectors and BM25 over captions, tags and file names, fused; the values are fused scores, 0 to 1."""
         vector, target = _near(probes)
-        with self._answering():
-            answer = self._collection.query.hybrid(
-                query=words,
-                alpha=HYBRID_ALPHA,
-                vector=vector,
-                target_vector=target,
-                query_properties=WORD_PROPERTIES,
-                fusion_type=HybridFusion.RELATIVE_SCORE,
-                **wanted.options(),
-                return_metadata=MetadataQuery(score=True),
-            )
-        return [_found(o, float(o.metadata.score or 0)) for o in answer.objects]
+        found = self._read(
+            "hybrid",
+            query=words,
+            alpha=HYBRID_ALPHA,
+            vector=vector,
+            target_vector=target,
+            properties=WORD_PROPERTIES,
+            fusion_type=HybridFusion.RELATIVE_SCORE,
+            filters=condition,
+            limit=limit,
+        )
+        return _answer(found, [one.metadata.score for one in found])
 
-    def fetch(self, uuids: Sequence[uuid.UUID], *, vectors: bool = False) -> dict[uuid.UUID, Found]:
+    def fetch(
+        self, uuids: Sequence[uuid.UUID], properties: Sequence[Any] = (), vectors: Sequence[str] | None = None
+    ) -> Iterator[Stored]:
+        """Those that are there, with some properties and vectors (None: all of them)."""
+        for start in range(0, len(uuids), CHUNK):
+            some = list(uuids[start : start + CHUNK])
+            asked = {"filters": Filter.by_id().contains_any(some), "limit": len(some)}
+            yield from self._whole(asked, properties, vectors)
+
+    def pages(
+        self, size: int, properties: Sequence[Any] = (), vectors: Sequence[str] | None = None
+    ) -> Iterator[list[Stored]]:
+        """Every object, by uuid, in lists of `size`."""
+        after = None
+        while found := list(self._whole({"limit": size, "after": after}, properties, vectors)):
+            yield found
+            if len(found) < size:
+                return
+            after = found[-1].uuid
+
+    def _whole(
+        self, asked: Mapping[str, Any], properties: Sequence[Any], vectors: Sequence[str] | None
+    ) -> Iterator[Stored]:
+        names = list(self.pictures.identity.dims) if vectors is None else list(vectors)
+        plain = self._collection.query._BaseExecutor__parse_nonref_properties_result
+        for found in self._read("get", properties, names, **asked):
+            yield Stored(
+                uuid.UUID(bytes=_id(found.metadata)),
+                found.metadata.last_update_time_unix,
+                {one.name: np.frombuffer(one.vector_bytes, "<f4") for one in found.metadata.vectors},
+                plain(found.properties.non_ref_props),
+            )
+
+    def _read(self, kind: str, wanted: Sequence[Any] = (), vectors: Sequence[str] = (), **asked: Any) -> Any:
+        """The results as gRPC brought them. The client would make objects of them, and lists of the vectors' numbers,
+        which costs ten times what reading the bytes does. `kind` is one of the client's own makers of requests."""
+        query = self._collection.query
+        metadata = MetadataQuery(distance=kind == "near_vector", score=kind == "hybrid", last_update_time=True)
+        with self._answering():
+            request = getattr(query._query, kind)(
+                **asked,
+                return_metadata=query._parse_return_metadata(metadata, list(vectors) or False),
+                return_properties=list(wanted),
+            )
+            return query._connection.grpc_search(request).results
+
+    def records(self, uuids: Sequence[uuid.UUID]) -> dict[uuid.UUID, Mapping[str, Any]]:
         """Those that are there, with what their records are made of."""
         if not uuids:
             return {}
         with self._answering():
             answer = self._collection.query.fetch_objects_by_ids(
-                list(uuids),
-                limit=len(uuids),
-                include_vector=vectors,
-                return_properties=self.pictures.record_properties,
+                list(uuids), limit=len(uuids), return_properties=self.pictures.record_properties
             )
-        return {o.uuid: _found(o) for o in answer.objects}
+        return {o.uuid: o.properties for o in answer.objects}
 
-    def listed(self, condition: Any, offset: int, limit: int) -> list[Found]:
+    def listed(self, condition: Any, offset: int, limit: int) -> list[tuple[uuid.UUID, Mapping[str, Any]]]:
         """What passes, the newest first: by the clock at the place where it was taken, and what has no date after that,
         by when it was stored."""
         taken = "taken_local" if "taken_local" in self.pictures.properties else "taken_at"
         newest = Sort.by_property(taken, ascending=False).by_property("added_at", ascending=False)
         with self._answering():
             answer = self._collection.query.fetch_objects(filters=condition, offset=offset, limit=limit, sort=newest)
-        return [_found(o) for o in answer.objects]
+        return [(o.uuid, o.properties) for o in answer.objects]
 
     def uuids_at(self, path: str) -> list[uuid.UUID]:
         """The pictures that lie at this path, or whose path ends with it; where there is none, in any case."""
@@ -197,7 +254,7 @@ class PictureIndex:
     def question(self) -> Iterator[None]:
         """The block is one question to a library that is there."""
         with self._patience.question() as whole:
-            if whole:
+            if whole and not self._patience.answered_lately:
                 check_there(self.pictures, self._patience)
             yield
 
@@ -240,42 +297,18 @@ def _near(probes: Sequence[Probe]) -> tuple[Any, Any]:
     return {probe.target: probe.vector.tolist() for probe in probes}, weights
 
 
-def _found(found: Any, value: float = 0.0) -> Found:
-    vectors = {name: np.asarray(vector, dtype=np.float32) for name, vector in found.vector.items()}
-    return Found(found.uuid, value, vectors, found.properties)
+def _answer(found: Sequence[Any], values: Sequence[float]) -> Near:
+    metadata = [one.metadata for one in found]
+    return Near(
+        [_id(one) for one in metadata],
+        np.array(values, dtype=np.float64),
+        np.array([one.last_update_time_unix for one in metadata], dtype=np.int64),
+    )
 
 
-@dataclass(frozen=True)
-class VectorChunk:
-    """Some objects of the library: row i of `vectors` and item i of `properties` belong to `uuids[i]`."""
-
-    uuids: tuple[uuid.UUID, ...]
-    vectors: Embeddings  # (n, dim)
-    properties: tuple[Mapping[str, Any], ...]
-    without: tuple[uuid.UUID, ...] = ()
-    """Objects that have no such vector (another program stored them); they are in none of the three above."""
-
-
-@dataclass(frozen=True)
-class Sample:
-    """Some objects with all their vectors: row i of every matrix and item i of the others belong together."""
-
-    uuids: tuple[uuid.UUID, ...]
-    vectors: Mapping[str, Embeddings]
-    properties: tuple[Mapping[str, Any], ...]
-
-
-@dataclass(frozen=True)
-class LibraryVersion:
-    """Equal as long as nothing was added, changed or removed."""
-
-    collection: str
-    count: int
-    changed_at: datetime | None
-    """When an object was last written; None for an empty library."""
-
-    def __str__(self) -> str:
-        return f"{self.collection} {self.count} {self.changed_at.isoformat() if self.changed_at else '-'}"
+def _id(metadata: Any) -> bytes:
+    """16 bytes: Weaviate leaves zeros at the beginning out."""
+    return bytes(metadata.id_as_bytes.rjust(16, b"\0"))
 
 
 def read_vectors(
@@ -286,32 +319,28 @@ def read_vectors(
     only: Sequence[uuid.UUID] | None = None,
     chunk: int = CHUNK,
 ) -> Iterator[VectorChunk]:
-    """The named vector of every object, or of those in `only`, with some of its properties.
+    """The named vector of every object, or of those in `only`, with some of its properties; memory is that of a chunk.
 
     Raises SearchError for a vector the library does not have, Unreachable when Weaviate is away.
     """
     if name not in pictures.identity.dims:
         known = ", ".join(pictures.identity.dims)
         raise SearchError(f"The library {pictures.name} has no vector {name!r}; it has {known}.")
-    dim = pictures.identity.dims[name]
-    for objects in _pages(pictures, only, chunk, include_vector=[name], return_properties=list(properties)):
-        yield _chunk(objects, name, dim)
-
-
-def read_sample(pictures: Pictures, most: int, properties: Sequence[str] = ("captioned",)) -> Sample:
-    """At most so many objects that have every vector: the first by uuid. Raises what `read_vectors` raises."""
-    names = list(pictures.identity.dims)
-    objects: list[Any] = []
-    for page in _pages(pictures, None, min(CHUNK, most), include_vector=names, return_properties=list(properties)):
-        objects += [found for found in page if all(name in found.vector for name in names)]
-        if len(objects) >= most:
-            break
-    objects = objects[:most]
-    rows = {
-        name: np.array([found.vector[name] for found in objects], dtype=np.float32).reshape(-1, dim)
-        for name, dim in pictures.identity.dims.items()
-    }
-    return Sample(tuple(found.uuid for found in objects), rows, tuple(found.properties for found in objects))
+    index = PictureIndex(pictures, Patience())
+    if only is None:
+        pages = index.pages(chunk, properties, [name])
+    else:
+        parts = (only[start : start + chunk] for start in range(0, len(only), chunk))
+        pages = (list(index.fetch(part, properties, [name])) for part in parts)
+    for objects in pages:
+        there = [found for found in objects if name in found.vectors]
+        rows = np.array([found.vectors[name] for found in there], dtype=np.float32)
+        yield VectorChunk(
+            tuple(found.uuid for found in there),
+            rows.reshape(-1, pictures.identity.dims[name]),
+            tuple(found.properties for found in there),
+            tuple(found.uuid for found in objects if name not in found.vectors),
+        )
 
 
 def library_version(pictures: Pictures) -> LibraryVersion:
@@ -327,46 +356,8 @@ def library_version(pictures: Pictures) -> LibraryVersion:
     return LibraryVersion(pictures.name, count, last[0].metadata.last_update_time if last else None)
 
 
-def _pages(pictures: Pictures, only: Sequence[uuid.UUID] | None, chunk: int, **wanted: Any) -> Iterator[Sequence[Any]]:
-    query = pictures.collection.query
-    if only is not None:
-        for start in range(0, len(only), chunk):
-            some = list(only[start : start + chunk])
-            with answering(pictures, Patience(), SearchError):
-                objects = query.fetch_objects_by_ids(some, limit=len(some), **wanted).objects
-            yield objects
-        return
-    after = None
-    while True:
-        with answering(pictures, Patience(), SearchError):
-            objects = query.fetch_objects(limit=chunk, after=after, **wanted).objects
-        if objects:
-            yield objects
-        if len(objects) < chunk:
-            return
-        after = objects[-1].uuid
-
-
-def _chunk(objects: Sequence[Any], name: str, dim: int) -> VectorChunk:
-    there = [found for found in objects if name in found.vector]
-    rows = np.array([found.vector[name] for found in there], dtype=np.float32).reshape(-1, dim)
-    return VectorChunk(
-        tuple(found.uuid for found in there),
-        rows,
-        tuple(found.properties for found in there),
-        tuple(found.uuid for found in objects if name not in found.vector),
-    )
-
-
 def find_nearest(pictures: Pictures, name: str, vector: Embeddings, limit: int) -> list[tuple[uuid.UUID, float]]:
     """Find the `limit` nearest to a vector in one named index as it is: (uuid, cosine similarity), best first. For
     those who judge the index or mine it; what people ask goes through `Searcher`. Raises SearchError."""
-    with answering(pictures, Patience(), SearchError):
-        answer = pictures.collection.query.near_vector(
-            near_vector=vector.tolist(),
-            target_vector=name,
-            limit=limit,
-            return_properties=[],
-            return_metadata=MetadataQuery(distance=True),
-        )
-    return [(found.uuid, 1 - float(found.metadata.distance or 0)) for found in answer.objects]
+    found = PictureIndex(pictures, Patience()).near([Probe(name, vector, 1.0)], None, limit)
+    return [(uuid.UUID(bytes=key), float(value)) for key, value in zip(found.ids, found.values, strict=True)]

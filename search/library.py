@@ -6,7 +6,7 @@ import hashlib
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, TypeVar
@@ -20,8 +20,9 @@ from host.files import write_whole
 from host.folders import explain
 from schema.collection import Pictures
 from search.calibration import LibrarySpace
-from search.index import LibraryVersion, library_version, read_sample
-from search.relevance import Bank, sensible_texts, unrelated_texts
+from search.candidates import PictureCache
+from search.index import LibraryVersion, library_version
+from search.relevance import Background, Bank, sensible_texts, unrelated_texts
 
 SAMPLE = 2000
 LOOK_AGAIN_S = 5.0
@@ -30,12 +31,23 @@ Known = TypeVar("Known")
 log = logging.getLogger(__name__)
 
 
-def read_space(pictures: Pictures, count: int) -> LibrarySpace:
-    """From the first `SAMPLE` pictures by uuid, which are a random sample (invariant I2); `count`: how many there are.
-    Raises what `read_vectors` raises."""
-    sample = read_sample(pictures, SAMPLE)
-    captioned = np.array([bool(properties.get("captioned")) for properties in sample.properties], dtype=bool)
-    return LibrarySpace.of(sample.vectors, captioned, count, sample.uuids)
+def read_space(cache: PictureCache, dims: Mapping[str, int], count: int) -> LibrarySpace:
+    """From the first `SAMPLE` pictures by uuid that have every vector; `count`: how many pictures there are. Raises
+    what `PictureIndex` raises."""
+    found = [pair for pair in cache.first(SAMPLE) if all(name in pair[0].vectors for name in dims)]
+    rows = {
+        name: np.array([stored.vectors[name] for stored, _ in found], np.float32).reshape(-1, dim)
+        for name, dim in dims.items()
+    }
+    return LibrarySpace.of(rows, [known.captioned for _, known in found], count, [s.uuid for s, _ in found])
+
+
+@dataclass(frozen=True)
+class Library:
+    """What one question knows of its library: read once, so that all of it is weighed by the same."""
+
+    space: LibrarySpace
+    background: Background
 
 
 class Refreshed(Generic[Known]):

@@ -1,113 +1,119 @@
-"""The order of the hits: candidates judged, the line drawn, near-duplicates put behind one, difference mixed in. Pure;
-knows no database.
+"""The order of the hits: candidates judged, near-duplicates put behind one, difference mixed in.
 
 A wider window lets pictures in that a narrower one did not see, and they may rank high. So that pages neither repeat
 nor skip a picture, windows are fixed (`WINDOWS`), and what a narrower one ranked keeps its place.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from pathlib import PurePath
 from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
 
-from encoder.protocol import Embeddings
+from schema.record import ImageRecord
+from search.candidates import Candidates, Known
 from search.diversity import mmr
 from search.duplicates import TARGET, Sameness, collapse, resembling
-from search.index import Found
 from search.query import MAX_WINDOW, Query
-from search.results import Share
+from search.results import Hit, Share, there_first
 from search.scoring import Scores
 
-WINDOWS = (240, 2000, MAX_WINDOW)
-VectorsOf = Callable[[str, Sequence[UUID]], Mapping[UUID, Embeddings]]
-"""(target, pictures) -> the vectors, (dim,), of those that have one."""
+WINDOWS = (500, MAX_WINDOW)
+"""Candidates that are read for the first pages, and for all others. Wider: more of the exact best are found, and each
+question takes longer."""
 
 
 @dataclass(frozen=True)
 class Ranked:
-    """A picture at its place. What is None was not judged yet: it lies beyond the windows that are judged exactly."""
+    """One window's candidates, judged and in order."""
 
-    uuid: UUID
-    relevance: float | None = None
-    similarity: float | None = None
-    score: float | None = None
-    below: bool = False
-    copies: tuple[UUID, ...] = ()
-    found: Found | None = None
-    scores: Scores | None = None
-    row: int = 0
-    """Its place in `scores`."""
+    candidates: Candidates
+    scores: Scores
+    below: NDArray[np.bool_]
+    """Of each candidate: below the threshold."""
+    order: Sequence[int]
+    """Rows, the best first."""
+    copies: Mapping[int, Sequence[int]] = field(default_factory=dict)
+    """Row -> rows of the near-duplicates that stand behind it; they are not in `order`."""
+    fused: bool = False
 
-    @property
-    def shares(self) -> tuple[Share, ...]:
-        """What each term brought on each target. Worked out for those that are shown: most are not."""
-        if self.scores is None or self.found is None:
-            return ()
-        return shares_of(self.scores, self.row, captioned=bool(self.found.properties.get("captioned")))
+    def uuid(self, row: int) -> UUID:
+        return UUID(bytes=self.candidates.ids[row])
+
+    def hit(self, row: int) -> Hit:
+        known = self.candidates.known[row]
+        return Hit(
+            self.uuid(row),
+            there_first(known.record),
+            float(self.scores.similarity[row]),
+            float(self.candidates.values[row]) if self.fused else None,
+            float(self.scores.relevance[row]),
+            bool(self.below[row]),
+            shares_of(self.scores, row, captioned=known.captioned),
+            tuple(self.uuid(copy) for copy in self.copies.get(row, ())),
+        )
 
 
 @dataclass
 class Ranking:
     """Grows window by window."""
 
-    threshold: float | None
-    places: dict[UUID, Ranked] = field(default_factory=dict)
-    behind: set[UUID] = field(default_factory=set)
-    """Near-duplicates that stand behind another."""
+    places: list[tuple[Ranked, int]] = field(default_factory=list)
+    """Window and row of each picture that is shown."""
+    _seen: set[bytes] = field(default_factory=set)
 
-    def add(self, ranked: Iterable[Ranked]) -> None:
-        for one in ranked:
-            if one.uuid not in self.behind:
-                self.places.setdefault(one.uuid, one)
-                self.behind.update(one.copies)
+    def add(self, window: Ranked) -> None:
+        """What comes behind the narrower windows."""
+        ids = window.candidates.ids
+        rows = [row for row in window.order if ids[row] not in self._seen]
+        self.places += [(window, row) for row in rows]
+        self._seen.update(ids[row] for row in (*rows, *(copy for row in rows for copy in window.copies.get(row, ()))))
 
-    def page(self, offset: int, limit: int) -> list[Ranked]:
-        return list(self.places.values())[offset : offset + limit]
+    def page(self, offset: int, limit: int) -> tuple[Hit, ...]:
+        return tuple(window.hit(row) for window, row in self.places[offset : offset + limit])
+
+    @property
+    def counted(self) -> list[Known]:
+        """Those of the first window that are not below the threshold; all of them where none is above it."""
+        first = self.places[0][0] if self.places else None
+        rows = [row for window, row in self.places if window is first]
+        some = self.above > 0
+        return [] if first is None else [first.candidates.known[row] for row in rows if not (some and first.below[row])]
 
     @property
     def above(self) -> int:
-        """Above the line; without a line nobody can say, and all count."""
-        return sum(not one.below for one in self.places.values())
-
-    @property
-    def counted(self) -> list[Mapping[str, Any]]:
-        """The stored properties of the likely ones of the first window; of all of it where none is likely."""
-        first = [(one, one.found) for one in self.places.values() if one.found is not None]
-        some = self.above > 0
-        return [found.properties for one, found in first if not (one.below and some)]
+        """How many are not below the threshold; without one nobody can say, and all count."""
+        return sum(not window.below[row] for window, row in self.places)
 
 
-def matrices(found: Sequence[Found], names: Sequence[str], dims: Mapping[str, int]) -> dict[str, Embeddings]:
-    """By target, (n, dim); zeros for an object that another program stored without the vector: it is like nothing."""
-    return {
-        name: np.stack([one.vectors.get(name, np.zeros(dims[name], np.float32)) for one in found])
-        if found
-        else np.zeros((0, dims[name]), np.float32)
-        for name in names
-    }
+def judged(
+    candidates: Candidates, scores: Scores, threshold: float | None, query: Query, sameness: Sameness | None
+) -> Ranked:
+    """In the order of relevance or, with words too, of Weaviate's fused score: a picture that has one of the words is
+    not below the threshold. With `sameness`, and where the question wants it, near-duplicates stand behind one."""
+    below = np.zeros(len(candidates.ids), bool) if threshold is None else scores.relevance < threshold
+    if query.hybrid:
+        asked = {word for text in query.texts for word in text.casefold().split()}
+        below &= [not asked & _words(known.record) for known in candidates.known]
+    order = candidates.order(candidates.values if query.hybrid else scores.relevance).tolist()
+    copies = _copies(candidates, order, sameness) if query.collapse and sameness else {}
+    hidden = {row for rows in copies.values() for row in rows}
+    return Ranked(candidates, scores, below, [row for row in order if row not in hidden], copies, query.hybrid)
 
 
-def captioned(found: Sequence[Found]) -> NDArray[np.bool_]:
-    return np.array([bool(one.properties.get("captioned")) for one in found], dtype=bool)
-
-
-def judged(found: Sequence[Found], scores: Scores, threshold: float | None) -> list[Ranked]:
-    """In the order of `found`."""
-    return [
-        Ranked(
-            one.uuid,
-            float(scores.relevance[i]),
-            float(scores.similarity[i]),
-            below=threshold is not None and float(scores.relevance[i]) < threshold,
-            found=one,
-            scores=scores,
-            row=i,
-        )
-        for i, one in enumerate(found)
-    ]
+def mixed(ranked: Ranked, diversity: float, most: int) -> Ranked:
+    """Difference mixed into those above the threshold, as far as the `most` first."""
+    above = [row for row in ranked.order if not ranked.below[row]]
+    if not diversity or len(above) < 2:
+        return ranked
+    order = mmr(ranked.scores.relevance[above], ranked.candidates.vectors["image"][above], diversity, most)
+    first = [above[place] for place in order]
+    placed = set(first)
+    order = [*first, *(row for row in ranked.order if row not in placed)]
+    return replace(ranked, order=order)
 
 
 def shares_of(scores: Scores, row: int, *, captioned: bool = True) -> tuple[Share, ...]:
@@ -127,56 +133,15 @@ def shares_of(scores: Scores, row: int, *, captioned: bool = True) -> tuple[Shar
     return tuple(found.values())
 
 
-def by_relevance(ranked: Iterable[Ranked]) -> list[Ranked]:
-    return sorted(ranked, key=lambda one: (-(one.relevance or 0.0), one.uuid))
+def _words(record: ImageRecord) -> set[str]:
+    name = PurePath(record.places[0].path).name if record.places else ""
+    return set(re.findall(r"[^\W_]+", f"{record.caption} {' '.join(record.tags)} {name}".casefold()))
 
 
-def fused(ranked: Iterable[Ranked], words: Sequence[str]) -> list[Ranked]:
-    """In the order of Weaviate's fused score; a picture that has one of the words is not unlikely."""
-    asked = {word for text in words for word in text.casefold().split()}
-    scored = [
-        replace(one, score=one.found.value, below=one.below and not asked & _words(one.found.properties))
-        for one in ranked
-        if one.found is not None
-    ]
-    return sorted(scored, key=lambda one: (-(one.score or 0.0), one.uuid))
-
-
-def _words(properties: Mapping[str, Any]) -> set[str]:
-    text = " ".join(str(properties.get(name) or "") for name in ("caption", "tag_words", "file_name"))
-    return set("".join(c if c.isalnum() else " " for c in text.casefold()).split())
-
-
-def arranged(
-    ranked: Sequence[Ranked], query: Query, vectors_of: VectorsOf, sameness: Sameness | None = None
-) -> list[Ranked]:
-    """Near-duplicates behind the best of them, then difference mixed into the likely ones."""
-    ordered = _collapsed(ranked, vectors_of, sameness) if query.collapse else list(ranked)
-    likely = [one for one in ordered if not one.below]
-    if not query.diversity or len(likely) < 2:
-        return ordered
-    rows = vectors_of("image", [one.uuid for one in likely])
-    mixed = [one for one in likely if one.uuid in rows]
-    relevance = np.array([one.relevance or 0.0 for one in mixed])
-    order = mmr(relevance, np.stack([rows[one.uuid] for one in mixed]), query.diversity, len(mixed))
-    first = [mixed[i] for i in order]
-    placed = {one.uuid for one in first}
-    return [*first, *(one for one in ordered if one.uuid not in placed)]
-
-
-def _collapsed(ranked: Sequence[Ranked], vectors_of: VectorsOf, sameness: Sameness | None) -> list[Ranked]:
-    """Vectors are asked for of those pictures only whose perceptual hashes are close."""
-    hashes = [str(one.found.properties.get("phash") or "") if one.found else "" for one in ranked]
+def _copies(candidates: Candidates, order: Sequence[int], sameness: Sameness) -> dict[int, list[int]]:
+    """Near-duplicates by the row that they stand behind."""
+    hashes = [candidates.known[row].record.phash for row in order]
     near = sorted(resembling(hashes, sameness))
-    rows = vectors_of(TARGET, [ranked[i].uuid for i in near]) if near else {}
-    known = [i for i in near if ranked[i].uuid in rows]
-    if not known:
-        return list(ranked)
-    groups = collapse(np.stack([rows[ranked[i].uuid] for i in known]), [hashes[i] for i in known], sameness)
-    copies = {known[head]: [known[i] for i in behind] for head, behind in groups}
-    hidden = {i for behind in copies.values() for i in behind}
-    return [
-        replace(one, copies=tuple(ranked[j].uuid for j in copies.get(i, ())))
-        for i, one in enumerate(ranked)
-        if i not in hidden
-    ]
+    rows = [order[place] for place in near]
+    groups = collapse(candidates.vectors[TARGET][rows], [hashes[place] for place in near], sameness)
+    return {rows[head]: [rows[copy] for copy in behind] for head, behind in groups if behind}

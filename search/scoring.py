@@ -70,21 +70,15 @@ def score(
     """`candidates`: target -> (n, dim); `captioned` (n,): an uncaptioned picture's caption vector is its image vector,
     and is judged by image's level. Without `space` cosines count as they are."""
     names = targets_of(asked)
-    rows = {name: candidates[name].astype(np.float64) for name in names}
     cosines = np.full((len(captioned), len(asked), len(names)), np.nan)
     parts = np.zeros_like(cosines)
-    for t, term in enumerate(asked):
-        for m, name in enumerate(names):
-            if name not in term.targets:
-                continue
-            cosine = rows[name] @ term.vectors[name].astype(np.float64)
-            z = (
-                cosine
-                if space is None
-                else space.calibrated(name, term.vectors[name][None], cosine[None], captioned)[0]
-            )
-            cosines[:, t, m] = cosine
-            parts[:, t, m] = term.targets[name] * z
+    for m, name in enumerate(names):
+        which = [t for t, term in enumerate(asked) if name in term.targets]
+        vectors = np.stack([asked[t].vectors[name] for t in which])
+        found = vectors.astype(np.float64) @ candidates[name].astype(np.float64).T  # (terms with this target, n)
+        z = found if space is None else space.calibrated(name, vectors, found, captioned)
+        cosines[:, which, m] = found.T
+        parts[:, which, m] = z.T * [asked[t].targets[name] for t in which]
     amounts = parts * _factors(asked, parts.sum(axis=2), strategy or "average")[:, :, None]
     weights = np.array([term.weight for term in asked])
     shares = np.array([[term.targets.get(name, 0.0) for name in names] for term in asked])

@@ -1,5 +1,5 @@
-"""Answers a question from Weaviate: the one funnel (`Searcher.search`). `index` asks Weaviate, `scoring` judges what it
-finds, `ranking` orders it."""
+"""Answers a question from Weaviate: the one funnel (`Searcher.search`). `index` asks Weaviate, `candidates` holds what
+it found, `scoring` judges it, `ranking` orders it."""
 
 import time
 import uuid
@@ -22,28 +22,23 @@ from schema.record import ImageRecord, from_properties
 from search import facets
 from search.asking import DEFAULT_TARGETS, encode_terms, weigh, weights_of
 from search.calibration import LibrarySpace
+from search.candidates import PictureCache
 from search.conditions import Passing, to_weaviate, undescribed
 from search.diversity import side_by_side, spread_out
 from search.duplicates import TARGET, Sameness
 from search.explain import Explanation, Vocabulary, by_words, heat, seen
 from search.filters import Condition
-from search.index import Found, LibraryVersion, PictureIndex, Probe, Wanted, one_question
-from search.library import Refreshed, ThresholdOptions, keep_bank, read_space
+from search.index import LibraryVersion, Near, PictureIndex, Probe, one_question
+from search.library import Library, Refreshed, ThresholdOptions, keep_bank, read_space
 from search.meant import Meant, find_meant
-from search.preference import learn_targets
-from search.query import AUTO, MAX_WINDOW, Query, Term
-from search.ranking import WINDOWS, Ranked, Ranking, arranged, by_relevance, captioned, fused, judged, matrices
+from search.query import MAX_WINDOW, Query, Term
+from search.ranking import WINDOWS, Ranking, judged, mixed
 from search.relevance import Background, Bank
 from search.results import Hit, Results, Timing, there_first
 from search.scoring import Asked, linear, score, targets_of
-from search.shortcut import applies
-from search.shortcut import relevance as shortcut_relevance
 
 MOST_NEAR = 16
 """Likes that are asked for their own nearest pictures, where the strategy goes by the best of them."""
-NEAR_LIKES = 480
-WIDER = 480
-"""The first window where the weighted sum is a poorer guide to the best: dislikes alone."""
 KNOWN = 3000
 """The most frequent values of a property, among which a value is looked for that no picture has."""
 TAGS = 300
@@ -57,15 +52,21 @@ class Searcher:
         encoder: Encoder,
         patience: Patience | None = None,
         threshold: ThresholdOptions | None = None,
+        cache_mb: float = 256,
+        *,
+        prefetch: bool = False,
     ) -> None:
-        """`pictures` and `encoder` must belong together: `open_pictures(client, encoder.identity)` sees to it."""
+        """`pictures` and `encoder` must belong together: `open_pictures(client, encoder.identity)` sees to it.
+        `prefetch`: read the library into the cache in the background, after the first question and after changes."""
         self.pictures = pictures
         self.index = PictureIndex(pictures, patience or Patience())
+        self._cache = PictureCache(self.index, cache_mb)
         self._encoder = encoder
         self._threshold = threshold or ThresholdOptions()
+        self._prefetch = prefetch
         self._bank: Bank | None = None
         self._vocabulary = Vocabulary(encoder)
-        self._known = Refreshed(pictures, self._learn)
+        self._library = Refreshed(pictures, self._learn)
         self._threads = ThreadPoolExecutor(2, "asks Weaviate")
 
     @one_question
@@ -79,13 +80,16 @@ class Searcher:
             return self._listed(query, passing.without(query.hidden), started, waited)
         query = self._resolved(query)
         before = time.perf_counter()
-        asked = self._asked(query)
+        vectors = self._encoded(query)
         encoded = time.perf_counter() - before
+        library = self._library.get()
+        asked = weigh(query, vectors, library.space)
         own = {term.item for term in query.terms if term.item is not None} | set(query.hidden)
         others = passing.without(own)
         counting = begin(self._threads, partial(self.index.count, others))
-        ranking = self._ranking(query, asked, others.filter)
-        hits = self._hits(ranking.page(query.offset, query.limit), asked, query, ranking.threshold)
+        threshold = library.background.line(asked, self._threshold.false_alarm, query.strategy)
+        ranking = self._ranking(query, asked, others.filter, library.space, threshold)
+        hits = ranking.page(query.offset, query.limit)
         counted = ranking.counted if query.facets else []
         asking = time.perf_counter()
         total = counting()
@@ -97,9 +101,11 @@ class Searcher:
             query.offset,
             query.limit,
             Timing(1000 * encoded, 1000 * waited, 1000 * (done - started)),
-            facets.count(counted) if query.facets else {},
+            facets.count((one.facets for one in counted), {root for one in counted for root in one.roots})
+            if query.facets
+            else {},
             len(counted),
-            ranking.threshold,
+            threshold,
             ranking.above,
             next((term.targets for term in asked if term.example), asked[0].targets),
             self._meant(query.filters, total),
@@ -108,7 +114,7 @@ class Searcher:
     def _listed(self, query: Query, passing: Passing, started: float, waited: float) -> Results:
         """Filters alone: what passes, newest first."""
         found = self.index.listed(passing.filter, query.offset, query.limit)
-        hits = tuple(Hit(one.uuid, there_first(from_properties(one.properties)), None) for one in found)
+        hits = tuple(Hit(key, there_first(from_properties(properties)), None) for key, properties in found)
         total = self.index.count(passing)
         counts = self.facets(query.filters) if query.facets else {}
         timing = Timing(0.0, 1000 * (self.index.waited() - waited), 1000 * (time.perf_counter() - started))
@@ -118,16 +124,17 @@ class Searcher:
     @one_question
     def records(self, uuids: Sequence[uuid.UUID]) -> dict[uuid.UUID, ImageRecord]:
         """The stored records of those uuids that are in the library."""
-        return {key: there_first(from_properties(found.properties)) for key, found in self.index.fetch(uuids).items()}
+        found = self.index.records(uuids)
+        return {key: there_first(from_properties(properties)) for key, properties in found.items()}
 
     @one_question
     def vectors(self, query: Query) -> dict[str, Embeddings]:
         """The unit vectors that a question's candidates are searched with, by target. Raises what `search` raises."""
         if not query.terms:
             raise QueryError("The question holds filters alone, so there is nothing to compare pictures with.")
-        return {
-            probe.target: probe.vector for probe in self._probes(self._asked(self._resolved(query)), query.strategy)
-        }
+        query = self._resolved(query)
+        vectors, space = self._encoded(query), self.space()
+        return {probe.target: probe.vector for probe in _probes(weigh(query, vectors, space), space, query.strategy)}
 
     @one_question
     def facets(self, filters: Sequence[Condition] = ()) -> dict[str, facets.Counts]:
@@ -172,29 +179,32 @@ class Searcher:
 
     def space(self) -> LibrarySpace:
         """What is known of the library's vectors, from a sample."""
-        return self._known.get()[0]
+        return self._library.get().space
 
-    def _learn(self, version: LibraryVersion) -> tuple[LibrarySpace, Background]:
+    def _learn(self, version: LibraryVersion) -> Library:
         if self._bank is None:
             self._bank = keep_bank(self._encoder, self._threshold.folder)
-        space = read_space(self.pictures, version.count)
+        space = read_space(self._cache, self.pictures.identity.dims, version.count)
         background = Background(space, self._bank)
         vector = self._bank.sensible[0]
         common = Asked(1.0, False, {"image": vector, "caption": vector}, weights_of(DEFAULT_TARGETS["text"]))
         background.line([common], self._threshold.false_alarm)  # the first question need not wait for what it works out
-        return space, background
+        if self._prefetch:
+            self._cache.prefetch()
+        return Library(space, background)
 
     @one_question
     def explain(self, query: Query, key: uuid.UUID, image: Image.Image | None = None) -> Explanation:
         """Why the picture `key` is a hit; `image`: the picture itself, where its file can be read. Raises what
         `search` raises."""
         query = self._resolved(query)
-        asked = self._asked(query)
-        found = self.index.fetch([key], vectors=True)
-        if key not in found or "image" not in found[key].vectors:
+        vectors, space = self._encoded(query), self.space()
+        asked = weigh(query, vectors, space)
+        found = next(self.index.fetch([key]), None)
+        if found is None or "image" not in found.vectors:
             raise QueryError(f"There is no picture {key} in the library (any more).")
-        vector = found[key].vectors["image"]
-        probe = next((probe for probe in self._probes(asked, query.strategy) if probe.target == "image"), None)
+        vector = found.vectors["image"]
+        probe = next((probe for probe in _probes(asked, space, query.strategy) if probe.target == "image"), None)
         map_ = None
         if image is not None and probe is not None:
             map_ = heat(probe.vector, *embeddings_without(self._encoder, image), image.size)
@@ -203,7 +213,7 @@ class Searcher:
         return Explanation(
             tuple((text, by_words(text, self._encoder, vector)) for text in query.texts),
             map_,
-            tuple(seen(vector, words, rows, self.space().spreads.get("image"))),
+            tuple(seen(vector, words, rows, space.spreads.get("image"))),
         )
 
     def _meant(self, filters: Sequence[Condition], total: int) -> tuple[Meant, ...]:
@@ -242,150 +252,71 @@ class Searcher:
             raise QueryError(f"Several pictures of the library lie at {term.path!r}. Write more of the path.")
         return Term(item=found[0], weight=term.weight)
 
-    def _asked(self, query: Query) -> list[Asked]:
+    def _encoded(self, query: Query) -> list[Mapping[str, Embeddings]]:
+        """The vectors of each term, by target."""
         items = [term.item for term in query.terms if term.item is not None]
-        stored = {key: found.vectors for key, found in self.index.fetch(items, vectors=True).items()}
+        stored = {found.uuid: found.vectors for found in self.index.fetch(items)}
         if missing := [item for item in items if item not in stored]:
             raise QueryError(
                 f"There is no picture {missing[0]} in the library (any more). Take it out of the question."
             )
         if bare := [item for item in items if not stored[item]]:
             raise QueryError(f"The picture {bare[0]} was stored without vectors, by another program. Ingest it again.")
-        encoded = encode_terms(query.terms, self._encoder, self.pictures.identity, stored)
-        return weigh(query, encoded, self._learned(query, encoded) if query.targets == AUTO else None)
+        return encode_terms(query.terms, self._encoder, self.pictures.identity, stored)
 
-    def _learned(self, query: Query, encoded: Sequence[Mapping[str, Embeddings]]) -> dict[str, float] | None:
-        """From the liked examples."""
-        asked = zip(query.terms, encoded, strict=True)
-        liked = [(term, vectors) for term, vectors in asked if term.example and term.weight > 0]
-        if not liked:
-            return None
-        rows = {
-            name: np.stack([vectors[name] for _, vectors in liked])
-            for name in set.intersection(*(set(vectors) for _, vectors in liked))
-        }
-        return learn_targets(rows, self.space(), [term.weight for term, _ in liked])
-
-    def _probes(self, asked: Sequence[Asked], strategy: str | None) -> list[Probe]:
-        probes = [
-            Probe(name, vector, weight) for name, (weight, vector) in linear(asked, self.space(), strategy).items()
-        ]
-        if not probes:
-            raise QueryError("The terms of the question cancel each other out. Take one of them away.")
-        return probes
-
-    def _ranking(self, query: Query, asked: Sequence[Asked], condition: Any) -> Ranking:
-        """Long enough for the page. The first window is judged exactly; beyond it Weaviate's order stands."""
-        probes = self._probes(asked, query.strategy)
-        ranking = Ranking(self._known.get()[1].line(asked, self._threshold.false_alarm, query.strategy))
-        wanted = any(term.weight > 0 for term in asked)
-        first = WINDOWS[0] if wanted else WIDER
-        nearest = self._first(query, asked, probes, condition, ranking, first)
-        needed = query.offset + query.limit
-        for window in WINDOWS[1:]:
-            if len(ranking.places) >= needed or nearest < first:
+    def _ranking(
+        self, query: Query, asked: Sequence[Asked], condition: Any, space: LibrarySpace, threshold: float | None
+    ) -> Ranking:
+        """Long enough for the page."""
+        probes = _probes(asked, space, query.strategy)
+        names = {*targets_of(asked), *(["image"] if query.diversity else []), *([TARGET] if query.collapse else [])}
+        ranking, needed = Ranking(), query.offset + query.limit
+        for window in WINDOWS:
+            if query.hybrid:
+                near = self.index.near_or_worded(" ".join(query.texts), probes, condition, window)
+            else:
+                near = self.index.near(probes, condition, window)
+            full = len(near.ids) == window
+            first = not ranking.places
+            if first:
+                near = _union([near, *self._near_likes(query, asked, condition)])
+            candidates = self._cache.candidates(near, names if first else targets_of(asked))
+            scores = score(asked, candidates.vectors, candidates.captioned, space, query.strategy)
+            ranked = judged(candidates, scores, threshold, query, Sameness.of(space) if first else None)
+            ranking.add(mixed(ranked, query.diversity, needed) if first else ranked)
+            if len(ranking.places) >= needed or not full:
                 break
-            found = self._near(query, probes, Wanted(condition, window))
-            beyond = sorted(found, key=lambda one: (-one.value, one.uuid))
-            ranking.add(Ranked(one.uuid, score=one.value if query.hybrid else None) for one in beyond)
-            nearest, first = len(found), window
         return ranking
 
-    def _first(
-        self,
-        query: Query,
-        asked: Sequence[Asked],
-        probes: Sequence[Probe],
-        condition: Any,
-        ranking: Ranking,
-        window: int,
-    ) -> int:
-        """Rank the first window; how many Weaviate found in it."""
-        names = {"captioned"}
-        names |= {*facets.text_properties().values(), *facets.STORED} if query.facets else set()
-        names |= {"phash"} if query.collapse else set()
-        names |= {"caption", "tag_words", "file_name"} if query.hybrid else set()
-        wanted = Wanted(condition, window, properties=sorted(names & self.pictures.properties))
-        if applies(asked) and not (query.hybrid or query.diversity):
-            found = self._near(query, probes, wanted)
-            values = np.array([one.value for one in found])
-            relevance = shortcut_relevance(asked[0], probes, values, captioned(found), self.space())
-            ranked = by_relevance(
-                Ranked(
-                    one.uuid, float(value), found=one, below=ranking.threshold is not None and value < ranking.threshold
-                )
-                for one, value in zip(found, relevance, strict=True)
-            )
-            ranking.add(arranged(ranked, query, self._vectors_of, Sameness.of(self.space())))
-            return len(found)
-        vectors = {*targets_of(asked), *(["image"] if query.diversity else []), *([TARGET] if query.collapse else [])}
-        wanted = replace(wanted, vectors=sorted(vectors))
-        nearest = self._near(query, probes, wanted)
-        more = self._near_likes(query, asked, wanted)
-        found = list({one.uuid: one for one in (*nearest, *more)}.values())
-        ranked = self._judged(query, asked, found, ranking.threshold)
-        ordered = fused(ranked, query.texts) if query.hybrid else by_relevance(ranked)
-        stored = {one.uuid: one.vectors for one in found}
-
-        def vectors_of(target: str, keys: Sequence[uuid.UUID]) -> dict[uuid.UUID, Embeddings]:
-            return {key: stored[key][target] for key in keys if target in stored[key]}
-
-        ranking.add(arranged(ordered, query, vectors_of, Sameness.of(self.space())))
-        return len(nearest)
-
-    def _near(self, query: Query, probes: Sequence[Probe], wanted: Wanted) -> list[Found]:
-        if query.hybrid:
-            return self.index.near_or_worded(" ".join(query.texts), probes, wanted)
-        return self.index.near(probes, wanted)
-
-    def _near_likes(self, query: Query, asked: Sequence[Asked], wanted: Wanted) -> list[Found]:
-        """Where the best of the likes decides, what is near to one of them need not be near to their sum."""
+    def _near_likes(self, query: Query, asked: Sequence[Asked], condition: Any) -> list[Near]:
+        """Where the best of the likes decides, what is near to one of them need not be near to their sum: the nearest
+        of each on every target; of many likes those that lie far apart."""
         likes = [term for term in asked if term.example and term.weight > 0]
         if len(likes) < 2 or query.strategy != "best_score" or query.hybrid:
             return []
-        begun = [begin(self._threads, partial(self._near_some, likes, wanted, target)) for target in likes[0].targets]
-        return [one for result in begun for one in result()]
+        begun = []
+        for target in likes[0].targets:
+            rows = np.stack([term.vectors[target] for term in likes if target in term.vectors])
+            some = [rows[i] for i in spread_out(rows, min(MOST_NEAR, len(rows)))]
+            ask = partial(self.index.near_any, target, some, condition, WINDOWS[0])
+            begun.append(begin(self._threads, ask))
+        return [result() for result in begun]
 
-    def _near_some(self, likes: Sequence[Asked], wanted: Wanted, target: str) -> list[Found]:
-        """The likes' own nearest on one target; of many likes those that lie far apart."""
-        rows = np.stack([term.vectors[target] for term in likes if target in term.vectors])
-        some = [rows[i] for i in spread_out(rows, min(MOST_NEAR, len(rows)))]
-        return self.index.near_any(target, some, replace(wanted, limit=NEAR_LIKES))
 
-    def _vectors_of(self, target: str, keys: Sequence[uuid.UUID]) -> dict[uuid.UUID, Embeddings]:
-        found = self.index.fetch(keys, vectors=True)
-        return {key: one.vectors[target] for key, one in found.items() if target in one.vectors}
+def _probes(asked: Sequence[Asked], space: LibrarySpace, strategy: str | None) -> list[Probe]:
+    probes = [Probe(name, vector, weight) for name, (weight, vector) in linear(asked, space, strategy).items()]
+    if not probes:
+        raise QueryError("The terms of the question cancel each other out. Take one of them away.")
+    return probes
 
-    def _judged(
-        self, query: Query, asked: Sequence[Asked], found: Sequence[Found], threshold: float | None
-    ) -> list[Ranked]:
-        vectors = matrices(found, targets_of(asked), self.pictures.identity.dims)
-        return judged(found, score(asked, vectors, captioned(found), self.space(), query.strategy), threshold)
 
-    def _hits(
-        self, page: Sequence[Ranked], asked: Sequence[Asked], query: Query, threshold: float | None
-    ) -> tuple[Hit, ...]:
-        """With their records; what was not judged to the end is now. A picture that was removed since it was ranked is
-        left out."""
-        late = [one.uuid for one in page if one.similarity is None]
-        objects = self.index.fetch([one.uuid for one in page], vectors=bool(late))
-        found = [objects[key] for key in late if key in objects]
-        known = {one.uuid: one for one in self._judged(query, asked, found, threshold)} if found else {}
-        hits = []
-        for one in page:
-            if one.uuid not in objects:
-                continue
-            full = known.get(one.uuid, one)
-            hits.append(
-                Hit(
-                    one.uuid,
-                    there_first(from_properties(objects[one.uuid].properties)),
-                    full.similarity or 0.0,
-                    one.score,
-                    full.relevance,
-                    full.below,
-                    full.shares,
-                    one.copies,
-                )
-            )
-        return tuple(hits)
+def _union(found: Sequence[Near]) -> Near:
+    """Every object once, as its first search has it."""
+    if len(found) == 1:
+        return found[0]
+    ids = [key for near in found for key in near.ids]
+    rows = list({key: row for row, key in reversed(list(enumerate(ids)))}.values())
+    values, updated = (
+        np.concatenate(parts) for parts in zip(*((one.values, one.updated) for one in found), strict=True)
+    )
+    return Near([ids[row] for row in rows], values[rows], updated[rows])

@@ -28,6 +28,7 @@ WRONG = {
     "LOUPE_FALSE_ALARM": "1",
     "LOUPE_BATCH_SIZE": "0",
     "LOUPE_QUESTION_TIMEOUT_S": "0",
+    "LOUPE_CACHE_MB": "-1",
     "LOUPE_MAX_MEGAPIXELS": "nan",
     "LOUPE_MAX_FILE_MB": "1e9",
     "LOUPE_MAX_DECODED_MB": "10",

@@ -15,7 +15,7 @@ from evaluation.questions import shortened
 from schema.collection import Pictures, StorageOptions, ensure_pictures
 from search.answer import note
 from search.calibration import FEWEST, LibrarySpace
-from search.index import read_sample
+from search.index import read_vectors
 from search.library import ThresholdOptions, keep_bank
 from search.query import Query, Term
 from search.relevance import (
@@ -305,11 +305,11 @@ def test_one_to_twenty_pictures_answer_their_captions_and_hardly_any_nonsense(
 ) -> None:
     """30 draws from the samples; the nonsense is not the bank's. Whole captions ask where none is stored, else halves
     of them."""
-    stored = read_sample(samples, 200, ["caption", "captioned"])
+    [stored] = read_vectors(samples, "image", ["caption"])
     whole = [str(one["caption"]) for one in stored.properties]
     rng = np.random.default_rng(0)
     asked = [shortened(text, rng) or text for text in whole] if captions else whole
-    image, caption = stored.vectors["image"], specialists.encode_texts(whole)
+    image, caption = stored.vectors, specialists.encode_texts(whole)
     questions, odd = specialists.encode_texts(asked), specialists.encode_texts([text for _, text in nonsense(80, 3)])
     told, targets = keep_bank(specialists, threshold.folder), {"image": 1 / 3, "caption": 2 / 3}
     refused, kept = [], []

@@ -141,7 +141,7 @@ def test_words_too_go_with_pictures_items_targets_and_filters(library: Library, 
 
 
 @pytest.mark.parametrize("words", [False, True], ids=["vectors", "words too"])
-@pytest.mark.parametrize("windows", [(7, 19, 10_000), (1, 2, 10_000), (240, 2000, 10_000)], ids=str)
+@pytest.mark.parametrize("windows", [(7, 19, 10_000), (1, 2, 10_000), (500, 10_000)], ids=str)
 def test_pages_neither_repeat_nor_skip_a_picture(
     library: Library, searcher: Searcher, monkeypatch: pytest.MonkeyPatch, windows: tuple[int, ...], words: bool
 ) -> None:

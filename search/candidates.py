@@ -1,0 +1,218 @@
+"""The candidates of a question: their records and vectors, kept in the process from one question to the next.
+
+Weaviate finds candidates by uuid and says when each was last written; what is held of a picture is valid as long as
+that time is the same. So other processes may write, and an object that was removed and put again is read again.
+"""
+
+import logging
+import threading
+import time
+import weakref
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+from numpy.typing import NDArray
+
+from encoder.protocol import Embeddings
+from schema.record import ImageRecord, from_properties
+from search import facets
+from search.index import Near, PictureIndex, Stored
+
+RECORD_BYTES = 3000
+"""What one record and its facets take, about: measured with 20,000 synthetic ones (`benchmarks.search`)."""
+SPARED = 20
+"""One in so many of the held pictures, those that were candidates the longest time ago, goes when there is no room."""
+PAGE = 100
+"""Objects that are read at once in the background."""
+AGAIN_S = 30.0
+"""How soon a library that changes all the time is read in advance again."""
+QUIET_S = 0.3
+"""How long nobody must have asked before the next page is read in the background."""
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Known:
+    """A picture but for its vectors."""
+
+    record: ImageRecord
+    captioned: bool
+    facets: facets.Pairs
+    roots: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """n pictures: row i of all belongs to one. Zeros are the vector of an object that another program stored without:
+    it is like nothing."""
+
+    ids: Sequence[bytes]
+    values: NDArray[np.float64]
+    """Weaviate's own: the weighted sum of the probes' cosines, or a fused score."""
+    vectors: Mapping[str, Embeddings]
+    """By target, (n, dim)."""
+    known: Sequence[Known]
+
+    @property
+    def captioned(self) -> NDArray[np.bool_]:
+        return np.array([one.captioned for one in self.known], dtype=bool)
+
+    def order(self, by: NDArray[np.float64]) -> NDArray[np.intp]:
+        """Rows by (n,) values, the largest first; of equal ones the smaller uuid."""
+        halves = np.frombuffer(b"".join(self.ids), dtype=">u8").reshape(-1, 2)
+        return np.lexsort((halves[:, 1], halves[:, 0], -by))
+
+
+class PictureCache:
+    """Thread-safe. Holds at most about `megabytes`."""
+
+    def __init__(self, index: PictureIndex, megabytes: float) -> None:
+        self._index = index
+        dims = index.pictures.identity.dims
+        self._most = int(megabytes * 2**20 / (RECORD_BYTES + 4 * sum(dims.values())))
+        self._vectors = {name: np.empty((self._most, dim), np.float32) for name, dim in dims.items()}
+        self._updated = np.zeros(self._most, np.int64)
+        self._used = np.zeros(self._most, np.int64)
+        """The number of the last question that a picture was a candidate of."""
+        self._known: list[Known] = []
+        self._ids: list[bytes] = []
+        self._rows: dict[bytes, int] = {}
+        self._spare: list[int] = []
+        self._pairs: dict[tuple[str, str], tuple[str, str]] = {}
+        self._questions = 0
+        self._asked_at = 0.0
+        self._read_at = -AGAIN_S
+        """When the library was last read in advance."""
+        self._lock = threading.Lock()
+        self._prefetching = threading.Lock()
+
+    def candidates(self, near: Near, names: Iterable[str]) -> Candidates:
+        """With some vectors. What is not held, or is out of date, is read; what was removed since is left out."""
+        n = len(near.ids)
+        dims = self._index.pictures.identity.dims
+        vectors = {name: np.zeros((n, dims[name]), np.float32) for name in names}
+        known: list[Known | None] = [None] * n
+        self._asked_at = time.monotonic()
+        with self._lock:
+            self._questions += 1
+            rows = np.fromiter((self._rows.get(key, -1) for key in near.ids), np.intp, n)
+            valid = rows >= 0
+            valid[valid] = self._updated[rows[valid]] == near.updated[valid]
+            held = rows[valid]
+            self._used[held] = self._questions
+            for name, matrix in vectors.items():
+                matrix[valid] = self._vectors[name][held]
+            for place, row in zip(np.flatnonzero(valid).tolist(), held.tolist(), strict=True):
+                known[place] = self._known[row]
+        if missing := {near.ids[place]: place for place in np.flatnonzero(~valid).tolist()}:
+            found = self.read(missing)
+            for stored, one in found:
+                place = missing[stored.uuid.bytes]
+                known[place] = one
+                for name, matrix in vectors.items():
+                    if name in stored.vectors:
+                        matrix[place] = stored.vectors[name]
+        self._asked_at = time.monotonic()
+        there = [one for one in known if one is not None]
+        if len(there) == n:
+            return Candidates(near.ids, near.values, vectors, there)
+        kept = [place for place, one in enumerate(known) if one is not None]
+        left = {name: matrix[kept] for name, matrix in vectors.items()}
+        return Candidates([near.ids[place] for place in kept], near.values[kept], left, there)
+
+    def read(self, ids: Iterable[bytes]) -> list[tuple[Stored, Known]]:
+        """From Weaviate, and held from now on."""
+        return self.hold(self._index.fetch([UUID(bytes=key) for key in ids], self._properties()))
+
+    def first(self, most: int) -> list[tuple[Stored, Known]]:
+        """The first by uuid, which are a random sample; held from now on."""
+        found: list[tuple[Stored, Known]] = []
+        for page in self._index.pages(min(most, 1000), self._properties()):
+            found += self.hold(page)
+            if len(found) >= most:
+                break
+        return found[:most]
+
+    def hold(self, stored: Iterable[Stored], *, in_place_of_others: bool = True) -> list[tuple[Stored, Known]]:
+        found = [(one, self._known_of(one.properties)) for one in stored]
+        with self._lock:
+            for one, known in found:
+                key = one.uuid.bytes
+                row = self._rows.get(key)
+                if row is None and (row := self._free_row(in_place_of_others)) is None:
+                    break
+                for name, matrix in self._vectors.items():
+                    matrix[row] = one.vectors.get(name, 0.0)
+                self._updated[row], self._used[row] = one.updated, self._questions
+                self._known[row], self._ids[row], self._rows[key] = known, key, row
+        return found
+
+    def prefetch(self) -> None:
+        """Read the library in the background as far as there is room, while nobody asks. Begun again when the library
+        has changed: what was held is read once more."""
+        if self._most and time.monotonic() > self._read_at + AGAIN_S and self._prefetching.acquire(blocking=False):
+            work = threading.Thread(target=_prefetch, args=(weakref.ref(self),), name="reads pictures", daemon=True)
+            work.start()
+
+    @property
+    def is_full(self) -> bool:
+        return len(self._known) == self._most and not self._spare
+
+    def _properties(self) -> list[Any]:
+        stored = {*facets.text_properties().values(), *facets.STORED} & self._index.pictures.properties
+        record = self._index.pictures.record_properties
+        return [*record, *sorted(stored - {one for one in record if isinstance(one, str)})]
+
+    def _known_of(self, properties: Mapping[str, Any]) -> Known:
+        pairs = tuple(self._pairs.setdefault(pair, pair) for pair in facets.pairs_of(properties))
+        return Known(
+            from_properties(properties), bool(properties.get("captioned")), pairs, tuple(properties.get("roots") or ())
+        )
+
+    def _free_row(self, in_place_of_others: bool) -> int | None:
+        if self._spare:
+            return self._spare.pop()
+        if len(self._known) < self._most:
+            self._known.append(None)  # type: ignore[arg-type]  # filled by who asked for the row
+            self._ids.append(b"")
+            return len(self._known) - 1
+        if not in_place_of_others or not self._most:
+            return None
+        some = max(self._most // SPARED, 1)
+        self._spare = np.argpartition(self._used, some - 1)[:some].tolist()
+        for row in self._spare:
+            del self._rows[self._ids[row]]
+        return self._spare.pop()
+
+
+def _prefetch(reference: "weakref.ref[PictureCache]") -> None:
+    """Holds the cache no longer than for a page, so that one that nobody uses any more is freed."""
+    cache = reference()
+    if cache is None:
+        return
+    prefetching = cache._prefetching
+    try:
+        pages = cache._index.pages(PAGE, cache._properties())
+        while cache is not None:
+            wait_s = cache._asked_at + QUIET_S - time.monotonic()
+            if wait_s > 0:
+                del cache
+                time.sleep(wait_s)
+            else:
+                started = time.monotonic()
+                page = next(pages, [])
+                if not page or cache.is_full:
+                    return
+                cache.hold(page, in_place_of_others=False)
+                del cache, page
+                time.sleep(time.monotonic() - started)
+            cache = reference()
+    except Exception as error:  # whatever a connection raises that is closed meanwhile
+        log.info("the library was not read in advance: %s", error)
+    finally:
+        if (cache := reference()) is not None:
+            cache._read_at = time.monotonic()
+        prefetching.release()
