@@ -244,15 +244,19 @@ def test_row_28_code_in_the_model_s_folder_never_runs_and_nobody_is_asked(
     assert not canary.exists()
 
 
-def test_a_model_that_is_no_dual_encoder_is_refused() -> None:
-    """The sentence model knows words only."""
-    with pytest.raises(EncoderError, match=r"holds a BertModel, which has no picture and text tower in one space"):
-        load_encoder(str(get_model_path()))
+NEITHER = "is neither a folder nor in this machine's model cache"
 
 
-@pytest.mark.parametrize("name", ["/no/such/folder", "./nor-here", "~/not-there"])
-def test_a_missing_folder_is_named(name: str) -> None:
-    with pytest.raises(EncoderError, match=rf"LOUPE_ENCODER names the folder {name}, which is not there"):
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        (str(get_model_path()), "holds a BertModel, which has no picture and text tower in one space"),
+        *((name, rf"LOUPE_ENCODER names the folder {name}, which is not") for name in ("/no/such", "./nor", "~/not")),
+        *((name, NEITHER) for name in ("http://somewhere/model", "a/b/c/d", "bad name!")),
+    ],
+)
+def test_what_is_no_dual_encoder_and_no_model_is_named(name: str, sentence: str) -> None:
+    with pytest.raises(EncoderError, match=sentence):
         load_encoder(name)
 
 
@@ -293,15 +297,8 @@ def in_another_process(name: str, root: Path, **environment: str) -> "subprocess
         "except Exception as error: print(type(error).__name__, error)"
     )
     values = {"PATH": os.environ["PATH"], "HOME": str(root), "HF_HUB_CACHE": str(root / "hub")} | environment
-    return subprocess.run(
-        [sys.executable, "-c", code, name],
-        cwd=PROJECT,
-        env=values,
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=60,
-    )
+    options = {"cwd": PROJECT, "capture_output": True, "text": True, "check": True, "timeout": 60}
+    return subprocess.run([sys.executable, "-c", code, name], env=values, **options)
 
 
 def test_a_model_in_the_hub_s_cache_needs_no_network(models: Path, tmp_path: Path, silent_hub: str) -> None:
@@ -319,17 +316,6 @@ def test_row_29_a_damaged_model_in_the_hub_s_cache_says_how_to_get_it_again(mode
     done = in_another_process("some/tiny-clip", tmp_path, HF_HUB_OFFLINE="1")
     assert done.stdout.startswith("EncoderError The encoder 'some/tiny-clip' cannot be loaded from ")
     assert done.stdout.endswith("run: hf download some/tiny-clip --force-download.\n")
-
-
-def ingest(folder: Path, environment: dict[str, str], **more: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [sys.executable, "-m", "ingest", str(folder)],
-        cwd=PROJECT,
-        env=environment | more,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
 
 
 @pytest.mark.parametrize("where", ["folder", "hub"])
@@ -371,9 +357,3 @@ def test_a_hub_that_never_answers_is_waited_for_a_moment_only(monkeypatch: pytes
     with pytest.raises(EncoderError, match=r"'nobody/nothing' is neither .* hf download nobody/nothing .* no hub"):
         load_encoder("nobody/nothing")
     assert time.monotonic() - started < 10
-
-
-@pytest.mark.parametrize("name", ["http://somewhere/model", "a/b/c/d", "bad name!"])
-def test_a_name_that_no_model_can_have_is_a_sentence(name: str) -> None:
-    with pytest.raises(EncoderError, match="is neither a folder nor in this machine's model cache"):
-        load_encoder(name)

@@ -112,25 +112,29 @@ def test_debian_gives_the_unpacked_files_and_the_version(tools: Path, tmp_path: 
     assert calls(tools, "apt-get") == ["-o DPkg::Lock::Timeout=60 download a"]
 
 
-@pytest.mark.parametrize(("obtain", "word"), [(debian, "apt-get"), (npm, "npm")])
-def test_a_missing_tool_is_named(tools: Path, tmp_path: Path, obtain, word: str) -> None:
-    with pytest.raises(SourceMissing, match=f"The package a cannot be had: there is no {word} here"):
-        obtain("a", tmp_path)
-
-
-def test_an_unknown_debian_package_comes_with_the_remedy(tools: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("obtain", "failing", "said", "handed_on"),
+    [
+        (
+            debian, "apt-get", "W: x\nE: Unable to locate package a\n",
+            r"had: apt-get: Unable to locate package a; .*run `apt-get update` as root",
+        ),
+        (debian, "dpkg-deb", "tar: x\n" * 999 + "dpkg-deb: error: bad archive\n", "dpkg-deb: error: bad archive$"),
+        (
+            npm, "npm", "npm warn config\nnpm error code ENOTFOUND\nnpm error network request to the registry failed\n",
+            "npm: code ENOTFOUND network request to the registry failed$",
+        ),
+    ],
+)  # fmt: skip
+def test_a_tools_own_reason_is_handed_on_and_its_warnings_are_not(
+    tools: Path, tmp_path: Path, obtain, failing: str, said: str, handed_on: str
+) -> None:
+    tool(tools, "apt-get", "pathlib.Path('a_1_all.deb').write_text('')")
     tool(tools, "dpkg-deb", "")
-    tool(tools, "apt-get", "sys.stderr.write('W: x\\nE: Unable to locate package a\\n'); sys.exit(100)")
-    with pytest.raises(SourceMissing, match=r"Unable to locate package a; .*run `apt-get update` as root") as caught:
-        debian("a", tmp_path)
-    assert "W: x" not in str(caught.value)
-
-
-def test_npms_own_reason_is_handed_on(tools: Path, tmp_path: Path) -> None:
-    said = "npm warn config\\nnpm error code ENOTFOUND\\nnpm error network request to the registry failed\\n"
-    tool(tools, "npm", f"sys.stderr.write('{said}'); sys.exit(1)")
-    with pytest.raises(SourceMissing, match=r"npm: code ENOTFOUND network request to the registry failed$"):
-        npm("a", tmp_path)
+    tool(tools, failing, f"sys.stderr.write({said!r}); sys.exit(2)")
+    with pytest.raises(SourceMissing, match=handed_on) as caught:
+        obtain("a", tmp_path)
+    assert "x" not in str(caught.value).split() and "W: x" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -165,13 +169,6 @@ def test_a_package_that_is_not_there_does_not_stop_the_next(tools: Path, tmp_pat
     for name in ("a", "b"):
         with pytest.raises(SourceMissing, match=f"The package {name} cannot be had: npm: code E404$"):
             npm(name, tmp_path)
-
-
-def test_an_archive_that_writes_elsewhere_is_refused(tools: Path, tmp_path: Path) -> None:
-    npm_that_gives(tools, archive(tmp_path / "a-1.0.0.tgz", {"package/a": "", "../../../../escaped": "x"}))
-    with pytest.raises(SourceMissing, match="its archive cannot be unpacked"):
-        npm("a", tmp_path)
-    assert not list(tmp_path.rglob("escaped"))
 
 
 def refused_archive(tools: Path, tmp_path: Path, *members: tarfile.TarInfo) -> str:
@@ -276,16 +273,12 @@ def test_a_cache_that_cannot_be_written_is_a_sentence(tools: Path, tmp_path: Pat
 def test_a_full_disk_ends_the_run_and_is_no_missing_source(tools: Path, tmp_path: Path, said: str) -> None:
     """The next packages would not fit either, and a space learnt from what did fit would be a poor one in silence."""
     tool(tools, "npm", f"sys.stderr.write({said!r} + chr(10)); sys.exit(1)")
-    with pytest.raises(
-        CannotWrite, match=r"The package a cannot be put into .*/npm: no space is left.* Free some space"
-    ):
+    with pytest.raises(CannotWrite, match=r"package a cannot be put into .*/npm: no space is left.* Free some space"):
         npm("a", tmp_path)
     assert list((tmp_path / "training" / "packages" / "npm").iterdir()) == []
 
 
-def test_a_disk_that_fills_up_while_unpacking_is_the_same(
-    tools: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_disk_that_fills_up_is_the_same(tools: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
@@ -293,13 +286,6 @@ def test_a_disk_that_fills_up_while_unpacking_is_the_same(
     monkeypatch.setattr(tarfile.TarFile, "extractall", full)
     with pytest.raises(CannotWrite, match="no space is left"):
         npm("a", tmp_path)
-
-
-def test_of_many_words_the_last_line_is_handed_on(tools: Path, tmp_path: Path) -> None:
-    tool(tools, "apt-get", "pathlib.Path('a_1_all.deb').write_text('')")
-    tool(tools, "dpkg-deb", "sys.stderr.write('tar: x\\n' * 999 + 'dpkg-deb: error: bad archive\\n'); sys.exit(2)")
-    with pytest.raises(SourceMissing, match=r"had: dpkg-deb: dpkg-deb: error: bad archive$"):
-        debian("a", tmp_path)
 
 
 def test_two_runs_at_once_both_get_the_package(tools: Path, tmp_path: Path) -> None:
@@ -334,11 +320,7 @@ def test_leftovers_of_killed_runs_are_removed_and_a_living_ones_stay(tools: Path
         ("package.json", '{"license": "MIT"}', "MIT"),
         ("package.json", "{}", "not stated"),
         ("package.json", "[]", "not stated"),
-        (
-            "usr/share/doc/a/copyright",
-            "Format: x\n\nFiles: *\nLicense: Expat\n\nFiles: debian/*\nLicense: GPL\n",
-            "Expat",
-        ),
+        ("usr/share/doc/a/copyright", "Format: x\n\nFiles: *\nLicense: Expat\n\nFiles: d/*\nLicense: GPL\n", "Expat"),
         ("usr/share/doc/a/copyright", "a creative commons Public Domain Dedication\n", "public domain"),
         ("usr/share/doc/a/copyright", "All rights reserved.\n", "not stated"),
     ],
@@ -360,9 +342,7 @@ def test_a_real_package_comes_from_the_registry(tmp_path: Path) -> None:
     assert licence_of(folder) == "MIT"
 
 
-def test_a_python_that_cannot_unpack_safely_is_said(
-    tools: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_python_that_unpacks_unsafely_is_named(tools: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tool(tools, "npm", "")
     monkeypatch.delattr(tarfile, "data_filter", raising=False)
     with pytest.raises(SourceMissing, match=r"use 3\.11\.4 or newer"):

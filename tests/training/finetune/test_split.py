@@ -2,10 +2,12 @@
 
 import numpy as np
 import pytest
+import torch
 
 from errors import TrainingError
 from evaluation.folder import FEWEST
 from tests.training.shapes import folder_of
+from training.finetune.run import validate
 from training.finetune.split import Pairs, groups_of, pairs_of, split
 
 
@@ -87,3 +89,27 @@ def test_captions_that_all_have_too_many_pictures_are_refused() -> None:
     """12 captions of 10 pictures each, and sides of 12: one fits, two do not."""
     with pytest.raises(TrainingError, match=r"120 pictures with 12 different captions do not split"):
         split(pairs_of(folder_of(*((f"caption {i % 12}",) for i in range(120)))), 0.1, 0.1, 0)
+
+
+class Fixed(torch.nn.Module):
+    """Captions and pictures with vectors written by hand."""
+
+    def captions(self, rows: np.ndarray) -> torch.Tensor:
+        return torch.tensor([[1.0, 0.0], [0.0, 2.0]])[torch.from_numpy(rows)]
+
+    def pictures(self, rows: np.ndarray) -> torch.Tensor:
+        return torch.tensor([[0.6, 0.8], [1.0, 0.0], [0.8, 0.6]])[torch.from_numpy(rows)]
+
+
+def test_validation_worked_out_by_hand() -> None:
+    """Captions 0 = (1, 0) and 1 = (0, 1); pictures (.6, .8) of 0, (1, 0) of 1, (.8, .6) of 1.
+
+    Caption 0 ranks the pictures 1, 2, 0: its own is third, MRR 1/3. Caption 1 ranks 0, 2, 1: its first own is second.
+    Picture 0 is nearer to caption 1 (wrong), 1 to caption 0 (wrong), 2 to caption 0 (wrong): MRR back 1/2.
+    """
+    pairs = Pairs(np.array([0, 1, 2]), np.array([0, 1, 1]), np.array([0, 1, 1]))
+    found = validate(Fixed(), pairs)  # type: ignore[arg-type]
+    assert (found["R@1"], found["R@10"], found["R@10 back"]) == (0, 1, 1)
+    assert found["MRR"] == pytest.approx((1 / 3 + 1 / 2) / 2)
+    assert found["MRR back"] == pytest.approx(1 / 2)
+    assert found["choice"] == pytest.approx((1 + 5 / 12 + 1 + 1 / 2) / 4)
