@@ -14,7 +14,7 @@ from encoder.protocol import unit
 from errors import CannotWrite, TrainingError
 from evaluation.folder import CaptionedFolder, read_captioned
 from pictures.open import Limits, open_image
-from tests.encoder.test_clip import build
+from tests.encoder.tiny_models import build
 from tests.training.shapes import make_folder
 from training.finetune.dual import Dual, trained_parameters
 

@@ -27,7 +27,7 @@ from encoder.protocol import invalid_rows
 from errors import EncoderError, EvaluationError, OtherCheckpoint, RootError, TrainingError
 from pictures.open import Limits, open_image
 from tests.conftest import PROJECT
-from tests.encoder.test_clip import build
+from tests.encoder.tiny_models import build
 from tests.training.shapes import draw, make_folder, write_metadata
 from training.finetune.config import FinetuneConfig
 from training.finetune.run import Dependencies, batches, finetune
