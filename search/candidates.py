@@ -108,8 +108,8 @@ class PictureCache:
             for place, row in zip(np.flatnonzero(valid).tolist(), held.tolist(), strict=True):
                 known[place] = self._known[row]
         if missing := {near.ids[place]: place for place in np.flatnonzero(~valid).tolist()}:
-            found = self.read(missing)
-            for stored, one in found:
+            found = self._index.fetch([UUID(bytes=key) for key in missing], self._properties())
+            for stored, one in self.hold(found):
                 place = missing[stored.uuid.bytes]
                 known[place] = one
                 for name, matrix in vectors.items():
@@ -123,18 +123,8 @@ class PictureCache:
         left = {name: matrix[kept] for name, matrix in vectors.items()}
         return Candidates([near.ids[place] for place in kept], near.values[kept], left, there)
 
-    def read(self, ids: Iterable[bytes]) -> list[tuple[Stored, Known]]:
-        """From Weaviate, and held from now on."""
-        return self.hold(self._index.fetch([UUID(bytes=key) for key in ids], self._properties()))
-
-    def first(self, most: int) -> list[tuple[Stored, Known]]:
-        """The first by uuid, which are a random sample; held from now on."""
-        found: list[tuple[Stored, Known]] = []
-        for page in self._index.pages(min(most, 1000), self._properties()):
-            found += self.hold(page)
-            if len(found) >= most:
-                break
-        return found[:most]
+    def __len__(self) -> int:
+        return len(self._rows)
 
     def hold(self, stored: Iterable[Stored], *, in_place_of_others: bool = True) -> list[tuple[Stored, Known]]:
         found = [(one, self._known_of(one.properties)) for one in stored]

@@ -6,7 +6,7 @@ import hashlib
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, TypeVar
@@ -20,8 +20,7 @@ from host.files import write_whole
 from host.folders import explain
 from schema.collection import Pictures
 from search.calibration import LibrarySpace
-from search.candidates import PictureCache
-from search.index import LibraryVersion, library_version
+from search.index import CHUNK, LibraryVersion, PictureIndex, Stored, library_version
 from search.relevance import Background, Bank, sensible_texts, unrelated_texts
 
 SAMPLE = 2000
@@ -31,15 +30,21 @@ Known = TypeVar("Known")
 log = logging.getLogger(__name__)
 
 
-def read_space(cache: PictureCache, dims: Mapping[str, int], count: int) -> LibrarySpace:
-    """From the first `SAMPLE` pictures by uuid that have every vector; `count`: how many pictures there are. Raises
-    what `PictureIndex` raises."""
-    found = [pair for pair in cache.first(SAMPLE) if all(name in pair[0].vectors for name in dims)]
+def read_space(index: PictureIndex, count: int) -> LibrarySpace:
+    """From `SAMPLE` pictures with every vector, the first by uuid and so a random sample; `count`: how many pictures
+    there are. Raises what `PictureIndex` raises."""
+    dims = index.pictures.identity.dims
+    found: list[Stored] = []
+    for page in index.pages(CHUNK, ["captioned"]):
+        found += [one for one in page if all(name in one.vectors for name in dims)]
+        if len(found) >= SAMPLE:
+            break
+    found = found[:SAMPLE]
     rows = {
-        name: np.array([stored.vectors[name] for stored, _ in found], np.float32).reshape(-1, dim)
-        for name, dim in dims.items()
+        name: np.array([one.vectors[name] for one in found], np.float32).reshape(-1, dim) for name, dim in dims.items()
     }
-    return LibrarySpace.of(rows, [known.captioned for _, known in found], count, [s.uuid for s, _ in found])
+    captioned = [bool(one.properties.get("captioned")) for one in found]
+    return LibrarySpace.of(rows, captioned, count, [one.uuid for one in found])
 
 
 @dataclass(frozen=True)

@@ -184,7 +184,7 @@ class Searcher:
     def _learn(self, version: LibraryVersion) -> Library:
         if self._bank is None:
             self._bank = keep_bank(self._encoder, self._threshold.folder)
-        space = read_space(self._cache, self.pictures.identity.dims, version.count)
+        space = read_space(self.index, version.count)
         background = Background(space, self._bank)
         vector = self._bank.sensible[0]
         common = Asked(1.0, False, {"image": vector, "caption": vector}, weights_of(DEFAULT_TARGETS["text"]))

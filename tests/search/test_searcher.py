@@ -151,11 +151,11 @@ def test_pages_neither_repeat_nor_skip_a_picture(
     terms = with_items(library, (RED, Term(image=picture(0, 200, 90)), Term(item=ITEM)))
     seen = []
     for offset in range(0, 60, 5):
-        results = searcher.search(Query(terms, limit=5, offset=offset, words=words))
+        results = searcher.search(Query(terms, limit=5, offset=offset, hybrid=words))
         assert (results.total, results.offset, results.limit) == (59, offset, 5)
         seen += [hit.uuid for hit in results.hits]
     assert len(seen) == len(set(seen)) == 59
-    assert seen == [hit.uuid for hit in searcher.search(Query(terms, limit=59, words=words)).hits]
+    assert seen == [hit.uuid for hit in searcher.search(Query(terms, limit=59, hybrid=words)).hits]
 
 
 def test_a_page_behind_the_end_is_empty(searcher: Searcher) -> None:
