@@ -8,7 +8,6 @@ Where the memory holds nothing like the picture, as with most photographs, ConSE
 
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,19 +19,6 @@ from encoder.protocol import Embeddings, unit
 WEIGHTS = Path(__file__).parent / "weights" / "specialists.safetensors"
 LOOK_DIM = 256
 Array = NDArray[np.float32]
-
-
-class Projection(Protocol):
-    """From what the two models say to the named vectors."""
-
-    @property
-    def dims(self) -> dict[str, int]: ...
-
-    def image(self, features: Array, logits: Array, shares: Array) -> Embeddings: ...
-
-    def look(self, features: Array) -> Embeddings: ...
-
-    def words(self, sentences: Array) -> Embeddings: ...
 
 
 def roots(features: Array) -> Array:

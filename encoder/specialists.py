@@ -33,7 +33,7 @@ class SpecialistsEncoder:
         try:
             self._vision = VisionModel(chosen_device, chosen_dtype)
             self._sentences = SentenceModel(chosen_device, chosen_dtype)
-            self._projection: projection.Projection
+            self._projection: projection.TrainedProjection | projection.ConseProjection
             if name == "conse":
                 self._projection, used = projection.ConseProjection.load(), [projection.WEIGHTS, conse.WEIGHTS]
             else:

@@ -28,21 +28,28 @@ class Outside:
 
 
 @dataclass(frozen=True)
-class Report:
+class Tuned:
+    """What training ended with, once the learner has been saved."""
+
     config: FinetuneConfig
-    encoder_before: str
-    encoder_after: str
-    folder: CaptionedFolder
-    split: Split
+    """With the learning rate that was taken."""
+    history: History
+    best_epoch: int
+    choice: Choice
     loss: str
+    device: str
     parameters: Mapping[str, int]
     """`trained` and `all` numbers of the model."""
     remembered: int
     """Pairs of a picture and a caption that the head looks up, those of validation too."""
-    device: str
-    history: History
-    best_epoch: int
-    choice: Choice
+
+
+@dataclass(frozen=True)
+class Report(Tuned):
+    encoder_before: str
+    encoder_after: str
+    folder: CaptionedFolder
+    split: Split
     held_out: Mapping[str, Comparison]
     outside: Outside
     minutes: Mapping[str, float]

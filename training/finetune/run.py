@@ -23,9 +23,9 @@ from training import checkpoints
 from training.finetune.config import SPECIALISTS, FinetuneConfig, check, record
 from training.finetune.dual import Dual
 from training.finetune.head import Head
-from training.finetune.report import Outside, Report, write_report
+from training.finetune.report import Outside, Report, Tuned, write_report
 from training.finetune.split import Ints, Pairs, Split, pairs_of, split
-from training.interpolate import Choice, choose, mix
+from training.interpolate import choose, mix
 from training.loop import History, Plan, train
 
 WATCHED = "choice"
@@ -50,23 +50,10 @@ class Dependencies:
     """Captioned pictures of another kind, on which losses show."""
 
 
-@dataclass(frozen=True)
-class _Tuned:
-    """What is left of the learner when it has been saved."""
-
-    history: History
-    best_epoch: int
-    choice: Choice
-    loss: str
-    device: str
-    parameters: Mapping[str, int]
-    remembered: int
-
-
 def finetune(config: FinetuneConfig, given: Dependencies) -> Report:
-    """Train, choose the mix with the start, save to `order.out`, judge, report. Called again it goes on, or reports.
+    """Train, choose the mix with the start, save to `config.out`, judge, report. Called again it goes on, or reports.
 
-    After every better epoch `order.out` holds that epoch's model whole, so that ctrl-C or a kill leaves it.
+    After every better epoch `config.out` holds that epoch's model whole, so that ctrl-C or a kill leaves it.
     Raises TrainingError, EvaluationError, RootError and EncoderError, each with one sentence.
     """
     wall, cpu = time.perf_counter(), time.process_time()
@@ -74,24 +61,17 @@ def finetune(config: FinetuneConfig, given: Dependencies) -> Report:
     folder = read_captioned(config.folder, given.limits)
     pairs = pairs_of(folder)
     sides = split(pairs, config.validation_share, config.held_out_share, config.seed)
-    config, tuned = _tune(config, folder, pairs, sides, given)
+    tuned = _tune(config, folder, pairs, sides, given)
     gc.collect()  # the learner's model, before two more are loaded
     log.info("Judging before and after: pictures held out, and %s", given.outside or "no others")
     encoders = {"before": given.load(config.start), "after": given.load(str(config.out))}
     held_out = replace(folder, pictures=tuple(folder.pictures[index] for index in sides.held_out))
     report = Report(
-        config=config,
+        **vars(tuned),
         encoder_before=encoders["before"].identity.id,
         encoder_after=encoders["after"].identity.id,
         folder=folder,
         split=sides,
-        loss=tuned.loss,
-        parameters=tuned.parameters,
-        remembered=tuned.remembered,
-        device=tuned.device,
-        history=tuned.history,
-        best_epoch=tuned.best_epoch,
-        choice=tuned.choice,
         held_out=_compare(held_out, encoders, given),
         outside=_outside(config, encoders, given),
         minutes={"wall": (time.perf_counter() - wall) / 60, "cpu": (time.process_time() - cpu) / 60},
@@ -100,10 +80,7 @@ def finetune(config: FinetuneConfig, given: Dependencies) -> Report:
     return report
 
 
-def _tune(
-    config: FinetuneConfig, folder: CaptionedFolder, pairs: Pairs, sides: Split, given: Dependencies
-) -> tuple[FinetuneConfig, _Tuned]:
-    """Returns the configuration with the learning rate that was taken."""
+def _tune(config: FinetuneConfig, folder: CaptionedFolder, pairs: Pairs, sides: Split, given: Dependencies) -> Tuned:
     trained, judged = pairs.within(sides.train), pairs.within(sides.validation)
     learner = _learner(_start(config, given), folder, config, given)
     config = replace(config, learning_rate=config.learning_rate or learner.learning_rate)
@@ -125,7 +102,7 @@ def _tune(
     learner.save(config.out)
     sizes = {"trained": sum(parameter.numel() for parameter in learner.parameters()), "all": learner.all_parameters}
     remembered = learner.remembered if isinstance(learner, Head) else 0
-    return config, _Tuned(history, best, choice, learner.loss_name, str(learner.device), sizes, remembered)
+    return Tuned(config, history, best, choice, learner.loss_name, str(learner.device), sizes, remembered)
 
 
 @torch.no_grad()
