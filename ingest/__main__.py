@@ -17,7 +17,7 @@ from host.jobs import StatusFile, only_one
 from ingest.command import Stop, parse_arguments, progress_bar
 from ingest.exclusions import Exclusions
 from ingest.files import check_root
-from ingest.ledger import EmptyLedger, Ledger
+from ingest.ledger import Ledger
 from ingest.pipeline import Ingest
 from ingest.prune import find_below, find_losses, forget, prune
 from ingest.report import IngestReport
@@ -105,7 +105,7 @@ def open_ledger(
     wait_s, remedy = settings.loupe_weaviate_wait_s, assembly.remedy(settings)
     if arguments.dry_run:
         found = find_pictures(client, identity, new_collection=arguments.new_collection)
-        return (Ledger(found, wait_s, remedy) if found else EmptyLedger()), None
+        return Ledger(found, wait_s, remedy), None
     options = assembly.storage_options(settings)
     pictures = ensure_pictures(client, identity, options, new_collection=arguments.new_collection)
     status = held.enter_context(only_one(assembly.make_home(settings), pictures.name, root))

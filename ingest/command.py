@@ -80,7 +80,7 @@ class Stop:
         return self._event.is_set()
 
     def listen(self) -> None:
-        """Ctrl-C, a polite kill, and the terminal that is closed (unless told not to care: nohup)."""
+        """Handle ctrl-C, SIGTERM, and a terminal that is closed (except under nohup)."""
         for name in ("SIGINT", "SIGTERM", "SIGHUP"):
             number = getattr(signal, name, None)
             if number is not None and not (name == "SIGHUP" and signal.getsignal(number) == signal.SIG_IGN):
@@ -101,7 +101,7 @@ class Bar:
         self._bar = bar
 
     def start(self, root: Path, exclusions: Exclusions) -> None:
-        """Counts the pictures, so that the remaining time can be told: one more stat a file."""
+        """Count the pictures, so that the remaining time can be shown: one more stat a file."""
         self._bar.total = sum(isinstance(entry, PictureFile) for entry in find_images(root, exclusions=exclusions))
         self._update(total=self._bar.total)
 

@@ -1,9 +1,8 @@
-"""What Weaviate knows of the pictures, and every change to it (invariant I4: it is the ledger). Knows no file and no
-encoder.
+"""Read and change what Weaviate holds of the pictures (invariant I4: it is the ledger).
 
 Each call waits for a Weaviate that is away (`schema.outage`), and then raises Unreachable; a change that Weaviate
-answers and does not make raises Refused. Weaviate knows no transaction: what is read, changed and written again (words,
-tags) happens under `lock`, see `tagging`.
+answers and does not make raises Refused. Weaviate has no transactions: words and tags are read, changed and written
+under `lock`, see `tagging`.
 """
 
 import logging
@@ -41,22 +40,23 @@ Vectors = Mapping[str, Embeddings]  # named vector -> (dim,)
 Result = TypeVar("Result")
 PAGE = 1000
 MAX_REASON = 300
-"""Characters of what Weaviate says of a refusal."""
+"""Characters of a refusal, in Weaviate's words, that are kept."""
 log = logging.getLogger(__name__)
 
 
 class Ledger:
     def __init__(
         self,
-        pictures: Pictures,
+        pictures: Pictures | None,
         wait_s: float,
         remedy: str = "Start it with: python -m schema start",
         lock: Callable[[], AbstractContextManager[Any]] = nullcontext,
     ) -> None:
-        """`wait_s`: how long a Weaviate that is away is waited for, in seconds."""
-        self._collection = pictures.collection
-        self._dims = pictures.identity.dims
-        self._fields = pictures.record_properties
+        """`pictures`: None where a dry run finds no library yet, which is an empty ledger. `wait_s`: how long to wait
+        for a Weaviate that is away, in seconds."""
+        self._collection: Any = pictures and pictures.collection
+        self._dims = pictures.identity.dims if pictures else {}
+        self._fields = pictures.record_properties if pictures else []
         self._wait_s = wait_s
         self._remedy = remedy
         self.lock = lock
@@ -87,7 +87,7 @@ class Ledger:
     def all_places(self) -> Iterator[tuple[str, tuple[Place, ...]]]:
         """The hash and the places of every picture, in the order of their uuids."""
         after = None
-        while True:
+        while self._collection is not None:
             next_page = partial(
                 self._collection.query.fetch_objects, limit=PAGE, after=after, return_properties=["sha256", PLACES]
             )
@@ -206,7 +206,7 @@ class Ledger:
 
     def _find(self, prop: Any, values: Sequence[Any], limit: int) -> list[ImageRecord]:
         """The records of which `prop` holds one of the values; there may be no values."""
-        if not values:
+        if not values or self._collection is None:
             return []
         question = partial(
             self._collection.query.fetch_objects,
@@ -250,22 +250,3 @@ def _reason(error: Exception | str) -> str:
         said = body.get("error") or body.get("message") or text
         text = "; ".join(str(one.get("message", one)) for one in said) if isinstance(said, list) else str(said)
     return "; ".join(line.strip() for line in text.splitlines() if line.strip())[:MAX_REASON]
-
-
-class EmptyLedger(Ledger):
-    """What a dry run asks where there is no library yet: it knows nothing, and nothing is made."""
-
-    def __init__(self) -> None:
-        pass
-
-    def by_paths(self, paths: Sequence[str]) -> dict[str, list[ImageRecord]]:
-        return {path: [] for path in paths}
-
-    def by_hash(self, hashes: Sequence[str]) -> dict[str, ImageRecord]:
-        return {}
-
-    def by_uuids(self, uuids: Sequence[uuid.UUID]) -> dict[uuid.UUID, ImageRecord]:
-        return {}
-
-    def all_places(self) -> Iterator[tuple[str, tuple[Place, ...]]]:
-        return iter(())

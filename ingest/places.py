@@ -16,7 +16,7 @@ from schema.record import Place
 
 
 class Look(Enum):
-    """What the file system says of a path, links not followed."""
+    """What the file system answers about a path, links not followed."""
 
     THERE = "there"
     GONE = "gone"

@@ -1,6 +1,6 @@
-"""Find the files that speak of one picture, and read XMP and Google Takeout's JSON into what it says of itself.
+"""Find the sidecars of one picture, and read XMP and Google Takeout's JSON into its facts.
 
-What they say counts as if it stood in the picture: docs/metadata.md has the order. Captions in text files and
+They count as if they stood in the picture: docs/metadata.md has the order. Captions in text files and
 metadata files are `ingest.captions`' business. Google documents neither the names nor the content of Takeout's JSON;
 both follow what those who convert such exports have found.
 """

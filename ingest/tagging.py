@@ -120,13 +120,13 @@ def retagged(record: ImageRecord, add: Sequence[str], remove: Sequence[str]) -> 
     """The record with other tags of one's own, and what it could not be given or rid of."""
     refused = []
     own = {text.casefold(): text for text in record.own_tags}
-    told = {text.casefold(): text for text in record.told_tags}
+    from_files = {text.casefold(): text for text in record.told_tags}
     for text in remove:
         own.pop(text.casefold(), None)
-        if (kept := told.get(text.casefold())) is not None:
+        if (kept := from_files.get(text.casefold())) is not None:
             refused.append(Refusal(record.uuid, kept, _why_kept(record, kept)))
     for text in add:
-        if text.casefold() in own or text.casefold() in told:
+        if text.casefold() in own or text.casefold() in from_files:
             continue
         if len(own) >= MAX_OWN_TAGS:
             reason = (

@@ -26,7 +26,7 @@ class FileType(NamedTuple):
     name: str
     """For people."""
     extensions: tuple[str, ...]
-    """Names of files that are looked into; what they hold is told by their first bytes."""
+    """Files of these names are opened; their first bytes decide what they are."""
     starts: re.Pattern[bytes]
     media_type: str = ""
     """Where browsers show it; the others are sent as JPEG."""

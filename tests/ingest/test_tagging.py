@@ -41,7 +41,7 @@ def test_a_tag_is_found_at_once_in_every_way_and_no_vector_changes(
     assert found(pictures, colours, "tags=Summer house") == {first.uuid, second.uuid}
     assert found(pictures, colours, "words~summer HOUSE") == {first.uuid, second.uuid}
     assert found(pictures, colours, "!tags=Summer house") == {third.uuid}
-    asked = Query((Term(text="house"),), words=True, limit=3)
+    asked = Query((Term(text="house"),), hybrid=True, limit=3)
     best = Searcher(pictures, colours).search(asked).hits[:2]
     assert {hit.uuid for hit in best} == {first.uuid, second.uuid}
     assert dict(Searcher(pictures, colours).facets()["tag"]) == {"Summer house": 2}

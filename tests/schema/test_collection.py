@@ -249,7 +249,7 @@ def test_an_object_that_another_program_stored_without_vectors_breaks_no_questio
     store(pictures, colours)
     searcher, zeppelin = Searcher(pictures, colours), (Term(text="zeppelin"),)
     assert record.uuid not in {hit.uuid for hit in searcher.search(Query(zeppelin)).hits}
-    [found] = [hit for hit in searcher.search(Query(zeppelin, words=True)).hits if hit.uuid == record.uuid]
+    [found] = [hit for hit in searcher.search(Query(zeppelin, hybrid=True)).hits if hit.uuid == record.uuid]
     assert found.similarity == 0
     with pytest.raises(QueryError, match=f"The picture {record.uuid} was stored without vectors"):
         searcher.search(Query((Term(item=record.uuid),)))
