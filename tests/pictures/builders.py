@@ -1,11 +1,32 @@
-"""Picture files made in memory: good ones of every format, and broken ones byte by byte."""
+"""Picture files made in memory, good ones of every format and broken ones byte by byte; and the door they pass."""
 
 import io
 import struct
 import zlib
+from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image, ImageCms
+
+from errors import PictureError
+from pictures.open import Limits, Opened, open_image
+
+SIDE = 64
+
+
+def opened(data: bytes | Path, limits: Limits | None = None, side: int = SIDE) -> Opened:
+    result = open_image(data, limits or Limits(), side)
+    assert result.image.mode == "RGB"
+    assert min(result.image.size) >= 1
+    return result
+
+
+def reason_of(data: bytes | Path, limits: Limits | None = None) -> str:
+    with pytest.raises(PictureError) as caught:
+        open_image(data, limits or Limits(), SIDE)
+    assert len(str(caught.value)) > 30, "the message is a sentence"
+    return caught.value.reason
 
 
 def photo(width: int = 320, height: int = 240) -> Image.Image:
