@@ -44,7 +44,7 @@ bench: setup $(VENV)/dev.stamp
 
 ## make stop    stop Weaviate
 stop:
-	@$(BIN)/python -m schema stop
+	@$(BIN)/python -m server stop
 
 ## make clean   remove the environment; the library, the settings and the built Weaviate stay
 clean:

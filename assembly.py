@@ -1,8 +1,9 @@
 """Puts the parts together from the settings. Imported by entry points only; here and nowhere else are they chosen."""
 
+import logging
 import threading
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,23 +11,20 @@ import weaviate
 
 from encoder.load import load_encoder
 from encoder.protocol import Encoder
-from errors import Unreachable
+from errors import HomeError, SchemaError, Unreachable, first_line
 from host import folders
 from pictures.open import Limits
 from pictures.thumbnails import ThumbnailStore
-from schema.check import after_a_crash
-from schema.client import Address, connect
+from schema.check import mend_all
+from schema.client import CLIENT_ERRORS, Address, connect
 from schema.collection import StorageOptions
-from schema.patience import Patience
+from schema.patience import RESTART, RESTART_OWN, START, START_OWN, Patience
 from search.library import ThresholdOptions
 from server.local_server import LocalServer, ServerPlan
 from server.state import HOST, Running
 from settings import Settings
 
-START = "Start it with: python -m schema start"
-START_OWN = "Start it, or correct WEAVIATE_URL"
-RESTART = "Restart it: python -m schema stop, then python -m schema start"
-RESTART_OWN = "Restart it, or correct WEAVIATE_URL, WEAVIATE_GRPC_HOST and WEAVIATE_GRPC_PORT"
+log = logging.getLogger(__name__)
 
 
 def local_server(settings: Settings) -> LocalServer:
@@ -84,6 +82,25 @@ def joined(server: LocalServer) -> Address:
 def _mend(server: LocalServer, address: Address) -> None:
     with suppress(Unreachable), closing(connect(address)) as client:
         after_a_crash(server, client)
+
+
+def after_a_crash(server: LocalServer, client: weaviate.WeaviateClient) -> None:
+    """Mend what a local server that did not end in order may have lost, once after each such end.
+
+    Whoever connects first does it, so that an ingest never calls lost pictures unchanged. Where it cannot be done the
+    next one tries again; what this one was to do goes on.
+    """
+    lock = server.home / "check.lock"
+    try:
+        with ExitStack() as held:
+            with folders.using(lock, HomeError):
+                held.enter_context(folders.own_lock(lock))
+            running = server.running()
+            if running is not None and running.to_check:
+                mend_all(client)
+                server.checked(running)
+    except (SchemaError, *CLIENT_ERRORS) as error:
+        log.warning("That could not be done (%s). By hand: python -m server check --mend", first_line(error))
 
 
 @contextmanager

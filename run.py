@@ -42,7 +42,8 @@ def main(port: int) -> int:
     signal.signal(signal.SIGTERM, _interrupt)
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # the terminal is closed; nohup ignores that
         signal.signal(signal.SIGHUP, _interrupt)
-    logging.getLogger("schema").setLevel(logging.WARNING)
+    for quiet in ("schema", "server"):
+        logging.getLogger(quiet).setLevel(logging.WARNING)
     try:
         with assembly.connected(settings) as client, _children_ended() as begun:
             if _is_empty(client):

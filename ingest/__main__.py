@@ -11,7 +11,6 @@ import weaviate
 
 import assembly
 import exits
-import schema.command
 from encoder.protocol import EncoderIdentity
 from host.jobs import StatusFile, only_one
 from ingest.command import Stop, parse_arguments, progress_bar
@@ -24,6 +23,7 @@ from ingest.report import IngestReport
 from ingest.roots import Roots
 from ingest.tagging import tags_lock
 from schema.collection import ensure_pictures, find_pictures, live_pictures, open_pictures
+from server.command import agreed as agree
 from settings import Settings, read_settings
 
 
@@ -34,7 +34,7 @@ def main(arguments: argparse.Namespace) -> int:
         return exits.Exit.USAGE
     print(json.dumps(report.to_json(), ensure_ascii=False) if arguments.json else report)
     if arguments.new_collection:
-        print("The new collection is filled. To search it: python -m schema switch", file=sys.stderr)
+        print("The new collection is filled. To search it: python -m server switch", file=sys.stderr)
     return report.exit
 
 
@@ -65,7 +65,7 @@ def bring_up_to_date(arguments: argparse.Namespace, settings: Settings) -> Inges
             report = ingest.run(root)
             if not report.interrupted:
                 losses = find_losses(ledger, root, ingest.would_drop, ingest.unread, ingest.exclusions, stop.is_set)
-                agreed = (lambda question: True) if arguments.yes else schema.command.agreed
+                agreed = (lambda question: True) if arguments.yes else agree
                 wish = {"remove": arguments.prune, "agreed": agreed, "at_most": arguments.at_most}
                 prune(ledger, thumbnails, losses, report, stopped=stop.is_set, **wish)
             bar.finish(report)
@@ -79,7 +79,7 @@ def forget_folder(arguments: argparse.Namespace, settings: Settings) -> IngestRe
         pictures = open_pictures(client)
         ledger = Ledger(pictures, settings.loupe_weaviate_wait_s, assembly.remedy(settings))
         below = find_below(ledger, roots, arguments.folder)
-        if not (arguments.yes or arguments.dry_run or schema.command.agreed(below.question)):
+        if not (arguments.yes or arguments.dry_run or agree(below.question)):
             return None
         status = None
         if not arguments.dry_run:

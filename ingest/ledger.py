@@ -23,6 +23,7 @@ from schema.client import CLIENT_ERRORS
 from schema.collection import PLACES, Pictures
 from schema.indexing import keep_found
 from schema.outage import ask_patiently
+from schema.patience import START
 from schema.record import (
     ImageRecord,
     Place,
@@ -49,7 +50,7 @@ class Ledger:
         self,
         pictures: Pictures | None,
         wait_s: float,
-        remedy: str = "Start it with: python -m schema start",
+        remedy: str = START,
         lock: Callable[[], AbstractContextManager[Any]] = nullcontext,
     ) -> None:
         """`pictures`: None where a dry run finds no library yet, which is an empty ledger. `wait_s`: how long to wait

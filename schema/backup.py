@@ -41,7 +41,7 @@ def restore(client: weaviate.WeaviateClient, name: str) -> tuple[list[str], list
     if there := list_pictures(client):
         raise BackupError(
             f"There is a library already ({', '.join(pictures.name for pictures in there)}), and a backup is never "
-            "mixed with one. Remove it with: python -m schema reset (no file of yours is touched), then restore again."
+            "mixed with one. Remove it with: python -m server reset (no file of yours is touched), then restore again."
         )
     there_too = _named(client)
     wanted = [one for one in backups[name].collections or () if one not in there_too]

@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeAlias
@@ -14,13 +13,9 @@ import weaviate
 from weaviate.classes.query import Filter, MetadataQuery
 from weaviate.collections.classes.internal import Object
 
-from errors import HomeError, SchemaError, first_line
-from host.folders import own_lock, using
-from schema.client import CLIENT_ERRORS
 from schema.collection import PLACES, Pictures, list_pictures
 from schema.indexing import finds_itself, index_again, indexed, stored, waiting, write_out
 from schema.record import to_places
-from server.local_server import LocalServer
 
 PAGE = 1000
 THREADS = 8
@@ -116,26 +111,11 @@ def mend(pictures: Pictures, found: Check) -> Check:
     return Check(found.name, found.pictures, tuple(still.values()), len(uuids) - len(still))
 
 
-def after_a_crash(server: LocalServer, client: weaviate.WeaviateClient) -> None:
-    """Mend what a local server that did not end in order may have lost, once after each such end.
-
-    Whoever connects first does it, so that an ingest never calls lost pictures unchanged. Where it cannot be done the
-    next one tries again; what this one was to do goes on.
-    """
-    lock = server.home / "check.lock"
-    try:
-        with ExitStack() as held:
-            with using(lock, HomeError):
-                held.enter_context(own_lock(lock))
-            running = server.running()
-            if running is None or not running.to_check:
-                return
-            log.warning("Weaviate did not end in order last time; looking whether every picture is found.")
-            for pictures in list_pictures(client):
-                log.warning("%s", mend(pictures, check(pictures, newest=NEWEST)))
-            server.checked(running)
-    except (SchemaError, *CLIENT_ERRORS) as error:
-        log.warning("That could not be done (%s). By hand: python -m schema check --mend", first_line(error))
+def mend_all(client: weaviate.WeaviateClient) -> None:
+    """Mend what a server that did not end in order may have lost, of every library in it."""
+    log.warning("Weaviate did not end in order last time; looking whether every picture is found.")
+    for pictures in list_pictures(client):
+        log.warning("%s", mend(pictures, check(pictures, newest=NEWEST)))
 
 
 def _pages(pictures: Pictures, *, vectors: bool) -> Iterator[list[Stored]]:

@@ -23,7 +23,7 @@ from weaviate.exceptions import AuthenticationFailedError, UnexpectedStatusCodeE
 from errors import NoLibrary, Unreachable, first_line
 from schema.collection import Pictures
 from schema.patience import CLIENT_ERRORS as CLIENT_ERRORS
-from schema.patience import Patience, TimeLeft, left_s, waiting, within
+from schema.patience import RESTART_OWN, START_OWN, Patience, TimeLeft, left_s, waiting, within
 
 CONNECT_S = 5
 ANSWERED = (grpc.StatusCode.OK, grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED)
@@ -48,8 +48,8 @@ class Address:
     grpc_port: int
     secure: bool = False
     api_key: str = field(default="", repr=False)
-    remedy: str = "Start it, or correct WEAVIATE_URL"
-    restart: str = "Restart it, or correct WEAVIATE_URL, WEAVIATE_GRPC_HOST and WEAVIATE_GRPC_PORT"
+    remedy: str = START_OWN
+    restart: str = RESTART_OWN
     proxy: str = field(default="", repr=False)
     """For HTTP and gRPC alike; it may hold a password."""
 

@@ -116,7 +116,7 @@ def open_pictures(client: weaviate.WeaviateClient, identity: EncoderIdentity | N
         raise EncoderMismatch(
             f"The library {pictures.name} holds vectors of the encoder {pictures.identity.id!r}, "
             f"but this is {identity.id!r}. {back}. To change over: "
-            "python -m ingest FOLDER --new-collection, then python -m schema switch. The old library stays as it is."
+            "python -m ingest FOLDER --new-collection, then python -m server switch. The old library stays as it is."
         )
     return pictures
 

@@ -3,7 +3,7 @@
 Knows no question and no page: a document is a JSON object, whatever is in it.
 
 The user's data in Weaviate: unlike pictures, which `python -m ingest` stores again, these documents exist nowhere else.
-A backup has to include the collections `COLLECTIONS`. They belong to no library: `delete_library` (python -m schema
+A backup has to include the collections `COLLECTIONS`. They belong to no library: `delete_library` (python -m server
 reset) and an encoder's change leave them, `list_pictures` does not see them.
 """
 

@@ -23,6 +23,11 @@ from errors import SchemaError, Unreachable
 
 CLIENT_ERRORS = (WeaviateBaseError, httpx.HTTPError, grpc.RpcError, ConnectionError)
 """What a call of the client may raise while Weaviate is away, or because it refuses."""
+START = "Start it with: python -m server start"
+RESTART = "Restart it: python -m server stop, then python -m server start"
+START_OWN = "Start it, or correct WEAVIATE_URL"
+RESTART_OWN = "Restart it, or correct WEAVIATE_URL, WEAVIATE_GRPC_HOST and WEAVIATE_GRPC_PORT"
+"""What to do where Weaviate does not answer, or hangs: the local one, or the one of WEAVIATE_URL."""
 QUESTION_S = 10.0
 TOLD_S = 1.0
 LEAST_S = 0.05
@@ -68,8 +73,8 @@ class Patience:
     def __init__(
         self,
         timeout_s: float = QUESTION_S,
-        remedy: str = "Start it with: python -m schema start",
-        restart: str = "Restart it: python -m schema stop, then python -m schema start",
+        remedy: str = START,
+        restart: str = RESTART,
     ) -> None:
         self.timeout_s = timeout_s
         self.remedy = remedy

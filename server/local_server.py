@@ -26,18 +26,15 @@ from errors import HomeError, ServerError
 from host.folders import free_bytes, make_home, open_own, own_lock, using
 from host.processes import ProcessIdentity
 from server.binary import obtain_binary
-from server.ports import free_ports
+from server.environment import READ_ONLY_SHARE, environment_of, free_ports
 from server.state import HOST, Running, read_state, write_state
 
 START_TIMEOUT_S = 60
 STOP_TIMEOUT_S = 60
 KILL_TIMEOUT_S = 10
 ATTEMPTS = 4
-USER = "loupe"
 LEAST_FREE = 2_000_000
 """Bytes; with less, a start that fails is taken to fail for want of space."""
-READ_ONLY_SHARE = 99
-"""Percent of its disk in use at which Weaviate takes no changes any more."""
 log = logging.getLogger(__name__)
 
 
@@ -232,7 +229,10 @@ class LocalServer:
     ) -> tuple[Running, subprocess.Popen[bytes]]:
         with free_ports([http_port, grpc_port, 0, 0], pairs=(2, 3)) as ports:
             http_port, grpc_port, gossip_port, raft_port = ports
-        environment = self._environment(grpc_port, gossip_port, raft_port)
+        environment = environment_of(self.data, self.backups, self.api_key(), grpc_port, gossip_port, raft_port) | {
+            "LOUPE_SERVER_VERSION": self.plan.version,
+            "CLIP_INFERENCE_API": self.plan.clip_inference_api,
+        }
         if self.log_file.exists() and self.log_file.stat().st_size > 10_000_000:
             self.log_file.replace(self.log_file.with_suffix(".log.1"))
         command = [str(binary), "--host", HOST, "--port", str(http_port), "--scheme", "http"]
@@ -260,25 +260,6 @@ class LocalServer:
             process.wait()
             raise
         return running, process
-
-    def _environment(self, grpc_port: int, gossip_port: int, raft_port: int) -> dict[str, str]:
-        keep = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR", "SYSTEMROOT") if name in os.environ}
-        return keep | {
-            "LOUPE_SERVER_VERSION": self.plan.version,
-            "PERSISTENCE_DATA_PATH": str(self.data),
-            "BACKUP_FILESYSTEM_PATH": str(self.backups),
-            "CLUSTER_HOSTNAME": "loupe",
-            "GRPC_PORT": str(grpc_port),
-            "CLUSTER_GOSSIP_BIND_PORT": str(gossip_port),
-            "CLUSTER_DATA_BIND_PORT": str(gossip_port + 1),
-            "RAFT_PORT": str(raft_port),
-            "RAFT_INTERNAL_RPC_PORT": str(raft_port + 1),
-            "CLIP_INFERENCE_API": self.plan.clip_inference_api,
-            "AUTHENTICATION_APIKEY_ALLOWED_KEYS": self.api_key(),
-            "CLUSTER_BASIC_AUTH_PASSWORD": self.api_key(),
-            **COMMON_ENVIRONMENT,
-            **LOCAL_ENVIRONMENT,
-        }
 
     def _wait_until_ready(self, running: Running, process: subprocess.Popen[bytes]) -> bool:
         """True once it answers with our key; False when it ended (a port was taken in between, most often)."""
@@ -363,36 +344,3 @@ def _ended(process: ProcessIdentity, timeout_s: float) -> bool:
         retry_error_callback=lambda state: True,
     )
     return not waiting(lambda: process.alive)
-
-
-COMMON_ENVIRONMENT = {
-    "AUTHENTICATION_ANONYMOUS_ACCESS_ENABLED": "false",
-    "AUTHENTICATION_APIKEY_ENABLED": "true",
-    "AUTHENTICATION_APIKEY_USERS": USER,
-    "AUTHORIZATION_ADMINLIST_ENABLED": "true",
-    "AUTHORIZATION_ADMINLIST_USERS": USER,
-    "API_BASED_MODULES_DISABLED": "true",
-    "ENABLE_MODULES": "multi2vec-clip,backup-filesystem",
-    "CLIP_WAIT_FOR_STARTUP": "false",
-    "AUTOSCHEMA_ENABLED": "false",
-    "DISABLE_TELEMETRY": "true",
-    "LOG_LEVEL": "warning",
-    "QUERY_MAXIMUM_RESULTS": "10000",
-    "CLUSTER_IN_LOCALHOST": "true",
-    "CLUSTER_BIND_ADDR": HOST,
-    "CLUSTER_BASIC_AUTH_USERNAME": USER,
-}
-"""Settings that the server in docker-compose.yml has too; a test compares the two.
-
-The last three close what nodes of a cluster tell each other. Gossip and raft ask for no password in any version, so
-they listen on this machine alone; the data port listens on every interface, so it asks for one: the API key.
-"""
-
-LOCAL_ENVIRONMENT = {
-    "RAFT_BOOTSTRAP_EXPECT": "1",
-    "RAFT_TIMEOUTS_MULTIPLIER": "1",
-    "GO_PROFILING_DISABLE": "true",
-    "DISK_USE_READONLY_PERCENTAGE": str(READ_ONLY_SHARE),
-    "LOG_FORMAT": "text",
-}
-"""Settings of a server that shares its machine with a person's other work."""

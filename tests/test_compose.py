@@ -17,7 +17,8 @@ import jsonschema
 import pytest
 import yaml
 
-from server.local_server import COMMON_ENVIRONMENT, LocalServer
+from server.environment import COMMON_ENVIRONMENT
+from server.local_server import LocalServer
 from settings import PROJECT, Settings
 from tests.conftest import plan
 

@@ -61,7 +61,7 @@ def test_row_59_every_command_works_with_a_dead_proxy_in_the_environment(
         assert done.returncode == 0, done.stderr
         return done.stdout
 
-    assert json.loads(command("schema", "status", "--json"))["running"]
+    assert json.loads(command("server", "status", "--json"))["running"]
     assert json.loads(command("ingest", str(tmp_path / "photos"), "--json"))["added"] == 3
     assert json.loads(command("search", "a cat", "--json"))["total"] == 3
     with app_process(proxied, tmp_path / "app.log") as url:

@@ -236,7 +236,7 @@ def test_row_33_the_file_with_the_keys_is_git_ignored() -> None:
 
 def test_row_33_a_command_ends_with_2_and_one_sentence_for_a_wrong_setting(tmp_path: Path) -> None:
     result = python(
-        "-m", "schema", "status", LOUPE_WEAVIATE_PORT="eighty", WEAVIATE_API_KEY=f'"{KEY}"', LOUPE_HOME=str(tmp_path)
+        "-m", "server", "status", LOUPE_WEAVIATE_PORT="eighty", WEAVIATE_API_KEY=f'"{KEY}"', LOUPE_HOME=str(tmp_path)
     )
     assert result.returncode == 2, result
     assert "LOUPE_WEAVIATE_PORT: " in result.stderr
@@ -247,7 +247,7 @@ def test_row_33_a_command_ends_with_2_and_one_sentence_for_a_wrong_setting(tmp_p
 
 def test_row_33_a_server_that_does_not_answer_does_not_bring_the_key_out(tmp_path: Path) -> None:
     result = python(
-        "-m", "schema", "status", WEAVIATE_URL="http://127.0.0.1:9", WEAVIATE_API_KEY=KEY, LOUPE_HOME=str(tmp_path)
+        "-m", "server", "status", WEAVIATE_URL="http://127.0.0.1:9", WEAVIATE_API_KEY=KEY, LOUPE_HOME=str(tmp_path)
     )
     assert result.returncode == 3, result
     assert "http://127.0.0.1:9" in result.stdout
@@ -260,7 +260,7 @@ def test_row_33_a_wrong_key_is_refused_without_being_shown(server: LocalServer, 
     running = server.running()
     assert running is not None
     result = python(
-        *("-m", "schema", "status"),
+        *("-m", "server", "status"),
         WEAVIATE_URL=running.url,
         WEAVIATE_GRPC_PORT=str(running.grpc_port),
         WEAVIATE_API_KEY=KEY,

@@ -335,7 +335,7 @@ def test_health_is_ok_when_questions_can_be_answered(http: TestClient) -> None:
 
 def test_without_weaviate_every_answer_is_503_and_says_what_to_do(tmp_path: Path, specialists: Encoder) -> None:
     def nowhere() -> object:
-        raise Unreachable("Weaviate is not running. Start it with: python -m schema start.")
+        raise Unreachable("Weaviate is not running. Start it with: python -m server start.")
 
     connection = Connection(nowhere, lambda: specialists)  # type: ignore[arg-type]
     http = http_of(parts_of(tmp_path, connection))
@@ -345,7 +345,7 @@ def test_without_weaviate_every_answer_is_503_and_says_what_to_do(tmp_path: Path
     for path in ("/healthz", "/api/search?q=cat"):
         answer = http.get(path)
         assert answer.status_code == 503
-        assert "python -m schema start" in answer.json()["error"]
+        assert "python -m server start" in answer.json()["error"]
 
 
 def test_an_encoder_that_cannot_be_loaded_is_503_and_says_why(context: AppContext, tmp_path: Path) -> None:

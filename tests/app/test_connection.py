@@ -30,7 +30,7 @@ RED = Query((Term(text="red"),))
 def address_of(server: LocalServer) -> Address:
     """Where a server that runs listens; starts nothing, as with WEAVIATE_URL."""
     if (running := server.running()) is None:
-        raise Unreachable("Weaviate did not answer at 127.0.0.1. Start it with: python -m schema start.")
+        raise Unreachable("Weaviate did not answer at 127.0.0.1. Start it with: python -m server start.")
     return Address(HOST, running.http_port, HOST, running.grpc_port, api_key=server.api_key())
 
 
@@ -117,7 +117,7 @@ def test_row_36_it_recovers_within_ten_seconds_of_the_start(own_server: LocalSer
     """The database is not running when the app starts: a sentence with the command, and no restart afterwards."""
     connection = Connection(lambda: address_of(own_server), lambda: colours)
     connection.start()
-    with pytest.raises(Unreachable, match="python -m schema start"):
+    with pytest.raises(Unreachable, match="python -m server start"):
         connection.searcher()
     own_server.start()
     assert wait_for(lambda: answers(connection), 10) < 10

@@ -229,11 +229,11 @@ def test_two_starts_are_one_ingest(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 def test_row_36_without_a_database_the_library_page_says_how_to_start_it(tmp_path: Path, specialists: Encoder) -> None:
     def nowhere() -> Address:
-        raise Unreachable("Weaviate did not answer. Start it with: python -m schema start.")
+        raise Unreachable("Weaviate did not answer. Start it with: python -m server start.")
 
     page = open_page(library_script, parts_of(tmp_path, Connection(nowhere, lambda: specialists)))
     assert not page.exception
-    assert "python -m schema start" in page.error[0].value.replace("\\", "")
+    assert "python -m server start" in page.error[0].value.replace("\\", "")
 
 
 def test_the_status_file_may_be_half_written(own: AppContext) -> None:

@@ -435,10 +435,10 @@ def test_an_empty_library_and_none_offer_to_add_pictures(
 
 def test_without_a_database_the_page_says_how_to_start_it(tmp_path: Path, colours: Encoder) -> None:
     def nowhere() -> Address:
-        raise Unreachable("Weaviate did not answer at http://127.0.0.1:8080. Start it with: python -m schema start.")
+        raise Unreachable("Weaviate did not answer at http://127.0.0.1:8080. Start it with: python -m server start.")
 
     page = open_page(map_script, parts_of(tmp_path, Connection(nowhere, lambda: colours)))
-    assert not page.exception and "python -m schema start" in page.error[0].value.replace("\\", "")
+    assert not page.exception and "python -m server start" in page.error[0].value.replace("\\", "")
 
 
 def test_the_page_loads_no_heavy_package() -> None:

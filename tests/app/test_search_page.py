@@ -281,11 +281,11 @@ def test_an_empty_library_offers_the_samples_and_a_folder(
 
 def test_row_36_without_a_database_the_page_says_how_to_start_it(tmp_path: Path, specialists: Encoder) -> None:
     def nowhere() -> Address:
-        raise Unreachable("Weaviate did not answer at http://127.0.0.1:8080. Start it with: python -m schema start.")
+        raise Unreachable("Weaviate did not answer at http://127.0.0.1:8080. Start it with: python -m server start.")
 
     page = open_page(search_script, parts_of(tmp_path, Connection(nowhere, lambda: specialists)), q="cat")
     assert not page.exception
-    assert "python -m schema start" in page.error[0].value.replace("\\", "")
+    assert "python -m server start" in page.error[0].value.replace("\\", "")
     assert "goes on by itself" in texts(page)
 
 

@@ -31,7 +31,7 @@ STRANGER = 54321
 ENTRY_POINTS = {
     "ingest": ["-m", "ingest", "."],
     "search": ["-m", "search", "cat"],
-    "schema": ["-m", "schema", "start"],
+    "schema": ["-m", "server", "start"],
     "evaluation": ["-m", "evaluation", "layout"],
     "run": ["run.py"],
 }
@@ -93,14 +93,14 @@ def test_a_home_that_may_not_be_written(tmp_path: Path, entry: str) -> None:
 def test_a_home_that_cannot_be_made(tmp_path: Path) -> None:
     """The folder above it is named: it is the one to change."""
     (tmp_path / "closed").mkdir(mode=0o500)
-    done = run("-m", "schema", "start", home=tmp_path / "closed" / "a" / "home", before=limited())
+    done = run("-m", "server", "start", home=tmp_path / "closed" / "a" / "home", before=limited())
     refused(done, f"{tmp_path / 'closed'} belongs to ", "(mode dr-x------)")
 
 
 def test_a_home_on_a_disk_that_is_mounted_read_only(tmp_path: Path) -> None:
     with small_disk(tmp_path / "disk", 1):
         subprocess.run(["mount", "-o", "remount,ro", str(tmp_path / "disk")], check=True)
-        done = run("-m", "schema", "start", home=tmp_path / "disk" / "home")
+        done = run("-m", "server", "start", home=tmp_path / "disk" / "home")
     refused(done, "its disk is mounted read-only", "LOUPE_HOME")
 
 
@@ -135,7 +135,7 @@ def test_a_file_of_the_home_that_cannot_be_used(
     home = tmp_path / "home"
     home.mkdir(mode=0o700)
     spoil(home / name)
-    refused(run("-m", "schema", "start", home=home, before=limited()), str(home / name), words)
+    refused(run("-m", "server", "start", home=home, before=limited()), str(home / name), words)
 
 
 def test_a_home_that_is_a_file(tmp_path: Path) -> None:
@@ -203,7 +203,7 @@ def test_without_a_home_folder_the_setting_is_named(tmp_path: Path) -> None:
 def test_a_folder_that_is_gone_from_under_the_command(tmp_path: Path) -> None:
     (tmp_path / "here").mkdir()
     options = {"cwd": tmp_path / "here", "preexec_fn": (tmp_path / "here").rmdir}
-    done = run("-m", "schema", "status", home=tmp_path / "home", **options)
+    done = run("-m", "server", "status", home=tmp_path / "home", **options)
     refused(done, "The folder that this was started in is gone")
 
 
@@ -219,7 +219,7 @@ def test_no_letter_ends_a_command_and_json_stays_json(tmp_path: Path, coding: st
 
 def test_help_is_written_on_every_terminal(tmp_path: Path) -> None:
     """Its letters too: arguments are parsed where a letter ends nothing. So it is in every entry point."""
-    for package in ("ingest", "search", "schema", "evaluation", "training"):
+    for package in ("ingest", "search", "evaluation", "training"):
         assert "exits.run(lambda: main(parse_arguments(" in (PROJECT / package / "__main__.py").read_text(), package
     assert "exits.run(lambda: main(_parse_arguments()" in (PROJECT / "run.py").read_text()
     code = "import argparse, exits; exits.run(argparse.ArgumentParser(description='é').parse_args)"

@@ -57,7 +57,7 @@ def test_row_46_another_encoder_is_refused_and_a_new_collection_stands_beside_th
     assert "--new-collection" in said
     code, report, said = shell.run(folder, "--new-collection", COLOUR_REVISION="2")
     assert (code, report["added"]) == (0, 5)
-    assert "python -m schema switch" in said
+    assert "python -m server switch" in said
     with shell.client() as client:
         assert open_pictures(client).name == old.name
 

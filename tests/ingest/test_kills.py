@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from weaviate.classes.data import DataObject
 
-from schema.check import after_a_crash, check, mend
+from assembly import after_a_crash
+from schema.check import check, mend
 from schema.collection import StorageOptions, ensure_pictures, open_pictures
 from tests.colours import ColourEncoder
 from tests.ingest.paint import paint
@@ -49,7 +50,7 @@ def clean_recall(shell: Shell) -> dict[str, float]:
     ("count", "kills"), [(400, 2), pytest.param(3000, 10, marks=[pytest.mark.slow, pytest.mark.timeout(900)])]
 )
 def test_row_38_kills_of_the_database_in_an_ingest(shell: Shell, tmp_path: Path, count: int, kills: int) -> None:
-    """Row 38: SIGKILLs at random moments (seeded), and each time a start, as `python -m schema start` makes it. Exit 0,
+    """Row 38: SIGKILLs at random moments (seeded), and each time a start, as `python -m server start` makes it. Exit 0,
     every file is there once, and in all three named vectors recall@10 against exact search is at least .99 of that of a
     run nobody disturbed. 3,000 pictures and ten kills take two minutes, most of it waiting: with -m slow."""
     paint_random(tmp_path / "photos", count)

@@ -87,7 +87,7 @@ def test_a_backup_is_never_mixed_with_a_library(full: LocalServer) -> None:
     """Nothing is changed; after a reset it is restored, and albums that stayed are left as they are by now."""
     with client_of(full) as client:
         back_up(client, "tuesday")
-        with pytest.raises(BackupError, match=r"There is a library already \(Pictures_colours.*python -m schema reset"):
+        with pytest.raises(BackupError, match=r"There is a library already \(Pictures_colours.*python -m server reset"):
             restore(client, "tuesday")
         delete_library(client)
         DocumentStore(client, "Albums").save("summer", {"q": "changed since"}, "colours")

@@ -14,10 +14,11 @@ import weaviate
 from pydantic import ValidationError
 
 import assembly
+from assembly import after_a_crash
 from errors import HomeError
 from host.jobs import hold
 from ingest.ledger import Ledger
-from schema.check import NEWEST, after_a_crash, check, mend
+from schema.check import NEWEST, check, mend
 from schema.collection import StorageOptions, delete_library, ensure_pictures, open_pictures
 from server import local_server
 from server.local_server import LocalServer
@@ -60,7 +61,7 @@ def command(home: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
     environment = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
     environment |= {"LOUPE_HOME": str(home), "LOUPE_CACHE": str(SETTINGS.loupe_cache)}
     return subprocess.run(
-        [sys.executable, "-m", "schema", *arguments],
+        [sys.executable, "-m", "server", *arguments],
         cwd=PROJECT,
         env=environment,
         capture_output=True,
@@ -140,7 +141,7 @@ def test_a_look_after_a_crash_that_cannot_be_done_ends_nothing_else(
             after_a_crash(own_server, client)
     if broken == "lock":
         lock.rmdir()
-    assert "That could not be done" in caplog.text and "By hand: python -m schema check --mend" in caplog.text
+    assert "That could not be done" in caplog.text and "By hand: python -m server check --mend" in caplog.text
 
 
 def test_as_many_of_the_newest_are_asked_as_an_ingest_may_store_at_once() -> None:

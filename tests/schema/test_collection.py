@@ -97,7 +97,7 @@ def test_row_46_another_encoder_is_refused_and_shown_the_way(
     for refuse in (open_pictures, lambda client, identity: ensure_pictures(client, identity, OPTIONS)):
         with pytest.raises(EncoderMismatch) as caught:
             refuse(empty, other.identity)
-        for part in (colours.identity.id, other.identity.id, "--new-collection", "python -m schema switch", old.name):
+        for part in (colours.identity.id, other.identity.id, "--new-collection", "python -m server switch", old.name):
             assert part in str(caught.value)
         assert "An update of Loupe" in str(caught.value), "setting LOUPE_ENCODER back is no way: it says the same"
     with pytest.raises(EncoderMismatch, match=r"set LOUPE_ENCODER back \(colours\)"):

@@ -21,8 +21,8 @@ import pytest
 from errors import ServerError
 from host.folders import own_lock
 from server.binary import binary_path, obtain_binary
+from server.environment import free_ports
 from server.local_server import LocalServer
-from server.ports import free_ports
 from tests.conftest import SETTINGS, plan
 
 
@@ -46,11 +46,11 @@ def processes_of(home: Path) -> list[int]:
     return found
 
 
-def command(home: Path, *arguments: str, **extra: str) -> "subprocess.Popen[str]":
+def command(home: Path, *arguments: str, package: str = "server", **extra: str) -> "subprocess.Popen[str]":
     environment = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
     environment |= {"LOUPE_HOME": str(home), "LOUPE_CACHE": str(SETTINGS.loupe_cache)} | extra
     return subprocess.Popen(
-        [sys.executable, "-m", "schema", *arguments],
+        [sys.executable, "-m", package, *arguments],
         env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -293,9 +293,10 @@ def test_stopping_and_status_from_the_shell(own: LocalServer) -> None:
     assert state.returncode == 3
     assert json.loads(output) == {
         "running": False,
-        "reason": "Weaviate is not running. Start it with: python -m schema start.",
+        "reason": "Weaviate is not running. Start it with: python -m server start.",
     }
-    assert command(own.home, "stop").communicate(timeout=60)[0] == "Weaviate was not running.\n"
+    old = command(own.home, "stop", package="schema").communicate(timeout=60)
+    assert old == ("Weaviate was not running.\n", "python -m schema is called python -m server now.\n")
     own.start()
     facts = json.loads(command(own.home, "status", "--json").communicate(timeout=60)[0])
     assert facts["running"] and facts["collections"] == [] and facts["version"] == own.plan.version
@@ -390,7 +391,7 @@ def test_ctrl_d_at_a_question_is_a_no(tmp_path: Path) -> None:
     ours, theirs = pty.openpty()
     environment = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
     process = subprocess.Popen(
-        [sys.executable, "-m", "schema", "reset"],
+        [sys.executable, "-m", "server", "reset"],
         env=environment | {"LOUPE_HOME": str(tmp_path / "home")},
         stdin=theirs,
         stdout=subprocess.PIPE,

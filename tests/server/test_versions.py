@@ -28,7 +28,7 @@ def test_row_47_a_library_of_an_older_server_opens_in_a_newer_one(tmp_path: Path
     if len(versions) < 2:
         pytest.skip(
             f"two versions of the server are needed, and {', '.join(versions) or 'none'} is built here; another "
-            "is built by: LOUPE_WEAVIATE_VERSION=1.39.0 python -m schema start"
+            "is built by: LOUPE_WEAVIATE_VERSION=1.39.0 python -m server start"
         )
     older, newer = (LocalServer(plan(tmp_path / "home", version=version)) for version in (versions[0], versions[-1]))
     encoder = ColourEncoder()

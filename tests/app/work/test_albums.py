@@ -236,7 +236,7 @@ def test_albums_outlive_their_library(coloured: AppContext, store: Any, client: 
 
 def test_a_weaviate_that_is_away_is_a_sentence(coloured: AppContext, monkeypatch: pytest.MonkeyPatch) -> None:
     def away(_: str) -> Any:
-        raise Unreachable("Weaviate did not answer. Start it with: python -m schema start.")
+        raise Unreachable("Weaviate did not answer. Start it with: python -m server start.")
 
     monkeypatch.setattr(coloured.connection, "documents", away)
     page = open_page(albums_script, coloured)

@@ -118,14 +118,14 @@ def test_a_weaviate_that_is_away_is_a_sentence(
     coloured: AppContext, http: TestClient, hits: list[Hit], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def away(*_: object) -> Any:
-        raise Unreachable("Weaviate did not answer. Start it with: python -m schema start.")
+        raise Unreachable("Weaviate did not answer. Start it with: python -m server start.")
 
     monkeypatch.setattr(coloured.connection, "searcher", away)
     for kind in ("csv", "json", "zip"):
         answer = http.get(coloured.selections.hand_in(hits)(kind))
         assert (answer.status_code, answer.text) == (
             503,
-            "Weaviate did not answer. Start it with: python -m schema start.",
+            "Weaviate did not answer. Start it with: python -m server start.",
         )
 
 
