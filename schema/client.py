@@ -5,8 +5,8 @@ environment are read by neither: the client passes them by for HTTP, and gRPC is
 """
 
 import json
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ import grpc
 import httpx
 import weaviate
 from weaviate.classes.init import AdditionalConfig, Auth
+from weaviate.collections import Collection
 from weaviate.config import GrpcConfig, Proxies
 from weaviate.exceptions import AuthenticationFailedError, UnexpectedStatusCodeError, WeaviateBaseError
 
@@ -145,26 +146,36 @@ def ask_both(address: Address, timeout_s: float) -> str:
     return ""
 
 
-@contextmanager
-def answering(pictures: Pictures, patience: Patience, refused: type[Exception]) -> Iterator[None]:
+def answering(pictures: Pictures, patience: Patience, refused: type[Exception]) -> AbstractContextManager[None]:
     """Translate what the client raises in the block into Unreachable, NoLibrary where the collection was removed, or
-    `refused`, with Weaviate's own words."""
+    `refused`."""
+    return translating(lambda: check_there(pictures, patience), refused)
+
+
+@contextmanager
+def translating(check: Callable[[], object], refused: type[Exception], what: str = "the question") -> Iterator[None]:
+    """Translate what the client raises in the block into what `check` raises, or else into `refused` with Weaviate's
+    own words."""
     try:
         with waiting():
             yield
     except CLIENT_ERRORS as error:
-        check_there(pictures, patience)
-        raise refused(f"Weaviate refused the question: {first_line(error)}.") from error
+        check()
+        raise refused(f"Weaviate refused {what}: {first_line(error)}.") from error
+
+
+def is_there(collection: Collection[Any, Any], patience: Patience) -> bool:
+    """Whether there is such a collection. Raises Unreachable where Weaviate does not answer."""
+    try:
+        with waiting():
+            return bool(collection.exists())
+    except CLIENT_ERRORS as error:
+        raise patience.failed(Unreachable(f"Weaviate did not answer the question. {patience.remedy}.")) from error
 
 
 def check_there(pictures: Pictures, patience: Patience) -> None:
     """Raise Unreachable where Weaviate does not answer, NoLibrary where the collection was removed."""
-    try:
-        with waiting():
-            there = pictures.collection.exists()
-    except CLIENT_ERRORS as error:
-        raise patience.failed(Unreachable(f"Weaviate did not answer the question. {patience.remedy}.")) from error
-    if not there:
+    if not is_there(pictures.collection, patience):
         raise NoLibrary(f"The library {pictures.name} was removed. Open the search again.")
 
 

@@ -14,6 +14,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any, Literal, TypeVar
 
 import weaviate
@@ -22,9 +23,10 @@ from weaviate.classes.data import DataObject
 from weaviate.collections import Collection
 from weaviate.exceptions import UnexpectedStatusCodeError
 
-from errors import DocumentError, NameTaken, NameUnknown, SchemaError, Unreachable, first_line
+from errors import DocumentError, NameTaken, NameUnknown, SchemaError
+from schema.client import is_there, translating
 from schema.collection import ALIAS
-from schema.patience import CLIENT_ERRORS, Patience, waiting
+from schema.patience import Patience
 from schema.record import NAMESPACE, now
 
 Kind = Literal["Albums", "Profiles"]
@@ -203,22 +205,11 @@ class DocumentStore:
 
     def _ask(self, question: Callable[[], Answer]) -> Answer:
         with self._patience.question():
-            self._check_there()
-            try:
-                with waiting():
-                    return question()
-            except CLIENT_ERRORS as error:
-                self._check_there()
-                raise SchemaError(
-                    f"Weaviate refused what was asked of its {self._kind}: {first_line(error)}."
-                ) from error
-
-    def _check_there(self) -> None:
-        try:
-            with waiting():
-                self._collection.exists()
-        except CLIENT_ERRORS as error:
-            raise self._patience.failed(Unreachable(f"Weaviate did not answer. {self._patience.remedy}.")) from error
+            check = partial(is_there, self._collection, self._patience)
+            if not self._patience.answered_lately:
+                check()
+            with translating(check, SchemaError, f"what was asked of its {self._kind}"):
+                return question()
 
 
 def check_name(name: str, one: str = "album") -> str:
