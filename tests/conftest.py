@@ -56,6 +56,15 @@ def plan(home: Path, **changes: object) -> ServerPlan:
     return ServerPlan(home=home, **(values | changes))  # type: ignore[arg-type]
 
 
+@pytest.fixture(scope="module")
+def own_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalServer]:
+    """A server of the module's own, started."""
+    server = LocalServer(plan(tmp_path_factory.mktemp("own") / "home"))
+    server.start()
+    yield server
+    server.stop()
+
+
 @pytest.fixture(scope="session")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """LOUPE_HOME of the session."""

@@ -2,7 +2,6 @@
 
 import hashlib
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,14 +20,6 @@ from tests.conftest import plan
 from tests.schema.kills import TARGETS, client_of, vectors_of
 from tests.schema.test_check import command
 from tests.search.colour_library import fill
-
-
-@pytest.fixture(scope="module")
-def own_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalServer]:
-    server = LocalServer(plan(tmp_path_factory.mktemp("backup") / "home"))
-    server.start()
-    yield server
-    server.stop()
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ import logging
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,13 +26,6 @@ from tests.colours import ColourEncoder
 from tests.conftest import SETTINGS, plan
 from tests.schema.kills import client_of, contents, kill, recall_at_10
 from tests.search.colour_library import Library, fill
-
-
-@pytest.fixture(scope="module")
-def own_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalServer]:
-    server = LocalServer(plan(tmp_path_factory.mktemp("check") / "home"))
-    yield server
-    server.stop()
 
 
 @pytest.fixture

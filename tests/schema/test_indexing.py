@@ -1,7 +1,6 @@
 """What was acknowledged is found by its own vectors, although the server was killed."""
 
 import time
-from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
 
@@ -17,16 +16,8 @@ from schema.collection import StorageOptions, delete_library, ensure_pictures, o
 from schema.indexing import index_again, stored, waiting, write_out
 from server.local_server import LocalServer
 from tests.colours import ColourEncoder
-from tests.conftest import plan
 from tests.schema.kills import client_of, contents, kill, recall_at_10, tear
 from tests.search.colour_library import Library, fill
-
-
-@pytest.fixture(scope="module")
-def own_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalServer]:
-    server = LocalServer(plan(tmp_path_factory.mktemp("indexing") / "home"))
-    yield server
-    server.stop()
 
 
 @pytest.fixture

@@ -1,9 +1,14 @@
-"""How the server's binary is obtained in a new environment, where most packages are not installed yet."""
+"""How the server's binary is obtained, also in a new environment, where most packages are not installed yet."""
 
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
+import pytest
+
+from errors import ServerError
+from server.binary import binary_path, obtain_binary
 from settings import PROJECT
 from tests.conftest import SETTINGS
 
@@ -41,3 +46,32 @@ def test_a_cache_that_cannot_be_used_is_a_sentence(environment: dict[str, str], 
     done = obtain(environment | {"LOUPE_CACHE": str(tmp_path / "cache")})
     assert done.returncode == 2 and "Traceback" not in done.stderr
     assert "is a file where Loupe needs a folder" in done.stderr
+
+
+def put_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> None:
+    """A Go tool that does this."""
+    go = tmp_path / "bin" / "go"
+    go.parent.mkdir()
+    go.write_text(f"#!/bin/sh\n{script}\n")
+    go.chmod(0o755)
+    monkeypatch.setenv("PATH", str(go.parent), prepend=":")
+
+
+def test_a_half_built_binary_never_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A build that fails leaves nothing under the binary's name; the sentence holds what the Go tool said."""
+    put_go(tmp_path, monkeypatch, 'echo "half" > "$GOBIN/weaviate-server"\necho "no such version" >&2\nexit 1')
+    with pytest.raises(ServerError, match="no such version"):
+        obtain_binary(tmp_path / "cache", "9.9.9")
+    assert not binary_path(tmp_path / "cache", "9.9.9").exists()
+    assert list((tmp_path / "cache" / "weaviate" / "9.9.9").glob("building-*")) == []
+
+
+def test_two_builds_at_once_are_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second waits for the first and builds nothing."""
+    put_go(tmp_path, monkeypatch, 'echo run >> "$COUNT"\nsleep 0.5\necho binary > "$GOBIN/weaviate-server"')
+    monkeypatch.setenv("COUNT", str(tmp_path / "count"))
+    threads = [threading.Thread(target=obtain_binary, args=(tmp_path / "cache", "9.9.9")) for _ in range(3)]
+    for step in ("start", "join"):
+        for thread in threads:
+            getattr(thread, step)()
+    assert (tmp_path / "count").read_text() == "run\n"

@@ -2,7 +2,6 @@
 
 import json
 import os
-import pty
 import signal
 import socket
 import subprocess
@@ -20,10 +19,10 @@ import pytest
 
 from errors import ServerError
 from host.folders import own_lock
-from server.binary import binary_path, obtain_binary
 from server.environment import free_ports
 from server.local_server import LocalServer
 from tests.conftest import SETTINGS, plan
+from tests.schema.kills import kill
 
 
 @pytest.fixture
@@ -160,8 +159,7 @@ def test_row_45_a_port_that_is_taken_in_the_last_moment_is_given_up(
 def test_row_45_another_program_on_the_recorded_ports_is_not_taken_for_the_server(own: LocalServer) -> None:
     """The server was killed, and a program that answers everything has its port by now."""
     first = own.start()
-    os.kill(first.process.pid, signal.SIGKILL)
-    psutil.wait_procs([psutil.Process(first.process.pid)], timeout=10)
+    kill(own)
     with stranger(first.http_port):
         assert own.running() is None
         second = own.start()
@@ -189,8 +187,7 @@ def test_a_state_left_by_kill_9_heals_itself_and_keeps_the_ports(own: LocalServe
     """After kill -9 the next start is a new process on the ports that were recorded, so that waiting clients find
     it."""
     first = own.start()
-    os.kill(first.process.pid, signal.SIGKILL)
-    psutil.wait_procs([psutil.Process(first.process.pid)], timeout=10)
+    kill(own)
     assert own.running() is None
     second = own.start()
     assert second.process.pid != first.process.pid
@@ -286,55 +283,6 @@ def test_a_server_that_will_not_start_says_why(tmp_path: Path) -> None:
         LocalServer(plan(home)).start()
 
 
-def test_stopping_and_status_from_the_shell(own: LocalServer) -> None:
-    """`status` starts nothing, `stop` of nothing is no error, and the words say which it was."""
-    state = command(own.home, "status", "--json")
-    output, _ = state.communicate(timeout=60)
-    assert state.returncode == 3
-    assert json.loads(output) == {
-        "running": False,
-        "reason": "Weaviate is not running. Start it with: python -m server start.",
-    }
-    old = command(own.home, "stop", package="schema").communicate(timeout=60)
-    assert old == ("Weaviate was not running.\n", "python -m schema is called python -m server now.\n")
-    own.start()
-    facts = json.loads(command(own.home, "status", "--json").communicate(timeout=60)[0])
-    assert facts["running"] and facts["collections"] == [] and facts["version"] == own.plan.version
-    text = command(own.home, "status").communicate(timeout=60)[0]
-    assert "There is no library yet. Make one with: python -m ingest FOLDER" in text
-    assert command(own.home, "stop").communicate(timeout=90)[0] == "Weaviate is stopped.\n"
-    assert processes_of(own.home) == []
-
-
-def test_a_half_built_binary_never_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A build that fails leaves nothing under the binary's name; the sentence holds what the Go tool said."""
-    go = tmp_path / "bin" / "go"
-    go.parent.mkdir()
-    go.write_text('#!/bin/sh\necho "half" > "$GOBIN/weaviate-server"\necho "no such version" >&2\nexit 1\n')
-    go.chmod(0o755)
-    monkeypatch.setenv("PATH", str(go.parent), prepend=":")
-    with pytest.raises(ServerError, match="no such version"):
-        obtain_binary(tmp_path / "cache", "9.9.9")
-    assert not binary_path(tmp_path / "cache", "9.9.9").exists()
-    assert list((tmp_path / "cache" / "weaviate" / "9.9.9").glob("building-*")) == []
-
-
-def test_two_builds_at_once_are_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The second waits for the first and builds nothing."""
-    go = tmp_path / "bin" / "go"
-    go.parent.mkdir()
-    go.write_text('#!/bin/sh\necho run >> "$COUNT"\nsleep 0.5\necho binary > "$GOBIN/weaviate-server"\n')
-    go.chmod(0o755)
-    monkeypatch.setenv("PATH", str(go.parent), prepend=":")
-    monkeypatch.setenv("COUNT", str(tmp_path / "count"))
-    threads = [threading.Thread(target=obtain_binary, args=(tmp_path / "cache", "9.9.9")) for _ in range(3)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert (tmp_path / "count").read_text() == "run\n"
-
-
 def test_ready_within_ten_seconds(own: LocalServer) -> None:
     """WEAVIATE.md: 2-3 s. Ten leave room for a busy machine; 60 s would mean the fast raft timeouts are not in
     force."""
@@ -346,9 +294,8 @@ def test_ready_within_ten_seconds(own: LocalServer) -> None:
 def test_a_server_that_was_to_stay_is_still_to_stay_after_a_crash(own: LocalServer) -> None:
     """Started by command, killed, started again by a user that leaves: it stays. After `stop` a user's server ends
     with it."""
-    first = own.start()
-    os.kill(first.process.pid, signal.SIGKILL)
-    psutil.wait_procs([psutil.Process(first.process.pid)], timeout=10)
+    own.start()
+    kill(own)
     with own.in_use():
         pass
     assert own.running() is not None
@@ -385,24 +332,6 @@ def test_a_server_that_cannot_be_killed_is_not_called_stopped(
         assert own.start().process == running.process
     assert processes_of(own.home) == [running.process.pid]
     os.kill(running.process.pid, signal.SIGCONT)  # so that it ends now when it is asked to
-
-
-def test_ctrl_d_at_a_question_is_a_no(tmp_path: Path) -> None:
-    ours, theirs = pty.openpty()
-    environment = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-    process = subprocess.Popen(
-        [sys.executable, "-m", "server", "reset"],
-        env=environment | {"LOUPE_HOME": str(tmp_path / "home")},
-        stdin=theirs,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    os.write(ours, b"\x04")
-    _, said = process.communicate(timeout=60)
-    os.close(ours)
-    os.close(theirs)
-    assert (process.returncode, said.splitlines()[-1]) == (2, "Nothing was removed.")
 
 
 def test_it_runs_in_a_session_of_its_own_and_its_log_does_not_grow_for_good(own: LocalServer) -> None:

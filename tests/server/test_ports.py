@@ -1,7 +1,6 @@
 """Row 54: every port that the local server listens on, asked without a key. Nothing is read, deleted or paused."""
 
 import socket
-from collections.abc import Iterator
 
 import grpc
 import httpx
@@ -11,7 +10,6 @@ import pytest
 from schema.collection import StorageOptions, ensure_pictures, open_pictures
 from server.local_server import HOST, LocalServer
 from tests.colours import ColourEncoder
-from tests.conftest import plan
 from tests.schema.kills import client_of
 from tests.search.colour_library import Library, fill
 
@@ -28,14 +26,6 @@ CALLS = [
     "/weaviate.v1.FileReplicationService/ListFiles",
     *RAFT_CALLS,
 ]
-
-
-@pytest.fixture(scope="module")
-def own_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalServer]:
-    server = LocalServer(plan(tmp_path_factory.mktemp("ports") / "home"))
-    server.start()
-    yield server
-    server.stop()
 
 
 @pytest.fixture(scope="module")
