@@ -31,8 +31,8 @@ STRANGER = 54321
 ENTRY_POINTS = {
     "ingest": ["-m", "ingest", "."],
     "search": ["-m", "search", "cat"],
-    "schema": ["-m", "server", "start"],
-    "evaluation": ["-m", "evaluation", "layout"],
+    "server": ["-m", "server", "start"],
+    "layout": ["-m", "layout"],
     "run": ["run.py"],
 }
 
@@ -82,7 +82,7 @@ def test_a_home_of_somebody_else_is_named_with_its_owner(tmp_path: Path, entry: 
     refused(done, f"{home} belongs to user {STRANGER} (mode drwx------), and this is root", "chown", "LOUPE_HOME")
 
 
-@pytest.mark.parametrize("entry", ["ingest", "schema", "run"])
+@pytest.mark.parametrize("entry", ["ingest", "server", "run"])
 def test_a_home_that_may_not_be_written(tmp_path: Path, entry: str) -> None:
     home = tmp_path / "home"
     home.mkdir(mode=0o500)

@@ -14,6 +14,7 @@ from ingest.roots import Roots
 from schema.backup import back_up, restore
 from schema.collection import ALIAS, StorageOptions, delete_library, ensure_pictures, open_pictures
 from schema.documents import COLLECTIONS, DocumentStore
+from server.environment import environment_of
 from server.local_server import LocalServer
 from tests.colours import ColourEncoder
 from tests.conftest import plan
@@ -108,12 +109,10 @@ def test_a_folder_that_cannot_be_written_is_a_sentence(full: LocalServer) -> Non
         back_up(client, "thursday")
 
 
-def test_a_server_without_the_module_is_a_sentence(tmp_path: Path) -> None:
-    class Plain(LocalServer):
-        def _environment(self, *ports: int) -> dict[str, str]:
-            return super()._environment(*ports) | {"ENABLE_MODULES": "multi2vec-clip"}
-
-    server = Plain(plan(tmp_path / "home"))
+def test_a_server_without_the_module_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    without = {"ENABLE_MODULES": "multi2vec-clip"}
+    monkeypatch.setattr("server.local_server.environment_of", lambda *values: environment_of(*values) | without)
+    server = LocalServer(plan(tmp_path / "home"))
     server.start()
     try:
         with client_of(server) as client, pytest.raises(BackupError, match="no module backup-filesystem"):
