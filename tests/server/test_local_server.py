@@ -25,13 +25,6 @@ from tests.conftest import SETTINGS, plan
 from tests.schema.kills import kill
 
 
-@pytest.fixture
-def own(tmp_path: Path) -> Iterator[LocalServer]:
-    server = LocalServer(plan(tmp_path / "home"))
-    yield server
-    server.stop()
-
-
 def processes_of(home: Path) -> list[int]:
     found = []
     for process in psutil.process_iter():
