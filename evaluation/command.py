@@ -86,7 +86,7 @@ def parse_arguments() -> argparse.Namespace:
         "recommendation",
         help="likes and dislikes, in a folder with captions and tags",
         description="Given a few pictures of a tag or a folder, are the others found; does a simulated user get what "
-        "it likes; do the first pictures stand for the library; are near-duplicates told apart. Needs no Weaviate.",
+        "it likes; do the first pictures stand for the library; are near-duplicates recognised. Needs no Weaviate.",
     )
     recommendation.add_argument("folder", type=Path, metavar="FOLDER")
     recommendation.add_argument("--seed", type=int, default=0, help="of all that is drawn (0)")

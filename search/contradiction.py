@@ -77,7 +77,7 @@ def _ranges(condition: Condition) -> list[Range]:
         step = 0.0
     elif kind is Kind.DECIMAL:
         start, end = condition.span if condition.operator == "=" else (condition.number, condition.number)
-        step = 1e-9  # the smallest that can be told apart from the number itself
+        step = 1e-9  # the smallest difference that a number shows
     elif kind in NUMBERS:
         start, end, step = condition.number, condition.number, 1.0
     else:
@@ -138,7 +138,7 @@ def _tags(conditions: Sequence[Condition]) -> tuple[Condition, ...]:
 
 
 def _choices(conditions: Sequence[Condition]) -> tuple[Condition, ...]:
-    """Every value there is, turned round."""
+    """The range of every value there is, negated."""
     for row in FIELDS.values():
         against = {c.value: c for c in conditions if c.field == row.key and c.negated}
         if row.kind in CHOICES and len(against) == len(row.choices):

@@ -11,7 +11,7 @@ from training.data.packages import debian
 from training.data.wordnet import Noun, WordNet
 
 EIGHT_CLASSES = ("attribute", "body", "cognition", "food", "group", "location", "process", "substance")
-"""Classes of 770 to 3,021 glosses: 20,019 in all, the nearest to the 20,010 of MODELS.md that leaves out the giants."""
+"""Classes of 770 to 3,021 glosses: 20,019 in all, near the 20,010 of an earlier study, without the giants."""
 TRAIN_SHARE = 10_854 / 20_010
 
 

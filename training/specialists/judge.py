@@ -56,7 +56,7 @@ def trained(projection: TrainedProjection) -> Method:
 
 
 def baselines(start: Start, corpus: Corpus) -> Mapping[str, Method]:
-    """What stands beside it, fitted on the same training pictures; MODELS.md's floor in the plain, centred space."""
+    """What stands beside it, fitted on the same training pictures; the floor in the plain, centred space."""
     mean, sight = corpus.captions.mean(axis=0), start.sight
     centred = corpus.captions - mean
     remembered = sight.project(corpus.views.features)
@@ -104,7 +104,7 @@ def _relative(cosines: Array) -> Array:
 def judge_look(look: Array, codes: Sequence[str | None], sources: Sequence[str], *, own: bool = True) -> float:
     """Share of emoji whose ten nearest hold another designer's drawing of it, among all drawings that have a code.
 
-    `own`: the designer's own other drawings stand in between. Without them the figures are those of MODELS.md
+    `own`: the designer's own other drawings stand in between. Without them the figures are those of an earlier study
     (.904 and .963; docs/training.md).
     """
     of_emoji = [at for at, code in enumerate(codes) if code is not None]
