@@ -138,7 +138,7 @@ def judge_cut(
         return Level(
             share,
             _share([not asked.likely(share) for _, asked in marks]),
-            _share([asked.relevance[p] >= asked.line(share) for asked, p in true_hits]) if true_hits else None,
+            _share([asked.relevance[p] >= asked.threshold(share) for asked, p in true_hits]) if true_hits else None,
             float(np.median([asked.likely(share) for asked, _ in found])),
             _share([asked.likely(share) > 0 for asked, _ in split]),
             _share([not asked.likely(share) for _, asked in split]),
@@ -178,12 +178,12 @@ class _Answer:
     asked: Sequence[Asked]
     relevance: Array  # (pictures,)
 
-    def line(self, false_alarm: float) -> float:
-        line = self.background.line(self.asked, false_alarm)
-        return -np.inf if line is None else line
+    def threshold(self, false_alarm: float) -> float:
+        threshold = self.background.threshold(self.asked, false_alarm)
+        return -np.inf if threshold is None else threshold
 
     def likely(self, false_alarm: float) -> int:
-        return int((self.relevance >= self.line(false_alarm)).sum())
+        return int((self.relevance >= self.threshold(false_alarm)).sum())
 
     def rank(self, picture: int) -> int:
         return int((self.relevance > self.relevance[picture]).sum())

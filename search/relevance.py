@@ -96,7 +96,7 @@ class Background:
         self._slope = max(float(sensible.mean() - unrelated.mean()), 0.0) / spread**2 if spread else 0.0
         self._lowest, self._highest = float(np.quantile(unrelated, 0.05)), float(np.quantile(sensible, ENOUGH))
 
-    def line(self, asked: Sequence[Asked], false_alarm: float, strategy: str | None = None) -> float | None:
+    def threshold(self, asked: Sequence[Asked], false_alarm: float, strategy: str | None = None) -> float | None:
         """On the scale of `scoring.score`. `false_alarm`, 0 to 1: the share of unrelated questions that may find
         something; above .1 fewer do, since no picture counts that is less similar than what they usually find.
 

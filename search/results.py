@@ -108,7 +108,7 @@ class Results:
     """The pictures that the facets count: those above the line, of the window that was read; without a line or a
     question, all that pass the filters."""
     threshold: float | None = None
-    """The relevance below which hits are unlikely; None where nobody can tell, see `relevance.Background.line`."""
+    """The relevance below which hits are unlikely; None where nobody can tell, see `relevance.Background.threshold`."""
     above: int = 0
     """Pictures above the line, of the window that was read."""
     targets: Mapping[str, float] = field(default_factory=dict)

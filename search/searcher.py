@@ -87,7 +87,7 @@ class Searcher:
         own = {term.item for term in query.terms if term.item is not None} | set(query.hidden)
         others = passing.without(own)
         counting = begin(self._threads, partial(self.index.count, others))
-        threshold = library.background.line(asked, self._threshold.false_alarm, query.strategy)
+        threshold = library.background.threshold(asked, self._threshold.false_alarm, query.strategy)
         ranking = self._ranking(query, asked, others.filter, library.space, threshold)
         hits = ranking.page(query.offset, query.limit)
         counted = ranking.counted if query.facets else []
@@ -188,7 +188,9 @@ class Searcher:
         background = Background(space, self._bank)
         vector = self._bank.sensible[0]
         common = Asked(1.0, False, {"image": vector, "caption": vector}, weights_of(DEFAULT_TARGETS["text"]))
-        background.line([common], self._threshold.false_alarm)  # the first question need not wait for what it works out
+        background.threshold(
+            [common], self._threshold.false_alarm
+        )  # the first question need not wait for what it works out
         if self._prefetch:
             self._cache.prefetch()
         return Library(space, background)

@@ -69,7 +69,7 @@ def picture(row: Embeddings, weight: float = 1.0, target: str = "image") -> Aske
 
 
 def line(background: Background, *asked: Asked, false_alarm: float = 0.05, strategy: str | None = None) -> float:
-    found = background.line(asked, false_alarm, strategy)
+    found = background.threshold(asked, false_alarm, strategy)
     assert found is not None
     return found
 
@@ -213,13 +213,13 @@ def test_a_library_of_copies_finds_them() -> None:
 def test_there_is_no_line_where_nothing_can_be_told() -> None:
     row = drawn(1, 5)[0]
     told = bank()
-    assert Background(library(0), told).line([words(row)], 0.01) is None
-    assert Background(library(1), told).line([words(row)], 0.01) is not None
-    assert Background(library(FEWEST - 1), told).line([picture(row)], 0.01) is None
-    assert Background(library(FEWEST - 1), told).line([words(row), picture(row)], 0.01) is None
-    assert Background(library(FEWEST), told).line([picture(row)], 0.01) is not None
-    assert Background(library(100), told).line([words(row, -1.0), picture(row, -2.0)], 0.01) is None
-    assert Background(library(100), Bank(told.unrelated[:0], told.sensible)).line([words(row)], 0.01) is None
+    assert Background(library(0), told).threshold([words(row)], 0.01) is None
+    assert Background(library(1), told).threshold([words(row)], 0.01) is not None
+    assert Background(library(FEWEST - 1), told).threshold([picture(row)], 0.01) is None
+    assert Background(library(FEWEST - 1), told).threshold([words(row), picture(row)], 0.01) is None
+    assert Background(library(FEWEST), told).threshold([picture(row)], 0.01) is not None
+    assert Background(library(100), told).threshold([words(row, -1.0), picture(row, -2.0)], 0.01) is None
+    assert Background(library(100), Bank(told.unrelated[:0], told.sensible)).threshold([words(row)], 0.01) is None
 
 
 def test_the_highest_of_a_library_follows_from_its_sample() -> None:
