@@ -1,10 +1,12 @@
-"""Where to stop: the relevance below which hits are unlikely, from how questions that have nothing to do with the
-library fare in it. Knows no database and no model.
+"""Computes the threshold below which hits are unlikely: conformal tests against questions that no picture answers.
 
-For words two things are weighed. The best similarity in the library, as a cosine less half of the library's mean
-cosine to the question, tells how well it is answered. The question's own place among others, nearer to questions that
-make sense (`sensible.txt`) or to such as do not (`unrelated.tsv`), tells how much answer it needs: a sentence that
-makes sense is believed at a similarity at which gibberish is not. For pictures the unrelated are the library's own.
+The null distribution is what the unrelated texts (`unrelated.tsv`) reach in the very library that is asked. A text that
+asks is tested twice, each time at half of the false-alarm level:
+- out of distribution: is it nearer to questions that people ask (`sensible.txt`), by the k-NN score, than the unrelated
+  texts are? If so, its pictures need the median of the highest similarities of the unrelated texts;
+- by similarity: if not, they need the (1 - level / 2) quantile of them.
+A similarity is a cosine less half of the library's mean cosine to the question. Of pictures none is nonsense: there
+the null is the library's own. What else was tried: `docs/relevance.md`.
 """
 
 import math
@@ -25,32 +27,23 @@ from search.scoring import Asked, full, unfull
 UNRELATED = Path(__file__).with_name("unrelated.tsv")
 SENSIBLE = Path(__file__).with_name("sensible.txt")
 NEIGHBOURS = 5
+"""k of the k-NN score; with 1 or 10 no figure changes beyond its interval."""
 MEAN_KEPT = 0.5
 """How much of the library's mean cosine counts as similarity. With 0 a question can do without a picture that is more
 like it than others are; with 1 a library that shows one thing only has no answer to that thing."""
-BEST_SEPARATION = 1.5
-"""How far best similarities set answered questions apart from unrelated ones, in spreads: measured
-1.3 to 2.8 (docs/relevance.md)."""
-ENOUGH = 0.25
-"""The share of the sensible questions whose sense is not in full: beyond it, more sense excuses no less similarity."""
 TAIL = 20
 """A question's highest similarities in the sample, from which the highest in the library is estimated."""
-USUAL = 0.5
-"""The quantile of the best similarities of unrelated questions that no sense excuses."""
-TENTH = 0.1
-SAME = 1e-4
-"""Cosines that differ by less are the same: they come from 32 bits, by several ways."""
+ROUNDING = 1e-4
+"""Similarities that differ by less are the same: they come from 32 bits, by several ways."""
 ASKERS = 150
 """Pictures of the sample that ask, to learn how pictures fare."""
-BELOW = NormalDist().cdf(-1)
-"""The share of a normal distribution that lies more than one spread below its middle."""
-KEPT = 64
-"""Weightings of the targets for which unrelated questions are kept."""
 LONERS = 0.05
 """The share of the library's own pictures that may have no likely neighbour."""
+CACHED = 64
+"""Weightings of the targets whose null distribution is kept."""
 Array = NDArray[np.float64]
 Weights = tuple[tuple[str, float], ...]
-Known = TypeVar("Known")
+Null = TypeVar("Null")
 
 
 @dataclass(frozen=True)
@@ -63,20 +56,29 @@ class Bank:
     @classmethod
     def encode(cls, encoder: Encoder) -> Self:
         """Questions that the encoder has no vector for are left out."""
-        return cls(*(_found(encoder.encode_texts(texts)) for texts in (unrelated_texts(), sensible_texts())))
+        texts = (encoder.encode_texts(texts) for texts in (unrelated_texts(), sensible_texts()))
+        return cls(*(rows[np.isfinite(rows).all(axis=1)] for rows in texts))
 
-    def nearness(self, questions: Embeddings) -> Array:
-        """(n, d) -> (n,): mean cosine to the nearest sensible questions less that to the nearest unrelated ones."""
+    def sense(self, questions: Embeddings) -> Array:
+        """(q, d) -> (q,), the k-NN score: mean cosine to the nearest sensible less that to the nearest unrelated."""
         return _nearest(questions @ self.sensible.T) - _nearest(questions @ self.unrelated.T)
 
     @cached_property
-    def own(self) -> tuple[Array, Array]:
-        """`nearness` of the bank's unrelated and of its sensible questions, none of them its own neighbour."""
-        apart, alike = self.unrelated @ self.unrelated.T, self.sensible @ self.sensible.T
-        np.fill_diagonal(apart, -1)
-        np.fill_diagonal(alike, -1)
-        across = self.sensible @ self.unrelated.T  # (m, n)
-        return _nearest(across.T) - _nearest(apart), _nearest(alike) - _nearest(across)
+    def null_sense(self) -> Array:
+        """(n,): `sense` of the unrelated questions, none of them its own neighbour."""
+        others = self.unrelated @ self.unrelated.T
+        np.fill_diagonal(others, -1)
+        return _nearest(self.unrelated @ self.sensible.T) - _nearest(others)
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """One wanted text, or all the examples together."""
+
+    weight: float
+    threshold: float
+    direction: Mapping[str, Array]
+    """Target -> (d,): its value is the sum of the products with a picture's vectors, except for a constant."""
 
 
 class Background:
@@ -84,152 +86,136 @@ class Background:
 
     def __init__(self, space: LibrarySpace, bank: Bank) -> None:
         self._space, self._bank = space, bank
-        self._words: dict[Weights, tuple[Array, float, float]] = {}
+        self._texts: dict[Weights, Array] = {}
         self._pictures: dict[Weights, tuple[float, float, float]] = {}
-        self._told = (
-            len(space.sample.get("image", ())) > 0 and min(len(bank.unrelated), len(bank.sensible)) > NEIGHBOURS
-        )
-        if not self._told:
-            return
-        unrelated, sensible = bank.own
-        spread = float(np.sqrt((unrelated.var() + sensible.var()) / 2))
-        self._slope = max(float(sensible.mean() - unrelated.mean()), 0.0) / spread**2 if spread else 0.0
-        self._lowest, self._highest = float(np.quantile(unrelated, 0.05)), float(np.quantile(sensible, ENOUGH))
 
     def threshold(self, asked: Sequence[Asked], false_alarm: float, strategy: str | None = None) -> float | None:
         """On the scale of `scoring.score`. `false_alarm`, 0 to 1: the share of unrelated questions that may find
-        something; above .1 fewer do, since no picture counts that is less similar than what they usually find.
+        something; half of them at most do.
 
-        Several terms: the mean of their lines, times how far they go together in this library, from 1 for the same
-        thing said twice down to 1/√k for k that have nothing to do with each other. None where the encoder has no
-        vectors for the bank, where nothing is wanted, only unwanted, and for pictures that ask a library of fewer than
-        FEWEST: how alike unrelated pictures are, only many can tell.
-
-        Of few pictures similarities count as they are (`calibration`), and so do those of the unrelated questions: the
-        line is the similarity that hardly any of them has to the best of these pictures.
+        Several terms: the mean of their thresholds, times the ratio of the spread of their sum to the sum of their
+        spreads in this library: 1 for the same thing twice, 1/√k for k that are independent; and 1 where no text makes
+        sense. None where the encoder has no vectors for the bank, where nothing is wanted, only unwanted, and for
+        pictures that ask a library of fewer than FEWEST: how alike unrelated pictures are, only many can tell.
         """
-        wanted = [term for term in asked if term.weight > 0]
-        if not self._told or not wanted:
+        texts = [term for term in asked if term.weight > 0 and not term.example]
+        examples = [term for term in asked if term.weight > 0 and term.example]
+        space, bank = self._space, self._bank
+        if not (texts or examples) or (examples and "image" not in space.spreads):
             return None
-        if any(term.example for term in wanted) and "image" not in self._space.spreads:
+        if not len(space.sample.get("image", ())) or min(len(bank.unrelated), len(bank.sensible)) <= NEIGHBOURS:
             return None
-        voices = [
-            _Voice(term.weight, self._words_line(term, false_alarm), self._direction(term))
-            for term in wanted
-            if not term.example
-        ]
-        if examples := [term for term in wanted if term.example]:
-            voices.append(self._examples(examples, false_alarm, strategy or "average"))
-        kept = sum(voice.weight * float(full(np.array(voice.line))) for voice in voices)
-        return float(unfull(np.array(self._together(voices) * kept / sum(voice.weight for voice in voices))))
+        wanted = [_Wanted(one.weight, self._of_text(one, false_alarm), self._direction(one)) for one in texts]
+        if examples:
+            wanted.append(self._of_examples(examples, false_alarm, strategy or "average"))
+        mean = np.average([full(np.array(one.threshold)) for one in wanted], weights=[one.weight for one in wanted])
+        sense = bool(examples) or any(self._makes_sense(one, false_alarm) for one in texts)
+        coherence = self._coherence(wanted) if sense else 1.0
+        return float(unfull(np.array(coherence * mean)))
 
-    def _examples(self, examples: Sequence[Asked], false_alarm: float, strategy: str) -> "_Voice":
-        """One voice for all of them; of the best score each has its chance."""
-        usual = float(np.mean([term.weight for term in examples]))
-        chance = false_alarm / len(examples) if strategy == "best_score" else false_alarm
-        voices = [_Voice(term.weight, self._picture_line(term, chance), self._direction(term)) for term in examples]
-        whole = sum(voice.weight for voice in voices)
-        names = {name for voice in voices for name in voice.direction}
-        direction: dict[str, Array] = {
-            name: np.sum([v.weight / whole * v.direction[name] for v in voices if name in v.direction], axis=0)
-            for name in names
-        }
-        if strategy == "best_score":
-            return _Voice(usual, max(voice.weight / usual * voice.line for voice in voices), direction)
-        mean = sum(voice.weight * voice.line for voice in voices) / whole
-        return _Voice(usual, self._together(voices) * mean, direction)
+    def _of_examples(self, examples: Sequence[Asked], false_alarm: float, strategy: str) -> _Wanted:
+        """With best_score each has its chance of a false alarm."""
+        best = strategy == "best_score"
+        level = false_alarm / len(examples) if best else false_alarm
+        wanted = [_Wanted(one.weight, self._of_picture(one, level), self._direction(one)) for one in examples]
+        weights = np.array([one.weight for one in wanted])
+        thresholds = np.array([one.threshold for one in wanted])
+        usual, direction = float(weights.mean()), _sum_of(wanted, float(weights.sum()))
+        if best:
+            return _Wanted(usual, float((weights / usual * thresholds).max()), direction)
+        return _Wanted(usual, self._coherence(wanted) * float(np.average(thresholds, weights=weights)), direction)
 
-    def _direction(self, term: Asked) -> dict[str, Array]:
-        """By target, (d,): the term's value is the sum of its products with a picture's vectors, but for a constant."""
-        return {
-            name: weight * term.vectors[name].astype(np.float64) / self._space.level(name, term.vectors[name])[1]
-            for name, weight in term.targets.items()
-        }
+    def _of_text(self, term: Asked, false_alarm: float) -> float:
+        null = self._null_of_texts(term.targets)
+        needed = float(np.median(null))
+        if not self._makes_sense(term, false_alarm):
+            needed = max(needed, conformal(null, false_alarm / 2))
+        return self._in_relevance(needed + ROUNDING, term)
 
-    def _together(self, voices: Sequence["_Voice"]) -> float:
-        """The spread of the voices' weighted mean over the library, as a share of the mean of their spreads."""
-        if len(voices) == 1:
-            return 1.0
-        sums: dict[str, Array] = {}
-        for voice in voices:
-            for name, direction in voice.direction.items():
-                sums[name] = sums.get(name, 0.0) + voice.weight * direction
-        apart = sum(voice.weight * self._spread(voice.direction) for voice in voices)
-        return min(self._spread(sums) / apart, 1.0) if apart else 1.0
+    def _makes_sense(self, text: Asked, false_alarm: float) -> bool:
+        row = next(text.vectors[name] for name in text.targets)
+        return bool(self._bank.sense(row[None])[0] > conformal(self._bank.null_sense, false_alarm / 2) + ROUNDING)
 
-    def _spread(self, direction: Mapping[str, Array]) -> float:
-        """Of the products with the library's vectors, the targets taken as independent."""
-        spreads = self._space.spreads
-        return float(
-            np.sqrt(sum(row @ spreads[name].covariance @ row for name, row in direction.items() if name in spreads))
-        )
-
-    def _words_line(self, term: Asked, false_alarm: float) -> float:
-        """The similarity that is needed at this question's sense, on the scale of relevance."""
-        reached, worth, usual = self._reached(term.targets)
-        needed = passed_by(reached, false_alarm) + SAME
-        row = next(term.vectors[name] for name in term.targets)
-        sense = float(np.clip(self._bank.nearness(row[None])[0], self._lowest, self._highest))
-        return self._in_relevance(max(needed - worth * sense, usual), term)
-
-    def _picture_line(self, term: Asked, false_alarm: float) -> float:
-        usual, spread, company = self._pairs(term.targets)
+    def _of_picture(self, term: Asked, false_alarm: float) -> float:
+        usual, spread, nearest = self._null_of_pictures(term.targets)
         alike = usual - NormalDist().inv_cdf(false_alarm / self._space.count) * spread
-        return self._in_relevance(min(alike, company) - SAME, term)
+        return self._in_relevance(min(alike, nearest) - ROUNDING, term)
 
-    def _in_relevance(self, similarity: float, term: Asked) -> float:
-        mean, spread = self._level({name: term.vectors[name][None] for name in term.targets}, term.targets)
-        return (similarity - MEAN_KEPT * float(mean[0])) / float(spread[0])
-
-    def _reached(self, targets: Mapping[str, float]) -> tuple[Array, float, float]:
-        """What the best picture and the sense of each unrelated question come to together, (n,), the least first; what
-        sense is worth beside similarity, as in a linear discriminant of the two (Fisher, 1936); and how similar their
-        best pictures are usually: no sense excuses less."""
+    def _null_of_texts(self, targets: Mapping[str, float]) -> Array:
+        """(n,): the highest similarity of each unrelated text with a picture of the library."""
         key = _key(targets)
-        if (known := self._words.get(key)) is None:
+        if (null := self._texts.get(key)) is None:
             found = self._similarities(dict.fromkeys(targets, self._bank.unrelated), targets)
-            best = highest(found, self._space.count)
-            worth = self._slope * float(best.std()) / BEST_SEPARATION
-            together = best + worth * np.clip(self._bank.own[0], self._lowest, self._highest)
-            known = np.sort(together), worth, float(np.quantile(best, USUAL))
-            _keep(self._words, key, known)
-        return known
+            null = highest(found, self._space.count)
+            _cache(self._texts, key, null)
+        return null
 
-    def _pairs(self, targets: Mapping[str, float]) -> tuple[float, float, float]:
-        """How similar the library's pictures are to each other: usually, with which spread, and all but LONERS of them
-        to their nearest. The spread is that of the less similar half of all pairs, which are unrelated ones."""
+    def _null_of_pictures(self, targets: Mapping[str, float]) -> tuple[float, float, float]:
+        """Median and spread of the similarities of the library's pictures with each other, and what all of them except
+        LONERS have with their nearest. The spread is that of the less similar half of all pairs, the unrelated ones; a
+        library of near-duplicates needs it, since there all have a nearest that no other picture comes up to."""
         key = _key(targets)
-        if (known := self._pictures.get(key)) is None:
-            askers = {name: self._space.sample[name][:ASKERS] for name in targets}
-            found = self._similarities(askers, targets)
+        if (null := self._pictures.get(key)) is None:
+            found = self._similarities({name: self._space.sample[name][:ASKERS] for name in targets}, targets)
             rows = np.arange(len(found))
-            low, usual = np.quantile(found[rows[:, None] != np.arange(found.shape[1])], (BELOW, 0.5))
+            others = found[rows[:, None] != np.arange(found.shape[1])]
+            low, usual = np.quantile(others, (NormalDist().cdf(-1), 0.5))
             found[rows, rows] = -np.inf
-            company = np.quantile(highest(found, self._space.count), LONERS)
-            known = float(usual), float(usual - low), float(company)
-            _keep(self._pictures, key, known)
-        return known
+            null = float(usual), float(usual - low), float(np.quantile(highest(found, self._space.count), LONERS))
+            _cache(self._pictures, key, null)
+        return null
 
     def _similarities(self, rows: Mapping[str, Embeddings], targets: Mapping[str, float]) -> Array:
-        """Of q questions (`rows`: target -> (q, d)) with the pictures of the sample, (q, n): relevance as `score` has
-        it, scaled back to cosines."""
+        """Of q questions (`rows`: target -> (q, d)) with the pictures of the sample, (q, n)."""
         captioned = self._space.captioned
         relevance: Array = np.zeros((len(next(iter(rows.values()))), len(captioned)))
         for name, weight in targets.items():
             cosines = rows[name].astype(np.float64) @ self._space.sample[name].astype(np.float64).T
             relevance += weight * self._space.calibrated(name, rows[name], cosines, captioned)
-        mean, spread = self._level(rows, targets)
+        mean, spread = self._levels(rows, targets)
         return relevance * spread[:, None] + MEAN_KEPT * mean[:, None]
 
-    def _level(self, rows: Mapping[str, Embeddings], targets: Mapping[str, float]) -> tuple[Array, Array]:
+    def _in_relevance(self, similarity: float, term: Asked) -> float:
+        """The inverse of `_similarities` for this question."""
+        mean, spread = self._levels({name: term.vectors[name][None] for name in term.targets}, term.targets)
+        return (similarity - MEAN_KEPT * float(mean[0])) / float(spread[0])
+
+    def _levels(self, rows: Mapping[str, Embeddings], targets: Mapping[str, float]) -> tuple[Array, Array]:
         """Mean and spread of q questions, (q,) each, over their targets."""
-        whole_mean: Array = np.zeros(len(next(iter(rows.values()))))
-        whole_spread = whole_mean.copy()
-        for name, weight in targets.items():
-            mean, spread = self._space.levels(name, rows[name])
-            whole_mean += weight * mean
-            whole_spread += weight * spread
-        return whole_mean, whole_spread
+        levels = [self._space.levels(name, rows[name]) for name in targets]  # of each target, (q,) and (q,)
+        weights = np.array(list(targets.values()))
+        return weights @ np.array([mean for mean, _ in levels]), weights @ np.array([spread for _, spread in levels])
+
+    def _direction(self, term: Asked) -> dict[str, Array]:
+        return {
+            name: weight * term.vectors[name].astype(np.float64) / self._space.level(name, term.vectors[name])[1]
+            for name, weight in term.targets.items()
+        }
+
+    def _coherence(self, wanted: Sequence[_Wanted]) -> float:
+        """The spread of their weighted sum over the library, as a share of the sum of their spreads."""
+        if len(wanted) == 1:
+            return 1.0
+        apart = sum(one.weight * self._spread(one.direction) for one in wanted)
+        return min(self._spread(_sum_of(wanted)) / apart, 1.0) if apart else 1.0
+
+    def _spread(self, direction: Mapping[str, Array]) -> float:
+        """Of the products with the library's vectors, the targets taken as independent."""
+        spreads = self._space.spreads
+        parts = (row @ spreads[name].covariance @ row for name, row in direction.items() if name in spreads)
+        return math.sqrt(sum(parts))
+
+
+def conformal(null: Array, level: float) -> float:
+    """The value that a question like those of the null passes with a probability of `level` at most: of n, the
+    ⌈(n + 1)(1 - level)⌉-th lowest (Vovk et al., 2005); the highest, where n are too few for that level.
+
+    >>> conformal(np.arange(1.0, 100), 0.1), conformal(np.arange(1.0, 100), 0.001)
+    (90.0, 99.0)
+    """
+    n = len(null)
+    rank = min(max(math.ceil((n + 1) * (1 - level) - 1e-9), 1), n)
+    return float(np.partition(null, rank - 1)[rank - 1])
 
 
 def highest(found: Array, count: int) -> Array:
@@ -247,16 +233,6 @@ def highest(found: Array, count: int) -> Array:
     return best + excess * math.log(count / n)
 
 
-def passed_by(reached: Array, share: float) -> float:
-    """The value that `share` of them pass, (n,) the least first. In the last tenth, where single questions would
-    decide, by its mean excess: an exponential tail, as in `highest`."""
-    n = len(reached)
-    if (last := int(TENTH * n)) == 0 or share >= TENTH:
-        return float(reached[n - 1 - int(share * n)])
-    base = float(reached[n - 1 - last])
-    return base + (float(reached[n - last :].mean()) - base) * math.log(TENTH / share)
-
-
 def unrelated_texts() -> list[str]:
     """Gibberish, numbers, code, words strung together, sentences on what has no look."""
     return [line.split("\t", 1)[1] for line in UNRELATED.read_text(encoding="utf-8").splitlines()]
@@ -267,19 +243,13 @@ def sensible_texts() -> list[str]:
     return SENSIBLE.read_text(encoding="utf-8").splitlines()
 
 
-@dataclass(frozen=True)
-class _Voice:
-    """Something wanted: a text, or all the examples."""
-
-    weight: float
-    line: float
-    direction: Mapping[str, Array]
-
-
-def _found(rows: Embeddings) -> Embeddings:
-    """A copy without the rows that are not finite."""
-    found: Embeddings = rows[np.isfinite(rows).all(axis=1)]
-    return found
+def _sum_of(wanted: Sequence[_Wanted], divisor: float = 1.0) -> dict[str, Array]:
+    """Of their weighted directions."""
+    sums: dict[str, Array] = {}
+    for one in wanted:
+        for name, row in one.direction.items():
+            sums[name] = sums.get(name, 0.0) + one.weight / divisor * row
+    return sums
 
 
 def _key(targets: Mapping[str, float]) -> Weights:
@@ -287,15 +257,14 @@ def _key(targets: Mapping[str, float]) -> Weights:
     return tuple(sorted((name, round(weight, 2)) for name, weight in targets.items()))
 
 
-def _keep(kept: dict[Weights, Known], key: Weights, known: Known) -> None:
-    if len(kept) >= KEPT:
-        kept.clear()
-    kept[key] = known
+def _cache(cache: dict[Weights, Null], key: Weights, null: Null) -> None:
+    if len(cache) >= CACHED:
+        cache.clear()
+    cache[key] = null
 
 
 def _nearest(cosines: Embeddings) -> Array:
     """(q, n) -> (q,): the mean of the NEIGHBOURS highest."""
-    count = cosines.shape[1]
-    k = min(NEIGHBOURS, count)
-    means: Array = np.partition(cosines.astype(np.float64), count - k, axis=1)[:, count - k :].mean(axis=1)
+    k = min(NEIGHBOURS, cosines.shape[1])
+    means: Array = np.partition(cosines.astype(np.float64), -k, axis=1)[:, -k:].mean(axis=1)
     return means
