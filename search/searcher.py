@@ -188,9 +188,7 @@ class Searcher:
         background = Background(space, self._bank)
         vector = self._bank.sensible[0]
         common = Asked(1.0, False, {"image": vector, "caption": vector}, weights_of(DEFAULT_TARGETS["text"]))
-        background.threshold(
-            [common], self._threshold.false_alarm
-        )  # the first question need not wait for what it works out
+        background.threshold([common], self._threshold.false_alarm)  # so that the first question need not wait for it
         if self._prefetch:
             self._cache.prefetch()
         return Library(space, background)
