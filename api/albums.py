@@ -1,4 +1,4 @@
-"""Albums over HTTP: which there are, and what one holds now. Reading only; knows no page."""
+"""Albums over HTTP: which there are, and what one holds now. Reading only."""
 
 from functools import partial
 from typing import Any

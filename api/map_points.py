@@ -1,4 +1,4 @@
-"""Routes of the map: where its points are, what one point is, and plotly's script. Knows no page.
+"""Routes of the map: where its points are, what one point is, and plotly's script.
 
 Coordinates travel as plain float32, once in a browser: their address changes when they do. What a point is called is
 asked only for points that somebody looks at.

@@ -1,4 +1,4 @@
-"""The HTTP API: /api/search, what it says of itself at /api, and /healthz. Knows no page."""
+"""The HTTP API: /api/search, what it says of itself at /api, and /healthz."""
 
 import json
 from collections.abc import AsyncGenerator, Mapping

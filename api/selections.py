@@ -21,9 +21,8 @@ from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from api import threads
-from api.context import AppContext
+from api.context import SELECTIONS, AppContext
 from api.files import find_original
-from api.selection_store import PREFIX
 from errors import LoupeError, PictureError
 from host.folders import make_home, using
 from pictures.open import open_image
@@ -40,7 +39,7 @@ GONE = "This selection is not known any more: the app was restarted, or it is to
 
 
 def routes(context: AppContext) -> list[Route]:
-    return [Route(f"{PREFIX}{{name}}/loupe.{{kind}}", partial(send, context), methods=["GET"])]
+    return [Route(f"{SELECTIONS}{{name}}/loupe.{{kind}}", partial(send, context), methods=["GET"])]
 
 
 async def send(context: AppContext, request: Request) -> Response:

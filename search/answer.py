@@ -1,4 +1,4 @@
-"""Results -> what a command prints and what the API answers: the same note, the same JSON. Knows no database."""
+"""Results -> what a command prints and what the API answers: the same note, the same JSON."""
 
 from collections.abc import Iterator
 from typing import Any

@@ -1,5 +1,5 @@
 """What a person likes: pictures liked and disliked, words, what counts. Plain frozen data that becomes a `Query`, and
-the targets learned from the likes. Knows no database.
+the targets learned from the likes.
 
 An edit gives back a new profile, which remembers the ones before (`undone`).
 """
@@ -76,34 +76,22 @@ class Profile:
         return (*self.likes, *self.dislikes)
 
     def liking(self, one: uuid.UUID, weight: float = 1.0) -> Self:
-        return self._edited(likes={**self.likes, one: weight}, dislikes=_but(self.dislikes, one))
+        return self.edit(likes={**self.likes, one: weight}, dislikes=_but(self.dislikes, one))
 
     def disliking(self, one: uuid.UUID, weight: float = 1.0) -> Self:
-        return self._edited(dislikes={**self.dislikes, one: weight}, likes=_but(self.likes, one))
+        return self.edit(dislikes={**self.dislikes, one: weight}, likes=_but(self.likes, one))
 
     def forgetting(self, one: uuid.UUID) -> Self:
         """Neither liked nor disliked."""
-        return self._edited(likes=_but(self.likes, one), dislikes=_but(self.dislikes, one))
+        return self.edit(likes=_but(self.likes, one), dislikes=_but(self.dislikes, one))
 
     def seeing(self, shown: Iterable[uuid.UUID]) -> Self:
         """Those will not come back. Not an edit of its own: `undone` goes back before the last decision."""
         return replace(self, seen=tuple(dict.fromkeys((*self.seen, *shown))))
 
-    def saying(self, words: str) -> Self:
-        return self._edited(words=words)
-
-    def weighing(self, targets: Mapping[str, float] | str | None) -> Self:
-        return self._edited(targets=targets)
-
-    def joined_by(self, strategy: str | None) -> Self:
-        return self._edited(strategy=strategy)
-
-    def as_diverse(self, diversity: float) -> Self:
-        return self._edited(diversity=diversity)
-
     def reset(self) -> Self:
         """No likes, dislikes, words, nothing seen; targets, strategy and diversity stay."""
-        return self._edited(likes={}, dislikes={}, seen=(), words="")
+        return self.edit(likes={}, dislikes={}, seen=(), words="")
 
     @property
     def can_undo(self) -> bool:
@@ -216,7 +204,8 @@ class Profile:
     def _words(self) -> Line:
         return parse(self.words)
 
-    def _edited(self, **changes: Any) -> Self:
+    def edit(self, **changes: Any) -> Self:
+        """With other values of some fields. `undone` takes it back."""
         return replace(self, **changes, history=(*self.history, replace(self, history=()))[-MOST_UNDONE:])
 
 

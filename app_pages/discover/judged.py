@@ -21,7 +21,7 @@ MOST = 100
 """Pictures drawn of each kind; the latest."""
 
 
-def draw(profile: Profile, records: Mapping[UUID, ImageRecord], on_open: Click) -> None:
+def draw_judged(profile: Profile, records: Mapping[UUID, ImageRecord], on_open: Click) -> None:
     """`records` of those that are in the library."""
     kinds = (("liked", "Liked", profile.likes), ("disliked", "Disliked", profile.dislikes))
     if not records:

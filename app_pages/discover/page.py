@@ -18,10 +18,9 @@ from app_pages.discover import profiles as discover_profiles
 from app_pages.discover import session as discover_session
 from app_pages.discover import why as discover_why
 from app_pages.discover.session import Session
-from app_pages.library import adding
 from app_pages.search import ask, detail, filter_column
 from app_pages.search.filter_column import Counts
-from app_pages.widgets import gallery, keyboard, thumbs, unavailable
+from app_pages.widgets import gallery, keyboard, thumbs, unavailable, weighing
 from app_pages.widgets.markdown import escape_markdown, sentence
 from errors import EncoderError, NoLibrary, QueryError, SchemaError, SearchError
 from schema.record import ImageRecord
@@ -55,18 +54,16 @@ class Found:
 def discover_page(context: AppContext, to_search: Callable[[], None]) -> None:
     """`to_search` opens the search page."""
     address.leave()
-    try:
-        searcher = unavailable.wait_for_searcher(context)
+
+    def draw(searcher: Searcher) -> None:
         if not searcher.count():
             raise NoLibrary("The library is empty.")
         thumbs.hint_no_more()
         discover_session.kept_by(partial(discover_profiles.keep, context))
         _session(context, to_search)
         keyboard.listen()
-    except NoLibrary:
-        adding.first_pictures(context)
-    except (SchemaError, EncoderError) as error:
-        unavailable.show(error, context)
+
+    unavailable.draw_page(context, draw)
 
 
 @st.fragment(key="discover")
@@ -174,12 +171,10 @@ def _draw_session(
     unread: str,
 ) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="discover-bar"):
-        discover_controls.words(session.profile)
-        discover_controls.targets(session.profile, found.answer.results.targets if found.answer else {})
-        discover_controls.joining(session.profile)
-        count = len(query.filters)
-        st.session_state.setdefault("filters_open", False)
-        st.toggle(f"Filters ({count})" if count else "Filters", key="filters_open", persist_state="session")
+        discover_controls.draw_words(session.profile)
+        discover_controls.draw_targets(session.profile, found.answer.results.targets if found.answer else {})
+        discover_controls.draw_joining(session.profile)
+        weighing.draw_filters_switch(len(query.filters))
         st.button(
             "Undo", key="discover-undo", type="tertiary", icon=":material/undo:", on_click=discover_session.undo,
             disabled=not session.can_undo,
@@ -190,8 +185,8 @@ def _draw_session(
             help="Nothing liked, disliked or seen. Undo brings it back."
             + (f" The profile “{escape_markdown(session.name)}” stays as it is." if session.name else ""),
         )  # fmt: skip
-        discover_profiles.draw(context, session)
-    discover_profiles.foreign()
+        discover_profiles.draw_profiles(context, session)
+    discover_profiles.draw_foreign()
     for text in (unread, session.trouble):
         if text:
             st.warning(escape_markdown(text), icon=":material/error:")
@@ -202,7 +197,7 @@ def _draw_session(
             "Forget them", key="drop-gone", type="tertiary", icon=":material/close:",
             on_click=discover_session.forget, args=(gone,), help="Until then they count again if they come back.",
         )  # fmt: skip
-    discover_judged.draw(session.profile, found.records, address.open_item)
+    discover_judged.draw_judged(session.profile, found.records, address.open_item)
     side, place = None, st.container()
     if st.session_state["filters_open"]:
         side, place = st.columns([1, 3.2], gap="medium")
@@ -223,7 +218,9 @@ def _draw_suggestions(session: Session, found: Found, on_like: gallery.Click) ->
     elif found.spread:
         with st.container(key="count"):
             st.caption("A spread of your library, as different as it gets. Like what you would see more of.")
-        gallery.unranked(found.spread, on_like, address.open_item, under=thumbs.draw)
+        gallery.draw_unranked(
+            found.spread, on_like, address.open_item, under=lambda hit: thumbs.draw_thumbs(hit.record)
+        )
         _more("Show others", [record.uuid for record in found.spread])
     else:
         st.info("You have seen a spread of the whole library. Start over to see it again.", icon=":material/done_all:")
@@ -243,11 +240,11 @@ def _draw_found(
         return
     with st.container(key="count"):
         st.caption(_summary(results, profile))
-    gallery.grid(
+    gallery.draw_grid(
         [replace(hit, below=False) for hit in results.hits],
         on_like,
         address.open_item,
-        under=lambda hit: thumbs.draw(hit.record, copies=hit.copies),
+        under=lambda hit: thumbs.draw_thumbs(hit.record, copies=hit.copies),
         note=lambda hit: discover_why.details(hit, answer.query.terms, records),
     )
     _more("Others, please", [one for hit in results.hits for one in (hit.uuid, *hit.copies)])

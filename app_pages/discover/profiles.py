@@ -5,7 +5,7 @@ A profile of another encoder's library can be taken over: its likes are named by
 wherever these pictures are. Its words do too; weights that were set for another encoder's vectors do not.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 from uuid import UUID
@@ -16,9 +16,9 @@ from api.context import AppContext
 from app_pages.discover import session as discover_session
 from app_pages.discover.session import Session
 from app_pages.widgets.markdown import escape_markdown, sentence
-from errors import DocumentError, QueryError, SchemaError
+from errors import DocumentError, LoupeError, QueryError, SchemaError
 from pictures.text import inert
-from schema.documents import MAX_NAME, Entry
+from schema.documents import MAX_NAME, DocumentStore, Entry
 from search.preference import Profile
 from search.query import AUTO, MAX_TERMS, parse_uuid
 
@@ -48,15 +48,15 @@ def read_document(document: Mapping[str, Any]) -> tuple[Profile, dict[UUID, str]
     return profile if profile.targets is not None else replace(profile, targets=AUTO), named
 
 
-def draw(context: AppContext, session: Session) -> None:
+def draw_profiles(context: AppContext, session: Session) -> None:
     """The popover. What is kept is read while it is open only."""
     label = escape_markdown(session.name) if session.name else "Not kept"
     with st.popover(label, icon=":material/bookmark:", key="profiles", on_change="rerun") as popover:
         if popover.open:
-            _inside(context, session)
+            _draw_popover(context, session)
 
 
-def _inside(context: AppContext, session: Session) -> None:
+def _draw_popover(context: AppContext, session: Session) -> None:
     try:
         entries = context.connection.documents("Profiles").list()
     except SchemaError as error:
@@ -65,16 +65,16 @@ def _inside(context: AppContext, session: Session) -> None:
     if trouble := st.session_state.pop(_TROUBLE, ""):
         st.warning(escape_markdown(trouble), icon=":material/edit:")
     if session.name:
-        _in_use(context, session)
+        _draw_in_use(context, session)
     else:
-        _save_as(context, session)
+        _draw_save(context, session)
     others = [entry for entry in entries if entry.name != session.name]
     if others:
-        _open(context, others, session)
+        _draw_open(context, others, session)
     st.caption(SHARED)
 
 
-def _in_use(context: AppContext, session: Session) -> None:
+def _draw_in_use(context: AppContext, session: Session) -> None:
     st.markdown(f"**{escape_markdown(session.name)}** is in use: every change is saved.")
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         st.text_input("Name", key="profile-rename", value=session.name, max_chars=MAX_NAME)
@@ -88,7 +88,7 @@ def _in_use(context: AppContext, session: Session) -> None:
                   help="Takes the profile away for good. The session goes on without a name.")  # fmt: skip
 
 
-def _save_as(context: AppContext, session: Session) -> None:
+def _draw_save(context: AppContext, session: Session) -> None:
     st.markdown("Keep this session under a name, to go on another day.")
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         st.text_input("Name", key="profile-name", placeholder="Animals, but no birds", max_chars=MAX_NAME)
@@ -98,7 +98,7 @@ def _save_as(context: AppContext, session: Session) -> None:
         )  # fmt: skip
 
 
-def _open(context: AppContext, entries: list[Entry], session: Session) -> None:
+def _draw_open(context: AppContext, entries: list[Entry], session: Session) -> None:
     unsaved = "" if session.name or session.profile.empty else " Undo comes back to this session."
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         st.selectbox(
@@ -108,64 +108,59 @@ def _open(context: AppContext, entries: list[Entry], session: Session) -> None:
         st.button("Open", key="open-profile", on_click=_load, args=(context,), help=f"Go on with it.{unsaved}")
 
 
-def _save(context: AppContext) -> None:
+def _reported(change: Callable[[DocumentStore], None]) -> Callable[[AppContext], None]:
+    """A callback. What goes wrong is shown in the popover."""
+
+    def tried(context: AppContext) -> None:
+        try:
+            change(context.connection.documents("Profiles"))
+        except LoupeError as error:
+            st.session_state[_TROUBLE] = str(error)
+
+    return tried
+
+
+@_reported
+def _save(profiles: DocumentStore) -> None:
     session = replace(discover_session.read(), name=str(st.session_state["profile-name"] or ""))
-    try:
-        named = context.connection.documents("Profiles").save(
-            session.name, document_of(session), session.profile.encoder, new=True
-        )
-    except SchemaError as error:
-        st.session_state[_TROUBLE] = str(error)
-        return
-    discover_session.write(replace(session, name=named.name, trouble=""))
+    kept = profiles.save(session.name, document_of(session), session.profile.encoder, new=True)
+    discover_session.write(replace(session, name=kept.name, trouble=""))
 
 
-def _rename(context: AppContext) -> None:
+@_reported
+def _rename(profiles: DocumentStore) -> None:
+    session = discover_session.read()
+    kept = profiles.rename(session.name, str(st.session_state["profile-rename"] or ""))
+    discover_session.write(replace(session, name=kept.name))
+
+
+@_reported
+def _delete(profiles: DocumentStore) -> None:
     session = discover_session.read()
     try:
-        named = context.connection.documents("Profiles").rename(
-            session.name, str(st.session_state["profile-rename"] or "")
-        )
-    except SchemaError as error:
-        st.session_state[_TROUBLE] = str(error)
-        return
-    discover_session.write(replace(session, name=named.name))
-
-
-def _delete(context: AppContext) -> None:
-    session = discover_session.read()
-    try:
-        context.connection.documents("Profiles").delete(session.name)
+        profiles.delete(session.name)
     except DocumentError as error:  # another tab was faster
         st.session_state[_TROUBLE] = str(error)
-    except SchemaError as error:
-        st.session_state[_TROUBLE] = str(error)
-        return
     discover_session.write(replace(session, name="", trouble=""))
 
 
-def _load(context: AppContext) -> None:
+@_reported
+def _load(profiles: DocumentStore) -> None:
     name = st.session_state["profile-choice"]
     if not name:
-        st.session_state[_TROUBLE] = "Choose a profile to open."
-        return
+        raise QueryError("Choose a profile to open.")
+    kept = profiles.load(str(name))
     try:
-        named = context.connection.documents("Profiles").load(str(name))
-        profile, titles = read_document(named.document)
+        profile, titles = read_document(kept.document)
     except QueryError as error:
-        st.session_state[_TROUBLE] = f"The profile “{name}” cannot be read: {error}"
-        return
-    except SchemaError as error:
-        st.session_state[_TROUBLE] = str(error)
-        return
-    begin = Session(profile, named.name, titles)
+        raise QueryError(f"The profile “{name}” cannot be read: {error}") from None
     if profile.encoder == discover_session.read().profile.encoder:
-        discover_session.begin(profile, named.name, titles)
+        discover_session.begin(profile, kept.name, titles)
     else:
-        st.session_state[_FOREIGN] = begin
+        st.session_state[_FOREIGN] = Session(profile, kept.name, titles)
 
 
-def foreign() -> None:
+def draw_foreign() -> None:
     """What to do with a profile of another encoder that was opened."""
     found = st.session_state.get(_FOREIGN)
     if not isinstance(found, Session):

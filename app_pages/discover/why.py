@@ -1,16 +1,16 @@
 """Why a picture is suggested: which example brought it, by which target, and every part as a bar. HTML from data.
 
-The parts of a hit (`Hit.shares`) add up to its relevance; what is too small to show stands in one bar of its own, so
-that the bars add up too.
+The parts of a hit (`Hit.shares`) add up to its relevance; what is too small to show
+stands in one bar of its own, so that the bars add up too.
 """
 
 from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 from uuid import UUID
 
-from app_pages.search.ask import COUNTS
 from app_pages.widgets import gallery
 from app_pages.widgets.markdown import escape
+from app_pages.widgets.weighing import COUNTS
 from schema.record import ImageRecord
 from search.query import Term
 from search.results import Hit, Share

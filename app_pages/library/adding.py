@@ -3,6 +3,7 @@
 The work is a process of its own (`host.jobs`); here it is only watched.
 """
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -174,7 +175,13 @@ def last_report(context: AppContext) -> None:
             on_click=partial(st.session_state.__setitem__, "confirming", True),
         )  # fmt: skip
         if st.session_state.get("confirming"):
-            _confirm(status.folder, missing, context)
+            folder, count = status.folder, _count(missing)
+            _confirm(
+                "Remove from the library?",
+                f"{count} of {escape_markdown(folder)} will leave the library, because the files are gone. No file is "
+                "touched.",
+                f"Remove {count}", "Keep them", "prune", partial(_prune, folder, missing, context),
+            )  # fmt: skip
 
 
 def _failures(report: dict[str, Any]) -> None:
@@ -201,19 +208,14 @@ def forget_button(root: Path, searcher: Searcher, context: AppContext, *, disabl
         help="Loupe forgets this folder; no file is touched",
     )  # fmt: skip
     if st.session_state.get("forgetting") == root and not disabled:
-        _confirm_forgetting(root, searcher.count([Condition("folder", "=", str(root))]), context)
-
-
-@st.dialog("Take the folder out of the library?", on_dismiss=_settle)
-def _confirm_forgetting(root: Path, count: int, context: AppContext) -> None:
-    pictures = "1 picture" if count == 1 else f"{count:,} pictures"
-    st.write(
-        f"{pictures} of {escape_markdown(str(root))} will leave the library with the tags that were given here, except "
-        "those that lie in another folder too. No file is touched. Adding the folder again encodes them again."
-    )
-    with st.container(horizontal=True):
-        st.button("Take it out", type="primary", key="forget-yes", on_click=_forget, args=(root, context))
-        st.button("Keep it", key="forget-no", on_click=_settle)
+        count = _count(searcher.count([Condition("folder", "=", str(root))]))
+        _confirm(
+            "Take the folder out of the library?",
+            f"{count} of {escape_markdown(str(root))} will leave the library with the tags that were given here, "
+            "except those that lie in another folder too. No file is touched. Adding the folder "
+            "again encodes them again.",
+            "Take it out", "Keep it", "forget", partial(_forget, root, context),
+        )  # fmt: skip
 
 
 def _forget(root: Path, context: AppContext) -> None:
@@ -222,15 +224,20 @@ def _forget(root: Path, context: AppContext) -> None:
         start(context, str(root), "--forget", "--yes")
 
 
-@st.dialog("Remove from the library?", on_dismiss=_settle)
-def _confirm(folder: str, missing: int, context: AppContext) -> None:
-    count = "1 picture" if missing == 1 else f"{missing:,} pictures"
-    st.write(
-        f"{count} of {escape_markdown(folder)} will leave the library, because the files are gone. No file is touched."
-    )
-    with st.container(horizontal=True):
-        st.button(f"Remove {count}", type="primary", key="prune-yes", on_click=_prune, args=(folder, missing, context))
-        st.button("Keep them", key="prune-no", on_click=_settle)
+def _confirm(title: str, text: str, yes: str, no: str, key: str, act: Callable[[], None]) -> None:
+    """A dialog: `act` happens after the first of its two buttons."""
+
+    def draw() -> None:
+        st.write(text)
+        with st.container(horizontal=True):
+            st.button(yes, type="primary", key=f"{key}-yes", on_click=act)
+            st.button(no, key=f"{key}-no", on_click=_settle)
+
+    st.dialog(title, on_dismiss=_settle)(draw)()
+
+
+def _count(number: int) -> str:
+    return "1 picture" if number == 1 else f"{number:,} pictures"
 
 
 def _prune(folder: str, confirmed: int, context: AppContext) -> None:

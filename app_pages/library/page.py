@@ -12,7 +12,6 @@ from app_pages import address
 from app_pages.library import adding
 from app_pages.widgets import unavailable
 from app_pages.widgets.markdown import escape_markdown
-from errors import EncoderError, NoLibrary, SchemaError, SearchError
 from host.folders import bytes_in
 from pictures.text import inert
 from search.filters import Condition
@@ -34,15 +33,11 @@ class Figures:
 
 def library_page(context: AppContext) -> None:
     address.leave()
-    try:
-        searcher = unavailable.wait_for_searcher(context)
-        figures = _figures(searcher, context.home, searcher.pictures.name)
-    except NoLibrary:
-        adding.first_pictures(context)
-        return
-    except (SchemaError, SearchError, EncoderError) as error:
-        unavailable.show(error, context)
-        return
+    unavailable.draw_page(context, lambda searcher: _draw_library(searcher, context))
+
+
+def _draw_library(searcher: Searcher, context: AppContext) -> None:
+    figures = _figures(searcher, context.home, searcher.pictures.name)
     _draw_figures(figures, searcher)
     if figures.undescribed:
         st.info(

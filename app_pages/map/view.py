@@ -1,4 +1,4 @@
-"""The drawn map: a component around plotly's own script (map.js). Knows no library.
+"""The drawn map: a component around plotly's own script (map.js).
 
 `st.plotly_chart` cannot show a picture at the pointer, and sends every point again whenever one colour changes. Here
 the browser fetches the coordinates once, by address, and asks for the name and the thumbnail of the point it is over.

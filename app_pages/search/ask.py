@@ -1,6 +1,7 @@
 """The widgets that ask: the box, and the picture beside it. Each writes the address, which the page then reads."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
@@ -8,23 +9,17 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 from api.context import AppContext
 from app_pages import address
 from app_pages.address import AskingPicture
-from app_pages.widgets import keyboard
+from app_pages.widgets import keyboard, weighing
 from app_pages.widgets.markdown import escape, escape_markdown, sentence
 from errors import PictureError
 from pictures.open import EXTENSIONS, open_image
+from search.asking import DEFAULT_TARGETS
 from search.command import QUERY_SIDE
 from search.filters import FIELDS
 from search.grammar import GrammarError
 from search.query import Query
 
-COUNTS = {"image": "What it shows", "look": "How it looks", "caption": "What it says"}
-PRESETS: Mapping[str, Mapping[str, float] | None] = {
-    "Automatic": None,
-    "What it shows": {"image": 1.0},
-    "How it looks": {"look": 1.0},
-    "What it says": {"caption": 1.0},
-    "All the same": {"image": 1.0, "look": 1.0, "caption": 1.0},
-}
+AUTOMATIC = "Automatic: words ask what a picture shows and says, a picture asks how others look and what they show."
 PLACEHOLDER = "What does the picture show?"
 BESIDE_PICTURE = "Like this picture, but ..."
 HOW = (
@@ -68,6 +63,35 @@ def draw_box(query: Query, context: AppContext) -> None:
         st.html(FOCUS, unsafe_allow_javascript=True)
     if error := st.session_state.pop("picture_error", ""):
         st.error(escape_markdown(error), icon=":material/broken_image:")
+
+
+def draw_tools(query: Query) -> None:
+    """Filters, what counts, words too: one row."""
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="tools", width="content"):
+        weighing.draw_filters_switch(len(query.filters))
+        name, examples = weighing.name_of(query.targets), any(term.example for term in query.terms)
+        with st.popover(f"What counts: {name.lower()}", icon=":material/tune:", key="weights"):
+            offered = [one for one in weighing.CHOICES if examples or one != weighing.LEARNED or one == name]
+            usual = DEFAULT_TARGETS["text" if query.lines else "item"]
+            shown = query.targets if isinstance(query.targets, Mapping) else usual
+            weighing.draw_targets("", name, offered, shown, 0.1, _edit)
+            st.caption(AUTOMATIC)
+            if examples:
+                weighing.draw_joining("", query.strategy, _edit)
+            weighing.draw_variety("", query.diversity, _edit)
+            weighing.draw_switch(
+                "Near-duplicates once", "collapse", query.collapse, _edit,
+                help="Pictures that are nearly the same stand behind the best of them, with their number on it.",
+            )  # fmt: skip
+        weighing.draw_switch(
+            "Words too", "hybrid", query.hybrid, _edit, disabled=not query.texts and not query.unread,
+            help="Also match the words themselves in captions, tags and file names: good for names and numbers.",
+        )  # fmt: skip
+
+
+def _edit(**fields: Any) -> None:
+    """Weights that are all 0 are as none."""
+    address.write(address.read().edit(**{name: value if value != {} else None for name, value in fields.items()}))
 
 
 def _how() -> None:

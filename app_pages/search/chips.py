@@ -79,7 +79,7 @@ def draw_chips(query: Query, asking: AskingPicture | None, records: Mapping[UUID
     """`records`: of the pictures in the question."""
     if asking is not None:
         with _pair("chip-pair-picture"):
-            gallery.small(asking.chip, asking.name)
+            gallery.draw_small(asking.chip, asking.name)
             st.button(
                 escape_markdown(asking.name), key="chip-picture", icon=":material/close:", icon_position="right",
                 on_click=_drop_picture,
@@ -101,7 +101,7 @@ def _draw_chip(number: int, chip: Chip, record: ImageRecord | None) -> None:
     label = label if len(label) <= LONGEST else f"{label[: LONGEST - 1]}…"
     with _pair(f"chip-pair-{number}"):
         if record is not None:
-            gallery.small(gallery.thumbnail_url(record), gallery.title_of(record))
+            gallery.draw_small(gallery.thumbnail_url(record), gallery.title_of(record))
         st.button(
             escape_markdown(label), key=f"chip-{'minus' if chip.weight < 0 else 'plus'}-{number}",
             icon=":material/close:", icon_position="right", help=chip.help, on_click=_drop, args=(chip,),

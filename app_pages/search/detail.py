@@ -14,7 +14,7 @@ from api.links import link
 from app_pages import address
 from app_pages.discover import why as discover_why
 from app_pages.search import ask, explain_panel
-from app_pages.widgets import fresh, gallery, scale, thumbs
+from app_pages.widgets import gallery, thumbs
 from app_pages.widgets.markdown import escape, escape_markdown, sentence
 from errors import SearchError
 from schema.record import ImageRecord
@@ -94,7 +94,7 @@ def _draw(
     if address.item() != text.strip():  # a click in here opened another picture or asked for more like this one
         st.rerun()
     reachable = find_original(record, context) is not None
-    gallery.large(record, reachable=reachable)
+    gallery.draw_large(record, reachable=reachable)
     if not reachable:
         st.caption("The file is out of reach from here (moved, or its disk is not mounted): this is its thumbnail.")
     _actions(record, reachable, on_like)
@@ -103,9 +103,9 @@ def _draw(
     if answer is not None and found is not None:
         with explained:
             _found(*found, answer, records)
-            to_explain = fresh.place("explained", f"{record.uuid}{address.read()!r}", EXPLAINED_PX)
+            to_explain = gallery.place_for("explained", f"{record.uuid}{address.read()!r}", EXPLAINED_PX)
     st.markdown("##### Nearest pictures")
-    gallery.strip(neighbours, address.open_item)
+    gallery.draw_strip(neighbours, address.open_item)
     st.markdown("##### Data")
     st.html(_table(record))
     if answer is not None and found is not None:
@@ -117,7 +117,7 @@ def _found(place: int, hit: Hit, answer: Answer, records: Mapping[uuid.UUID, Ima
     """Its near-duplicates, and why it is among the hits."""
     if copies := [records[key] for key in hit.copies if key in records]:
         st.markdown("##### Near-duplicates")
-        gallery.copies(copies, address.open_item)
+        gallery.draw_copies(copies, address.open_item)
     st.markdown("##### Why it was found")
     st.caption(_place(place, hit, answer.results))
     st.html(discover_why.bars(hit, answer.query.terms, records))
@@ -125,7 +125,7 @@ def _found(place: int, hit: Hit, answer: Answer, records: Mapping[uuid.UUID, Ima
 
 def _actions(record: ImageRecord, reachable: bool, on_like: gallery.Click) -> None:
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
-        thumbs.alone(record, "detail-")
+        thumbs.draw_fragment(record, "detail-")
         st.button(
             "More like this", key="detail-like", type="primary", icon=":material/image_search:", on_click=on_like,
             args=(str(record.uuid),),
@@ -136,7 +136,7 @@ def _actions(record: ImageRecord, reachable: bool, on_like: gallery.Click) -> No
 
 def _place(place: int, hit: Hit, results: Results) -> str:
     words = f", words and meaning together {hit.score:.3f}" if hit.score is not None else ""
-    return f"Number {place} of {results.total:,} for your question{words}. {scale.words(hit, results.threshold)}"
+    return f"Number {place} of {results.total:,} for your question{words}. {gallery.meaning_of(hit, results.threshold)}"
 
 
 def _table(record: ImageRecord) -> str:

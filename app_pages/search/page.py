@@ -10,15 +10,14 @@ import streamlit as st
 from api.context import AppContext
 from app_pages import address
 from app_pages.address import PAGE_SIZES, AskingPicture
-from app_pages.albums import saving as albums_saving
-from app_pages.library import adding
-from app_pages.search import ask, chips, detail, filter_column, weighing
+from app_pages.albums.page import draw_save_button
+from app_pages.search import ask, chips, detail, filter_column
 from app_pages.search.detail import Answer
 from app_pages.search.filter_column import Counts
-from app_pages.widgets import fresh, gallery, scale, selection, thumbs, unavailable
+from app_pages.widgets import gallery, selection, thumbs, unavailable
 from app_pages.widgets.markdown import escape_markdown, sentence
 from app_pages.widgets.near_map import Place
-from errors import EncoderError, FilterError, NoLibrary, QueryError, SchemaError, SearchError
+from errors import FilterError, NoLibrary, QueryError, SearchError
 from search.answer import NEAREST, did_you_mean
 from search.contradiction import contradiction
 from search.grammar import GrammarError
@@ -51,13 +50,7 @@ TO_THE_TOP = "<script>/* {offset} */ document.querySelector('.st-key-ask')?.scro
 
 def search_page(context: AppContext) -> None:
     address.resume()
-    try:
-        searcher = unavailable.wait_for_searcher(context)
-        _draw_page(address.asked(), searcher, context)
-    except NoLibrary:
-        adding.first_pictures(context)
-    except (SchemaError, EncoderError) as error:
-        unavailable.show(error, context)
+    unavailable.draw_page(context, lambda searcher: _draw_page(address.asked(), searcher, context))
     address.remember()
 
 
@@ -80,7 +73,7 @@ def _draw_landing(query: Query, count: int, searcher: Searcher, context: AppCont
         ask.draw_box(query, context)
         with st.skeleton(height=EXAMPLES_PX):
             examples = _examples(searcher, searcher.pictures.name, count)
-        gallery.examples(examples, ask.ask_example)
+        gallery.draw_examples(examples, ask.ask_example)
 
 
 def _draw_answer(query: Query, searcher: Searcher, context: AppContext) -> Answer | None:
@@ -88,13 +81,13 @@ def _draw_answer(query: Query, searcher: Searcher, context: AppContext) -> Answe
     ask.draw_box(query, context)
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute", key="bar"):
         place_for_chips = chips.place_for_chips()
-        weighing.draw_tools(query)
+        ask.draw_tools(query)
     side, place = None, st.container()
     filtering = bool(st.session_state["filters_open"])
     if filtering:
         side, place = st.columns([1, 3.2], gap="medium")
     with place:
-        to_draw = fresh.place("hits", f"{query.params()}{asking.chip if asking else ''}", SKELETON_PX)
+        to_draw = gallery.place_for("hits", f"{query.params()}{asking.chip if asking else ''}", SKELETON_PX)
     with place_for_chips:  # what was found for another question is gone by now
         chips.draw_chips(query, asking, searcher.records([term.item for term in query.terms if term.item is not None]))
     with place:
@@ -165,7 +158,7 @@ def _draw_hits(answer: Answer, searcher: Searcher, context: AppContext) -> None:
         st.info(escape_markdown(did_you_mean(results)), icon=":material/spellcheck:")
     with st.container(horizontal=True, vertical_alignment="center", gap="medium", key="count"):
         st.caption(summary(results), width="content")
-        albums_saving.button(answer.query, searcher, context)
+        draw_save_button(answer.query, searcher, context)
         selection.switch()
     selection.bar(answer.query, results, searcher, context)
     likely = [hit for hit in results.hits if not hit.below]
@@ -194,17 +187,17 @@ def _beyond(results: Results) -> str:
 
 def _folded(hits: Sequence[Hit], results: Results) -> None:
     """Below the line: drawn only while it is open."""
-    if hits and st.toggle(f"{len(hits)} more, unlikely", key="unlikely-open", help=scale.MEANING):
+    if hits and st.toggle(f"{len(hits)} more, unlikely", key="unlikely-open", help=gallery.MEANING):
         _grid(hits, results, "gallery-unlikely")
 
 
 def _grid(hits: Sequence[Hit], results: Results, name: str) -> None:
-    gallery.grid(hits, ask.more_like, address.open_item, under=_under, line=results.threshold, name=name)
+    gallery.draw_grid(hits, ask.more_like, address.open_item, under=_under, line=results.threshold, name=name)
 
 
 def _under(hit: Hit) -> None:
     selection.mark(hit)
-    thumbs.under(hit)
+    thumbs.draw_fragment(hit.record, copies=hit.copies)
 
 
 def summary(results: Results) -> str:

@@ -15,7 +15,7 @@ from app_pages import address
 from app_pages.discover import session as discover_session
 from app_pages.widgets import gallery
 from app_pages.widgets.markdown import escape_markdown, sentence
-from errors import EncoderError, FolderError, SchemaError, SearchError
+from errors import LoupeError
 from ingest import tagging
 from pictures.text import inert
 from schema.record import ImageRecord
@@ -33,7 +33,6 @@ FILES = {
     "json": ("JSON", ":material/data_object:"),
     "zip": ("Originals (zip)", ":material/folder_zip:"),
 }
-TROUBLES = (SchemaError, SearchError, EncoderError)
 
 
 def mark(hit: Hit) -> None:
@@ -162,7 +161,7 @@ def _select(hits: Sequence[Hit]) -> None:
 def _select_likely(query: Query, searcher: Searcher) -> None:
     try:
         _select(all_likely(query, searcher, MAX_SELECTED + 1))
-    except TROUBLES as error:
+    except LoupeError as error:
         _say("problem", sentence(error))
 
 
@@ -186,7 +185,7 @@ def _tag(searcher: Searcher, context: AppContext) -> None:
     add, remove = list(st.session_state["tags-add"]), list(st.session_state["tags-remove"])
     try:
         report = tagging.tag(searcher.pictures, list(selected()), add, remove, home=context.home)
-    except (*TROUBLES, tagging.TagError, FolderError) as error:
+    except LoupeError as error:
         _say("problem", sentence(error))
         return
     st.cache_data.clear()  # counts of tags

@@ -12,7 +12,6 @@ from app_pages.discover import session as discover_session
 from app_pages.discover.session import DOWN, UP
 from app_pages.widgets import gallery
 from schema.record import ImageRecord
-from search.results import Hit
 
 SIGNS = {
     UP: ("up", "Like", ":material/thumb_up:"),
@@ -22,21 +21,16 @@ HINT, SAID = "hint-of-thumbs", "said"
 """Shown once: what the first thumb of a session leads to."""
 
 
-def under(hit: Hit) -> None:
-    """Under a tile of a page that its thumbs do not change."""
-    alone(hit.record, copies=hit.copies)
-
-
 @st.fragment
-def alone(record: ImageRecord, place: str = "", copies: Sequence[uuid.UUID] = ()) -> None:
+def draw_fragment(record: ImageRecord, place: str = "", copies: Sequence[uuid.UUID] = ()) -> None:
     """`place` distinguishes the pairs of one picture: on its tile, in its details."""
-    draw(record, place, copies)
+    draw_thumbs(record, place, copies)
     if st.session_state.get(HINT) == record.uuid:
         st.session_state[HINT] = SAID
         st.toast("Noted. The page Discover suggests what to look at next.", icon=":material/explore:")
 
 
-def draw(record: ImageRecord, place: str = "", copies: Sequence[uuid.UUID] = ()) -> None:
+def draw_thumbs(record: ImageRecord, place: str = "", copies: Sequence[uuid.UUID] = ()) -> None:
     """The two buttons; the page that they are drawn on is drawn again by them. `copies`: near-duplicates behind it."""
     opinion = discover_session.read().opinion(record.uuid)
     title = gallery.title_of(record)

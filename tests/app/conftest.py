@@ -33,6 +33,7 @@ from pictures.thumbnails import ThumbnailStore
 from schema.client import Address
 from schema.collection import Pictures, delete_library
 from search.library import ThresholdOptions
+from search.searcher import Searcher
 from settings import PROJECT
 from tests.app.browser import OpenTab, Tab
 from tests.colours import ColourEncoder
@@ -121,6 +122,11 @@ def http_of(context: AppContext) -> TestClient:
 @pytest.fixture
 def http(context: AppContext) -> TestClient:
     return http_of(context)
+
+
+@pytest.fixture
+def searcher(context: AppContext) -> Searcher:
+    return context.connection.searcher()
 
 
 def search_script(context):  # Streamlit copies its source: it may name nothing of this module

@@ -1,7 +1,6 @@
 """The page Discover, state by state, on the samples."""
 
 import uuid
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -10,74 +9,27 @@ from streamlit.testing.v1 import AppTest
 
 from api.connection import Connection
 from api.context import AppContext
-from app_pages.discover.controls import JOINED
 from encoder.protocol import Encoder
 from schema.client import Address
 from schema.collection import StorageOptions, ensure_pictures
-from schema.record import sha256_of, uuid_of
-from search.preference import Profile
-from search.query import AUTO, Query, Term
+from search.query import Term
 from search.searcher import Searcher
-from tests.app.conftest import open_page, parts_of, texts, tiles
-from tests.conftest import SAMPLES
-
-
-def script(context):  # Streamlit copies its source: it may name nothing of this module
-    import streamlit as st
-
-    from app_pages.discover.page import discover_page
-    from app_pages.search.page import search_page
-
-    if st.session_state.get("elsewhere"):
-        search_page(context)
-    else:
-        discover_page(context, lambda: st.session_state.update(elsewhere=True))
-
-
-def sample(name: str) -> uuid.UUID:
-    return uuid_of(sha256_of((SAMPLES / name).read_bytes()))
-
-
-DOG, ELEPHANT, CAT, ROOSTER = (
-    sample(f"drawings/{name}.png") for name in ("beagle", "grey-elephant", "grey-and-white-cat", "rooster")
+from tests.app.conftest import open_page, parts_of, tiles
+from tests.app.discovery import (
+    CAT,
+    DOG,
+    ELEPHANT,
+    ROOSTER,
+    dislike,
+    found,
+    judged,
+    like,
+    press,
+    profile_of,
+    said,
+    script,
+    tags_of,
 )
-
-
-@pytest.fixture
-def searcher(context: AppContext) -> Searcher:
-    return context.connection.searcher()
-
-
-def press(page: AppTest, key: str) -> AppTest:
-    page.button(key=key).click().run()
-    assert not page.exception
-    return page
-
-
-def like(page: AppTest, one: uuid.UUID | str) -> AppTest:
-    return press(page, f"thumb-up-{one}")
-
-
-def dislike(page: AppTest, one: uuid.UUID | str) -> AppTest:
-    return press(page, f"thumb-down-{one}")
-
-
-def found(searcher: Searcher, *terms: Term, **changes: object) -> list[str]:
-    asked = Query(terms, **({"targets": AUTO, "collapse": True} | changes))  # type: ignore[arg-type]
-    return [str(hit.uuid) for hit in searcher.search(asked).hits]
-
-
-def judged(page: AppTest) -> list[str]:
-    """The uuids in the strips, in order."""
-    return [b.key.removeprefix("forget-") for b in page.button if (b.key or "").startswith("forget-")]
-
-
-def profile_of(page: AppTest) -> Profile:
-    return page.session_state["discover-session"].profile
-
-
-def said(page: AppTest) -> str:
-    return texts(page).replace("\\", "")
 
 
 def test_the_start_is_a_spread_of_the_library_and_no_lottery(context: AppContext, searcher: Searcher) -> None:
@@ -118,11 +70,6 @@ def test_animals_but_no_birds(context: AppContext, searcher: Searcher) -> None:
     assert sum("animal" in tags for tags in with_it) >= 9
     assert sum("bird" in tags for tags in with_it) <= sum("bird" in tags for tags in without)
     assert sum("bird" in tags for tags in with_it) <= 1
-
-
-def tags_of(searcher: Searcher, keys: Sequence[str]) -> list[tuple[str, ...]]:
-    records = searcher.records([uuid.UUID(key) for key in keys])
-    return [records[uuid.UUID(key)].tags for key in keys]
 
 
 def test_undo_goes_back_step_by_step_and_start_over_can_be_undone(context: AppContext) -> None:
@@ -192,90 +139,6 @@ def test_a_weight_no_widget_offers_is_shown_and_none_of_it_breaks(context: AppCo
     page = open_page(script, context, like=f"3.5:{DOG}")
     assert not page.exception
     assert page.segmented_control(key=f"weight-of-{DOG}").value == 3.5
-
-
-def test_words_are_part_of_it_with_their_grammar(context: AppContext, searcher: Searcher) -> None:
-    page = open_page(script, context, like=str(DOG))
-    page.text_input(key="discover-words").set_value("snow - cartoon tag:animal").run()
-    assert not page.exception
-    assert page.query_params["q"] == "snow - cartoon tag:animal"
-    assert tiles(page) and all("animal" in tags for tags in tags_of(searcher, tiles(page)))
-    again = open_page(script, context, **{name: page.query_params[name] for name in page.query_params})
-    assert tiles(again) == tiles(page)
-
-
-def test_words_that_cannot_be_read_are_pointed_at(context: AppContext) -> None:
-    page = open_page(script, context, like=str(DOG))
-    page.text_input(key="discover-words").set_value('red "open').run()
-    assert not page.exception and not tiles(page)
-    assert "^" in said(page) and page.warning
-    assert judged(page) == [str(DOG)]
-    page.text_input(key="discover-words").set_value("red").run()
-    assert len(tiles(page)) == 24
-
-
-def test_what_counts_is_learned_shown_and_can_be_set(context: AppContext, searcher: Searcher) -> None:
-    page = open_page(script, context, like=[str(DOG), str(ELEPHANT)])
-    learned = searcher.search(Query((Term(item=DOG), Term(item=ELEPHANT)), targets=AUTO)).targets
-    assert page.pills(key="discover-preset").value == "From the likes"
-    for name in ("image", "look", "caption"):
-        assert page.slider(key=f"discover-weight-{name}").value == pytest.approx(learned.get(name, 0), abs=0.006)
-    label = {"image": "what it shows", "look": "how it looks", "caption": "what it says"}
-    best = max(learned, key=lambda name: learned[name])
-    assert f"learned from your likes: {label[best]} {learned[best]:.0%}" in said(page)
-    page.pills(key="discover-preset").set_value("How it looks").run()
-    assert page.query_params["target"] == "look=1"
-    assert tiles(page) == found(searcher, Term(item=DOG), Term(item=ELEPHANT), targets={"look": 1.0})
-    page.slider(key="discover-weight-image").set_value(0.5).run()
-    assert sorted(page.query_params["target"]) == ["image=0.5", "look=1"]
-    page.pills(key="discover-preset").set_value("From the likes").run()
-    assert "target" not in page.query_params
-
-
-def test_all_weights_at_nothing_are_a_sentence(context: AppContext) -> None:
-    page = open_page(script, context, like=str(DOG), target="look=1")
-    page.slider(key="discover-weight-look").set_value(0.0).run()
-    assert not page.exception
-    assert "every target has weight 0" in said(page)
-    assert page.query_params["target"] == "look=1"
-
-
-@pytest.mark.parametrize("strategy", ["best_score", "sum_scores"])
-def test_how_examples_are_joined(context: AppContext, searcher: Searcher, strategy: str) -> None:
-    page = open_page(script, context, like=[str(DOG), str(ELEPHANT)], dislike=str(ROOSTER))
-    page.radio(key="discover-strategy").set_value(strategy).run()
-    assert page.query_params["strategy"] == strategy
-    terms = (Term(item=DOG), Term(item=ELEPHANT), Term(item=ROOSTER, weight=-1))
-    assert tiles(page) == found(searcher, *terms, strategy=strategy)
-
-
-def test_every_strategy_has_a_name_and_a_sentence() -> None:
-    assert list(JOINED) == ["average", "best_score", "sum_scores"]
-    assert all(name and means.endswith(".") for name, means in JOINED.values())
-
-
-def test_variety_reorders_the_suggestions(context: AppContext, searcher: Searcher) -> None:
-    page = open_page(script, context, like=str(DOG))
-    page.slider(key="discover-diversity").set_value(0.7).run()
-    assert page.query_params["diversity"] == "0.7"
-    assert tiles(page) == found(searcher, Term(item=DOG), diversity=0.7) != found(searcher, Term(item=DOG))
-
-
-def test_filters_of_the_address_count(context: AppContext, searcher: Searcher) -> None:
-    page = open_page(script, context, like=str(DOG), filter="tags.any=photo")
-    assert len(tiles(page)) == 24 and all("photo" in tags for tags in tags_of(searcher, tiles(page)))
-    like(page, tiles(page)[0])
-    assert page.query_params["filter"] == "tags.any=photo"
-    assert all("photo" in tags for tags in tags_of(searcher, tiles(page)))
-
-
-def test_the_column_of_filters_writes_into_the_session_s_address(context: AppContext) -> None:
-    page = open_page(script, context, like=str(DOG), dislike=str(ROOSTER))
-    page.toggle(key="filters_open").set_value(True).run()
-    page.multiselect(key="filter-tags.any").set_value(["photo"]).run()
-    assert not page.exception
-    assert page.query_params["filter"] == "tags.any=photo"
-    assert judged(page) == [str(DOG), str(ROOSTER)]
 
 
 def test_each_suggestion_says_which_example_brought_it(context: AppContext, searcher: Searcher) -> None:

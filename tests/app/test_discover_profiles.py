@@ -13,7 +13,7 @@ from errors import Unreachable
 from schema.documents import COLLECTIONS
 from search.preference import Profile
 from tests.app.conftest import open_page, tiles
-from tests.app.test_discover_page import CAT, DOG, ROOSTER, judged, like, press, profile_of, said, script
+from tests.app.discovery import CAT, DOG, ROOSTER, judged, like, press, profile_of, said, script
 
 
 @pytest.fixture

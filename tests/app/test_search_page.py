@@ -154,7 +154,7 @@ def test_weights_and_words_too(context: AppContext) -> None:
     assert page.query_params["target"] == ["image=1", "look=0.3", "caption=1"]
     page.pills(key="preset").set_value("Automatic").run()
     assert "target" not in page.query_params
-    page.toggle(key="words-too").set_value(True).run()
+    page.toggle(key="hybrid").set_value(True).run()
     assert page.query_params["words"] == "1"
     assert "violin" in next(e.value for e in page.html if "loupe-number" in e.value).lower()
 

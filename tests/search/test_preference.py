@@ -31,7 +31,7 @@ def test_liking_what_was_disliked_moves_it_over_and_leaves_the_old_profile_as_it
 
 def test_undo_goes_back_edit_by_edit_with_what_was_seen_then() -> None:
     first = profile().liking(A)
-    second = first.seeing([B, C]).disliking(D).saying("beach")
+    second = first.seeing([B, C]).disliking(D).edit(words="beach")
     assert second.undone() == first.seeing([B, C]).disliking(D)
     assert second.undone().undone() == first.seeing([B, C])
     assert second.undone().undone().undone() == profile()
@@ -39,7 +39,7 @@ def test_undo_goes_back_edit_by_edit_with_what_was_seen_then() -> None:
 
 
 def test_a_reset_can_be_undone_and_keeps_what_counts() -> None:
-    full = profile(targets={"look": 1.0}, strategy="best_score", diversity=0.5).liking(A).seeing([A]).saying("x")
+    full = profile(targets={"look": 1.0}, strategy="best_score", diversity=0.5).liking(A).seeing([A]).edit(words="x")
     empty = full.reset()
     assert empty.empty and not empty.seen
     assert (empty.targets, empty.strategy, empty.diversity) == ({"look": 1.0}, "best_score", 0.5)

@@ -33,13 +33,13 @@ def saving_script(context):
     import streamlit as st
     from PIL import Image
 
-    from app_pages.albums import saving as albums_saving
+    from app_pages.albums.page import draw_save_button
     from search.query import Query, Term
 
     terms = [Term(text=st.query_params["q"])] if "q" in st.query_params else []
     if "picture" in st.query_params:
         terms.append(Term(image=Image.new("RGB", (1, 1))))
-    albums_saving.button(Query(tuple(terms), limit=60, offset=60), context.connection.searcher(), context)
+    draw_save_button(Query(tuple(terms), limit=60, offset=60), context.connection.searcher(), context)
 
 
 @pytest.fixture

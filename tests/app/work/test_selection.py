@@ -30,7 +30,7 @@ def select_script(context):  # Streamlit copies its source: it may name nothing 
     results = searcher.search(query)
     selection.switch()
     selection.bar(query, results, searcher, context)
-    gallery.grid(results.hits, print, print, under=selection.mark, line=results.threshold)
+    gallery.draw_grid(results.hits, print, print, under=selection.mark, line=results.threshold)
 
 
 @pytest.fixture

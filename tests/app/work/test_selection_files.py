@@ -16,8 +16,7 @@ from starlette.testclient import TestClient
 
 import api.selections
 import search.export
-from api.context import AppContext
-from api.selection_store import Selections
+from api.context import AppContext, Selections
 from errors import Unreachable
 from schema.collection import open_pictures
 from schema.record import ImageRecord, Place
