@@ -21,7 +21,6 @@ from search.term import (
     AUTO,
     CONFIG,
     MAX_LIMIT,
-    MAX_WEIGHT,
     STRATEGIES,
     TARGETS,
     Diversity,
@@ -30,17 +29,19 @@ from search.term import (
     Strategy,
     Targets,
     Term,
+    Unread,
     Uuid,
     Whole,
     from_text,
     in_sentences,
     parse_uuid,
+    read_condition,
     read_targets,
     read_term,
     short,
 )
 
-__all__ = ["AUTO", "MAX_LIMIT", "MAX_WEIGHT", "STRATEGIES", "TARGETS", "Query", "Term", "Unread", "parse_uuid"]
+__all__ = ["AUTO", "MAX_LIMIT", "STRATEGIES", "TARGETS", "Query", "Term", "Unread", "parse_uuid"]
 
 LIMIT = 24
 MAX_WINDOW = 10_000
@@ -48,32 +49,18 @@ MAX_WINDOW = 10_000
 MAX_TERMS = 64
 MAX_FILTERS = 64
 MAX_HIDDEN = 5000
-SINGLES: Mapping[str, tuple[str, Any]] = {
-    "strategy": ("strategy", Strategy),
-    "diversity": ("diversity", Diversity),
-    "collapse": ("collapse", Flag),
-    "limit": ("limit", Limit),
-    "offset": ("offset", Whole),
-    "words": ("hybrid", Flag),
-    "facets": ("facets", Flag),
+SINGLES = {
+    "strategy": Strategy,
+    "diversity": Diversity,
+    "collapse": Flag,
+    "limit": Limit,
+    "offset": Whole,
+    "words": Flag,
+    "facets": Flag,
 }
-"""Parameters of an address that hold one value: the field, and its type."""
-FIELDS = {"target": "targets", "hide": "hidden", **{name: field for name, (field, _) in SINGLES.items()}}
+"""Parameters of an address that hold one value, and its type."""
+FIELDS = {"target": "targets", "hide": "hidden"} | {name: "hybrid" if name == "words" else name for name in SINGLES}
 PARAMETERS = ("q", "like", "dislike", "target", "filter", "hide", *SINGLES)
-
-
-@dataclasses.dataclass(frozen=True)
-class Unread:
-    """A value of an address that cannot be read. `name` is the parameter; "" with `text` "" where every value can be
-    read, but not all together."""
-
-    name: str
-    text: str
-    error: QueryError = dataclasses.field(compare=False)
-
-
-def _condition(given: Any) -> Condition:
-    return given if isinstance(given, Condition) else Condition.parse(given)
 
 
 @in_sentences
@@ -89,7 +76,7 @@ class Query:
 
     terms: tuple[Annotated[Term, BeforeValidator(read_term)], ...] = ()
     targets: Targets = None
-    filters: tuple[Annotated[Condition, PlainValidator(_condition)], ...] = ()
+    filters: tuple[Annotated[Condition, PlainValidator(read_condition)], ...] = ()
     limit: Limit = LIMIT
     offset: Whole = 0
     hybrid: Flag = False
@@ -137,7 +124,9 @@ class Query:
 
     @property
     def empty(self) -> bool:
-        return not (self.terms or self.filters or any(one.name in PARAMETERS[:5] for one in self.unread))
+        return not (
+            self.terms or self.filters or any(one.name in ("q", "like", "dislike", "filter") for one in self.unread)
+        )
 
     @property
     def typed(self) -> Line:
@@ -218,9 +207,8 @@ class Query:
         except QueryError as error:
             unread += [Unread("target", text, error) for text in given["target"]]
         filters = read("filter", Condition.parse)
-        for name, (field, kind) in SINGLES.items():
-            for value in read(name, partial(from_text, kind, field)):
-                fields[field] = value
+        for name, kind in SINGLES.items():
+            fields |= {FIELDS[name]: value for value in read(name, partial(from_text, kind, name))}
         return cls.of_lines(given.get("q", ()), terms, filters, unread, **fields)
 
     @classmethod

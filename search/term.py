@@ -1,5 +1,6 @@
 """Term: one thing that a question asks for. With the values that questions are made of, each refused by a sentence."""
 
+import dataclasses
 import unicodedata
 import uuid
 from collections.abc import Mapping, Sequence
@@ -20,7 +21,7 @@ from pydantic import (
 from pydantic.dataclasses import dataclass
 
 from errors import QueryError
-from search.filters import is_text
+from search.filters import Condition, is_text
 
 TARGETS = ("image", "caption", "look")
 STRATEGIES = ("average", "best_score", "sum_scores")
@@ -210,6 +211,20 @@ class Term:
     def example(self) -> bool:
         """Whether it is a picture: those are joined by the question's strategy."""
         return self.text is None
+
+
+@dataclasses.dataclass(frozen=True)
+class Unread:
+    """A value of an address that cannot be read. `name` is the parameter; "" with `text` "" where every value can be
+    read, but not all together."""
+
+    name: str
+    text: str
+    error: QueryError = dataclasses.field(compare=False)
+
+
+def read_condition(given: Any) -> Condition:
+    return given if isinstance(given, Condition) else Condition.parse(given)
 
 
 def read_term(data: Any) -> Term:

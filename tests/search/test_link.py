@@ -133,7 +133,7 @@ def test_how_examples_count_can_be_chosen() -> None:
 def test_an_empty_address_is_an_empty_question() -> None:
     assert Query.from_params({"q": ["  "], "utm_source": ["x"]}) == Query()
     assert Query().params() == {} and Query().empty
-    assert not Query.from_params({"like": ["x"]}).empty
+    assert not Query.from_params({"like": ["x"]}).empty and Query.from_params({"target": ["x"]}).empty
 
 
 @pytest.mark.parametrize(
