@@ -1,9 +1,7 @@
 """Query: the one form of a question, from and to the line that people type, an address (URL), and JSON.
 
-Frozen: an edit gives a new one, which starts at the first page again. What an address holds and cannot be read is kept
-beside its error (`unread`), so that a page can show it; such a question can be edited, but not asked (`check`). An
-uploaded picture has no form in text: pages keep it in the session, scripts name a file.
-"""
+Frozen: an edit gives a new one, at the first page. What an address holds and cannot be read is kept beside its error
+(`unread`), so that a page can show it; such a question can be edited, but not asked (`check`)."""
 
 import dataclasses
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -208,7 +206,7 @@ class Query:
             unread += [Unread("target", text, error) for text in given["target"]]
         filters = read("filter", Condition.parse)
         for name, kind in SINGLES.items():
-            fields |= {FIELDS[name]: value for value in read(name, partial(from_text, kind, name))}
+            fields.update((FIELDS[name], value) for value in read(name, partial(from_text, kind, name)))
         return cls.of_lines(given.get("q", ()), terms, filters, unread, **fields)
 
     @classmethod
@@ -300,10 +298,11 @@ class Query:
             terms, typed, _ = _read([text])
             if not all(map(stays, typed)):
                 lines[number] = show(terms, list(filter(stays, typed)))
-        try:
-            filters += [Condition.parse(condition)] if condition else []
-        except QueryError as error:
-            unread.append(Unread("filter", str(condition), error))
+        if condition:
+            try:
+                filters.append(Condition.parse(condition))
+            except QueryError as error:
+                unread.append(Unread("filter", condition, error))
         return self._edited(lines=lines, filters=filters, unread=unread)
 
     def _put(self, part: Term | Condition, *others: Term) -> Self:
