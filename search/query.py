@@ -160,17 +160,7 @@ class Query:
         """The inverse of `to_json`. Also takes "q", a line whose terms and filters come first. Raises QueryError."""
         if not isinstance(data, dict):
             raise QueryError(f"a question is a JSON object, got {type(data).__name__}")
-        known = {
-            *cls().to_json(),
-            "targets",
-            "filters",
-            "strategy",
-            "diversity",
-            "hidden",
-            "words",
-            "facets",
-            "collapse",
-        }
+        known = {"terms", "targets", "filters", "hidden", *SINGLES}
         if unknown := sorted(set(data) - known - {"q"}):
             raise QueryError(f"unknown key {short(unknown[0])}; known are {', '.join(sorted(known))}")
         given = {"hybrid" if name == "words" else name: value for name, value in data.items() if name != "q"}
