@@ -13,7 +13,7 @@ from layout.library import lay_out
 from layout.store import Layout, LayoutStore, Texts
 from schema.collection import Pictures
 from tests.app.browser import OpenTab, Tab
-from tests.app.test_map_runs import write_run
+from tests.app.map.test_runs import write_run
 
 MANY = 50_000
 
