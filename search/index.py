@@ -185,13 +185,7 @@ class PictureIndex:
 
     def records(self, uuids: Sequence[uuid.UUID]) -> dict[uuid.UUID, Mapping[str, Any]]:
         """Those that are there, with what their records are made of."""
-        if not uuids:
-            return {}
-        with self._answering():
-            answer = self._collection.query.fetch_objects_by_ids(
-                list(uuids), limit=len(uuids), return_properties=self.pictures.record_properties
-            )
-        return {o.uuid: o.properties for o in answer.objects}
+        return {one.uuid: one.properties for one in self.fetch(uuids, self.pictures.record_properties, ())}
 
     def listed(self, condition: Any, offset: int, limit: int) -> list[tuple[uuid.UUID, Mapping[str, Any]]]:
         """What passes, the newest first: by the clock at the place where it was taken, and what has no date after that,
@@ -298,12 +292,8 @@ def _near(probes: Sequence[Probe]) -> tuple[Any, Any]:
 
 
 def _answer(found: Sequence[Any], values: Sequence[float]) -> Near:
-    metadata = [one.metadata for one in found]
-    return Near(
-        [_id(one) for one in metadata],
-        np.array(values, dtype=np.float64),
-        np.array([one.last_update_time_unix for one in metadata], dtype=np.int64),
-    )
+    updated = np.array([one.metadata.last_update_time_unix for one in found], dtype=np.int64)
+    return Near([_id(one.metadata) for one in found], np.array(values, dtype=np.float64), updated)
 
 
 def _id(metadata: Any) -> bytes:
@@ -357,7 +347,6 @@ def library_version(pictures: Pictures) -> LibraryVersion:
 
 
 def find_nearest(pictures: Pictures, name: str, vector: Embeddings, limit: int) -> list[tuple[uuid.UUID, float]]:
-    """Find the `limit` nearest to a vector in one named index as it is: (uuid, cosine similarity), best first. For
-    those who judge the index or mine it; what people ask goes through `Searcher`. Raises SearchError."""
+    """Find the `limit` nearest to a vector in one named index as it is: (uuid, cosine similarity), best first."""
     found = PictureIndex(pictures, Patience()).near([Probe(name, vector, 1.0)], None, limit)
     return [(uuid.UUID(bytes=key), float(value)) for key, value in zip(found.ids, found.values, strict=True)]
