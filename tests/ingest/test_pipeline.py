@@ -53,6 +53,8 @@ def test_row_43_edited_renamed_moved_deleted(run: Run, folder: Path, pictures: P
     paths[2].rename(folder / "sub" / "moved.png")
     paths[3].unlink()
     assert counts(run(folder)) == {"updated": 1, "renamed": 2, "unchanged": 4, "encoded": 1, "missing": 1}
+    # The edited picture's old bytes have left in this very run, the deleted file's are kept.
+    assert pictures.collection.aggregate.over_all(total_count=True).total_count == 8
     assert counts(run(folder, remove=True)) == {"unchanged": 7, "removed": 1}
     names = {str(folder / name) for name in ("renamed.png", "sub/moved.png")} | {str(paths[i]) for i in (0, 4, 5, 6, 7)}
     assert set(stored(pictures)) == names
