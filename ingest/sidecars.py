@@ -129,7 +129,7 @@ class SidecarReader:
     def warnings(self) -> list[str]:
         if not self._problems:
             return []
-        named = "; ".join(self._problems[:MAX_NAMED])
+        named = "; ".join(sorted(self._problems)[:MAX_NAMED])  # threads meet them in any order
         more = f"; and {len(self._problems) - MAX_NAMED} more" if len(self._problems) > MAX_NAMED else ""
         return [f"Sidecars that could not be read: {named}{more}. Correct or remove them and run again."]
 
