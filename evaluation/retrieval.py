@@ -8,9 +8,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from evaluation.chance import expected_by_chance
 from evaluation.encoding import Encoded, Sides
-from evaluation.metrics import DEPTH, NAMES, Judgement, Relevant, bootstrap, bootstrap_median, judge_embeddings
+from evaluation.metrics import (
+    DEPTH,
+    NAMES,
+    Judgement,
+    Relevant,
+    bootstrap,
+    bootstrap_median,
+    expected_by_chance,
+    judge_embeddings,
+)
 
 RANDOM = "random"
 DIRECTIONS = ("text_to_image", "image_to_text")

@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 
 from errors import EvaluationError
-from evaluation.chance import expected_by_chance
-from evaluation.metrics import DECIMALS, Floats, Interval, Relevant, judge, paired_bootstrap
+from evaluation.metrics import DECIMALS, Floats, Interval, Relevant, expected_by_chance, judge, paired_bootstrap
 from evaluation.retrieval import RANDOM
 
 DECISIVE = "nDCG@10"

@@ -5,8 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from evaluation.chance import expected_by_chance
-from evaluation.metrics import NAMES, judge
+from evaluation.metrics import NAMES, expected_by_chance, judge
 
 
 def test_one_of_four() -> None:
