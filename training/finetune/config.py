@@ -60,8 +60,8 @@ def check(config: FinetuneConfig) -> FinetuneConfig:
             raise TrainingError(f"--{name} is {value}; it is at least {least}.")
     if config.batch_size < 2:
         raise TrainingError(
-            f"--batch-size is {config.batch_size}; it is at least 2, because a picture is told "
-            "apart from the others of its batch."
+            f"--batch-size is {config.batch_size}; it is at least 2, because a picture is "
+            "distinguished from the others of its batch."
         )
     for name, share in (("val-share", config.validation_share), ("held-out-share", config.held_out_share)):
         if not 0 < share <= 0.4:

@@ -51,7 +51,7 @@ def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def samples(tmp_path: Path) -> Path:
-    """A photograph and a drawing, told apart by their tags."""
+    """A photograph and a drawing, distinguished by their tags."""
     root = tmp_path / "samples"
     paint(root / "photos" / "tree.png", 3)
     paint(root / "drawings" / "bee.png", 4)

@@ -28,7 +28,7 @@ from training.features import FeatureCache
 
 
 def embed(captions: Sequence[str]) -> np.ndarray:
-    """Every caption has a direction of its own, but for the first letter "t", which all share: hand-made concepts."""
+    """Every caption has a direction of its own, except the first letter "t", which all share: hand-made concepts."""
     rows = np.eye(len(captions), 512, dtype=np.float32)
     rows[[caption.startswith("t") for caption in captions]] = np.eye(1, 512, 511, dtype=np.float32)
     return rows
