@@ -213,6 +213,7 @@ def test_a_filter_takes_the_place_of_its_predecessor() -> None:
     assert query.with_filter(("year",), "=", "year=2022").params()["filter"] == ["taken>=2019", "year=2022", "nonsense"]
     left = query.with_filter(("taken",), ">=", None)
     assert left.params()["filter"] == ["year=2020", "!year=2021", "nonsense"]
+    assert query.with_filter(("taken",), "<=", None).params() == query.params(), "another operator is another filter"
     wrong = Query().with_filter(("taken",), ">=", "taken>=soon")
     assert wrong.unread == (Unread("filter", "taken>=soon", QueryError()),)
 
