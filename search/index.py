@@ -335,13 +335,11 @@ def read_vectors(
 
 def library_version(pictures: Pictures) -> LibraryVersion:
     """Raises what `read_vectors` raises."""
+    newest, wanted = Sort.by_update_time(ascending=False), MetadataQuery(last_update_time=True)
     with answering(pictures, Patience(), SearchError):
         count = pictures.collection.aggregate.over_all(total_count=True).total_count or 0
         last = pictures.collection.query.fetch_objects(
-            limit=1,
-            sort=Sort.by_update_time(ascending=False),
-            return_properties=[],
-            return_metadata=MetadataQuery(last_update_time=True),
+            limit=1, sort=newest, return_properties=[], return_metadata=wanted
         ).objects
     return LibraryVersion(pictures.name, count, last[0].metadata.last_update_time if last else None)
 

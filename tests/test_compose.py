@@ -77,7 +77,7 @@ def own_imports(file: Path) -> set[str]:
 def app_files() -> set[PurePosixPath]:
     """Every file the app needs: what app.py imports, directly or not, and all that lies in the packages' folders."""
     reached: set[str] = set()
-    new = {"app"}
+    new = {"app", "app_pages"}
     while new:
         name = new.pop()
         reached.add(name)

@@ -22,6 +22,7 @@ from schema.client import Address
 from schema.collection import StorageOptions, delete_library, ensure_pictures
 from schema.record import ImageRecord
 from search.library import ThresholdOptions
+from search.ranking import WINDOWS
 from search.results import Hit, Results, Timing
 from tests.app.conftest import open_page, parts_of, search_script, texts, tiles
 from tests.conftest import SAMPLES
@@ -74,9 +75,9 @@ def test_every_tile_says_where_it_lies_on_the_scale(context: AppContext) -> None
     ("changes", "said"),
     [
         ({}, "48 likely of 700 pictures · 23 ms"),
-        ({"likely": 240}, "at least 240 likely of 700 pictures · 23 ms"),
-        ({"line": None, "likely": 24}, "700 pictures · 23 ms"),
-        ({"total": 1, "likely": 1}, "1 likely of 1 picture · 23 ms"),
+        ({"above": WINDOWS[0]}, f"at least {WINDOWS[0]} likely of 700 pictures · 23 ms"),
+        ({"threshold": None, "above": 24}, "700 pictures · 23 ms"),
+        ({"total": 1, "above": 1}, "1 likely of 1 picture · 23 ms"),
     ],
 )
 def test_the_count_says_what_is_known(changes: dict[str, object], said: str) -> None:
@@ -89,7 +90,7 @@ def test_the_count_says_what_is_known(changes: dict[str, object], said: str) -> 
         (None, "Counts of all that pass the filters."),
         (results(counted=12), "Counts of 12 likely pictures."),
         (results(counted=1), "Counts of 1 likely picture."),
-        (results(counted=240), "Counts of the 240 best."),
+        (results(counted=WINDOWS[0]), f"Counts of the {WINDOWS[0]} best."),
         (results(counted=100, above=0), "Counts of the 100 nearest pictures, none of them likely."),
     ],
 )
@@ -105,10 +106,9 @@ def paging_script(total):
     from schema.record import ImageRecord
     from search.results import Hit, Results, Timing
 
-    question = address.read()
     hit = Hit(uuid.UUID(int=1), ImageRecord("0" * 64, (), 1, 1, 1, "PNG"), 0.5)
-    offset = int(question.offset or 0)
-    search_page.paging(question, Results((hit,), total, offset, question.page_size, Timing(1, 1, 1)))
+    offset = address.read().offset
+    search_page.draw_paging(Results((hit,), total, offset, address.page_size(), Timing(1, 1, 1)))
 
 
 def paging(total: int, **params: str) -> AppTest:
