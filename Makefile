@@ -17,9 +17,10 @@ help:
 run: setup
 	@PORT=$(PORT) $(BIN)/python run.py
 
-## make test    the same set-up, then every test: two sessions side by side, each with a Weaviate of its own
+## make test    the same set-up, then every test: two sessions side by side, each with a Weaviate of its own (after each
+##              other where WEAVIATE_URL names one)
 test: setup $(VENV)/dev.stamp
-	@$(MAKE) -s --no-print-directory -j2 test-app test-rest
+	@$(MAKE) -s --no-print-directory -j$(if $(WEAVIATE_URL),1,2) test-app test-rest
 
 test-app:
 	@$(BIN)/python -m pytest tests/app tests/encoder tests/training

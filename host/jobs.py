@@ -255,6 +255,9 @@ class Job:
         code = child.poll() if child is not None else None
         if child is None or code is None or code in self._successes:
             return ""
+        status = self._file.read()
+        if status is not None and status.pid == child.pid and status.error:
+            return status.error
         lines = child.last_words()
         if lines and code > 0 and not any(line.startswith("Traceback") for line in lines):
             return lines[-1]

@@ -129,8 +129,9 @@ class SidecarReader:
     def warnings(self) -> list[str]:
         if not self._problems:
             return []
-        named = "; ".join(sorted(self._problems)[:MAX_NAMED])  # threads meet them in any order
-        more = f"; and {len(self._problems) - MAX_NAMED} more" if len(self._problems) > MAX_NAMED else ""
+        problems = sorted(set(self._problems))  # threads meet them in any order, and some twice
+        named = "; ".join(problems[:MAX_NAMED])
+        more = f"; and {len(problems) - MAX_NAMED} more" if len(problems) > MAX_NAMED else ""
         return [f"Sidecars that could not be read: {named}{more}. Correct or remove them and run again."]
 
 

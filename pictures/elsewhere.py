@@ -130,7 +130,7 @@ class Workers:
     def lent(self) -> Iterator[Worker]:
         """Lend a process for the block, once one is free."""
         with self._free:
-            worker = self._take() or Worker(self._module)
+            worker = self._take() or self._started()
             try:
                 yield worker
             except BaseException:  # what it was doing is unknown
@@ -148,6 +148,15 @@ class Workers:
         self._closed = True
         while self._idle:
             self._idle.pop().close()
+
+    def _started(self) -> Worker:
+        """Raises PictureError: one picture is not decoded, and the run goes on."""
+        try:
+            return Worker(self._module)
+        except OSError as error:  # no more processes, memory or open files for this user or container
+            raise PictureError(
+                "crashed", f"no process could be started to decode it ({error.strerror or error}); try it again"
+            ) from error
 
     def _take(self) -> Worker | None:
         """An idle process that nobody has killed meanwhile."""

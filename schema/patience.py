@@ -119,13 +119,18 @@ class Patience:
         )
 
 
+def reading() -> Patience:
+    """The patience of whoever reads a whole library, which may be on any server."""
+    return Patience(remedy="Start it, then try again")
+
+
 @dataclass
 class _Question:
     patience: Patience
     left_s: float
 
     @contextmanager
-    def waiting(self) -> Iterator[None]:
+    def waiting(self, asks: bool = True) -> Iterator[None]:
         self.patience.check()
         if self.left_s < LEAST_S:
             raise self.patience.too_late()
@@ -133,7 +138,8 @@ class _Question:
         try:
             with within(self.left_s):
                 yield
-            self.patience.answered_at = time.monotonic()
+            if asks:
+                self.patience.answered_at = time.monotonic()
         except (*CLIENT_ERRORS, TimeoutError) as error:
             if time.monotonic() - started > self.left_s - LEAST_S:
                 raise self.patience.too_late() from error
@@ -145,17 +151,18 @@ class _Question:
 _question: ContextVar[_Question | None] = ContextVar("_question", default=None)
 
 
-def waiting() -> AbstractContextManager[None]:
-    """The block waits for Weaviate, and the question has so much less left. Raises Unreachable where that is nothing,
-    or where another question failed just now; else what the client raises."""
+def waiting(*, asks: bool = True) -> AbstractContextManager[None]:
+    """The block waits for Weaviate, and the question has so much less left. `asks` false: for a thread or a lock, whose
+    end is no answer of Weaviate's. Raises Unreachable where no time is left, or where another question failed just now;
+    else what the client raises."""
     question = _question.get()
-    return nullcontext() if question is None else question.waiting()
+    return nullcontext() if question is None else question.waiting(asks)
 
 
 @contextmanager
 def holding(lock: Lock) -> Iterator[None]:
     """The block has the lock of who reaches Weaviate, which is waited for like Weaviate."""
-    with waiting():
+    with waiting(asks=False):
         if not lock.acquire(timeout=_left_s() or -1):
             raise Unreachable("Weaviate is being started, or did not answer yet. Ask again in a moment.")
     try:
@@ -172,7 +179,7 @@ def begin(threads: Executor, work: Callable[[], Answer]) -> Callable[[], Answer]
     future = threads.submit(context.run, work)
 
     def result() -> Answer:
-        with waiting():
+        with waiting(asks=False):
             return future.result(_left_s())
 
     return result

@@ -26,7 +26,7 @@ from errors import SearchError
 from schema.client import answering, check_there
 from schema.collection import Pictures
 from schema.names import folded, spellings
-from schema.patience import Patience
+from schema.patience import Patience, reading
 from search.conditions import Passing
 
 CHUNK = 1000
@@ -316,7 +316,7 @@ def read_vectors(
     if name not in pictures.identity.dims:
         known = ", ".join(pictures.identity.dims)
         raise SearchError(f"The library {pictures.name} has no vector {name!r}; it has {known}.")
-    index = PictureIndex(pictures, Patience())
+    index = PictureIndex(pictures, reading())
     if only is None:
         pages = index.pages(chunk, properties, [name])
     else:
@@ -336,7 +336,7 @@ def read_vectors(
 def library_version(pictures: Pictures) -> LibraryVersion:
     """Raises what `read_vectors` raises."""
     newest, wanted = Sort.by_update_time(ascending=False), MetadataQuery(last_update_time=True)
-    with answering(pictures, Patience(), SearchError):
+    with answering(pictures, reading(), SearchError):
         count = pictures.collection.aggregate.over_all(total_count=True).total_count or 0
         last = pictures.collection.query.fetch_objects(
             limit=1, sort=newest, return_properties=[], return_metadata=wanted
@@ -346,5 +346,5 @@ def library_version(pictures: Pictures) -> LibraryVersion:
 
 def find_nearest(pictures: Pictures, name: str, vector: Embeddings, limit: int) -> list[tuple[uuid.UUID, float]]:
     """Find the `limit` nearest to a vector in one named index as it is: (uuid, cosine similarity), best first."""
-    found = PictureIndex(pictures, Patience()).near([Probe(name, vector, 1.0)], None, limit)
+    found = PictureIndex(pictures, reading()).near([Probe(name, vector, 1.0)], None, limit)
     return [(uuid.UUID(bytes=key), float(value)) for key, value in zip(found.ids, found.values, strict=True)]

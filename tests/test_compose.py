@@ -17,7 +17,7 @@ import jsonschema
 import pytest
 import yaml
 
-from server.environment import COMMON_ENVIRONMENT
+from server.environment import COMMON_ENVIRONMENT, environment_of
 from server.local_server import LocalServer
 from settings import PROJECT, Settings
 from tests.conftest import plan
@@ -75,9 +75,9 @@ def own_imports(file: Path) -> set[str]:
 
 
 def app_files() -> set[PurePosixPath]:
-    """Every file the app needs: what app.py imports, directly or not, and all that lies in the packages' folders."""
+    """Every file that the app and the commands need: what they import, directly or not, and the packages' folders."""
     reached: set[str] = set()
-    new = {"app", "app_pages"}
+    new = {"app", "app_pages", "evaluation", "training"}
     while new:
         name = new.pop()
         reached.add(name)
@@ -107,7 +107,7 @@ def test_weaviate_has_the_settings_of_the_local_server_and_the_named_ones() -> N
     assert set(environment) == COMMON_ENVIRONMENT.keys() | CONTAINER_ONLY
 
 
-def test_a_real_weaviate_starts_with_the_compose_settings(tmp_path: Path) -> None:
+def test_a_real_weaviate_starts_with_the_compose_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The built server, with the container's environment; only paths, key and addresses are this machine's."""
     local = {
         "AUTHENTICATION_APIKEY_ALLOWED_KEYS",
@@ -117,14 +117,18 @@ def test_a_real_weaviate_starts_with_the_compose_settings(tmp_path: Path) -> Non
         "CLIP_INFERENCE_API",
     }
 
-    class ComposeServer(LocalServer):
-        def _environment(self, *ports: int) -> dict[str, str]:
-            compose = {name: value for name, value in WEAVIATE["environment"].items() if name not in local}
-            return super()._environment(*ports) | compose
+    compose = {name: value for name, value in WEAVIATE["environment"].items() if name not in local}
+    given: list[dict[str, str]] = []
 
-    server = ComposeServer(plan(tmp_path))
+    def of_compose(*arguments: Any) -> dict[str, str]:
+        given.append(environment_of(*arguments) | compose)
+        return given[-1]
+
+    monkeypatch.setattr("server.local_server.environment_of", of_compose)
+    server = LocalServer(plan(tmp_path))
     try:
         assert server.start().url
+        assert given and compose.items() <= given[-1].items()
     finally:
         server.stop()
 

@@ -155,7 +155,7 @@ def test_an_unknown_address_or_method_is_json_that_says_so(
 
 def test_without_weaviate_every_answer_is_503_and_says_what_to_do(tmp_path: Path, specialists: Encoder) -> None:
     def nowhere() -> object:
-        raise Unreachable("Weaviate is not running. Start it with: python -m schema start.")
+        raise Unreachable("Weaviate is not running. Start it with: python -m server start.")
 
     connection = Connection(nowhere, lambda: specialists)  # type: ignore[arg-type]
     http = http_of(parts_of(tmp_path, connection))
@@ -165,7 +165,7 @@ def test_without_weaviate_every_answer_is_503_and_says_what_to_do(tmp_path: Path
     for path in ("/healthz", "/api/search?q=cat"):
         answer = http.get(path)
         assert answer.status_code == 503
-        assert "python -m schema start" in answer.json()["error"]
+        assert "python -m server start" in answer.json()["error"]
 
 
 def test_an_encoder_that_cannot_be_loaded_is_503_and_says_why(context: AppContext, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """The processes in which hostile formats are decoded: an accident costs its picture, and nobody stays behind."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -18,7 +19,7 @@ from pictures.elsewhere import Died, Worker, Workers
 from pictures.open import Limits, open_image
 from settings import PROJECT
 from tests.pictures import bombs
-from tests.pictures.builders import encode, photo
+from tests.pictures.builders import encode, opened, photo
 
 WEBP = encode(photo(), "WEBP")
 
@@ -62,6 +63,22 @@ def test_a_decoder_that_crashes_costs_its_picture_only() -> None:
     assert caught.value.reason == "crashed"
     killer.join()
     assert works()
+
+
+def test_a_process_that_cannot_be_started_costs_its_picture_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As at a container's limit of processes: one file is named, and the run goes on."""
+
+    def refuse(*arguments: object, **options: object) -> None:
+        raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+
+    elsewhere._workers.close()
+    elsewhere._workers._closed = False
+    monkeypatch.setattr(subprocess, "Popen", refuse)
+    with pytest.raises(PictureError, match=r"no process could be started.*Resource temporarily unavailable") as caught:
+        opened(encode(photo(), "WEBP"))
+    assert caught.value.reason == "crashed"
+    monkeypatch.undo()
+    assert opened(encode(photo(), "WEBP")).facts.width == photo().width
 
 
 def test_a_decoder_that_hangs_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
