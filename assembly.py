@@ -19,7 +19,7 @@ from schema.check import mend_all
 from schema.client import CLIENT_ERRORS, Address, connect
 from schema.collection import StorageOptions
 from schema.patience import RESTART, RESTART_OWN, START, START_OWN, Patience
-from search.library import ThresholdOptions
+from search.relevance import ThresholdOptions
 from server.local_server import LocalServer, ServerPlan
 from server.state import HOST, Running
 from settings import Settings

@@ -14,8 +14,8 @@ from api.context import AppContext
 from api.links import link
 from errors import LoupeError, QueryError
 from search import albums
-from search.answer import to_json
 from search.query import Query
+from search.results import to_json
 
 PREFIX = "/api/albums"
 PAGE = ("limit", "offset", "facets")

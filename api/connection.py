@@ -19,7 +19,7 @@ from schema.client import Address, ask_both, connect
 from schema.collection import ALIAS, Pictures, open_pictures
 from schema.documents import DocumentStore, Kind
 from schema.patience import QUESTION_S, Patience, holding, waiting
-from search.library import ThresholdOptions
+from search.relevance import ThresholdOptions
 from search.searcher import Searcher
 
 HEALTH_S = 1.0

@@ -17,11 +17,11 @@ from api import links, threads
 from api.context import AppContext
 from errors import LoupeError, QueryError
 from pictures.open import open_image
-from search.answer import to_json
-from search.command import QUERY_SIDE
 from search.filters import help_text
 from search.grammar import GrammarError
 from search.query import PARAMETERS, Query
+from search.results import to_json
+from search.term import QUERY_SIDE
 
 MAX_JSON_BYTES = 1_000_000
 FORM_BYTES = 200_000

@@ -15,8 +15,7 @@ from evaluation.composed_rules import CALIBRATED, PLAIN, RULES, Captioned
 from evaluation.metrics import Interval, Judgement, judge, paired_bootstrap
 from evaluation.stored import Pictured
 from evaluation.tables import table
-from search.calibration import LibrarySpace
-from search.scoring import Asked
+from search.scoring import Asked, LibrarySpace
 
 METRIC = "nDCG@10"
 TOGETHER = "composed"

@@ -11,8 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from encoder.protocol import Embeddings
-from search.calibration import LibrarySpace
-from search.scoring import Asked, score
+from search.scoring import Asked, LibrarySpace, score
 
 Array = NDArray[np.float64]
 Vectors = Mapping[str, Embeddings]

@@ -15,9 +15,8 @@ from numpy.typing import NDArray
 from encoder.protocol import Embeddings
 from errors import EvaluationError
 from evaluation.metrics import Interval, bootstrap
-from search.calibration import FEWEST, LibrarySpace
 from search.relevance import Background, Bank
-from search.scoring import Asked, score
+from search.scoring import FEWEST, Asked, LibrarySpace, score
 
 LEVELS = (0.002, 0.01, 0.02, 0.05, 0.1)
 FIRST = 10

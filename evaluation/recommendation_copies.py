@@ -15,7 +15,7 @@ from encoder.protocol import Encoder
 from errors import EvaluationError
 from evaluation.recommendation_folder import Gathered
 from pictures.looks import perceptual_hash
-from search.duplicates import TARGET, Sameness
+from search.ranking import TARGET, Sameness
 
 Array = NDArray[np.float64]
 BATCH = 16

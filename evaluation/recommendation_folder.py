@@ -19,7 +19,7 @@ from ingest.files import PictureFile, check_root, find_images
 from pictures.looks import perceptual_hash
 from pictures.open import Limits, Opened, open_image
 from schema.record import uuid_of
-from search.calibration import LibrarySpace
+from search.scoring import LibrarySpace
 
 SIDE = 512
 """Of the decode that copies are made from."""

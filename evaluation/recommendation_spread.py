@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from encoder.protocol import Embeddings
-from search.diversity import side_by_side, spread_out
+from search.ranking import side_by_side, spread_out
 
 SHOWN = 12
 DRAWS = 20

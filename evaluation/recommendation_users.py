@@ -14,8 +14,8 @@ import numpy as np
 from encoder.protocol import Embeddings
 from evaluation.recommendation import asked_with, learned
 from evaluation.recommendation_folder import Gathered
-from search.diversity import side_by_side, spread_out
 from search.preference import Profile
+from search.ranking import side_by_side, spread_out
 from search.scoring import score
 
 SHOWN = 12

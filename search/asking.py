@@ -8,10 +8,9 @@ import numpy as np
 
 from encoder.protocol import Embeddings, Encoder, EncoderIdentity, invalid_rows
 from errors import QueryError
-from search.calibration import LibrarySpace
 from search.preference import learn_targets
 from search.query import AUTO, Query, Term
-from search.scoring import Asked
+from search.scoring import Asked, LibrarySpace
 
 DEFAULT_TARGETS: Mapping[str, Mapping[str, float]] = {
     "text": {"image": 1.0, "caption": 2.0},

@@ -1,33 +1,222 @@
-"""Keeps what is known of a library while it is asked: its space, and how unrelated questions fare in it. It is read
-once, and again in the background when the library has changed. Embeddings of the bank lie in a file: encoding them
-takes seconds."""
+"""Keeps what is known of a library from one question to the next: the candidates' records and vectors, and its space.
 
-import hashlib
+Weaviate finds candidates by uuid and says when each was last written; what is held of a picture is valid as long as
+that time is the same. So other processes may write, and an object that was removed and put again is read again.
+The space, and how unrelated questions fare in it, is read once, and again in the background when the library changed.
+"""
+
 import logging
 import threading
 import time
-from collections.abc import Callable
+import weakref
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Generic, TypeVar
-from zipfile import BadZipFile
+from typing import Any, Generic, TypeVar
+from uuid import UUID
 
 import numpy as np
+from numpy.typing import NDArray
 
-from encoder.protocol import Encoder
+from encoder.protocol import Embeddings
 from errors import SchemaError, SearchError
-from host.files import write_whole
-from host.folders import explain
 from schema.collection import Pictures
-from search.calibration import LibrarySpace
-from search.index import CHUNK, LibraryVersion, PictureIndex, Stored, library_version
-from search.relevance import Background, Bank, sensible_texts, unrelated_texts
+from schema.record import ImageRecord, from_properties
+from search.index import CHUNK, LibraryVersion, Near, PictureIndex, Stored, library_version
+from search.relevance import Background
+from search.results import STORED, Pairs, pairs_of, text_properties
+from search.scoring import LibrarySpace
+
+RECORD_BYTES = 3000
+"""What one record and its facets take, about: measured with 20,000 synthetic ones (`benchmarks.search`)."""
+SPARED = 20
+"""One in so many of the held pictures, those that were candidates the longest time ago, goes when there is no room."""
+PAGE = 100
+"""Objects that are read at once in the background."""
+AGAIN_S = 30.0
+"""How soon a library that changes all the time is read in advance again."""
+QUIET_S = 0.3
+"""How long nobody must have asked before the next page is read in the background."""
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Known:
+    """A picture but for its vectors."""
+
+    record: ImageRecord
+    captioned: bool
+    facets: Pairs
+    roots: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """n pictures: row i of all belongs to one. Zeros are the vector of an object that another program stored without:
+    it is like nothing."""
+
+    ids: Sequence[bytes]
+    values: NDArray[np.float64]
+    """Weaviate's own: the weighted sum of the probes' cosines, or a fused score."""
+    vectors: Mapping[str, Embeddings]
+    """By target, (n, dim)."""
+    known: Sequence[Known]
+
+    @property
+    def captioned(self) -> NDArray[np.bool_]:
+        return np.array([one.captioned for one in self.known], dtype=bool)
+
+    def order(self, by: NDArray[np.float64]) -> NDArray[np.intp]:
+        """Rows by (n,) values, the largest first; of equal ones the smaller uuid."""
+        halves = np.frombuffer(b"".join(self.ids), dtype=">u8").reshape(-1, 2)
+        return np.lexsort((halves[:, 1], halves[:, 0], -by))
+
+
+class PictureCache:
+    """Thread-safe. Holds at most about `megabytes`."""
+
+    def __init__(self, index: PictureIndex, megabytes: float) -> None:
+        self._index = index
+        dims = index.pictures.identity.dims
+        self._most = int(megabytes * 2**20 / (RECORD_BYTES + 4 * sum(dims.values())))
+        self._vectors = {name: np.empty((self._most, dim), np.float32) for name, dim in dims.items()}
+        self._updated = np.zeros(self._most, np.int64)
+        self._used = np.zeros(self._most, np.int64)
+        """The number of the last question that a picture was a candidate of."""
+        self._known: list[Known] = []
+        self._ids: list[bytes] = []
+        self._rows: dict[bytes, int] = {}
+        self._spare: list[int] = []
+        self._pairs: dict[tuple[str, str], tuple[str, str]] = {}
+        self._questions = 0
+        self._asked_at = 0.0
+        self._read_at = -AGAIN_S
+        """When the library was last read in advance."""
+        self._lock = threading.Lock()
+        self._prefetching = threading.Lock()
+
+    def candidates(self, near: Near, names: Iterable[str]) -> Candidates:
+        """With some vectors. What is not held, or is out of date, is read; what was removed since is left out."""
+        n = len(near.ids)
+        dims = self._index.pictures.identity.dims
+        vectors = {name: np.zeros((n, dims[name]), np.float32) for name in names}
+        known: list[Known | None] = [None] * n
+        self._asked_at = time.monotonic()
+        with self._lock:
+            self._questions += 1
+            rows = np.fromiter((self._rows.get(key, -1) for key in near.ids), np.intp, n)
+            valid = rows >= 0
+            valid[valid] = self._updated[rows[valid]] == near.updated[valid]
+            held = rows[valid]
+            self._used[held] = self._questions
+            for name, matrix in vectors.items():
+                matrix[valid] = self._vectors[name][held]
+            for place, row in zip(np.flatnonzero(valid).tolist(), held.tolist(), strict=True):
+                known[place] = self._known[row]
+        if missing := {near.ids[place]: place for place in np.flatnonzero(~valid).tolist()}:
+            found = self._index.fetch([UUID(bytes=key) for key in missing], self._properties())
+            for stored, one in self.hold(found):
+                place = missing[stored.uuid.bytes]
+                known[place] = one
+                for name, matrix in vectors.items():
+                    if name in stored.vectors:
+                        matrix[place] = stored.vectors[name]
+        self._asked_at = time.monotonic()
+        there = [one for one in known if one is not None]
+        if len(there) == n:
+            return Candidates(near.ids, near.values, vectors, there)
+        kept = [place for place, one in enumerate(known) if one is not None]
+        left = {name: matrix[kept] for name, matrix in vectors.items()}
+        return Candidates([near.ids[place] for place in kept], near.values[kept], left, there)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def hold(self, stored: Iterable[Stored], *, in_place_of_others: bool = True) -> list[tuple[Stored, Known]]:
+        found = [(one, self._known_of(one.properties)) for one in stored]
+        with self._lock:
+            for one, known in found:
+                key = one.uuid.bytes
+                row = self._rows.get(key)
+                if row is None and (row := self._free_row(in_place_of_others)) is None:
+                    break
+                for name, matrix in self._vectors.items():
+                    matrix[row] = one.vectors.get(name, 0.0)
+                self._updated[row], self._used[row] = one.updated, self._questions
+                self._known[row], self._ids[row], self._rows[key] = known, key, row
+        return found
+
+    def prefetch(self) -> None:
+        """Read the library in the background as far as there is room, while nobody asks. Begun again when the library
+        has changed: what was held is read once more."""
+        if self._most and time.monotonic() > self._read_at + AGAIN_S and self._prefetching.acquire(blocking=False):
+            work = threading.Thread(target=_prefetch, args=(weakref.ref(self),), name="reads pictures", daemon=True)
+            work.start()
+
+    @property
+    def is_full(self) -> bool:
+        return len(self._known) == self._most and not self._spare
+
+    def _properties(self) -> list[Any]:
+        stored = {*text_properties().values(), *STORED} & self._index.pictures.properties
+        record = self._index.pictures.record_properties
+        return [*record, *sorted(stored - {one for one in record if isinstance(one, str)})]
+
+    def _known_of(self, properties: Mapping[str, Any]) -> Known:
+        pairs = tuple(self._pairs.setdefault(pair, pair) for pair in pairs_of(properties))
+        return Known(
+            from_properties(properties), bool(properties.get("captioned")), pairs, tuple(properties.get("roots") or ())
+        )
+
+    def _free_row(self, in_place_of_others: bool) -> int | None:
+        if self._spare:
+            return self._spare.pop()
+        if len(self._known) < self._most:
+            self._known.append(None)  # type: ignore[arg-type]  # filled by who asked for the row
+            self._ids.append(b"")
+            return len(self._known) - 1
+        if not in_place_of_others or not self._most:
+            return None
+        some = max(self._most // SPARED, 1)
+        self._spare = np.argpartition(self._used, some - 1)[:some].tolist()
+        for row in self._spare:
+            del self._rows[self._ids[row]]
+        return self._spare.pop()
+
+
+def _prefetch(reference: "weakref.ref[PictureCache]") -> None:
+    """Holds the cache no longer than for a page, so that one that nobody uses any more is freed."""
+    cache = reference()
+    if cache is None:
+        return
+    prefetching = cache._prefetching
+    try:
+        pages = cache._index.pages(PAGE, cache._properties())
+        while cache is not None:
+            wait_s = cache._asked_at + QUIET_S - time.monotonic()
+            if wait_s > 0:
+                del cache
+                time.sleep(wait_s)
+            else:
+                started = time.monotonic()
+                page = next(pages, [])
+                if not page or cache.is_full:
+                    return
+                cache.hold(page, in_place_of_others=False)
+                del cache, page
+                time.sleep(time.monotonic() - started)
+            cache = reference()
+    except Exception as error:  # whatever a connection raises that is closed meanwhile
+        log.info("the library was not read in advance: %s", error)
+    finally:
+        if (cache := reference()) is not None:
+            cache._read_at = time.monotonic()
+        prefetching.release()
+
 
 SAMPLE = 2000
 LOOK_AGAIN_S = 5.0
 """How often the library is asked whether it changed."""
-Known = TypeVar("Known")
-log = logging.getLogger(__name__)
+Kept = TypeVar("Kept")
 
 
 def read_space(index: PictureIndex, count: int) -> LibrarySpace:
@@ -55,19 +244,19 @@ class Library:
     background: Background
 
 
-class Refreshed(Generic[Known]):
+class Refreshed(Generic[Kept]):
     """Thread-safe. `derive` makes what is kept from the library's version; it may take a second."""
 
-    def __init__(self, pictures: Pictures, derive: Callable[[LibraryVersion], Known]) -> None:
+    def __init__(self, pictures: Pictures, derive: Callable[[LibraryVersion], Kept]) -> None:
         self._pictures = pictures
         self._derive = derive
-        self._known: Known | None = None
+        self._known: Kept | None = None
         self._version: LibraryVersion | None = None
         self._looked = 0.0
         self._lock = threading.Lock()
         self._reading = threading.Lock()
 
-    def get(self) -> Known:
+    def get(self) -> Kept:
         """The first call waits; later ones give what is known, and have it renewed where it is out of date."""
         with self._lock:
             if self._known is None:
@@ -89,45 +278,8 @@ class Refreshed(Generic[Known]):
         finally:
             self._reading.release()
 
-    def _read(self) -> Known:
+    def _read(self) -> Kept:
         version = library_version(self._pictures)
         known = self._derive(version)
         self._known, self._version, self._looked = known, version, time.monotonic()
         return known
-
-
-@dataclass(frozen=True)
-class ThresholdOptions:
-    """How the line under likely hits is drawn."""
-
-    false_alarm: float = 0.01
-    """The share of unrelated questions that may find something likely."""
-    folder: Path | None = None
-    """Where the bank's embeddings are kept; None: nowhere."""
-
-
-def keep_bank(encoder: Encoder, folder: Path | None) -> Bank:
-    """From the file, or encoded and written there."""
-    if folder is None:
-        return Bank.encode(encoder)
-    texts = hashlib.sha256("\n".join([*unrelated_texts(), "", *sensible_texts()]).encode()).hexdigest()
-    path = folder / f"{encoder.identity.id}-{texts[:8]}.npz"
-    try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            return Bank(arrays["unrelated"], arrays["sensible"])
-    except FileNotFoundError:
-        pass
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
-        log.info("%s cannot be read (%s); the bank is encoded again", path, error)
-    bank = Bank.encode(encoder)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        write_whole(path, lambda part: _save(part, bank), sync=False)
-    except OSError as error:
-        log.info("the bank is encoded again next time: %s", explain(error, path))
-    return bank
-
-
-def _save(path: Path, bank: Bank) -> None:
-    with path.open("wb") as output:  # to a name, numpy would add its suffix
-        np.savez(output, allow_pickle=False, unrelated=bank.unrelated, sensible=bank.sensible)

@@ -16,10 +16,10 @@ from pydantic.dataclasses import dataclass
 
 from encoder.protocol import Embeddings
 from errors import QueryError
-from search.calibration import LibrarySpace, Spread
 from search.filters import Condition
 from search.grammar import Line, parse, show
 from search.query import AUTO, MAX_HIDDEN, MAX_TERMS, Query, Term
+from search.scoring import LibrarySpace, Spread
 from search.term import CONFIG, MAX_WEIGHT, Diversity, Strategy, Targets, Uuid, in_sentences, is_number
 
 MOST_UNDONE = 50

@@ -9,6 +9,8 @@ A similarity is a cosine less half of the library's mean cosine to the question.
 the null is the library's own. What else was tried: `docs/relevance.md`.
 """
 
+import hashlib
+import logging
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,13 +18,15 @@ from functools import cached_property
 from pathlib import Path
 from statistics import NormalDist
 from typing import Self, TypeVar
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
 from encoder.protocol import Embeddings, Encoder
-from search.calibration import LibrarySpace
-from search.scoring import Asked, full, unfull
+from host.files import write_whole
+from host.folders import explain
+from search.scoring import Asked, LibrarySpace, full, unfull
 
 UNRELATED = Path(__file__).with_name("unrelated.tsv")
 SENSIBLE = Path(__file__).with_name("sensible.txt")
@@ -268,3 +272,43 @@ def _nearest(cosines: Embeddings) -> Array:
     k = min(NEIGHBOURS, cosines.shape[1])
     means: Array = np.partition(cosines.astype(np.float64), -k, axis=1)[:, -k:].mean(axis=1)
     return means
+
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class ThresholdOptions:
+    """How the line under likely hits is drawn."""
+
+    false_alarm: float = 0.01
+    """The share of unrelated questions that may find something likely."""
+    folder: Path | None = None
+    """Where the bank's embeddings are kept; None: nowhere."""
+
+
+def keep_bank(encoder: Encoder, folder: Path | None) -> Bank:
+    """From the file, or encoded and written there."""
+    if folder is None:
+        return Bank.encode(encoder)
+    texts = hashlib.sha256("\n".join([*unrelated_texts(), "", *sensible_texts()]).encode()).hexdigest()
+    path = folder / f"{encoder.identity.id}-{texts[:8]}.npz"
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+            return Bank(arrays["unrelated"], arrays["sensible"])
+    except FileNotFoundError:
+        pass
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
+        log.info("%s cannot be read (%s); the bank is encoded again", path, error)
+    bank = Bank.encode(encoder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_whole(path, lambda part: _save(part, bank), sync=False)
+    except OSError as error:
+        log.info("the bank is encoded again next time: %s", explain(error, path))
+    return bank
+
+
+def _save(path: Path, bank: Bank) -> None:
+    with path.open("wb") as output:  # to a name, numpy would add its suffix
+        np.savez(output, allow_pickle=False, unrelated=bank.unrelated, sensible=bank.sensible)

@@ -1,13 +1,76 @@
-"""What a search gives back. Plain frozen data."""
+"""What a search gives back: hits, counts of pictures by what is known of them, JSON and a sentence about the answer."""
 
 import os
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import Any
 from uuid import UUID
 
+from schema.names import composed, folder_of
 from schema.record import ImageRecord
-from search.meant import Meant
+from search.conditions import contradiction
+from search.explain import Meant
+from search.filters import FIELDS
+from search.parser import printable
+from search.query import Query
+
+STORED = ("roots", "year", "captioned")
+"""What `pairs_of` reads beside the text properties."""
+SAME = {"MPO": "JPEG"}
+"""A phone's JPEG with further pictures behind the first counts as what it is called."""
+MAX_VALUES = 500
+Counts = tuple[tuple[str, int], ...]
+Pairs = tuple[tuple[str, str], ...]
+
+
+def text_properties() -> dict[str, str]:
+    """Facet -> the text property that holds its values: of the filters that are counted, and the month."""
+    return {row.noun: row.prop for row in FIELDS.values() if row.is_counted} | {"month": "month"}
+
+
+def pairs_of(properties: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """(facet, value) of a picture's stored properties."""
+    for name, stored in text_properties().items():
+        value = properties.get(stored)
+        values = value if isinstance(value, list) else [value] if value else []
+        yield from dict.fromkeys((name, _shown(name, one)) for one in values)
+    if (year := properties.get("year")) is not None:
+        yield "year", str(int(year))
+    yield "captioned", "yes" if properties.get("captioned") else "no"
+
+
+def count(pictures: Iterable[Pairs], roots: Iterable[str]) -> dict[str, Counts]:
+    """Each facet's values over some pictures, most frequent first. `roots`: what was ingested of them."""
+    counters: dict[str, dict[str, int]] = {name: {} for name in (*text_properties(), "year", "captioned")}
+    for (name, value), n in Counter(chain.from_iterable(pictures)).items():
+        counters[name][value] = n
+    counters["folder"] = below(counters["folder"], roots)
+    return {name: by_frequency(counter) for name, counter in counters.items()}
+
+
+def below(folders: Mapping[str, int], roots: Iterable[str]) -> dict[str, int]:
+    """The counts of those folders that were ingested, or lie below one that was: a record lists all that it lies in."""
+    ingested = [folder_of(root).rstrip("/") + "/" for root in roots]
+    return {name: n for name, n in folders.items() if any(f"{name}/".startswith(root) for root in ingested)}
+
+
+def by_frequency(counts: Mapping[str, int]) -> Counts:
+    ordered = sorted(((value, n) for value, n in counts.items() if value and n), key=lambda pair: (-pair[1], pair[0]))
+    return tuple(ordered[:MAX_VALUES])
+
+
+def merged(name: str, counts: Mapping[str, int]) -> Counter[str]:
+    """A facet of what Weaviate counted of each stored value."""
+    shown: Counter[str] = Counter()
+    for value, n in counts.items():
+        shown[_shown(name, value)] += n
+    return shown
+
+
+def _shown(name: str, value: str) -> str:
+    return SAME.get(value, value) if name == "format" else composed(value)
 
 
 @dataclass(frozen=True)
@@ -144,3 +207,48 @@ def there_first(record: ImageRecord) -> ImageRecord:
         return record
     # Nothing is dropped by this answer, so it does not matter why a file cannot be seen.
     return replace(record, places=tuple(sorted(record.places, key=lambda place: not os.path.lexists(place.path))))
+
+
+NEAREST = 3
+"""So many unlikely pictures are shown where nothing is likely."""
+CORRECT_IT = "Take a filter away, or correct it."
+
+
+def to_json(query: Query, results: Results, prefix: str = "") -> dict[str, Any]:
+    """The results, and with them `asked`: the question as it was read, whose terms the hits' shares count from 0 (a
+    picture that was handed in is `{"image": true}`), and `note`: a sentence about the answer, or ""."""
+    terms = [
+        {"image": True, "weight": term.weight} if term.image is not None else json
+        for term in query.terms
+        for json in (Query((term,)).to_json()["terms"] or [{}])
+    ]
+    return {**results.to_json(prefix), "asked": query.to_json() | {"terms": terms}, "note": note(query, results)}
+
+
+def note(query: Query, results: Results) -> str:
+    """What the hits alone do not say: that there are none, and why, or that none of them is a good match; else ""."""
+    if not results.total:
+        if opposed := contradiction(query.filters):
+            return opposed
+        if query.filters:
+            filters = ", ".join(printable(str(condition)[:200]) for condition in query.filters)
+            return f"No picture of the library passes {filters}. {did_you_mean(results) or CORRECT_IT}"
+        return "There is no picture to search: the library is empty, or all of it asks or is hidden."
+    if results.meant:
+        return did_you_mean(results)
+    if not results.hits:
+        return f"There are {results.total} pictures, so nothing is at offset {results.offset}."
+    if nothing_likely(results):
+        return "No good match: these are the nearest pictures, none nearer than for a question about nothing here."
+    if unlikely := sum(hit.below for hit in results.hits):
+        return f"{unlikely} of these {len(results.hits)} are unlikely: as near as pictures are to any question."
+    return ""
+
+
+def did_you_mean(results: Results) -> str:
+    """A sentence or two for each filter that holds a value that the library does not; "" for none."""
+    return printable(" ".join(map(str, results.meant)))
+
+
+def nothing_likely(results: Results) -> bool:
+    return results.threshold is not None and results.above == 0

@@ -19,23 +19,18 @@ from errors import FilterError, QueryError
 from schema.collection import Pictures
 from schema.patience import Patience, begin
 from schema.record import ImageRecord, from_properties
-from search import facets
+from search import results as facets
 from search.asking import DEFAULT_TARGETS, encode_terms, weigh, weights_of
-from search.calibration import LibrarySpace
-from search.candidates import PictureCache
 from search.conditions import Passing, to_weaviate, undescribed
-from search.diversity import side_by_side, spread_out
-from search.duplicates import TARGET, Sameness
-from search.explain import Explanation, Vocabulary, by_words, heat, seen
+from search.explain import Explanation, Meant, Vocabulary, by_words, find_meant, heat, seen
 from search.filters import Condition
 from search.index import LibraryVersion, Near, PictureIndex, Probe, one_question
-from search.library import Library, Refreshed, ThresholdOptions, keep_bank, read_space
-from search.meant import Meant, find_meant
+from search.library import Library, PictureCache, Refreshed, read_space
 from search.query import MAX_WINDOW, Query, Term
-from search.ranking import WINDOWS, Ranking, judged, mixed
-from search.relevance import Background, Bank
+from search.ranking import TARGET, WINDOWS, Ranking, Sameness, judged, mixed, side_by_side, spread_out
+from search.relevance import Background, Bank, ThresholdOptions, keep_bank
 from search.results import Hit, Results, Timing, there_first
-from search.scoring import Asked, linear, score, targets_of
+from search.scoring import Asked, LibrarySpace, linear, score, targets_of
 
 MOST_NEAR = 16
 """Likes that are asked for their own nearest pictures, where the strategy goes by the best of them."""

@@ -31,6 +31,8 @@ AUTO = "auto"
 MAX_LIMIT = 1000
 MAX_TEXT = 2000
 MAX_WEIGHT = 1000
+QUERY_SIDE = 512
+"""A picture that asks is decoded for a model side of at most this many pixels."""
 BLANKS = str.maketrans("", "", "\t\n\r")
 KINDS = ("text", "image", "item", "path")
 CONFIG = ConfigDict(extra="forbid", arbitrary_types_allowed=True)

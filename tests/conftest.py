@@ -27,7 +27,7 @@ from schema.client import Address, connect
 from schema.collection import Pictures, StorageOptions, delete_library, ensure_pictures, list_pictures, open_pictures
 from schema.documents import COLLECTIONS
 from schema.record import ImageRecord, to_properties
-from search.library import ThresholdOptions
+from search.relevance import ThresholdOptions
 from server.local_server import HOST, LocalServer, ServerPlan
 from settings import PROJECT, Settings
 from tests.colours import ColourEncoder

@@ -15,7 +15,7 @@ from host.jobs import StatusFile, only_one
 from ingest.roots import Roots
 from layout.store import LayoutStore
 from pictures.thumbnails import ThumbnailStore
-from search.library import keep_bank
+from search.relevance import keep_bank
 from server.local_server import LocalServer
 from tests.colours import ColourEncoder
 from tests.conftest import plan

@@ -24,11 +24,10 @@ from app_pages.widgets import gallery, keyboard, thumbs, unavailable, weighing
 from app_pages.widgets.markdown import escape_markdown, sentence
 from errors import EncoderError, NoLibrary, QueryError, SchemaError, SearchError
 from schema.record import ImageRecord
-from search.answer import did_you_mean
 from search.grammar import GrammarError
 from search.preference import Profile
 from search.query import MAX_HIDDEN, MAX_TERMS, Query, Term, parse_uuid
-from search.results import Results
+from search.results import Results, did_you_mean
 from search.searcher import Searcher
 
 SUGGESTIONS = 24

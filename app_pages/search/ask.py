@@ -14,10 +14,10 @@ from app_pages.widgets.markdown import escape, escape_markdown, sentence
 from errors import PictureError
 from pictures.open import EXTENSIONS, open_image
 from search.asking import DEFAULT_TARGETS
-from search.command import QUERY_SIDE
 from search.filters import FIELDS
 from search.grammar import GrammarError
 from search.query import Query
+from search.term import QUERY_SIDE
 
 AUTOMATIC = "Automatic: words ask what a picture shows and says, a picture asks how others look and what they show."
 PLACEHOLDER = "What does the picture show?"

@@ -18,12 +18,11 @@ from app_pages.widgets import gallery, selection, thumbs, unavailable
 from app_pages.widgets.markdown import escape_markdown, sentence
 from app_pages.widgets.near_map import Place
 from errors import FilterError, NoLibrary, QueryError, SearchError
-from search.answer import NEAREST, did_you_mean
-from search.contradiction import contradiction
+from search.conditions import contradiction
 from search.grammar import GrammarError
 from search.query import MAX_WINDOW, Query, Term
 from search.ranking import WINDOWS
-from search.results import Hit, Results
+from search.results import NEAREST, Hit, Results, did_you_mean
 from search.searcher import Searcher
 
 EXAMPLES = (

@@ -32,7 +32,7 @@ from pictures.open import Limits
 from pictures.thumbnails import ThumbnailStore
 from schema.client import Address
 from schema.collection import Pictures, delete_library
-from search.library import ThresholdOptions
+from search.relevance import ThresholdOptions
 from search.searcher import Searcher
 from settings import PROJECT
 from tests.app.browser import OpenTab, Tab

@@ -21,8 +21,8 @@ from pictures.thumbnails import ThumbnailStore
 from schema.client import Address
 from schema.collection import StorageOptions, delete_library, ensure_pictures
 from schema.record import ImageRecord
-from search.library import ThresholdOptions
 from search.ranking import WINDOWS
+from search.relevance import ThresholdOptions
 from search.results import Hit, Results, Timing
 from tests.app.conftest import open_page, parts_of, search_script, texts, tiles
 from tests.conftest import SAMPLES

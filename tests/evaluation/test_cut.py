@@ -18,8 +18,8 @@ from evaluation.folder import read_captioned
 from evaluation.metrics import Interval
 from evaluation.nonsense import KINDS, nonsense
 from pictures.open import Limits
-from search.calibration import FEWEST
 from search.relevance import Bank, unrelated_texts
+from search.scoring import FEWEST
 from tests.colours import ColourEncoder
 from tests.evaluation.captioned import caption, coloured
 

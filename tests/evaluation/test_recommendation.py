@@ -21,7 +21,7 @@ from evaluation.recommendation_spread import farthest_point, judge_spread
 from evaluation.recommendation_users import ROUNDS, SHOWN, preferences, simulate
 from evaluation.stored import Pictured
 from pictures.open import Limits
-from search.calibration import LibrarySpace
+from search.scoring import LibrarySpace
 from tests.colours import ColourEncoder
 
 DIM = 24

@@ -13,9 +13,8 @@ from ingest.ledger import Ledger
 from schema.collection import Pictures
 from schema.record import DESCRIBED, ImageRecord, Place, sha256_of
 from search.asking import DEFAULT_TARGETS, weigh
-from search.calibration import LibrarySpace
 from search.query import Query, Term
-from search.scoring import score
+from search.scoring import LibrarySpace, score
 
 NAMES = ["photos/20", "photos/2023", "photos/2023/summer", "photos/2023 b", "photos/a*b", "photos/axb", "scans/old/x"]
 FOLDERS = [f"/{name}" for name in NAMES]

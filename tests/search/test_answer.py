@@ -6,10 +6,10 @@ import pytest
 from PIL import Image
 
 from schema.record import ImageRecord, Place
-from search.answer import note, text_of, to_json
+from search.__main__ import text_of
 from search.filters import Condition
 from search.query import Query, Term
-from search.results import Hit, Results, Share, Timing
+from search.results import Hit, Results, Share, Timing, note, to_json
 
 CAT = Query((Term(text="cat"),))
 LINE = 2.5

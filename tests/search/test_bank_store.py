@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from search.library import keep_bank
+from search.relevance import keep_bank
 from tests.colours import ColourEncoder
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from encoder.protocol import unit
-from search.calibration import FEWEST, LEAST_SPREAD, LibrarySpace, Spread
+from search.scoring import FEWEST, LEAST_SPREAD, LibrarySpace, Spread
 
 
 def test_the_level_is_mean_and_spread_of_the_cosines() -> None:

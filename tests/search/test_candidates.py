@@ -14,9 +14,8 @@ from weaviate.classes.query import MetadataQuery, TargetVectors
 from encoder.protocol import Encoder
 from ingest.ledger import Ledger
 from schema.collection import Pictures
-from search.candidates import RECORD_BYTES, Candidates, PictureCache
 from search.index import Near, PictureIndex, Probe
-from search.library import Library
+from search.library import RECORD_BYTES, Candidates, Library, PictureCache
 from search.query import Query, Term
 from search.results import Hit
 from search.searcher import Searcher

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from schema.record import ImageRecord, Place
-from search.contradiction import contradiction
+from search.conditions import contradiction
 from search.filters import Condition
 from tests.search.test_filtering import PREDICATES, passes
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from encoder.protocol import unit
-from search.diversity import mmr, side_by_side, spread_out
+from search.ranking import mmr, side_by_side, spread_out
 
 
 def rows(count: int, dim: int = 6, seed: int = 0) -> np.ndarray:

@@ -6,8 +6,8 @@ from PIL import Image
 
 from encoder.protocol import unit
 from pictures.looks import perceptual_hash
-from search.calibration import LibrarySpace
-from search.duplicates import SHARE, Sameness, collapse, resembling
+from search.ranking import SHARE, Sameness, collapse, resembling
+from search.scoring import LibrarySpace
 
 
 def at(*cosines: float) -> np.ndarray:

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from encoder.protocol import unit
-from search.calibration import Spread
 from search.explain import HeatMap, Vocabulary, by_words, heat, seen
+from search.scoring import Spread
 from tests.colours import ColourEncoder
 
 ENCODER = ColourEncoder()

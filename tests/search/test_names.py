@@ -16,11 +16,11 @@ from schema.collection import StorageOptions, ensure_pictures
 from schema.documents import DocumentStore
 from schema.record import ImageRecord, Place, sha256_of
 from search.albums import find, keep
-from search.answer import note
+from search.explain import MOST, alike, find_meant
 from search.filters import Condition
 from search.grammar import parse
-from search.meant import MOST, alike, find_meant
 from search.query import Query, Term
+from search.results import note
 from search.searcher import Searcher
 from tests.colours import ColourEncoder
 

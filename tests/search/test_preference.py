@@ -9,9 +9,9 @@ import pytest
 
 from encoder.protocol import unit
 from errors import QueryError
-from search.calibration import LibrarySpace
 from search.preference import CHANCE, MOST_UNDONE, SHARPNESS, Profile, closeness, learn_targets
 from search.query import AUTO, MAX_HIDDEN, MAX_TERMS
+from search.scoring import LibrarySpace
 
 A, B, C, D = (uuid.UUID(int=i) for i in range(1, 5))
 

@@ -13,22 +13,22 @@ from encoder.protocol import Embeddings, Encoder, unit
 from evaluation.nonsense import nonsense
 from evaluation.questions import shortened
 from schema.collection import Pictures, StorageOptions, ensure_pictures
-from search.answer import note
-from search.calibration import FEWEST, LibrarySpace
 from search.index import read_vectors
-from search.library import ThresholdOptions, keep_bank
 from search.query import Query, Term
 from search.relevance import (
     MEAN_KEPT,
     ROUNDING,
     Background,
     Bank,
+    ThresholdOptions,
     conformal,
     highest,
+    keep_bank,
     sensible_texts,
     unrelated_texts,
 )
-from search.scoring import Asked, full, score, unfull
+from search.results import note
+from search.scoring import FEWEST, Asked, LibrarySpace, full, score, unfull
 from search.searcher import Searcher
 from tests.colours import ColourEncoder
 

@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 
 from encoder.protocol import unit
-from search.calibration import LibrarySpace, Spread
-from search.scoring import FEW, FULL, SETTLED, UNWANTED, Asked, full, linear, score, unfull
+from search.scoring import FEW, FULL, SETTLED, UNWANTED, Asked, LibrarySpace, Spread, full, linear, score, unfull
 
 STRATEGIES = ("average", "best_score", "sum_scores")
 
