@@ -96,6 +96,9 @@ def query_of(arguments: argparse.Namespace, limits: Limits) -> Query:
     params = {name: given[name] for name in ("like", "dislike", "hide", "target", "filter")}
     params |= {name: [given[name]] for name in ("strategy", "diversity", "limit", "offset") if given[name] is not None}
     params |= {name: ["1"] for name in ("collapse", "facets", "words") if given[name]}
+    for name, values in params.items():
+        if any(not str(value).strip() for value in values):
+            raise QueryError(f"--{name} is blank; give it a value, or leave it out")
     params |= {"q": [line_of(arguments.question)], "target": [*arguments.target, *([AUTO] if arguments.auto else [])]}
     try:
         query = Query.from_params(params, [_open(path, limits).image for path in arguments.image]).check()

@@ -177,7 +177,6 @@ _TESTS: Mapping[Kind, Callable[[Condition, str, bool], Any]] = {
     Kind.FORMAT: lambda condition, name, older: _contains_any(name, condition.stored),
     Kind.ANY: lambda condition, name, older: _contains_any(name, condition.stored),
     Kind.COLOUR: lambda condition, name, older: _contains_any(name, condition.stored),
-    Kind.COLOUR: lambda condition, name, older: _contains_any(name, condition.stored),
     Kind.ALL: lambda condition, name, older: Filter.by_property(name).contains_all(list(condition.stored)),
     Kind.NONE: lambda condition, name, older: _contains_any(name, condition.stored),
     Kind.DATE: _date,

@@ -9,8 +9,9 @@ import logging
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
@@ -18,8 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from encoder.protocol import Embeddings
-from errors import SchemaError, SearchError
+from errors import SchemaError, SearchError, first_line
 from schema.collection import Pictures
+from schema.patience import reading
 from schema.record import ImageRecord, from_properties
 from search.index import CHUNK, LibraryVersion, Near, PictureIndex, Stored, library_version
 from search.relevance import Background
@@ -41,7 +43,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Known:
-    """A picture but for its vectors."""
+    """A picture, except for its vectors."""
 
     record: ImageRecord
     captioned: bool
@@ -87,6 +89,7 @@ class PictureCache:
         self._rows: dict[bytes, int] = {}
         self._spare: list[int] = []
         self._pairs: dict[tuple[str, str], tuple[str, str]] = {}
+        self._no_pictures: set[UUID] = set()
         self._questions = 0
         self._asked_at = 0.0
         self._read_at = -AGAIN_S
@@ -114,7 +117,7 @@ class PictureCache:
                 known[place] = self._known[row]
         if missing := {near.ids[place]: place for place in np.flatnonzero(~valid).tolist()}:
             found = self._index.fetch([UUID(bytes=key) for key in missing], self._properties())
-            for stored, one in self.hold(found):
+            for stored, one in self._held(found):
                 place = missing[stored.uuid.bytes]
                 known[place] = one
                 for name, matrix in vectors.items():
@@ -131,8 +134,15 @@ class PictureCache:
     def __len__(self) -> int:
         return len(self._rows)
 
+    def _held(self, stored: Iterator[Stored]) -> Iterator[tuple[Stored, Known]]:
+        """What is read, page by page, so that little of it is in memory twice."""
+        while page := list(islice(stored, PAGE)):
+            yield from self.hold(page)
+
     def hold(self, stored: Iterable[Stored], *, in_place_of_others: bool = True) -> list[tuple[Stored, Known]]:
-        found = [(one, self._known_of(one.properties)) for one in stored]
+        """Those of them that are whole: an object that another program stored without what a record needs, or with
+        vectors of other dimensions, is left out."""
+        found = [(one, known) for one in stored if (known := self._known_of(one)) is not None]
         with self._lock:
             for one, known in found:
                 key = one.uuid.bytes
@@ -161,11 +171,20 @@ class PictureCache:
         record = self._index.pictures.record_properties
         return [*record, *sorted(stored - {one for one in record if isinstance(one, str)})]
 
-    def _known_of(self, properties: Mapping[str, Any]) -> Known:
+    def _known_of(self, stored: Stored) -> Known | None:
+        properties, dims = stored.properties, self._index.pictures.identity.dims
+        wrong = [name for name, vector in stored.vectors.items() if name in dims and vector.shape != (dims[name],)]
+        try:
+            record = from_properties(properties)
+        except (TypeError, ValueError) as error:
+            wrong.append(first_line(error))
+        if wrong:
+            if stored.uuid not in self._no_pictures:
+                log.warning("The object %s in Weaviate is no picture of Loupe's: %s", stored.uuid, ", ".join(wrong))
+                self._no_pictures.add(stored.uuid)
+            return None
         pairs = tuple(self._pairs.setdefault(pair, pair) for pair in pairs_of(properties))
-        return Known(
-            from_properties(properties), bool(properties.get("captioned")), pairs, tuple(properties.get("roots") or ())
-        )
+        return Known(record, bool(properties.get("captioned")), pairs, tuple(properties.get("roots") or ()))
 
     def _free_row(self, in_place_of_others: bool) -> int | None:
         if self._spare:
@@ -177,9 +196,10 @@ class PictureCache:
         if not in_place_of_others or not self._most:
             return None
         some = max(self._most // SPARED, 1)
-        self._spare = np.argpartition(self._used, some - 1)[:some].tolist()
-        for row in self._spare:
-            del self._rows[self._ids[row]]
+        oldest = np.argpartition(self._used, some - 1)[:some].tolist()
+        for row in oldest:
+            self._rows.pop(self._ids[row], None)
+        self._spare = oldest
         return self._spare.pop()
 
 
@@ -190,7 +210,8 @@ def _prefetch(reference: "weakref.ref[PictureCache]") -> None:
         return
     prefetching = cache._prefetching
     try:
-        pages = cache._index.pages(PAGE, cache._properties())
+        index = PictureIndex(cache._index.pictures, reading())  # a failure here is no question's
+        pages = index.pages(PAGE, cache._properties())
         while cache is not None:
             wait_s = cache._asked_at + QUIET_S - time.monotonic()
             if wait_s > 0:

@@ -108,7 +108,7 @@ class Ranking:
         """Those of the first window that are not below the threshold; all of them where none is above it."""
         first = self.places[0][0] if self.places else None
         rows = [row for window, row in self.places if window is first]
-        some = self.above > 0
+        some = any(not first.below[row] for row in rows) if first is not None else False
         return [] if first is None else [first.candidates.known[row] for row in rows if not (some and first.below[row])]
 
     @property
@@ -134,10 +134,13 @@ def judged(
 
 def mixed(ranked: Ranked, diversity: float, most: int) -> Ranked:
     """Difference mixed into those above the threshold, as far as the `most` first."""
-    above = [row for row in ranked.order if not ranked.below[row]]
-    if not diversity or len(above) < 2:
+    if not diversity:
         return ranked
-    order = mmr(ranked.scores.relevance[above], ranked.candidates.vectors["image"][above], diversity, most)
+    images = ranked.candidates.vectors["image"]
+    above = [row for row in ranked.order if not ranked.below[row] and images[row].any()]
+    if len(above) < 2:
+        return ranked
+    order = mmr(ranked.scores.relevance[above], images[above], diversity, most)
     first = [above[place] for place in order]
     placed = set(first)
     order = [*first, *(row for row in ranked.order if row not in placed)]

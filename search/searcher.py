@@ -17,7 +17,7 @@ from encoder.occlusion import embeddings_without
 from encoder.protocol import Embeddings, Encoder
 from errors import FilterError, QueryError
 from schema.collection import Pictures
-from schema.patience import Patience, begin
+from schema.patience import Patience, begin, reading
 from schema.record import ImageRecord, from_properties
 from search import results as facets
 from search.asking import DEFAULT_TARGETS, encode_terms, weigh, weights_of
@@ -179,7 +179,7 @@ class Searcher:
     def _learn(self, version: LibraryVersion) -> Library:
         if self._bank is None:
             self._bank = keep_bank(self._encoder, self._threshold.folder)
-        space = read_space(self.index, version.count)
+        space = read_space(PictureIndex(self.pictures, reading()), version.count)
         background = Background(space, self._bank)
         vector = self._bank.sensible[0]
         common = Asked(1.0, False, {"image": vector, "caption": vector}, weights_of(DEFAULT_TARGETS["text"]))

@@ -81,7 +81,12 @@ def _query_error(error: ValidationError, name: str = "") -> QueryError:
     name = OUTWARD.get(field, field)
     sentence = next(text for begin, text in SENTENCES.items() if first["type"].startswith(begin))
     given, kind, bounds = first["input"], type(first["input"]).__name__, BOUNDS.get(name, "allowed here")
-    values = {"value": short(given), "text": str(given)[:80], "kind": kind, "bounds": bounds}
+    values = {
+        "value": short(given),
+        "text": given[:80] if isinstance(given, str) else short(given),
+        "kind": kind,
+        "bounds": bounds,
+    }
     return QueryError(sentence.format(name=name, list=LISTS.get(name, "a list"), **values))
 
 
@@ -95,7 +100,11 @@ def from_text(kind: Any, name: str, text: str) -> Any:
 
 def short(value: Any) -> str:
     """A wrong value as it goes into a message: a question can bring a megabyte of it."""
-    return text if len(text := repr(value)) <= 80 else text[:77] + "..."
+    try:
+        text = repr(value)
+    except ValueError:  # an integer of more digits than Python writes
+        return "a number of thousands of digits"
+    return text if len(text) <= 80 else text[:77] + "..."
 
 
 def is_number(value: Any) -> bool:

@@ -206,3 +206,18 @@ def test_a_picture_that_goes_between_two_calls_of_a_question_is_left_out(
     monkeypatch.setattr(searcher.index, "fetch", fetch_late)
     found = [hit.uuid for hit in searcher.search(query).hits]
     assert len(found) == 39 and gone not in found
+
+
+def test_an_object_of_another_program_that_is_no_picture_is_left_out_and_named_once(
+    pictures: Pictures, colours: Encoder, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Without what a record needs. Every question whose candidates hold it is answered as without it."""
+    fill(pictures, colours, count=40)
+    row = colours.encode_texts(["red"])[0].tolist()
+    foreign = pictures.collection.data.insert({"caption": "red"}, vector={"image": row, "caption": row})
+    searcher = Searcher(pictures, colours, prefetch=True)
+    for query in (Query(RED, limit=100), Query(RED, hybrid=True, limit=100), Query(RED, diversity=0.5, limit=100)):
+        found = [hit.uuid for hit in searcher.search(query).hits]
+        assert len(found) == 40 and foreign not in found
+    named = [record for record in caplog.records if str(foreign) in record.getMessage()]
+    assert len(named) == 1 and "is no picture of Loupe's" in named[0].getMessage()
