@@ -125,7 +125,7 @@ def judged(
     below = np.zeros(len(candidates.ids), bool) if threshold is None else scores.relevance < threshold
     if query.hybrid:
         asked = {word for text in query.texts for word in text.casefold().split()}
-        below &= [not asked & _words(known.record) for known in candidates.known]
+        below &= np.array([not asked & _words(known.record) for known in candidates.known], dtype=bool)
     order = candidates.order(candidates.values if query.hybrid else scores.relevance).tolist()
     copies = _copies(candidates, order, sameness) if query.collapse and sameness else {}
     hidden = {row for rows in copies.values() for row in rows}

@@ -57,7 +57,8 @@ def draw_joining(prefix: str, strategy: str | None, edit: Edit) -> None:
     st.session_state[key] = strategy or STRATEGIES[0]
 
     def join() -> None:
-        edit(strategy=None if st.session_state[key] == STRATEGIES[0] else st.session_state[key])
+        chosen = st.session_state[key]  # whatever a browser sends
+        edit(strategy=chosen if chosen in STRATEGIES[1:] else None)
 
     st.radio(
         "How likes and dislikes are joined", STRATEGIES, key=key, format_func=lambda one: JOINED[one][0],

@@ -23,7 +23,9 @@ class Tab:
         self.page = self.context.new_page()
         self.page.set_default_timeout(SLOW_MS)
         self.problems: list[str] = []
-        self.page.on("console", lambda m: self.problems.append(m.text) if m.type == "error" else None)
+        self.page.on(
+            "console", lambda m: self.problems.append(f"{m.text} {m.location['url']}") if m.type == "error" else None
+        )
         self.page.on("pageerror", lambda error: self.problems.append(str(error)))
 
     def go(self, url: str) -> None:

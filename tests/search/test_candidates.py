@@ -14,6 +14,7 @@ from weaviate.classes.query import MetadataQuery, TargetVectors
 from encoder.protocol import Encoder
 from ingest.ledger import Ledger
 from schema.collection import Pictures
+from search.filters import Condition
 from search.index import Near, PictureIndex, Probe
 from search.library import RECORD_BYTES, Candidates, Library, PictureCache
 from search.query import Query, Term
@@ -221,3 +222,13 @@ def test_an_object_of_another_program_that_is_no_picture_is_left_out_and_named_o
         assert len(found) == 40 and foreign not in found
     named = [record for record in caplog.records if str(foreign) in record.getMessage()]
     assert len(named) == 1 and "is no picture of Loupe's" in named[0].getMessage()
+
+
+@pytest.mark.parametrize("more", [{}, {"hybrid": True}, {"diversity": 0.5}, {"collapse": True, "facets": True}])
+def test_a_question_whose_filters_nothing_passes_finds_nothing(
+    library: colour_library.Library, more: dict[str, Any]
+) -> None:
+    found = Searcher(library.pictures, library.encoder).search(
+        Query(RED, filters=(Condition.parse("width>100000"),), **more)
+    )
+    assert (found.hits, found.total, found.above) == ((), 0, 0)
