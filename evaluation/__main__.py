@@ -1,4 +1,4 @@
-"""python -m evaluation retrieval | composed | cut FOLDER | compare A B FOLDER | collection: how good it is."""
+"""python -m evaluation retrieval | composed | cut | recommendation FOLDER | compare A B FOLDER | collection."""
 
 import argparse
 import sys
@@ -8,16 +8,17 @@ import exits
 from encoder.load import CONSE
 from encoder.protocol import Encoder
 from evaluation.command import (
+    Options,
     open_folder,
     parse_arguments,
     run_collection,
     run_compare,
     run_composed,
-    run_cut,
     run_recommendation,
     run_retrieval,
+    run_threshold,
 )
-from evaluation.live import LiveLibrary
+from evaluation.library import LiveLibrary
 from schema.collection import open_pictures
 from settings import Settings, read_settings
 
@@ -31,21 +32,20 @@ def main(arguments: argparse.Namespace) -> int:
     settings = read_settings()
     if arguments.command == "collection":
         with assembly.connected(settings) as client:
-            open_pictures(client)  # says that there is no library before any model is loaded
+            open_pictures(client)  # reports that there is no library before any model is loaded
             encoder = assembly.encoder(settings)
             return run_collection(LiveLibrary(open_pictures(client, encoder.identity)), encoder, arguments.json)
     if arguments.command == "composed":
         return run_composed(arguments, assembly.encoder(settings), assembly.limits(settings))
     if arguments.command == "recommendation":
         return run_recommendation(arguments, assembly.encoder(settings), assembly.limits(settings))
-    given = {"limits": assembly.limits(settings), "batch_size": settings.loupe_batch_size, "as_json": arguments.json}
-    folder = open_folder(arguments.folder, given["limits"])  # says what is wrong with it before any model is loaded
+    options = Options(assembly.limits(settings), settings.loupe_batch_size, arguments.json)
+    folder = open_folder(arguments.folder, options.limits)  # reports what is wrong with it before any model is loaded
     if arguments.command == "retrieval":
-        return run_retrieval(folder, assembly.encoder(settings), {"ConSE": named(CONSE, settings)}, **given)
+        return run_retrieval(folder, assembly.encoder(settings), {"ConSE": named(CONSE, settings)}, options)
     if arguments.command == "cut":
-        encoder = assembly.encoder(settings)
-        return run_cut(folder, encoder, settings.loupe_false_alarm, seed=arguments.seed, **given)
-    return run_compare(folder, named(arguments.a, settings), named(arguments.b, settings), **given)
+        return run_threshold(folder, assembly.encoder(settings), settings.loupe_false_alarm, arguments.seed, options)
+    return run_compare(folder, named(arguments.a, settings), named(arguments.b, settings), options)
 
 
 def named(name: str, settings: Settings) -> Encoder:

@@ -1,29 +1,101 @@
-"""The live library judged: its index, its captions as questions, its targets. Knows it by a protocol, and the encoder.
+"""Judge the live library: its index, its captions as questions, its targets.
 
-Index figures are over the whole library. Captions and targets are judged by exact search, so that the index has no part
-in them, over at most AT_MOST pictures and QUESTIONS questions of a kind, drawn by a fixed seed.
-"""
+Index figures (the share of the exact nearest that approximate search finds, and its time) are over the whole library.
+Captions and targets are judged by exact search, over at most AT_MOST pictures and QUESTIONS questions of a kind, drawn
+by a fixed seed."""
 
-from collections.abc import Callable, Mapping, Sequence
+import time
+import uuid
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import numpy as np
 
-from encoder.protocol import Encoder
-from evaluation.index import IndexFigures, Probes, judge_index
-from evaluation.metrics import judge_embeddings
-from evaluation.questions import ask_targets
+from encoder.protocol import Embeddings, Encoder
+from errors import EvaluationError
+from evaluation.library import Library, Pictured, read_pictures, sampled
+from evaluation.metrics import Floats, Interval, Values, as_json, bootstrap, judge_embeddings
 from evaluation.retrieval import RANDOM, Direction, direction_of
-from evaluation.stored import Library, Pictured, drawn, read_pictures
-from evaluation.targets import TargetFigures, judge_targets
+from evaluation.targets import TargetFigures, ask_targets, judge_targets
+from search.index import VectorChunk
 
+K = 10
+WARM_UP = 5
+TOLERANCE = 1e-5
+"""Two cosines that differ by less are equal: numpy and Weaviate sum in different orders."""
 AT_MOST = 20_000
 QUESTIONS = 1000
 PROBES = 500
 CAPTIONS = "captions"
 """The method's name in the figures of captions that ask."""
+Ask = Callable[[Embeddings, int], Sequence[tuple[uuid.UUID, float]]]
+"""Vector, k -> (uuid, cosine similarity) of the k nearest that the index finds."""
+
+
+@dataclass(frozen=True)
+class Probes:
+    """Vectors that ask. `own[i]` is the picture that probe i is the vector of, which is no answer to it."""
+
+    vectors: Embeddings  # (n, dim)
+    own: Sequence[uuid.UUID | None]
+
+
+@dataclass(frozen=True)
+class IndexFigures:
+    recall: Interval
+    """Mean share of the exact nearest that the index finds, by probe. One that ties with the last of them counts."""
+    k: int
+    probes: int
+    stored: int
+    p50_ms: float
+    p95_ms: float
+    """Milliseconds from asking to having the answer, one question at a time."""
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            **self.recall.named(f"recall@{self.k}"),
+            "questions": self.probes,
+            "stored": self.stored,
+            "p50_ms": round(self.p50_ms, 3),
+            "p95_ms": round(self.p95_ms, 3),
+        }
+
+
+def judge_index(probes: Probes, chunks: Iterable[VectorChunk], ask: Ask, k: int = K) -> IndexFigures:
+    """`chunks` are all vectors of the index, once. With fewer than k others in it, all of them are asked for."""
+    exact, stored = exact_similarities(probes, chunks, k)
+    k = exact.shape[1]
+    for vector in probes.vectors[:WARM_UP]:
+        ask(vector, k + 1)
+    recalls, times = [], []
+    for vector, own, nearest in zip(probes.vectors, probes.own, exact, strict=True):
+        started = time.perf_counter()
+        answer = ask(vector, k + 1)
+        times.append(1000 * (time.perf_counter() - started))
+        found = [similarity for key, similarity in answer if key != own][:k]
+        recalls.append(min(1.0, sum(value >= nearest[-1] - TOLERANCE for value in found) / k))
+    p50, p95 = np.percentile(times, [50, 95])
+    return IndexFigures(bootstrap(np.array(recalls)), k, len(times), stored, float(p50), float(p95))
+
+
+def exact_similarities(probes: Probes, chunks: Iterable[VectorChunk], k: int) -> tuple[Values, int]:
+    """The k highest cosines of each probe, best first, (n, at most k), and how many vectors there were in all."""
+    best: Floats = np.empty((len(probes.vectors), 0))
+    stored = 0
+    for chunk in chunks:
+        stored += len(chunk.uuids)
+        cosines = probes.vectors.astype(np.float64) @ chunk.vectors.T.astype(np.float64)  # (n, chunk)
+        places = {key: place for place, key in enumerate(chunk.uuids)}
+        for number, own in enumerate(probes.own):
+            if own in places:
+                cosines[number, places[own]] = -np.inf
+        best = -np.sort(-np.concatenate([best, cosines], axis=1), axis=1)[:, :k]
+    others = stored - any(own is not None for own in probes.own)
+    if others < 1:
+        raise EvaluationError(f"An index of {stored} vectors has no nearest to find; at least 2 are needed.")
+    return best[:, : min(k, others)].astype(np.float64), stored
 
 
 @dataclass(frozen=True)
@@ -45,7 +117,7 @@ class CollectionReport:
             "images": self.stored,
             "judged": self.judged,
             "captioned": self.captioned,
-            "index": {title: figures.to_json() for title, figures in self.index.items()},
+            "index": as_json(self.index),
             "text_to_image": captions and {**captions.to_json(CAPTIONS), RANDOM: captions.to_json(RANDOM)},
             "targets": {figures.title: figures.to_json() for figures in self.targets},
             "notes": list(self.notes),
@@ -98,7 +170,7 @@ def judge_captions(
     pictured: Pictured, captions: Mapping[str, Sequence[int]], questions: int, rng: np.random.Generator
 ) -> Direction:
     """Captions ask for the `image` vectors with their stored `caption` vectors, which are their words encoded."""
-    chosen = drawn(list(captions.values()), questions, rng)
+    chosen = sampled(list(captions.values()), questions, rng)
     vectors = pictured.vectors["caption"][[pictures[0] for pictures in chosen]]
     judgement = judge_embeddings(vectors, pictured.vectors["image"], chosen)
     return direction_of({CAPTIONS: judgement}, chosen)
@@ -109,11 +181,11 @@ def _all_probes(
 ) -> dict[str, tuple[str, Probes]]:
     """Title -> the named vector that is asked, and what asks it. Words lie elsewhere than pictures, and are harder for
     an index that was built over pictures."""
-    rows = drawn(range(len(pictured.uuids)), count, rng)
+    rows = sampled(range(len(pictured.uuids)), count, rng)
     own = [pictured.uuids[row] for row in rows]
     probes = {name: (name, Probes(vectors[rows], own)) for name, vectors in pictured.vectors.items()}
     if captions:
-        chosen = drawn([pictures[0] for pictures in captions.values()], count, rng)
+        chosen = sampled([pictures[0] for pictures in captions.values()], count, rng)
         asking = Probes(pictured.vectors["caption"][chosen], [None] * len(chosen))
         probes["image, asked by captions"] = ("image", asking)
     return probes

@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 
 from errors import EvaluationError
-from evaluation.stored import Pictured
+from evaluation.library import Pictured
 
 Half = Literal["dev", "final"]
 Having = Mapping[str, frozenset[int]]

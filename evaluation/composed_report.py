@@ -1,23 +1,27 @@
-"""Composed questions judged: the search's own scoring beside plain sums and what else was tried, over every picture of
-a library.
-"""
+"""Judge composed questions: the search's own scoring beside plain sums and what else was tried, over every picture."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from encoder.protocol import Embeddings, Encoder
 from errors import EvaluationError
 from evaluation.composed import SINGLE, Composed, Half, compose
-from evaluation.composed_rules import CALIBRATED, PLAIN, RULES, Captioned
-from evaluation.metrics import Interval, Judgement, judge, paired_bootstrap
-from evaluation.stored import Pictured
-from evaluation.tables import table
-from search.scoring import Asked, LibrarySpace
+from evaluation.library import Pictured, example_of, term_of
+from evaluation.metrics import DECISIVE, Interval, Judgement, as_json, joined, judge, paired_bootstrap
+from evaluation.tables import grid, table
+from search.scoring import Asked, LibrarySpace, Scores, score
 
-METRIC = "nDCG@10"
+Array = NDArray[np.float64]
+Scored = Callable[..., Scores]
+"""`search.scoring.score` over every picture of one library."""
+Rule = Callable[[Sequence[Asked], Scored], Array]
+"""The question's terms -> (n,), higher is better."""
+PLAIN, CALIBRATED = "plain sums", "calibrated"
 TOGETHER = "composed"
 TEXT_TARGETS = (
     {"image": 1.0},
@@ -33,6 +37,69 @@ Targets = Mapping[str, Mapping[str, float]]
 """By kind of term, "text" and "item", as `search.asking.DEFAULT_TARGETS`."""
 
 
+def _pooled(asked: Sequence[Asked], scored: Scored) -> Array:
+    """Plain sums with the likes together as heavy as one word, and the dislikes."""
+    pooled = []
+    for term in asked:
+        kin = sum(other.example and other.weight * term.weight > 0 for other in asked) if term.example else 1
+        pooled.append(replace(term, weight=term.weight / kin))
+    return scored(pooled).similarity
+
+
+def _values(asked: Sequence[Asked], scored: Scored) -> tuple[Array, Array]:
+    """Calibrated values (n, terms) and their weights: each word, the mean of the liked, the mean of the disliked."""
+
+    def value(term: Asked) -> Array:
+        return scored([replace(term, weight=1.0)]).relevance
+
+    columns = [value(term) for term in asked if not term.example]
+    weights = [term.weight for term in asked if not term.example]
+    for sign in (1, -1):
+        if own := [term for term in asked if term.example and term.weight * sign > 0]:
+            pulls = np.array([abs(term.weight) for term in own])
+            columns.append(np.stack([value(term) for term in own], axis=1) @ pulls / pulls.sum())
+            weights.append(sign * float(pulls.mean()))
+    return np.stack(columns, axis=1), np.array(weights)
+
+
+def _summed(asked: Sequence[Asked], scored: Scored) -> Array:
+    """Weighted sums of calibrated values, wanted and unwanted alike; Rocchio (1971) for the examples."""
+    values, weights = _values(asked, scored)
+    return values @ weights
+
+
+def _hinged(asked: Sequence[Asked], scored: Scored) -> Array:
+    """As `_summed`, but what is unwanted only takes away."""
+    values, weights = _values(asked, scored)
+    return np.where(weights < 0, np.maximum(values, 0), values) @ weights
+
+
+def _joining(join: Callable[[Array, Array], Array]) -> Rule:
+    """`join` of what is wanted, weights summing to 1, less what there is of the unwanted."""
+
+    def rule(asked: Sequence[Asked], scored: Scored) -> Array:
+        values, weights = _values(asked, scored)
+        wanted = weights > 0
+        whole = weights[wanted].sum() if wanted.any() else 1.0
+        kept = join(values[:, wanted], weights[wanted] / whole) if wanted.any() else np.zeros(len(values))
+        return np.asarray(kept + np.maximum(values[:, ~wanted], 0) @ weights[~wanted] / whole)
+
+    return rule
+
+
+RULES: Mapping[str, Rule] = {
+    PLAIN: lambda asked, scored: scored(asked).similarity,  # the weighted sum of the cosines, as of one vector search
+    CALIBRATED: lambda asked, scored: scored(asked).relevance,
+    "plain, likes as one term": _pooled,
+    "standardised sums": _summed,
+    "the same, hinged": _hinged,
+    "soft minimum": _joining(lambda values, weights: -np.log(np.exp(-values) @ weights)),
+    "product of logistics": _joining(lambda values, weights: -np.log1p(np.exp(3 - values)) @ weights),
+    "best_score": lambda asked, scored: scored(asked, strategy="best_score").relevance,
+    "sum_scores": lambda asked, scored: scored(asked, strategy="sum_scores").relevance,
+}
+
+
 @dataclass(frozen=True)
 class KindFigures:
     """One kind of question."""
@@ -41,16 +108,13 @@ class KindFigures:
     rules: Mapping[str, Mapping[str, float]]
     """Rule -> metric -> mean."""
     gain: Mapping[str, Interval]
-    """Rule -> METRIC of it less that of plain sums, question by question."""
+    """Rule -> DECISIVE of it less that of plain sums, question by question."""
 
     def to_json(self) -> dict[str, Any]:
         return {
             "queries": self.queries,
-            "rules": {rule: {name: round(v, 6) for name, v in means.items()} for rule, means in self.rules.items()},
-            "gain": {
-                rule: {"difference": round(gain.mean, 6), "interval": [round(gain.low, 6), round(gain.high, 6)]}
-                for rule, gain in self.gain.items()
-            },
+            "rules": as_json(self.rules),
+            "gain": {rule: gain.named() for rule, gain in self.gain.items()},
         }
 
 
@@ -61,19 +125,16 @@ class ComposedReport:
     targets: Targets
     kinds: Mapping[str, KindFigures]
     texts: Mapping[str, Mapping[str, Mapping[str, float]]]
-    """Targets of words -> one word, all composed -> rule -> METRIC."""
+    """Targets of words -> one word, all composed -> rule -> DECISIVE."""
 
     def to_json(self) -> dict[str, Any]:
         return {
             "images": self.pictures,
             "captioned": self.captioned,
-            "targets": {kind: dict(weights) for kind, weights in self.targets.items()},
-            "metric": METRIC,
-            "kinds": {kind: figures.to_json() for kind, figures in self.kinds.items()},
-            "text_targets": {
-                targets: {kind: {rule: round(v, 6) for rule, v in rules.items()} for kind, rules in kinds.items()}
-                for targets, kinds in self.texts.items()
-            },
+            "targets": as_json(self.targets),
+            "metric": DECISIVE,
+            "kinds": as_json(self.kinds),
+            "text_targets": as_json(self.texts),
         }
 
 
@@ -103,41 +164,46 @@ def judge_composed(
     asked = {kind: questions for kind, questions in asked.items() if questions}
     if not asked:
         raise EvaluationError(f"No question of the library's tags is in the half {half!r}. Leave the half away.")
-    ask = _Judge(_encoded(asked, encoder), vectors, captioned, space)
+    words, scored = _encoded(asked, encoder), partial(score, candidates=vectors, captioned=captioned, space=space)
+
+    def judged_with(used: Targets, rules: Sequence[str]) -> dict[str, dict[str, Judgement]]:
+        terms = {kind: [(q, _asked(q, words, vectors, used)) for q in questions] for kind, questions in asked.items()}
+        return _judged(terms, scored, rules)
+
     texts = {}
     for weights in (*TEXT_TARGETS, targets["text"]):
-        judged = ask.judged(asked, {**targets, "text": weights}, [PLAIN, CALIBRATED])
+        judged = judged_with({**targets, "text": weights}, [PLAIN, CALIBRATED])
         texts[_named(weights)] = {
-            kind: {rule: judgement.mean()[METRIC] for rule, judgement in found.items()}
+            kind: {rule: judgement.mean()[DECISIVE] for rule, judgement in found.items()}
             for kind, found in judged.items()
             if kind in (SINGLE, TOGETHER)
         }
-    kinds = {kind: _figures(found) for kind, found in ask.judged(asked, targets, list(RULES)).items()}
+    kinds = {kind: _figures(found) for kind, found in judged_with(targets, list(RULES)).items()}
     return ComposedReport(len(captioned), int(captioned.sum()), targets, kinds, texts)
 
 
 def composed_text(report: ComposedReport) -> str:
     """Tables for a terminal: the search's scoring beside plain sums, every rule, other targets of the words."""
-    head = ["", "questions", PLAIN.split()[0], CALIBRATED, "difference", "95 % interval", ""]
-    rows = [head]
+    rows = [["", "questions", PLAIN.split()[0], CALIBRATED, "difference", "95 % interval", ""]]
     for kind, found in report.kinds.items():
         gap = found.gain[CALIBRATED]
-        verdict = ("better" if gap.low > 0 else "worse") if gap.excludes_zero else "could be chance"
-        means = [f"{found.rules[rule][METRIC]:.3f}" for rule in (PLAIN, CALIBRATED)]
+        means = [f"{found.rules[rule][DECISIVE]:.3f}" for rule in (PLAIN, CALIBRATED)]
         interval = f"{gap.low:+.3f} to {gap.high:+.3f}"
-        rows.append([kind, str(found.queries), *means, f"{gap.mean:+.3f}", interval, verdict])
+        rows.append([kind, str(found.queries), *means, f"{gap.mean:+.3f}", interval, gap.verdict("better", "worse")])
     kinds = list(report.kinds)
     others = [_every_rule(report, kinds[start : start + COLUMNS]) for start in range(0, len(kinds), COLUMNS)]
     weights = "; ".join(f"{kind}: {_named(report.targets[kind])}" for kind in ("text", "item"))
     asked = [(kind, rule) for kind in (SINGLE, TOGETHER) if kind in report.kinds for rule in (PLAIN, CALIBRATED)]
-    texts = [["", *(f"{kind}: {rule.split()[0]}" for kind, rule in asked)]]
-    texts += [[name, *(f"{found[kind][rule]:.3f}" for kind, rule in asked)] for name, found in report.texts.items()]
+    texts = grid(
+        ["", *(f"{kind}: {rule.split()[0]}" for kind, rule in asked)],
+        {name: [found[kind][rule] for kind, rule in asked] for name, found in report.texts.items()},
+    )
     return (
-        f"{METRIC}, exact search over {report.pictures} pictures, {report.captioned} of them with a caption\n"
+        f"{DECISIVE}, exact search over {report.pictures} pictures, {report.captioned} of them with a caption\n"
         f"Targets: {weights}\n{table(rows)}\n\n"
         "What else was tried, with the same vectors and targets\n"
         + "\n\n".join(others)
-        + f"\n\nOther targets of the words\n{table(texts)}"
+        + f"\n\nOther targets of the words\n{texts}"
     )
 
 
@@ -146,68 +212,46 @@ def _named(weights: Mapping[str, float]) -> str:
 
 
 def _every_rule(report: ComposedReport, kinds: Sequence[str]) -> str:
-    rows = [["", *kinds]]
-    rows += [[rule, *(f"{report.kinds[kind].rules[rule][METRIC]:.3f}" for kind in kinds)] for rule in RULES]
-    return table(rows)
+    return grid(["", *kinds], {rule: [report.kinds[kind].rules[rule][DECISIVE] for kind in kinds] for rule in RULES})
 
 
-@dataclass(frozen=True)
-class _Judge:
-    words: Mapping[str, Embeddings]
-    vectors: Mapping[str, Embeddings]
-    captioned: Captioned
-    space: LibrarySpace
-
-    def judged(
-        self, questions: Mapping[str, Sequence[Composed]], targets: Targets, rules: Sequence[str]
-    ) -> dict[str, dict[str, Judgement]]:
-        """Kind, and all of the composed together -> rule -> how each question fared."""
-        judged = {kind: self._kind(some, targets, rules) for kind, some in questions.items()}
-        if composed := [found for kind, found in judged.items() if kind != SINGLE]:
-            judged[TOGETHER] = {rule: _together([found[rule] for found in composed]) for rule in rules}
-        return judged
-
-    def _kind(self, questions: Sequence[Composed], targets: Targets, rules: Sequence[str]) -> dict[str, Judgement]:
-        scores = {rule: np.zeros((len(questions), len(self.captioned))) for rule in rules}
-        for number, question in enumerate(questions):
-            asked = _asked(question, self.words, self.vectors, targets)
-            for rule in rules:
-                found = RULES[rule](asked, self.vectors, self.captioned, self.space)
-                found[list(question.own)] = found.min() - 1  # they ask, and are no answer
-                scores[rule][number] = found
-        return {rule: judge(found, [question.relevant for question in questions]) for rule, found in scores.items()}
+def _judged(
+    questions: Mapping[str, Sequence[tuple[Composed, Sequence[Asked]]]], scored: Scored, rules: Sequence[str]
+) -> dict[str, dict[str, Judgement]]:
+    """Kind, and all of the composed together -> rule -> how each question fared."""
+    judged = {kind: {rule: _by_rule(some, scored, RULES[rule]) for rule in rules} for kind, some in questions.items()}
+    if composed := [found for kind, found in judged.items() if kind != SINGLE]:
+        judged[TOGETHER] = {rule: joined([found[rule] for found in composed]) for rule in rules}
+    return judged
 
 
-def _together(parts: Sequence[Judgement]) -> Judgement:
-    names = parts[0].per_query
-    return Judgement(
-        {name: np.concatenate([part.per_query[name] for part in parts]) for name in names}, parts[0].corpus
-    )
+def _by_rule(questions: Sequence[tuple[Composed, Sequence[Asked]]], scored: Scored, rule: Rule) -> Judgement:
+    answers = []
+    for question, asked in questions:
+        found = rule(asked, scored)
+        found[list(question.own)] = found.min() - 1  # they ask, and are no answer
+        answers.append(found)
+    return judge(np.stack(answers), [question.relevant for question, _ in questions])
 
 
 def _figures(judged: Mapping[str, Judgement]) -> KindFigures:
-    before = judged[PLAIN].per_query[METRIC]
+    before = judged[PLAIN].per_query[DECISIVE]
     return KindFigures(
         len(before),
         {rule: judgement.mean() for rule, judgement in judged.items()},
-        {rule: paired_bootstrap(judgement.per_query[METRIC], before) for rule, judgement in judged.items()},
+        {rule: paired_bootstrap(judgement.per_query[DECISIVE], before) for rule, judgement in judged.items()},
     )
 
 
 def _asked(
     question: Composed, words: Mapping[str, Embeddings], vectors: Mapping[str, Embeddings], targets: Targets
 ) -> list[Asked]:
-    asked = []
-    for part in question.parts:
-        weights = targets["text" if part.row is None else "item"]
-        whole = sum(weights.values())
-        own = {
-            name: words[part.text] if part.row is None else vectors[name][part.row]
-            for name, weight in weights.items()
-            if weight
-        }
-        asked.append(Asked(part.weight, part.row is not None, own, {name: weights[name] / whole for name in own}))
-    return asked
+    return [
+        term_of(words[part.text], part.weight, targets["text"])
+        if part.row is None
+        else example_of(vectors, part.row, part.weight, targets["item"])
+        for part in question.parts
+    ]
 
 
 def _encoded(asked: Mapping[str, Sequence[Composed]], encoder: Encoder) -> dict[str, Embeddings]:

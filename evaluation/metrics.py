@@ -13,7 +13,7 @@ Intervals are bootstrapped over the queries: drawn again with replacement, the m
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, is_dataclass
 from typing import Any
 
 import ir_measures
@@ -30,6 +30,8 @@ Relevant = Sequence[Collection[int]]
 """For each query the indices of the items that answer it, at least one."""
 
 DEPTH = 10
+DECISIVE = "nDCG@10"
+"""The metric by which the best of several is chosen."""
 NAMES = ("R@1", "R@5", "R@10", "S@1", "S@5", "S@10", "MRR", "nDCG@10")
 _BY_IR_MEASURES = {
     **{f"R@{k}": ir_measures.R @ k for k in (1, 5, 10)},
@@ -74,6 +76,14 @@ class Interval:
     def excludes_zero(self) -> bool:
         return self.low > 0 or self.high < 0
 
+    def named(self, name: str = "difference") -> dict[str, Any]:
+        """For JSON: the mean by that name, and the interval."""
+        mean, *ends = as_json(self)
+        return {name: mean, "interval": ends}
+
+    def verdict(self, better: str, worse: str) -> str:
+        return (better if self.low > 0 else worse) if self.excludes_zero else "could be chance"
+
 
 def judge(similarities: Floats, relevant: Relevant, *, seed: int = 0) -> Judgement:
     """(queries, corpus) similarities, higher is nearer. Raises EvaluationError for NaN and for a query that nothing
@@ -102,15 +112,48 @@ def judge_embeddings(queries: Floats, corpus: Floats, relevant: Relevant, *, see
     return _judgement(ranks, len(corpus))
 
 
-def bootstrap(values: Floats, seed: int = 0, draws: int = DRAWS) -> Interval:
-    """The mean of (queries,) values. A single value is its own interval: nothing is known of its spread."""
-    low, high = _percentiles(values, np.mean, seed, draws)
-    return Interval(float(np.mean(values)), low, high)
+def joined(judgements: Sequence[Judgement]) -> Judgement:
+    """The queries of several judgements of one corpus as one."""
+    names = judgements[0].per_query
+    per_query = {name: np.concatenate([one.per_query[name] for one in judgements]) for name in names}
+    return Judgement(per_query, judgements[0].corpus)
 
 
-def bootstrap_median(values: Floats, seed: int = 0, draws: int = DRAWS) -> tuple[float, float]:
-    """The ends of the median's interval."""
-    return _percentiles(values, np.median, seed, draws)
+def as_json(value: Any, decimals: int = 6) -> Any:
+    """What `json` can write: floats rounded, an Interval as mean, low and high, other figures by their `to_json` or
+    else their fields."""
+    if isinstance(value, float):
+        return round(value, decimals)
+    if hasattr(value, "to_json"):
+        return value.to_json()
+    if isinstance(value, Interval):
+        value = (value.mean, value.low, value.high)
+    elif is_dataclass(value):
+        value = vars(value)
+    if isinstance(value, Mapping):
+        return {key: as_json(own, decimals) for key, own in value.items()}
+    return [as_json(own, decimals) for own in value] if isinstance(value, (list, tuple)) else value
+
+
+def bootstrap(values: Floats, seed: int = 0, draws: int = DRAWS, statistic: Callable[..., Any] = np.mean) -> Interval:
+    """The mean, or another statistic, of (queries,) values. A single value is its own interval: nothing is known of its
+    spread."""
+    values = np.asarray(values, dtype=np.float64)
+    if values.ndim != 1 or not len(values):
+        raise EvaluationError(f"An interval needs the values of some queries, got an array of shape {values.shape}.")
+    whole = float(statistic(values))
+    if len(values) == 1:
+        return Interval(whole, whole, whole)
+    ends = stats.bootstrap(
+        (values,),
+        statistic,
+        n_resamples=draws,
+        batch=max(1, _CELLS // len(values)),
+        confidence_level=LEVEL,
+        method="percentile",
+        rng=np.random.default_rng(seed),
+    ).confidence_interval
+    return Interval(whole, float(ends.low), float(ends.high))
 
 
 def paired_bootstrap(a: Floats, b: Floats, seed: int = 0, draws: int = DRAWS) -> Interval:
@@ -180,24 +223,6 @@ def _judgement(ranks: Sequence[Ints], corpus: int) -> Judgement:
         per_query[names[str(value.measure)]][int(value.query_id)] = value.value
     first = np.array([own[0] for own in ranks], dtype=np.float64)
     return Judgement(per_query | {"MRR": 1 / first, "rank": first}, corpus)
-
-
-def _percentiles(values: Floats, statistic: Callable[..., Any], seed: int, draws: int) -> tuple[float, float]:
-    values = np.asarray(values, dtype=np.float64)
-    if values.ndim != 1 or not len(values):
-        raise EvaluationError(f"An interval needs the values of some queries, got an array of shape {values.shape}.")
-    if len(values) == 1:
-        return float(values[0]), float(values[0])
-    result = stats.bootstrap(
-        (values,),
-        statistic,
-        n_resamples=draws,
-        batch=max(1, _CELLS // len(values)),
-        confidence_level=LEVEL,
-        method="percentile",
-        rng=np.random.default_rng(seed),
-    )
-    return float(result.confidence_interval.low), float(result.confidence_interval.high)
 
 
 def expected_by_chance(relevant: Sequence[int], corpus: int) -> dict[str, float]:

@@ -1,7 +1,7 @@
 """Questions that no picture answers, generated: strings, numbers, code, words strung together, talk of what has no
 look.
 
-Their recipes and words are others than those of `search/unrelated.tsv`, from which the line is drawn.
+Their recipes and words are others than those of `search/unrelated.tsv`, from which the threshold is computed.
 """
 
 import random
@@ -48,14 +48,8 @@ SNIPPETS = (
 )
 
 
-def _strings(r: random.Random) -> str:
-    """Letters with hardly a vowel, in one to four words."""
-    return " ".join("".join(r.choices(CONSONANTS, k=r.randint(3, 9))) for _ in range(r.randint(1, 4)))
-
-
-def _shuffled(r: random.Random) -> str:
-    """The letters of words in another order."""
-    return " ".join("".join(r.sample(word, len(word))) for word in r.sample(WORDS, r.randint(1, 4)))
+KEYBOARD = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
+NUMBERS = ("{}.{}.{}.{}", "+{} {}-{}-{}", "{}/{}/{}-{}", "{} {} {} {}", "-{}.{}e{} = {}")
 
 
 def _pronounceable(r: random.Random) -> str:
@@ -65,56 +59,31 @@ def _pronounceable(r: random.Random) -> str:
     return " ".join("".join(syllable() for _ in range(r.randint(2, 3))) for _ in range(r.randint(1, 3)))
 
 
-def _keys(r: random.Random) -> str:
-    """Neighbouring keys, over and over."""
-    rows = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
-    start, row = r.randint(0, 4), r.choice(rows)
+def _neighbouring_keys(r: random.Random) -> str:
+    start, row = r.randint(0, 4), r.choice(KEYBOARD)
     return (row[start : start + r.randint(3, 5)] * 4)[: r.randint(6, 18)]
 
 
-def _numbers(r: random.Random) -> str:
-    forms = ("{}.{}.{}.{}", "+{} {}-{}-{}", "{}/{}/{}-{}", "{} {} {} {}", "-{}.{}e{} = {}")
-    return r.choice(forms).format(*(r.randint(0, 10 ** r.randint(1, 5)) for _ in range(4)))
-
-
-def _identifiers(r: random.Random) -> str:
-    return r.choice((str(uuid.UUID(int=r.getrandbits(128))), f"{r.getrandbits(64):X}", f"0x{r.getrandbits(32):08x}"))
-
-
-def _marks(r: random.Random) -> str:
-    return " ".join("".join(r.choices(string.punctuation, k=r.randint(2, 6))) for _ in range(r.randint(1, 4)))
-
-
-def _code(r: random.Random) -> str:
-    return r.choice(SNIPPETS).format(
-        r.choice("kmnpquvw"), r.choice(("buf", "arg", "ret", "len", "cfg")), r.randint(1, 7)
-    )
-
-
-def _salad(r: random.Random) -> str:
-    return " ".join(r.sample(WORDS, r.randint(4, 9)))
-
-
-def _latin(r: random.Random) -> str:
-    return " ".join(r.sample(LATIN, r.randint(3, 7)))
-
-
-def _lookless(r: random.Random) -> str:
-    return r.choice(SAYINGS).format(*r.sample(IDEAS, 3))
-
-
 KINDS: dict[str, Callable[[random.Random], str]] = {
-    "strings of consonants": _strings,
-    "shuffled letters": _shuffled,
+    "strings of consonants": lambda r: " ".join(
+        "".join(r.choices(CONSONANTS, k=r.randint(3, 9))) for _ in range(r.randint(1, 4))
+    ),
+    "shuffled letters": lambda r: " ".join("".join(r.sample(w, len(w))) for w in r.sample(WORDS, r.randint(1, 4))),
     "pronounceable": _pronounceable,
-    "keys over and over": _keys,
-    "numbers": _numbers,
-    "identifiers": _identifiers,
-    "punctuation": _marks,
-    "code": _code,
-    "words strung together": _salad,
-    "Latin": _latin,
-    "sentences on what has no look": _lookless,
+    "keys over and over": _neighbouring_keys,
+    "numbers": lambda r: r.choice(NUMBERS).format(*(r.randint(0, 10 ** r.randint(1, 5)) for _ in range(4))),
+    "identifiers": lambda r: r.choice(
+        (str(uuid.UUID(int=r.getrandbits(128))), f"{r.getrandbits(64):X}", f"0x{r.getrandbits(32):08x}")
+    ),
+    "punctuation": lambda r: " ".join(
+        "".join(r.choices(string.punctuation, k=r.randint(2, 6))) for _ in range(r.randint(1, 4))
+    ),
+    "code": lambda r: r.choice(SNIPPETS).format(
+        r.choice("kmnpquvw"), r.choice(("buf", "arg", "ret", "len", "cfg")), r.randint(1, 7)
+    ),
+    "words strung together": lambda r: " ".join(r.sample(WORDS, r.randint(4, 9))),
+    "Latin": lambda r: " ".join(r.sample(LATIN, r.randint(3, 7))),
+    "sentences on what has no look": lambda r: r.choice(SAYINGS).format(*r.sample(IDEAS, 3)),
 }
 
 

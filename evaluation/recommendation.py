@@ -12,18 +12,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from encoder.protocol import Embeddings
 from errors import EvaluationError
-from evaluation.metrics import Interval, Judgement, bootstrap, judge, paired_bootstrap
-from evaluation.recommendation_folder import Gathered
+from evaluation.metrics import DECISIVE, Interval, Judgement, as_json, bootstrap, joined, judge, paired_bootstrap
+from evaluation.tagged import Gathered
 from search.asking import DEFAULT_TARGETS
 from search.preference import learn_targets
 from search.query import STRATEGIES, TARGETS
-from search.scoring import Asked, score
 
 METRICS = ("S@10", "nDCG@10")
 """S@10 is what recommendation papers call hit@10."""
-DECISIVE = "nDCG@10"
 LIKES = 3
 LEAST_LEFT = 3
 """Pictures of the group that are left to be found."""
@@ -62,10 +59,10 @@ class Kind:
         return {
             "groups": self.groups,
             "questions": self.questions,
-            "methods": {name: {m: _json(f) for m, f in found.items()} for name, found in self.figures.items()},
+            "methods": as_json(self.figures),
             "best_single": self.best_single,
-            "gain": {name: _json(gain) for name, gain in self.gains.items()},
-            "learned": {name: round(weight, 4) for name, weight in self.learned.items()},
+            "gain": as_json(self.gains),
+            "learned": as_json(self.learned, 4),
         }
 
 
@@ -95,32 +92,13 @@ def judge_kinds(gathered: Gathered, *, likes: int = LIKES, count: int | None = N
             f"No tag and no folder has {likes + LEAST_LEFT} pictures and at most half of the {n}, so there is no group "
             "to find. Give tags to more of the pictures."
         )
-    answers = {title: _answers(gathered, questions) for title, questions in asked.items()}
-    judged = {
-        title: {name: judge(a, [q.relevant for q in asked[title]]) for name, a in found[0].items()}
-        for title, found in answers.items()
-    }
-    result = {title: _kind(title, asked[title], judged[title], answers[title][1]) for title in asked}
+    judged = {title: _judged(gathered, questions) for title, questions in asked.items()}
+    weights = {title: [learned(gathered, q.likes) for q in questions] for title, questions in asked.items()}
     if len(asked) > 1:
-        whole = {name: _together([found[name] for found in judged.values()]) for name in judged["tags"]}
-        result["both"] = _kind(
-            "both",
-            [q for some in asked.values() for q in some],
-            whole,
-            [weights for _, learned in answers.values() for weights in learned],
-        )
-    return result
-
-
-def asked_with(
-    vectors: Mapping[str, Embeddings], weighted: Mapping[int, float], targets: Mapping[str, float]
-) -> list[Asked]:
-    """Pictures as terms: row -> weight, below 0 for disliked ones."""
-    whole = sum(targets.values())
-    shares = {name: weight / whole for name, weight in targets.items() if weight > 0}
-    return [
-        Asked(weight, True, {name: vectors[name][row] for name in shares}, shares) for row, weight in weighted.items()
-    ]
+        judged["both"] = {name: joined([found[name] for found in judged.values()]) for name in judged["tags"]}
+        weights["both"] = [one for some in weights.values() for one in some]
+        asked["both"] = [question for questions in asked.values() for question in questions]
+    return {title: _kind(title, asked[title], judged[title], weights[title]) for title in asked}
 
 
 def learned(gathered: Gathered, likes: Sequence[int]) -> Mapping[str, float]:
@@ -129,25 +107,22 @@ def learned(gathered: Gathered, likes: Sequence[int]) -> Mapping[str, float]:
     return (learn_targets(rows, gathered.space) if len(likes) else {}) or DEFAULT_TARGETS["item"]
 
 
-def _answers(
-    gathered: Gathered, questions: Sequence[Question]
-) -> tuple[dict[str, NDArray[np.float64]], list[Mapping[str, float]]]:
-    """Method -> relevance (questions, pictures), and what AUTO learned for each."""
-    n = len(gathered.captioned)
-    names = (*SINGLES, DEFAULT, ALL_ALIKE, *(f"{AUTO}, {strategy}" for strategy in STRATEGIES))
-    answers = {name: np.empty((len(questions), n)) for name in names}
-    weights = [learned(gathered, question.likes) for question in questions]
-    for row, question in enumerate(questions):
-        fixed: list[Mapping[str, float]] = [{name: 1.0} for name in TARGETS]
-        ways: list[tuple[Mapping[str, float], str | None]] = []
-        ways += [(targets, None) for targets in (*fixed, DEFAULT_TARGETS["item"], EQUAL)]
-        ways += [(weights[row], strategy) for strategy in STRATEGIES]
-        for name, (targets, strategy) in zip(names, ways, strict=True):
-            asked = asked_with(gathered.vectors, dict.fromkeys(question.likes, 1.0), targets)
-            found = score(asked, gathered.vectors, gathered.captioned, gathered.space, strategy).relevance
+def _judged(gathered: Gathered, questions: Sequence[Question]) -> dict[str, Judgement]:
+    """Method -> how each question fared."""
+    answers: dict[str, list[NDArray[np.float64]]] = {}
+    for question in questions:
+        weights = learned(gathered, question.likes)
+        methods: dict[str, tuple[Mapping[str, float], str | None]] = {
+            **{single: ({name: 1.0}, None) for single, name in zip(SINGLES, TARGETS, strict=True)},
+            DEFAULT: (DEFAULT_TARGETS["item"], None),
+            ALL_ALIKE: (EQUAL, None),
+            **{f"{AUTO}, {strategy}": (weights, strategy) for strategy in STRATEGIES},
+        }
+        for method, (targets, strategy) in methods.items():
+            found = gathered.relevance(dict.fromkeys(question.likes, 1.0), targets, strategy)
             found[list(question.likes)] = found.min() - 1  # they ask, and are no answer
-            answers[name][row] = found
-    return answers, weights
+            answers.setdefault(method, []).append(found)
+    return {method: judge(np.stack(found), [q.relevant for q in questions]) for method, found in answers.items()}
 
 
 def _kind(
@@ -166,14 +141,3 @@ def _kind(
     whole = [{name: w.get(name, 0.0) / sum(w.values()) for name in TARGETS} for w in weights]
     mean = {name: float(np.mean([one[name] for one in whole])) for name in TARGETS}
     return Kind(title, len({q.group for q in questions}), len(questions), figures, best, gains, mean)
-
-
-def _together(judgements: Sequence[Judgement]) -> Judgement:
-    names = judgements[0].per_query
-    return Judgement(
-        {name: np.concatenate([j.per_query[name] for j in judgements]) for name in names}, judgements[0].corpus
-    )
-
-
-def _json(interval: Interval) -> list[float]:
-    return [round(interval.mean, 6), round(interval.low, 6), round(interval.high, 6)]

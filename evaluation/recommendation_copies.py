@@ -13,7 +13,7 @@ from PIL import Image, ImageEnhance
 
 from encoder.protocol import Encoder
 from errors import EvaluationError
-from evaluation.recommendation_folder import Gathered
+from evaluation.tagged import Gathered
 from pictures.looks import perceptual_hash
 from search.ranking import TARGET, Sameness
 
@@ -56,7 +56,7 @@ COPIES: Mapping[str, Callable[[Image.Image], Image.Image]] = {
 class Rule:
     """Near-duplicates by figures of a pair: bits that differ, cosine of TARGET, cosine of image."""
 
-    found: float
+    recall: float
     """The share of the copies that it finds."""
     by_kind: Mapping[str, float]
     wrong: int
@@ -78,29 +78,11 @@ class CopyFigures:
     joined: tuple[str, ...]
     """The pairs of different pictures that the search's rule joins, by their captions."""
 
-    def to_json(self) -> dict[str, Any]:
-        return {
-            "pictures": self.pictures,
-            "copies": self.copies,
-            "pairs": self.pairs,
-            "distance": round(self.distance, 4),
-            "rules": {
-                name: {
-                    "recall": round(rule.found, 4),
-                    "by_kind": {kind: round(share, 4) for kind, share in rule.by_kind.items()},
-                    "wrong": rule.wrong,
-                    "precision": round(rule.precision, 4),
-                }
-                for name, rule in self.rules.items()
-            },
-            "joined": list(self.joined),
-        }
-
 
 def judge_copies(gathered: Gathered, encoder: Encoder) -> CopyFigures:
     """Raises EvaluationError where there are too few pictures to copy. Pairs whose vectors and hashes are equal are the
     same drawing under two names, and are not judged."""
-    rows = [row for row in gathered.drawn if gathered.phashes[row]]
+    rows = [row for row in gathered.pixels if gathered.phashes[row]]
     if len(rows) < LEAST_COPIED:
         raise EvaluationError(f"Only {len(rows)} pictures can be copied to judge near-duplicates by; give more.")
     look, image = gathered.vectors[TARGET], gathered.vectors["image"]
@@ -108,23 +90,14 @@ def judge_copies(gathered: Gathered, encoder: Encoder) -> CopyFigures:
     known = np.array([bool(text) for text in gathered.phashes])
     parts: dict[str, Array] = {}
     for kind, make in COPIES.items():
-        made = [make(gathered.drawn[row]) for row in rows]
+        made = [make(gathered.pixels[row]) for row in rows]
         encoded = [encoder.encode_images(made[start : start + BATCH]) for start in range(0, len(made), BATCH)]
         theirs = {name: np.concatenate([one[name] for one in encoded]) for name in ("image", TARGET)}
         copied = _numbers([perceptual_hash(one) or "f" * 16 for one in made])
-        parts[kind] = np.stack(
-            [
-                np.bitwise_count(copied ^ hashes[rows]),
-                (theirs[TARGET] * look[rows]).sum(axis=1),
-                (theirs["image"] * image[rows]).sum(axis=1),
-            ],
-            axis=1,
-        ).astype(np.float64)
+        cosines = [(theirs[name] * gathered.vectors[name][rows]).sum(axis=1) for name in (TARGET, "image")]
+        parts[kind] = _pairs(copied ^ hashes[rows], *cosines)
     left, right = np.triu_indices(len(hashes), 1)
-    pairs = np.stack(
-        [np.bitwise_count(hashes[left] ^ hashes[right]), (look @ look.T)[left, right], (image @ image.T)[left, right]],
-        axis=1,
-    ).astype(np.float64)
+    pairs = _pairs(hashes[left] ^ hashes[right], (look @ look.T)[left, right], (image @ image.T)[left, right])
     judged = known[left] & known[right] & ~((pairs[:, 0] == 0) & (pairs[:, 1] > 0.995))
     left, right, pairs = left[judged], right[judged], pairs[judged]
     sameness = Sameness.of(gathered.space)
@@ -158,6 +131,11 @@ def _rule(test: Test, parts: Mapping[str, Array], pairs: Array) -> Rule:
     by_kind = {kind: float(test(part).mean()) for kind, part in parts.items()}
     hits, wrong = sum(int(test(part).sum()) for part in parts.values()), int(test(pairs).sum())
     return Rule(float(np.mean(list(by_kind.values()))), by_kind, wrong, hits / max(hits + wrong, 1))
+
+
+def _pairs(different: NDArray[np.uint64], *cosines: NDArray[np.floating]) -> Array:
+    """(pairs, 3): bits that differ, cosine of TARGET, cosine of image."""
+    return np.stack([np.bitwise_count(different), *cosines], axis=1).astype(np.float64)
 
 
 def _numbers(phashes: Any) -> NDArray[np.uint64]:

@@ -6,13 +6,23 @@ from typing import Any
 
 from encoder.protocol import Encoder
 from errors import EvaluationError
-from evaluation.metrics import Interval
-from evaluation.recommendation import AUTO, DECISIVE, METRICS, Kind, judge_kinds
+from evaluation.metrics import DECISIVE, Interval, as_json
+from evaluation.recommendation import AUTO, METRICS, Kind, judge_kinds
 from evaluation.recommendation_copies import COPIES, CopyFigures, judge_copies
-from evaluation.recommendation_folder import Gathered
-from evaluation.recommendation_spread import DRAWS, SHOWN, judge_spread
-from evaluation.recommendation_users import ENOUGH, NARROW, ROUNDS, WIDE, Curve, preferences, simulate
-from evaluation.tables import table
+from evaluation.recommendation_users import (
+    DRAWS,
+    ENOUGH,
+    NARROW,
+    ROUNDS,
+    SHOWN,
+    WIDE,
+    Curve,
+    judge_spread,
+    preferences,
+    simulate,
+)
+from evaluation.tables import grid, table
+from evaluation.tagged import Gathered
 from search.query import STRATEGIES
 
 LIKES = (3, 6)
@@ -37,17 +47,10 @@ class RecommendationReport:
         return {
             "images": self.pictures,
             "captioned": self.captioned,
-            "leave_one_out": {
-                str(likes): {title: kind.to_json() for title, kind in kinds.items()}
-                for likes, kinds in self.kinds.items()
-            },
-            "simulated_users": {
-                title: {way: curve.to_json() for way, curve in ways.items()} for title, ways in self.curves.items()
-            },
-            "first_pictures": {
-                way: {name: round(value, 4) for name, value in found.items()} for way, found in self.spread.items()
-            },
-            "near_duplicates": self.copies and self.copies.to_json(),
+            "leave_one_out": {str(likes): as_json(kinds) for likes, kinds in self.kinds.items()},
+            "simulated_users": as_json(self.curves, 4),
+            "first_pictures": as_json(self.spread, 4),
+            "near_duplicates": as_json(self.copies, 4),
             "notes": list(self.notes),
         }
 
@@ -87,7 +90,8 @@ def judge_recommendation(
         ways[f"{USUAL}, random start"] = {"strategy": USUAL, "random_start": True}
         curves[title] = {way: simulate(gathered, hidden, **given, seed=seed) for way, given in ways.items()}
     on_step("first pictures")
-    spread = judge_spread(gathered.vectors, {**by_tag, **_named(gathered.by_folder())}, seed)
+    folders = {f"in {folder or 'the folder itself'}": rows for folder, rows in gathered.by_folder().items()}
+    spread = judge_spread(gathered.vectors, {**by_tag, **folders}, seed)
     on_step("near-duplicates")
     copies = None
     try:
@@ -113,7 +117,7 @@ def _kind_text(likes: int, kind: Kind) -> str:
     rows = [["", *("hit@10" if metric == "S@10" else metric for metric in METRICS), "less the best single target"]]
     for name, figures in kind.figures.items():
         gap = kind.gains.get(name)
-        rows.append([name, *(_interval(figures[metric]) for metric in METRICS), _signed(gap) if gap else ""])
+        rows.append([name, *(_interval(figures[metric]) for metric in METRICS), _interval(gap, "+.3f") if gap else ""])
     shares = ", ".join(f"{name} {weight:.2f}" for name, weight in kind.learned.items())
     return (
         f"Given {likes} of a group, by {kind.title} ({kind.groups} groups, {kind.questions} questions)\n{table(rows)}\n"
@@ -125,23 +129,21 @@ def _curves_text(title: str, curves: Mapping[str, Curve]) -> str:
     first = next(iter(curves.values()))
     sizes = f"{WIDE} pictures and more" if title == "wide" else f"{NARROW} to {WIDE - 1} pictures"
     rounds = [str(number) for number in range(ROUNDS + 1)]
-    liked = [["liked, by round", *rounds]]
-    liked += [[way, *(f"{value:.2f}" for value in curve.liked)] for way, curve in curves.items()]
-    reached = [[f"have seen {ENOUGH:.0%}", *rounds]]
-    reached += [[way, *(f"{value:.2f}" for value in curve.reached)] for way, curve in curves.items()]
+    liked = grid(["liked, by round", *rounds], {way: curve.liked for way, curve in curves.items()}, ".2f")
+    reached = grid([f"have seen {ENOUGH:.0%}", *rounds], {way: curve.reached for way, curve in curves.items()}, ".2f")
     counts = f"{len(first.preferences)} preferences, {first.users} users"
     return (
         f"Simulated users with a {title} preference ({sizes}; {counts})\n"
-        f"Share of the {SHOWN} shown that is liked (of what is left to like, where that is less)\n{table(liked)}\n\n"
-        f"Share of users to whom a page with {ENOUGH:.0%} liked was shown by that round\n{table(reached)}"
+        f"Share of the {SHOWN} shown that is liked (of what is left to like, where that is less)\n{liked}\n\n"
+        f"Share of users to whom a page with {ENOUGH:.0%} liked was shown by that round\n{reached}"
     )
 
 
 def _spread_text(spread: Mapping[str, Mapping[str, float]]) -> str:
-    rows = [["first pictures", "groups met", "nearest", "nearest, 5th percentile"]]
-    rows += [[way, *(f"{found[name]:.3f}" for name in ("met", "near", "farthest"))] for way, found in spread.items()]
+    rows = {way: [found[name] for name in ("met", "near", "farthest")] for way, found in spread.items()}
     return (
-        f"The first {SHOWN} pictures, mean of {DRAWS} draws\n{table(rows)}\n"
+        f"The first {SHOWN} pictures, mean of {DRAWS} draws\n"
+        f"{grid(['first pictures', 'groups met', 'nearest', 'nearest, 5th percentile'], rows)}\n"
         "Groups met: tags and folders of which one is shown. Nearest: the cosine (image) of a picture of the\n"
         "library to the nearest that is shown."
     )
@@ -149,26 +151,17 @@ def _spread_text(spread: Mapping[str, Mapping[str, float]]) -> str:
 
 def _copies_text(copies: CopyFigures) -> str:
     rows = [["rule", "copies found", "wrong pairs", "precision"]]
-    rows += [
-        [name, f"{rule.found:.3f}", str(rule.wrong), f"{rule.precision:.3f}"] for name, rule in copies.rules.items()
-    ]
+    for name, rule in copies.rules.items():
+        rows.append([name, f"{rule.recall:.3f}", str(rule.wrong), f"{rule.precision:.3f}"])
     own = next(iter(copies.rules.values()))
-    kinds = [["copy", "found"], *([kind, f"{own.by_kind[kind]:.3f}"] for kind in COPIES)]
+    kinds = grid(["copy", "found"], {kind: [own.by_kind[kind]] for kind in COPIES})
     named = "; ".join(copies.joined[:NAMED]) or "none"
     return (
         f"Near-duplicates: {copies.copies} copies of {copies.pictures} pictures, {copies.pairs:,} pairs of different "
-        f"ones; distance {copies.distance:.3f}\n{table(rows)}\n\n{table(kinds)}\n"
+        f"ones; distance {copies.distance:.3f}\n{table(rows)}\n\n{kinds}\n"
         f"Wrong pairs of the search's rule: {named}"
     )
 
 
-def _named(folders: Mapping[str, Sequence[int]]) -> dict[str, Sequence[int]]:
-    return {f"in {folder or 'the folder itself'}": rows for folder, rows in folders.items()}
-
-
-def _interval(found: Interval) -> str:
-    return f"{found.mean:.3f} [{found.low:.3f}, {found.high:.3f}]"
-
-
-def _signed(found: Interval) -> str:
-    return f"{found.mean:+.3f} [{found.low:+.3f}, {found.high:+.3f}]"
+def _interval(found: Interval, form: str = ".3f") -> str:
+    return f"{found.mean:{form}} [{found.low:{form}}, {found.high:{form}}]"

@@ -1,10 +1,10 @@
-"""A simulated user: likes what has a hidden tag, dislikes what has not, and looks at the next twelve.
+"""Judge the first pictures for somebody of whom nothing is known, and what a simulated user sees after them.
 
-It goes as a session of the app goes: the first pictures are a spread of the library, and go on being one until
-something is liked; then the profile asks, with the targets learned from the likes; nothing seen comes back.
-"""
+The user likes what has a hidden tag, dislikes what has not, and looks at the next twelve, as in the app: the first
+pictures spread over the library until something is liked; then the profile asks, with the targets learned from the
+likes. Nothing seen comes back."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
@@ -12,13 +12,18 @@ from typing import Any
 import numpy as np
 
 from encoder.protocol import Embeddings
-from evaluation.recommendation import asked_with, learned
-from evaluation.recommendation_folder import Gathered
+from evaluation.recommendation import learned
+from evaluation.tagged import Gathered
 from search.preference import Profile
 from search.ranking import side_by_side, spread_out
-from search.scoring import score
 
 SHOWN = 12
+DRAWS = 20
+PART = 0.8
+"""Of the library, drawn for each spread, so that there is something to take a mean of."""
+LEAST = 10
+"""Pictures of a group that should be met."""
+
 ROUNDS = 5
 ENOUGH = 0.8
 USERS = 2
@@ -30,6 +35,58 @@ BUT = (0.15, 0.6)
 """Which share of a tag's pictures another tag takes away in "A, not B"."""
 
 
+def farthest_point(rows: Embeddings, k: int, rng: np.random.Generator) -> list[int]:
+    """First the row most like all others, then each time the one that is farthest from those taken. Gonzalez,
+    Clustering to minimize the maximum intercluster distance, 1985."""
+    order = [int((rows @ rows.mean(axis=0)).argmax())]
+    nearest = rows @ rows[order[0]]
+    while len(order) < k:
+        nearest[order] = np.inf
+        order.append(int(nearest.argmin()))
+        nearest = np.maximum(nearest, rows @ rows[order[-1]])
+    return order
+
+
+Way = Callable[[Embeddings, int, np.random.Generator], list[int]]
+RANDOM = "random"
+WAYS: Mapping[str, Way] = {
+    RANDOM: lambda rows, k, rng: rng.choice(len(rows), k, replace=False).tolist(),
+    "farthest point": farthest_point,
+    "k-medoids": lambda rows, k, rng: spread_out(rows, k),
+}
+
+
+def judge_spread(
+    vectors: Mapping[str, Embeddings], groups: Mapping[str, Sequence[int]], seed: int = 0
+) -> dict[str, dict[str, float]]:
+    """Way -> `met`: the share of the groups of LEAST pictures and more of which one is among SHOWN; `near`: the mean
+    over the library of the cosine, of image vectors, to the nearest that is shown; `farthest`: its 5th percentile."""
+    n = len(vectors["image"])
+    usable = [frozenset(rows) for rows in groups.values() if LEAST <= len(rows) <= n / 2]
+    spaces = {"image": vectors["image"], "all targets": side_by_side(vectors)}
+    return {
+        name if name == RANDOM else f"{name}, {of}": _figures(
+            rows, way, vectors["image"], usable, np.random.default_rng(seed)
+        )
+        for name, way in WAYS.items()
+        for of, rows in spaces.items()
+        if name != RANDOM or of == "image"
+    }
+
+
+def _figures(
+    rows: Embeddings, way: Way, image: Embeddings, groups: Sequence[frozenset[int]], rng: np.random.Generator
+) -> dict[str, float]:
+    found = []
+    for _ in range(DRAWS):
+        part = rng.choice(len(rows), max(1, int(PART * len(rows))), replace=False)
+        shown = part[way(rows[part], min(SHOWN, len(part)), rng)]
+        cosines = (image @ image[shown].T).max(axis=1)
+        met = np.mean([not group.isdisjoint(shown.tolist()) for group in groups]) if groups else 0.0
+        found.append([float(value) for value in (met, cosines.mean(), np.percentile(cosines, 5))])
+    return dict(zip(("met", "near", "farthest"), np.mean(found, axis=0).tolist(), strict=True))
+
+
 @dataclass(frozen=True)
 class Curve:
     preferences: tuple[str, ...]
@@ -39,14 +96,6 @@ class Curve:
     reached: tuple[float, ...]
     """By round, from 0: the share of users who have seen ENOUGH liked of twelve in that round or, from the first, in an
     earlier one."""
-
-    def to_json(self) -> dict[str, Any]:
-        return {
-            "preferences": list(self.preferences),
-            "users": self.users,
-            "liked": [round(value, 4) for value in self.liked],
-            "reached": [round(value, 4) for value in self.reached],
-        }
 
 
 def preferences(
@@ -122,7 +171,6 @@ def _asked(gathered: Gathered, profile: Profile, rows: Mapping[Any, int], seen: 
     query = profile.query()
     weighted = {rows[term.item]: term.weight for term in query.terms}
     targets = learned(gathered, [row for row, weight in weighted.items() if weight > 0])
-    asked = asked_with(gathered.vectors, weighted, targets)
-    relevance = score(asked, gathered.vectors, gathered.captioned, gathered.space, query.strategy).relevance
+    relevance = gathered.relevance(weighted, targets, query.strategy)
     relevance[list(seen)] = -np.inf
     return [int(row) for row in np.argsort(-relevance, kind="stable")[:SHOWN]]

@@ -25,10 +25,9 @@ def knn_accuracy(train: Rows, train_labels: ArrayLike, test: Rows, test_labels: 
 
     Every neighbour has one vote; of labels with equally many votes the smallest wins, as in scikit-learn.
     """
-    _check_dims(train, test)
-    _check_labels(train, train_labels)
-    _check_labels(test, test_labels)
-    _check_enough(len(train), k)
+    _check_split(train, train_labels, test, test_labels)
+    if len(train) < k:
+        raise EvaluationError(f"At least {k} rows are needed, got {len(train)}.")
     model = KNeighborsClassifier(k, algorithm="brute").fit(train, np.asarray(train_labels))
     return float(model.score(test, np.asarray(test_labels)))
 
@@ -43,7 +42,7 @@ def map_at_r(rows: Rows, labels: ArrayLike) -> float:
     """
     _check_labels(rows, labels)
     shuffled = np.random.default_rng(0).permutation(len(rows))  # ties fall by place, and the places are random
-    rows = _exact(rows)[shuffled]
+    rows = np.asarray(rows, dtype=np.float64)[shuffled]
     codes = np.unique(np.asarray(labels), return_inverse=True)[1][shuffled]
     others = np.bincount(codes)[codes] - 1
     if not others.any():
@@ -52,7 +51,7 @@ def map_at_r(rows: Rows, labels: ArrayLike) -> float:
     places = np.arange(1, depth + 1)
     for start in range(0, len(rows), step := max(1, _CELLS // len(rows))):
         asking = np.arange(start, min(start + step, len(rows)))
-        squares = _squared_distances(rows[asking], rows)
+        squares = metrics.pairwise.euclidean_distances(rows[asking], rows, squared=True)
         squares[np.arange(len(asking)), asking] = np.inf
         near = np.argpartition(squares, depth - 1, axis=1)[:, :depth]
         order = np.argsort(np.take_along_axis(squares, near, axis=1), axis=1, kind="stable")
@@ -68,9 +67,7 @@ def linear_probe(train: Rows, train_labels: ArrayLike, test: Rows, test_labels: 
 
     Alain and Bengio, Understanding intermediate layers using linear classifier probes, 2016 (arXiv 1610.01644).
     """
-    _check_dims(train, test)
-    _check_labels(train, train_labels)
-    _check_labels(test, test_labels)
+    _check_split(train, train_labels, test, test_labels)
     if len(np.unique(np.asarray(train_labels))) < 2:
         raise EvaluationError("A linear probe needs training rows of at least two labels.")
     model = make_pipeline(StandardScaler(), LogisticRegression(C=c, max_iter=5000))
@@ -84,7 +81,9 @@ def silhouette(rows: Rows, labels: ArrayLike, *, at_most: int = 10_000, seed: in
     Silhouettes: a graphical aid to the interpretation and validation of cluster analysis, 1987.
     """
     _check_labels(rows, labels)
-    chosen = _sample(len(rows), at_most, seed)
+    chosen = np.arange(len(rows))
+    if len(rows) > at_most:
+        chosen = np.sort(np.random.default_rng(seed).choice(chosen, at_most, replace=False))
     labels = np.asarray(labels)[chosen]
     if not 2 <= (found := len(np.unique(labels))) < len(labels):
         raise EvaluationError(
@@ -93,32 +92,13 @@ def silhouette(rows: Rows, labels: ArrayLike, *, at_most: int = 10_000, seed: in
     return float(metrics.silhouette_score(np.asarray(rows)[chosen], labels))
 
 
-def _exact(rows: Rows) -> NDArray[np.float64]:
-    return np.asarray(rows, dtype=np.float64)
-
-
-def _squared_distances(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:
-    squares = (first**2).sum(axis=1)[:, None] + (second**2).sum(axis=1) - 2 * first @ second.T
-    nonnegative: NDArray[np.float64] = np.maximum(squares, 0)
-    return nonnegative
-
-
-def _sample(count: int, at_most: int, seed: int) -> NDArray[np.intp]:
-    if count <= at_most:
-        return np.arange(count)
-    return np.sort(np.random.default_rng(seed).choice(count, at_most, replace=False))
-
-
-def _check_dims(first: Rows, second: Rows) -> None:
+def _check_split(first: Rows, first_labels: ArrayLike, second: Rows, second_labels: ArrayLike) -> None:
     if first.ndim != 2 or second.ndim != 2 or first.shape[1] != second.shape[1] or not (len(first) and len(second)):
         raise EvaluationError(f"Two sets of rows of one dimension are needed, got {first.shape} and {second.shape}.")
+    _check_labels(first, first_labels)
+    _check_labels(second, second_labels)
 
 
 def _check_labels(rows: Rows, labels: Any) -> None:
     if np.shape(labels) != (len(rows),):
         raise EvaluationError(f"Each row needs one label: {len(rows)} rows, labels of shape {np.shape(labels)}.")
-
-
-def _check_enough(count: int, needed: int) -> None:
-    if count < needed:
-        raise EvaluationError(f"At least {needed} rows are needed, got {count}.")

@@ -1,12 +1,11 @@
 """What an evaluation found -> text for a terminal of 100 columns."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from evaluation.collection import CAPTIONS, CollectionReport
-from evaluation.compare import Change, Comparison
-from evaluation.metrics import NAMES
-from evaluation.retrieval import RANDOM, Direction, Figure
-from evaluation.targets import COMPARED, DECISIVE, TargetFigures
+from evaluation.metrics import DECISIVE, NAMES
+from evaluation.retrieval import RANDOM, Change, Comparison, Direction, Figure
+from evaluation.targets import COMPARED, TargetFigures
 from schema.names import escaped
 
 WIDTH = 100
@@ -30,9 +29,9 @@ def retrieval_text(directions: Mapping[str, Direction], titles: Mapping[str, str
         rows = [["", *(shortened(title, HEAD) for title in titles.values())]]
         for metrics in _merged([[figures[m].value for m in NAMES] for figures in direction.methods.values()]):
             figures = [direction.methods[method][metrics[0]] for method in titles]
-            rows.append([" = ".join(metrics), *map(_share, figures)])
+            rows.append([" = ".join(metrics), *map(_between, figures)])
         ranks = [direction.methods[method]["median_rank"] for method in titles]
-        rows.append(["median rank", *map(_rank, ranks)])
+        rows.append(["median rank", *(_between(rank, "g") for rank in ranks)])
         parts.append(f"{_title(name, direction.queries, direction.corpus)}\n{table(rows)}")
     return "\n\n".join([*parts, LEGEND])
 
@@ -40,7 +39,7 @@ def retrieval_text(directions: Mapping[str, Direction], titles: Mapping[str, str
 def collection_text(report: CollectionReport) -> str:
     rows = [["named vector", "recall@k", "k", "questions", "p50 ms", "p95 ms"]]
     for title, found in report.index.items():
-        recall = _share(Figure(found.recall.mean, (found.recall.low, found.recall.high)))
+        recall = _between(Figure(found.recall.mean, (found.recall.low, found.recall.high)))
         rows.append([title, recall, str(found.k), str(found.probes), f"{found.p50_ms:.1f}", f"{found.p95_ms:.1f}"])
     parts = [f"The index: which share of the nearest it finds, one question at a time\n{table(rows)}"]
     if report.captions:
@@ -67,7 +66,7 @@ def compare_text(directions: Mapping[str, Comparison]) -> str:
         for metrics in _merged([[found.a[m] for m in NAMES], [found.b[m] for m in NAMES]]):
             metric = metrics[0]
             gap = found.difference[metric]
-            verdict = ("B is better" if gap.low > 0 else "A is better") if gap.excludes_zero else "could be chance"
+            verdict = gap.verdict("B is better", "A is better")
             between = f"{_signed(gap.low)} to {_signed(gap.high)}"
             a, b = f"{found.a[metric]:.3f}", f"{found.b[metric]:.3f}"
             rows.append([" = ".join(metrics), a, b, _signed(gap.mean), between, verdict])
@@ -90,6 +89,11 @@ def table(rows: Sequence[Sequence[str]]) -> str:
         cells = [row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))]
         lines.append("  ".join(cells).rstrip())
     return "\n".join(lines)
+
+
+def grid(head: Sequence[str], rows: Mapping[str, Iterable[float]], form: str = ".3f") -> str:
+    """A table of figures, each row with its name."""
+    return table([head, *([name, *(format(value, form) for value in values)] for name, values in rows.items())])
 
 
 def shortened(text: str, width: int) -> str:
@@ -126,15 +130,9 @@ def _merged(values: Sequence[Sequence[float]]) -> list[list[str]]:
     return lines
 
 
-def _share(figure: Figure) -> str:
-    """Columns of figures with and without an interval end in the same place."""
-    between = f" [{figure.interval[0]:.3f}, {figure.interval[1]:.3f}]" if figure.interval else ""
-    return f"{figure.value:.3f}{between}"
-
-
-def _rank(figure: Figure) -> str:
-    between = f" [{figure.interval[0]:g}, {figure.interval[1]:g}]" if figure.interval else ""
-    return f"{figure.value:g}{between}"
+def _between(figure: Figure, form: str = ".3f") -> str:
+    between = f" [{figure.interval[0]:{form}}, {figure.interval[1]:{form}}]" if figure.interval else ""
+    return f"{figure.value:{form}}{between}"
 
 
 def _signed(value: float) -> str:

@@ -1,22 +1,29 @@
-"""A folder with captions and tags through an encoder -> what a library would hold of it. Reads files."""
+"""Read a folder with captions and tags: what a library would hold of it, and what recommending is judged by."""
 
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
 
 from encoder.protocol import Embeddings, Encoder, invalid_rows
 from errors import EvaluationError, PictureError
-from evaluation.folder import Unread, ahead
-from evaluation.stored import FEWEST, Pictured
+from evaluation.folder import Unread, opened
+from evaluation.library import FEWEST, Pictured, example_of
+from host import streams
 from ingest.captions import FolderWords, Words
 from ingest.files import PictureFile, check_root, find_images
-from pictures.open import Limits, Opened, open_image
+from pictures.looks import perceptual_hash
+from pictures.open import Limits, Opened
 from schema.names import escaped
 from schema.record import uuid_of
+from search.scoring import LibrarySpace, score
 
 BATCH = 32
+SIDE = 512
+"""Of the decode that copies are made from."""
 
 
 def read_tagged(
@@ -35,40 +42,27 @@ def read_tagged(
     told: dict[str, Words] = {}
     usable: list[str] = []
     rows: dict[str, list[Embeddings]] = {"image": [], "look": []}
-    batch: list[tuple[str, Opened]] = []
 
-    def opened(pair: tuple[PictureFile, Words]) -> tuple[Path, Words, Opened | PictureError]:
-        try:
-            return pair[0].path, pair[1], open_image(pair[0].path, limits, encoder.image_side)
-        except PictureError as error:
-            return pair[0].path, pair[1], error
+    def distinct() -> Iterator[tuple[str, Opened]]:
+        for (file, own), picture in opened(entries, lambda entry: entry[0].path, limits, encoder.image_side):
+            if isinstance(picture, PictureError):
+                unread.append(Unread(escaped(file.path), str(picture)))
+                continue
+            new, known = picture.sha256 not in told, told.get(picture.sha256, own)
+            told[picture.sha256] = replace(known, caption=known.caption or own.caption, tags=known.tags or own.tags)
+            if new:
+                yield escaped(file.path), picture
 
-    def encode() -> None:
-        if not batch:
-            return
+    for batch in streams.batched(distinct(), BATCH):
         found = encoder.encode_images([picture.image for _, picture in batch])
-        wrong = [
-            a or b for a, b in zip(*(invalid_rows(found[name], found[name].shape[1]) for name in rows), strict=True)
-        ]
+        faults = zip(*(invalid_rows(found[name], found[name].shape[1]) for name in rows), strict=True)
+        wrong = [image or look for image, look in faults]
         unread.extend(Unread(path, fault) for (path, _), fault in zip(batch, wrong, strict=True) if fault)
         good = [place for place, fault in enumerate(wrong) if not fault]
         usable.extend(batch[place][1].sha256 for place in good)
         for name, parts in rows.items():
             parts.append(found[name][good])
         on_progress(len(batch))
-        batch.clear()
-
-    for path, own, picture in ahead(opened, entries):
-        if isinstance(picture, PictureError):
-            unread.append(Unread(escaped(path), str(picture)))
-            continue
-        if picture.sha256 not in told:
-            batch.append((escaped(path), picture))
-        known = told.get(picture.sha256, own)
-        told[picture.sha256] = replace(known, caption=known.caption or own.caption, tags=known.tags or own.tags)
-        if len(batch) == BATCH:
-            encode()
-    encode()
     if sum(bool(told[key].tags) for key in usable) < FEWEST:
         raise EvaluationError(
             f"{escaped(root)} has {len(usable)} pictures that can be used, and fewer than {FEWEST} of them have "
@@ -90,3 +84,67 @@ def _pictured(told: dict[str, Words], rows: dict[str, Embeddings], encoder: Enco
         tuple(own.tags for own in told.values()),
         {**rows, "caption": caption},
     )
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """Row i of everything belongs to one picture; `index` says which."""
+
+    pictured: Pictured
+    folders: tuple[str, ...]
+    """Below the root; "" for the root itself. Of several places the first."""
+    phashes: tuple[str, ...]
+    pixels: Mapping[int, Image.Image]
+    """The pictures that copies are made from."""
+    space: LibrarySpace
+
+    @property
+    def vectors(self) -> Mapping[str, Embeddings]:
+        return self.pictured.vectors
+
+    @property
+    def captioned(self) -> NDArray[np.bool_]:
+        return self.space.captioned
+
+    def relevance(
+        self, weighted: Mapping[int, float], targets: Mapping[str, float], strategy: str | None
+    ) -> NDArray[np.float64]:
+        """Of every picture, by others of them that ask: row -> weight, below 0 for disliked ones."""
+        asked = [example_of(self.vectors, row, weight, targets) for row, weight in weighted.items()]
+        return score(asked, self.vectors, self.captioned, self.space, strategy).relevance
+
+    def by_folder(self) -> dict[str, list[int]]:
+        groups: dict[str, list[int]] = {}
+        for row, folder in enumerate(self.folders):
+            groups.setdefault(folder, []).append(row)
+        return groups
+
+
+def gather(
+    folder: Path,
+    encoder: Encoder,
+    limits: Limits,
+    *,
+    copied: int,
+    seed: int = 0,
+    on_progress: Callable[[int], object] = lambda count: None,
+) -> tuple[Gathered, list[Unread]]:
+    """`copied`: of how many pictures, drawn by `seed`, the pixels are kept. Raises what `read_tagged` raises."""
+    pictured, unread = read_tagged(folder, encoder, limits, on_progress)
+    root = check_root(folder)
+    rows = {key: row for row, key in enumerate(pictured.uuids)}
+    n = len(rows)
+    kept = set(np.random.default_rng(seed).choice(n, min(copied, n), replace=False).tolist())
+    folders: dict[int, str] = {}
+    phashes, pixels = [""] * n, {}
+    files = (entry for entry in find_images(root) if isinstance(entry, PictureFile))
+    for file, picture in opened(files, lambda file: file.path, limits, SIDE):
+        row = None if isinstance(picture, PictureError) else rows.get(uuid_of(picture.sha256))
+        if isinstance(picture, PictureError) or row is None or row in folders:
+            continue  # `read_tagged` has named what cannot be opened
+        parent = file.path.parent.relative_to(root).as_posix()
+        folders[row], phashes[row] = "" if parent == "." else parent, perceptual_hash(picture.image)
+        if row in kept:
+            pixels[row] = picture.image
+    space = LibrarySpace.of(pictured.vectors, [bool(caption) for caption in pictured.captions], n, pictured.uuids)
+    return Gathered(pictured, tuple(folders.get(row, "") for row in range(n)), tuple(phashes), pixels, space), unread

@@ -1,8 +1,7 @@
-"""Whether several target vectors together find more than the best of them alone. Arrays in, figures out.
+"""Judge whether several target vectors together find more than the best of them alone.
 
-The similarity of a multi-target search is the weighted mean of the targets' cosines (`Hit.similarity`). The search
-itself orders by calibrated similarities: `evaluation.composed` judges those.
-"""
+Tags in words, shortened captions and pictures with a tag ask. The similarity of a multi-target search is the weighted
+mean of the targets' cosines (`Hit.similarity`); the search's order is judged by `evaluation.composed`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,19 +9,32 @@ from typing import Any
 
 import numpy as np
 
+from encoder.protocol import Encoder
 from errors import EvaluationError
-from evaluation.metrics import DECIMALS, Floats, Interval, Relevant, expected_by_chance, judge, paired_bootstrap
+from evaluation.library import Pictured, sampled
+from evaluation.metrics import (
+    DECIMALS,
+    DECISIVE,
+    Floats,
+    Interval,
+    Relevant,
+    as_json,
+    expected_by_chance,
+    judge,
+    paired_bootstrap,
+)
 from evaluation.retrieval import RANDOM
 
-DECISIVE = "nDCG@10"
-"""The metric by which the best single target is chosen."""
 COMPARED = ("S@1", "R@10", "MRR", "nDCG@10")
 BELOW_ALL = -2.0
 """A cosine is never so low: what a picture is to itself when it asks."""
+FEWEST_WORDS = 4
+"""Captions of fewer words are not shortened."""
+SAME_AUTHOR = "These words were written by whoever wrote the captions, which favours the target caption."
 
 
 @dataclass(frozen=True)
-class Asked:
+class TargetQuestions:
     """One kind of question to a library."""
 
     title: str
@@ -50,21 +62,11 @@ class TargetFigures:
     caveat: str = ""
 
     def to_json(self) -> dict[str, Any]:
-        return {
-            "queries": self.queries,
-            "corpus": self.corpus,
-            "methods": {name: _rounded(means) for name, means in self.methods.items()},
-            "best_single": self.best_single,
-            "together": self.together,
-            "gain": {
-                metric: {"difference": round(gain.mean, 6), "interval": [round(gain.low, 6), round(gain.high, 6)]}
-                for metric, gain in self.gain.items()
-            },
-            "caveat": self.caveat,
-        }
+        gain = {metric: gain.named() for metric, gain in self.gain.items()}
+        return {name: as_json(own) for name, own in {**vars(self), "gain": gain}.items() if name != "title"}
 
 
-def judge_targets(asked: Asked) -> TargetFigures:
+def judge_targets(asked: TargetQuestions) -> TargetFigures:
     """Raises EvaluationError when there are fewer than two targets."""
     if len(asked.weights) < 2:
         raise EvaluationError(f"Several targets are needed to compare, got {', '.join(asked.weights) or 'none'}.")
@@ -81,5 +83,71 @@ def judge_targets(asked: Asked) -> TargetFigures:
     return TargetFigures(asked.title, many.queries, many.corpus, methods, best, together, gain, asked.caveat)
 
 
-def _rounded(means: Mapping[str, float]) -> dict[str, float]:
-    return {name: round(value, 6) for name, value in means.items()}
+def ask_targets(
+    pictured: Pictured,
+    encoder: Encoder,
+    weights: Mapping[str, Mapping[str, float]],
+    questions: int,
+    rng: np.random.Generator,
+) -> tuple[list[TargetQuestions], list[str]]:
+    """The kinds of question that this library can judge targets by, and a sentence for each that it cannot.
+
+    A whole caption cannot ask here: it would find its own `caption` vector. A tag that more than half of the pictures
+    bear tells nothing.
+    """
+    asked, why = [], []
+    half = len(pictured.uuids) / 2
+    tags = {tag: set(pictures) for tag, pictures in pictured.by_tag().items() if len(pictures) <= half}
+    in_words = {
+        "tags ask in words": (tags, "tags that at most half of the pictures bear"),
+        "captions ask with half of their words": (
+            _shortened_captions(pictured, rng),
+            f"captions of at least {FEWEST_WORDS} words",
+        ),
+    }
+    for title, (found, needed) in in_words.items():
+        if len(found) < 2:
+            why.append(f"Targets are not judged where {title}: there are {len(found)} {needed}, 2 are needed.")
+            continue
+        chosen = sampled(list(found.items()), questions, rng)
+        vectors = encoder.encode_texts([text for text, _ in chosen])
+        cosines = {name: vectors @ pictured.vectors[name].T for name in weights["text"]}
+        asked.append(
+            TargetQuestions(title, cosines, [pictures for _, pictures in chosen], weights["text"], SAME_AUTHOR)
+        )
+    title, alike = "pictures ask for those that share a tag", _alike(tags)
+    if len(alike) < 2:
+        return asked, [*why, f"Targets are not judged where {title}: {len(alike)} pictures share one."]
+    items = sampled(list(alike.items()), questions, rng)
+    rows = np.array([row for row, _ in items])
+    cosines = {name: pictured.vectors[name][rows] @ pictured.vectors[name].T for name in weights["item"]}
+    for matrix in cosines.values():
+        matrix[np.arange(len(rows)), rows] = BELOW_ALL
+    asked.append(TargetQuestions(title, cosines, [others for _, others in items], weights["item"]))
+    return asked, why
+
+
+def halved(caption: str, rng: np.random.Generator) -> str:
+    """A random half of the words in their order, as a person remembers a picture; "" for a caption of few words."""
+    words = caption.split()
+    if len(words) < FEWEST_WORDS:
+        return ""
+    return " ".join(words[place] for place in sorted(rng.choice(len(words), len(words) // 2, replace=False)))
+
+
+def _shortened_captions(pictured: Pictured, rng: np.random.Generator) -> dict[str, set[int]]:
+    """What is left of two captions can be the same; the pictures of both answer it then."""
+    found: dict[str, set[int]] = {}
+    for caption, pictures in pictured.by_caption().items():
+        if short := halved(caption, rng):
+            found.setdefault(short, set()).update(pictures)
+    return found
+
+
+def _alike(tags: Mapping[str, set[int]]) -> dict[int, set[int]]:
+    """Picture -> the others that share a tag with it, where there are any."""
+    found: dict[int, set[int]] = {}
+    for pictures in tags.values():
+        for row in pictures if len(pictures) > 1 else ():
+            found.setdefault(row, set()).update(pictures)
+    return {row: others - {row} for row, others in found.items()}

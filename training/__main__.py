@@ -50,7 +50,7 @@ def finetune(arguments: argparse.Namespace, settings: Settings) -> int:
 
 
 def mine(arguments: argparse.Namespace, settings: Settings) -> int:
-    from evaluation.live import LiveLibrary
+    from evaluation.library import LiveLibrary
     from schema.collection import open_pictures
     from training.negatives import mine_library
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from errors import TrainingError
-from evaluation.stored import Library, read_pictures
+from evaluation.library import Library, read_pictures
 from training.atomic import write_text
 
 Array = NDArray[np.float32]

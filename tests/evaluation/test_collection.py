@@ -8,9 +8,8 @@ import pytest
 from encoder.protocol import unit
 from errors import EvaluationError
 from evaluation.collection import judge_collection
-from evaluation.live import LiveLibrary
-from evaluation.questions import shortened
-from evaluation.targets import Asked, judge_targets
+from evaluation.library import LiveLibrary
+from evaluation.targets import TargetQuestions, halved, judge_targets
 from ingest.ledger import Ledger
 from schema.collection import Pictures
 from schema.record import ImageRecord, Place, sha256_of
@@ -127,7 +126,7 @@ def test_several_targets_gain_where_each_sees_what_the_other_does_not() -> None:
     image, caption = seen.copy(), seen.copy()
     image[5:] = 0.5
     caption[:5] = 0.5
-    asked = Asked(
+    asked = TargetQuestions(
         "test", {"image": image, "caption": caption}, [[number] for number in range(10)], {"image": 1, "caption": 1}
     )
     found = judge_targets(asked)
@@ -141,8 +140,8 @@ def test_the_weights_of_the_targets_count() -> None:
     """A heavy wrong target drags the right one down."""
     right, wrong = np.eye(6), np.roll(np.eye(6), 1, axis=1)
     relevant = [[number] for number in range(6)]
-    heavy = judge_targets(Asked("t", {"a": right, "b": wrong}, relevant, {"a": 1, "b": 3}))
-    light = judge_targets(Asked("t", {"a": right, "b": wrong}, relevant, {"a": 3, "b": 1}))
+    heavy = judge_targets(TargetQuestions("t", {"a": right, "b": wrong}, relevant, {"a": 1, "b": 3}))
+    light = judge_targets(TargetQuestions("t", {"a": right, "b": wrong}, relevant, {"a": 3, "b": 1}))
     assert heavy.best_single == light.best_single == "a"
     assert heavy.methods["a 1 + b 3"]["R@1"] == 0 and heavy.gain["S@1"].mean == -1
     assert light.methods["a 3 + b 1"]["R@1"] == 1 and light.gain["S@1"].mean == 0
@@ -150,16 +149,16 @@ def test_the_weights_of_the_targets_count() -> None:
 
 def test_one_target_alone_cannot_be_compared() -> None:
     with pytest.raises(EvaluationError, match="Several targets are needed to compare, got look"):
-        judge_targets(Asked("t", {"look": np.eye(3)}, [[0], [1], [2]], {"look": 1}))
+        judge_targets(TargetQuestions("t", {"look": np.eye(3)}, [[0], [1], [2]], {"look": 1}))
 
 
 def test_a_shortened_caption_is_half_of_its_words_in_their_order(rng: np.random.Generator) -> None:
     words = "a red bicycle leaning against an old wall".split()
     for _ in range(20):
-        short = shortened(" ".join(words), rng).split()
+        short = halved(" ".join(words), rng).split()
         places = [words.index(word) for word in short]
         assert len(short) == 4 and places == sorted(places)
-    assert shortened("three words only", rng) == ""
+    assert halved("three words only", rng) == ""
 
 
 def test_pictures_that_ask_for_their_tag_do_not_find_themselves(colours: ColourEncoder) -> None:

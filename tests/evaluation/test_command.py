@@ -7,11 +7,10 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from evaluation.command import parse_arguments, run_collection, run_compare, run_retrieval
+from evaluation.command import Options, parse_arguments, run_collection, run_compare, run_retrieval
 from evaluation.folder import CaptionedFolder, read_captioned
 from pictures.open import Limits
 from schema.collection import Pictures
@@ -20,7 +19,9 @@ from tests.conftest import PROJECT, SAMPLES
 from tests.evaluation.captioned import coloured, paint
 from tests.evaluation.memory_library import kept
 
-WAYS: dict[str, Any] = {"limits": Limits(), "batch_size": 4}
+
+def options(*, as_json: bool) -> Options:
+    return Options(Limits(), 4, as_json)
 
 
 def arguments(monkeypatch: pytest.MonkeyPatch, *values: str) -> argparse.Namespace:
@@ -53,7 +54,7 @@ def test_retrieval_prints_one_json_object_of_the_agreed_shape(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     one = ColourEncoder()
-    assert run_retrieval(read(coloured(tmp_path)), one, {"ConSE": ColourEncoder()}, as_json=True, **WAYS) == 0
+    assert run_retrieval(read(coloured(tmp_path)), one, {"ConSE": ColourEncoder()}, options(as_json=True)) == 0
     captured = capsys.readouterr()
     data = json.loads(captured.out)
     assert (data["encoder"], data["images"], data["captions"]) == (one.identity.id, 6, 6)
@@ -70,7 +71,7 @@ def test_what_was_left_out_is_counted_and_named_and_failures_change_the_exit_cod
 ) -> None:
     coloured(tmp_path, {"red.png": "red", "green.png": "green", "blue.png": "blue"})
     shutil.copy(tmp_path / "red.png", tmp_path / "second.png")
-    assert run_retrieval(read(tmp_path), ColourEncoder(), {}, as_json=False, **WAYS) == 0
+    assert run_retrieval(read(tmp_path), ColourEncoder(), {}, options(as_json=False)) == 0
     said = capsys.readouterr().err
     assert "pictures without a caption, not judged (3):" in said and f"{tmp_path}/white.png" in said
     assert (
@@ -78,12 +79,12 @@ def test_what_was_left_out_is_counted_and_named_and_failures_change_the_exit_cod
         and "second.png (as " in said
     )
     (tmp_path / "broken.png").write_bytes(b"GIF89a")
-    assert run_retrieval(read(tmp_path), ColourEncoder(), {}, as_json=True, **WAYS) == 1
-    assert run_compare(read(tmp_path), ColourEncoder(), ColourEncoder(), as_json=True, **WAYS) == 1
+    assert run_retrieval(read(tmp_path), ColourEncoder(), {}, options(as_json=True)) == 1
+    assert run_compare(read(tmp_path), ColourEncoder(), ColourEncoder(), options(as_json=True)) == 1
     capsys.readouterr()
     paint(tmp_path / "odd.png", (1, 2, 3))
     (tmp_path / "odd.txt").write_text("odd")
-    assert run_retrieval(read(tmp_path), ColourEncoder(), {}, as_json=True, **WAYS) == 1
+    assert run_retrieval(read(tmp_path), ColourEncoder(), {}, options(as_json=True)) == 1
     captured = capsys.readouterr()
     unread = json.loads(captured.out)["unread"]
     assert [Path(file["path"]).name for file in unread] == ["broken.png", "odd.png"]
@@ -96,8 +97,8 @@ def test_a_picture_that_the_encoder_fails_on_changes_the_exit_code_too(
     coloured(tmp_path)
     paint(tmp_path / "odd.png", (1, 2, 3))
     (tmp_path / "odd.txt").write_text("odd")
-    assert run_retrieval(read(tmp_path), ColourEncoder(), {}, as_json=True, **WAYS) == 1
-    assert run_compare(read(tmp_path), ColourEncoder(), ColourEncoder(), as_json=True, **WAYS) == 1
+    assert run_retrieval(read(tmp_path), ColourEncoder(), {}, options(as_json=True)) == 1
+    assert run_compare(read(tmp_path), ColourEncoder(), ColourEncoder(), options(as_json=True)) == 1
     assert "could not be used (1):" in capsys.readouterr().err
 
 
@@ -105,7 +106,7 @@ def test_of_many_files_twenty_are_named(tmp_path: Path, capsys: pytest.CaptureFi
     coloured(tmp_path)
     for number in range(25):
         (tmp_path / f"x{number}.jpg").write_bytes(b"")
-    assert run_retrieval(read(tmp_path), ColourEncoder(), {}, as_json=False, **WAYS) == 1
+    assert run_retrieval(read(tmp_path), ColourEncoder(), {}, options(as_json=False)) == 1
     said = capsys.readouterr().err
     assert "could not be used (25):" in said and "and 5 more; --json names them all" in said
     assert said.count("has 0 bytes") == 20
@@ -115,11 +116,11 @@ def test_compare_prints_both_encoders_and_says_when_they_are_one(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder, a, b = read(coloured(tmp_path)), ColourEncoder(), ColourEncoder(revision="2")
-    assert run_compare(folder, a, b, as_json=True, **WAYS) == 0
+    assert run_compare(folder, a, b, options(as_json=True)) == 0
     data = json.loads(capsys.readouterr().out)
     assert (data["a"], data["b"], data["images"]) == (a.identity.id, b.identity.id, 6)
     assert data["text_to_image"]["R@1"] == {"a": 1, "b": 1, "difference": 0, "interval": [0, 0]}
-    assert run_compare(folder, a, ColourEncoder(), as_json=False, **WAYS) == 0
+    assert run_compare(folder, a, ColourEncoder(), options(as_json=False)) == 0
     text = capsys.readouterr().out
     assert f"A = {a.identity.id}\nB = {a.identity.id}" in text and "A and B are the same encoder" in text
 

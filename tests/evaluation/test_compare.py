@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from evaluation.compare import SHOWN, Change, compare_judgements
 from evaluation.metrics import NAMES, Judgement, judge
+from evaluation.retrieval import SHOWN, Change, compare_judgements
 
 
 def ranked(ranks: list[int], corpus: int) -> Judgement:

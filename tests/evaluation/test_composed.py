@@ -13,9 +13,8 @@ from errors import EvaluationError
 from evaluation import composed
 from evaluation.command import run_composed
 from evaluation.composed import Composed, Part, compose
-from evaluation.composed_report import COLUMNS, TOGETHER, composed_text, judge_composed
-from evaluation.composed_rules import CALIBRATED, PLAIN, RULES
-from evaluation.stored import Pictured
+from evaluation.composed_report import CALIBRATED, COLUMNS, PLAIN, RULES, TOGETHER, composed_text, judge_composed
+from evaluation.library import Pictured
 from evaluation.tagged import read_tagged
 from pictures.open import Limits
 from search.asking import DEFAULT_TARGETS

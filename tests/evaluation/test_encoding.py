@@ -8,8 +8,7 @@ import pytest
 
 from encoder.protocol import Embeddings
 from errors import EvaluationError
-from evaluation.encoding import encode_folder
-from evaluation.folder import read_captioned
+from evaluation.folder import encode_folder, read_captioned
 from pictures.open import Limits
 from tests.colours import ColourEncoder
 from tests.evaluation.captioned import caption, coloured, paint

@@ -1,31 +1,26 @@
 """An index beside exact search: one that finds all, one that misses what we say it misses."""
 
 import uuid
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
 
 from encoder.protocol import Embeddings, unit
 from errors import EvaluationError
-from evaluation.index import Ask, Probes, exact_similarities, judge_index
-
-
-@dataclass(frozen=True)
-class Part:
-    uuids: Sequence[uuid.UUID]
-    vectors: Embeddings
+from evaluation.collection import Ask, Probes, exact_similarities, judge_index
+from search.index import VectorChunk
 
 
 def keys(count: int) -> list[uuid.UUID]:
     return [uuid.UUID(int=number) for number in range(count)]
 
 
-def parts(rows: Embeddings, size: int) -> Iterator[Part]:
+def parts(rows: Embeddings, size: int) -> Iterator[VectorChunk]:
     names = keys(len(rows))
     for start in range(0, len(rows), size):
-        yield Part(names[start : start + size], rows[start : start + size])
+        own = names[start : start + size]
+        yield VectorChunk(tuple(own), rows[start : start + size], tuple({} for _ in own))
 
 
 def index_over(rows: Embeddings, left_out: frozenset[int] = frozenset()) -> Ask:

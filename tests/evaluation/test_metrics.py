@@ -9,8 +9,8 @@ import pytest
 from errors import EvaluationError
 from evaluation.metrics import (
     NAMES,
+    Interval,
     bootstrap,
-    bootstrap_median,
     judge,
     judge_embeddings,
     paired_bootstrap,
@@ -200,13 +200,14 @@ def test_the_same_seed_gives_the_same_interval(rng: np.random.Generator) -> None
 def test_values_that_are_all_equal_and_a_single_one_have_no_spread() -> None:
     assert vars(bootstrap(np.ones(5))) == {"mean": 1, "low": 1, "high": 1}
     assert vars(bootstrap(np.array([0.25]))) == {"mean": 0.25, "low": 0.25, "high": 0.25}
-    assert bootstrap_median(np.array([3.0, 3, 3])) == (3, 3)
+    assert bootstrap(np.array([3.0, 3, 3]), statistic=np.median) == Interval(3, 3, 3)
 
 
 def test_the_median_has_an_interval_of_its_own(rng: np.random.Generator) -> None:
     """One outlier of a million moves the mean's interval and not the median's."""
     values = np.append(rng.integers(1, 11, 99), 1_000_000).astype(float)
-    low, high = bootstrap_median(values)
+    found = bootstrap(values, statistic=np.median)
+    low, high = found.low, found.high
     assert 1 <= low <= np.median(values) <= high <= 10
     assert bootstrap(values).high > 10_000
 

@@ -14,12 +14,11 @@ from encoder.protocol import unit
 from errors import EvaluationError
 from evaluation import recommendation, recommendation_report, recommendation_users
 from evaluation.command import run_recommendation
+from evaluation.library import Pictured
 from evaluation.recommendation import SINGLES, draw_questions, judge_kinds
 from evaluation.recommendation_copies import COPIES, LEAST_COPIED, judge_copies
-from evaluation.recommendation_folder import Gathered, gather
-from evaluation.recommendation_spread import farthest_point, judge_spread
-from evaluation.recommendation_users import ROUNDS, SHOWN, preferences, simulate
-from evaluation.stored import Pictured
+from evaluation.recommendation_users import ROUNDS, SHOWN, farthest_point, judge_spread, preferences, simulate
+from evaluation.tagged import Gathered, gather
 from pictures.open import Limits
 from search.scoring import LibrarySpace
 from tests.colours import ColourEncoder
@@ -162,7 +161,7 @@ def drawings(folder: Path, count: int = 14) -> Path:
 
 def test_a_folder_is_gathered_with_its_folders_hashes_and_pictures_to_copy(tmp_path: Path) -> None:
     gathered, unread = gather(drawings(tmp_path), ColourEncoder(), Limits(), copied=5)
-    assert not unread and len(gathered.drawn) == 5
+    assert not unread and len(gathered.pixels) == 5
     assert {folder: len(rows) for folder, rows in gathered.by_folder().items()} == {"": 7, "more": 7}
     assert all(len(text) == 16 for text in gathered.phashes) and len(set(gathered.phashes)) == 14
     for row, folder in enumerate(gathered.folders):
@@ -178,7 +177,7 @@ def test_copies_are_found_and_different_pictures_are_not(tmp_path: Path) -> None
     own = found.rules["hash and look (the search's)"]
     assert own.by_kind["half the size"] == own.by_kind["JPEG 50"] == 1.0
     assert own.wrong == len(found.joined) == 0 and own.precision == 1.0
-    assert own.found == pytest.approx(np.mean(list(own.by_kind.values())))
+    assert own.recall == pytest.approx(np.mean(list(own.by_kind.values())))
 
 
 def test_too_few_pictures_to_copy_is_a_sentence(tmp_path: Path) -> None:

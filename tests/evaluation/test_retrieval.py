@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 
 from encoder.protocol import Embeddings
-from evaluation.encoding import Encoded, encode_folder
-from evaluation.folder import read_captioned
+from evaluation.folder import Encoded, encode_folder, read_captioned
 from evaluation.metrics import NAMES
 from evaluation.retrieval import judge_retrieval, notes_on
 from pictures.open import Limits

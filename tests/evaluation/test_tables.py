@@ -6,11 +6,9 @@ import numpy as np
 import pytest
 
 from evaluation.collection import judge_collection
-from evaluation.compare import compare, compare_judgements
-from evaluation.encoding import encode_folder
-from evaluation.folder import read_captioned
+from evaluation.folder import encode_folder, read_captioned
 from evaluation.metrics import Judgement, judge
-from evaluation.retrieval import direction_of, judge_retrieval
+from evaluation.retrieval import compare, compare_judgements, direction_of, judge_retrieval
 from evaluation.tables import WIDTH, collection_text, compare_text, retrieval_text, shortened, table
 from pictures.open import Limits
 from search.asking import DEFAULT_TARGETS

@@ -11,7 +11,7 @@ from weaviate.classes.data import DataObject
 
 from encoder.protocol import Embeddings, Encoder, unit
 from evaluation.nonsense import nonsense
-from evaluation.questions import shortened
+from evaluation.targets import halved
 from schema.collection import Pictures, StorageOptions, ensure_pictures
 from search.index import read_vectors
 from search.query import Query, Term
@@ -303,7 +303,7 @@ def test_one_to_twenty_pictures_answer_their_captions_and_hardly_any_nonsense(
     [stored] = read_vectors(samples, "image", ["caption"])
     whole = [str(one["caption"]) for one in stored.properties]
     rng = np.random.default_rng(0)
-    asked = [shortened(text, rng) or text for text in whole] if captions else whole
+    asked = [halved(text, rng) or text for text in whole] if captions else whole
     image, caption = stored.vectors, specialists.encode_texts(whole)
     questions, odd = specialists.encode_texts(asked), specialists.encode_texts([text for _, text in nonsense(80, 3)])
     told, targets = keep_bank(specialists, threshold.folder), {"image": 1 / 3, "caption": 2 / 3}

@@ -12,8 +12,7 @@ import numpy as np
 import pytest
 
 from errors import TrainingError
-from evaluation.live import LiveLibrary
-from evaluation.stored import read_pictures
+from evaluation.library import LiveLibrary, read_pictures
 from schema.collection import Pictures
 from settings import PROJECT
 from training.negatives import Array, ExactNearest, LiveNearest, mine, mine_library

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from evaluation.compare import Comparison
 from evaluation.folder import CaptionedFolder
+from evaluation.retrieval import Comparison
 from evaluation.tables import table
 from training.atomic import write_text
 from training.finetune.config import FinetuneConfig

@@ -14,10 +14,9 @@ from torch import Tensor, nn
 from encoder.clip import ClipEncoder
 from encoder.protocol import Encoder, unit
 from errors import EncoderError, EvaluationError, TrainingError
-from evaluation.compare import Comparison, compare
-from evaluation.encoding import encode_folder
-from evaluation.folder import CaptionedFolder, read_captioned
+from evaluation.folder import CaptionedFolder, encode_folder, read_captioned
 from evaluation.metrics import judge_embeddings
+from evaluation.retrieval import Comparison, compare
 from pictures.open import Limits
 from training import checkpoints
 from training.finetune.config import SPECIALISTS, FinetuneConfig, check, record

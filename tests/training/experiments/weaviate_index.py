@@ -14,7 +14,7 @@ import weaviate
 from weaviate.classes.data import DataObject
 
 from encoder.protocol import Embeddings, EncoderIdentity
-from evaluation.live import LiveLibrary
+from evaluation.library import LiveLibrary
 from schema.client import Address, connect
 from schema.collection import StorageOptions, ensure_pictures
 from server.local_server import HOST, LocalServer, ServerPlan

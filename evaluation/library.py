@@ -1,4 +1,4 @@
-"""What of a live library is judged: its vectors with their captions and tags. Knows the library by a protocol only."""
+"""Read the vectors, captions and tags of the library that is judged, in Weaviate or anywhere else."""
 
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -9,20 +9,12 @@ import numpy as np
 
 from encoder.protocol import Embeddings
 from errors import EvaluationError
-from evaluation.index import Chunk
+from schema.collection import Pictures
+from search.index import VectorChunk, find_nearest, library_version, read_vectors
+from search.scoring import Asked
 
 Item = TypeVar("Item")
 FEWEST = 3
-
-
-class PropertyChunk(Chunk, Protocol):
-    @property
-    def properties(self) -> Sequence[Mapping[str, Any]]: ...
-
-    @property
-    def without(self) -> Sequence[uuid.UUID]:
-        """Pictures that have no such vector."""
-        ...
 
 
 class Library(Protocol):
@@ -33,7 +25,7 @@ class Library(Protocol):
 
     def count(self) -> int: ...
 
-    def vectors(self, name: str, properties: Sequence[str] = ()) -> Iterable[PropertyChunk]:
+    def vectors(self, name: str, properties: Sequence[str] = ()) -> Iterable[VectorChunk]:
         """A named vector of every picture, in an order that has nothing to do with what they show."""
         ...
 
@@ -86,7 +78,24 @@ def read_pictures(library: Library, names: Sequence[str], at_most: int) -> tuple
     return pictured, sum(any(key not in rows[name] for name in names) for key in seen)
 
 
-def _until(chunks: Iterable[PropertyChunk], count: int) -> Iterator[PropertyChunk]:
+def term_of(vector: Embeddings, weight: float, targets: Mapping[str, float]) -> Asked:
+    """Words as a term of a question; `targets`: what counts, by weight."""
+    shares = _shares(targets)
+    return Asked(weight, False, dict.fromkeys(shares, vector), shares)
+
+
+def example_of(vectors: Mapping[str, Embeddings], row: int, weight: float, targets: Mapping[str, float]) -> Asked:
+    """A picture as a term of a question, liked or, below 0, disliked."""
+    shares = _shares(targets)
+    return Asked(weight, True, {name: vectors[name][row] for name in shares}, shares)
+
+
+def _shares(targets: Mapping[str, float]) -> dict[str, float]:
+    whole = sum(targets.values())
+    return {name: weight / whole for name, weight in targets.items() if weight}
+
+
+def _until(chunks: Iterable[VectorChunk], count: int) -> Iterator[VectorChunk]:
     """Chunks of at least `count` pictures together, or all."""
     read = 0
     for chunk in chunks:
@@ -96,7 +105,7 @@ def _until(chunks: Iterable[PropertyChunk], count: int) -> Iterator[PropertyChun
             return
 
 
-def drawn(items: Sequence[Item], at_most: int, rng: np.random.Generator) -> list[Item]:
+def sampled(items: Sequence[Item], at_most: int, rng: np.random.Generator) -> list[Item]:
     """All of them, or a random `at_most`, in their order."""
     if len(items) <= at_most:
         return list(items)
@@ -109,3 +118,21 @@ def _grouped(labels: Iterable[Sequence[str]], *, fold: bool) -> dict[str, list[i
         for label in own:
             groups.setdefault(label.casefold() if fold else label, (label, []))[1].append(row)
     return dict(groups.values())
+
+
+@dataclass(frozen=True)
+class LiveLibrary:
+    pictures: Pictures
+
+    @property
+    def name(self) -> str:
+        return self.pictures.name
+
+    def count(self) -> int:
+        return library_version(self.pictures).count
+
+    def vectors(self, name: str, properties: Sequence[str] = ()) -> Iterator[VectorChunk]:
+        return read_vectors(self.pictures, name, properties)
+
+    def nearest(self, name: str, vector: Embeddings, k: int) -> Sequence[tuple[uuid.UUID, float]]:
+        return find_nearest(self.pictures, name, vector, k)

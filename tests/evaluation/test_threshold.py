@@ -1,10 +1,9 @@
-"""`evaluation.cut`: figures that can be worked out by hand, and the command from a folder to its table."""
+"""`evaluation.threshold`: figures that can be worked out by hand, and the command from a folder to its table."""
 
 import argparse
 import json
 import sys
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -12,11 +11,11 @@ from PIL import Image
 
 from encoder.protocol import Embeddings, unit
 from errors import EvaluationError
-from evaluation.command import parse_arguments, run_cut
-from evaluation.cut import FIRST, Level, Shown, judge_cut
+from evaluation.command import Options, parse_arguments, run_threshold
 from evaluation.folder import read_captioned
 from evaluation.metrics import Interval
 from evaluation.nonsense import KINDS, nonsense
+from evaluation.threshold import FIRST, AskedLibrary, Level, judge_threshold
 from pictures.open import Limits
 from search.relevance import Bank, unrelated_texts
 from search.scoring import FEWEST
@@ -37,16 +36,16 @@ def told(seed: int = 10) -> Bank:
     return Bank(drawn(100, seed, share=-0.8), drawn(100, seed + 1, share=0.8))
 
 
-def shown(questions: Embeddings, images: Embeddings) -> Shown:
+def shown(questions: Embeddings, images: Embeddings) -> AskedLibrary:
     relevant = [[row % len(images)] for row in range(len(questions))]
-    return Shown("drawn", {"image": images}, False, {"image": 1.0}, questions, relevant)
+    return AskedLibrary("drawn", {"image": images}, False, {"image": 1.0}, questions, relevant)
 
 
 def test_questions_that_are_their_pictures_are_all_kept_and_found_in_their_half_only() -> None:
     """Each picture asks for itself (cosine 1) among others that lie across it; nonsense lies across all of them."""
     images = drawn(PICTURES, 0)
     marks = [("noise", row) for row in drawn(20, 5, share=-1.5)]
-    found = judge_cut(shown(images, images), told(), marks, 0.01, levels=(0.05,))
+    found = judge_threshold(shown(images, images), told(), marks, 0.01, levels=(0.05,))
     assert (found.pictures, found.questions, found.in_first_ten) == (PICTURES, PICTURES, PICTURES)
     assert [level.false_alarm for level in found.levels] == [0.01, 0.05]
     [level, _] = found.levels
@@ -60,8 +59,8 @@ def test_a_true_hit_below_the_first_ten_is_nobodys_loss() -> None:
     images = np.concatenate([np.repeat(drawn(1, 1), FIRST, axis=0), drawn(PICTURES, 2)])
     questions = images[:1]
     relevant = [[PICTURES]]
-    found = judge_cut(
-        Shown("far", {"image": images}, False, {"image": 1.0}, questions, relevant),
+    found = judge_threshold(
+        AskedLibrary("far", {"image": images}, False, {"image": 1.0}, questions, relevant),
         told(),
         [("x", drawn(1, 3)[0])],
         0.01,
@@ -80,14 +79,14 @@ def test_precision_is_the_share_of_those_found_that_may_be() -> None:
 def test_a_library_too_small_for_two_halves_is_refused() -> None:
     images = drawn(2 * FEWEST - 1, 0)
     with pytest.raises(EvaluationError, match=f"at least {FEWEST} captioned pictures each; there are {2 * FEWEST - 1}"):
-        judge_cut(shown(images, images), told(), [], 0.01)
+        judge_threshold(shown(images, images), told(), [], 0.01)
 
 
 def test_captions_that_belong_to_every_half_cannot_be_asked_where_they_have_no_picture() -> None:
     images = drawn(PICTURES, 0)
-    everywhere = Shown("same", {"image": images}, False, {"image": 1.0}, images[:1], [list(range(PICTURES))])
+    everywhere = AskedLibrary("same", {"image": images}, False, {"image": 1.0}, images[:1], [list(range(PICTURES))])
     with pytest.raises(EvaluationError, match="pictures of both halves"):
-        judge_cut(everywhere, told(), [("x", images[0])], 0.01)
+        judge_threshold(everywhere, told(), [("x", images[0])], 0.01)
 
 
 def test_nonsense_is_the_same_for_a_seed_different_for_another_and_of_every_kind_alike() -> None:
@@ -116,8 +115,8 @@ def painted(folder: Path, count: int) -> Path:
 
 
 def run(folder: Path, *, as_json: bool) -> int:
-    ways: dict[str, Any] = {"limits": Limits(), "batch_size": 16}
-    return run_cut(read_captioned(folder, Limits()), ColourEncoder(), 0.05, seed=1, as_json=as_json, **ways)
+    options = Options(Limits(), 16, as_json)
+    return run_threshold(read_captioned(folder, Limits()), ColourEncoder(), 0.05, 1, options)
 
 
 def test_the_command_prints_one_json_object(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
