@@ -1,4 +1,4 @@
-"""What `python -m evaluation` is asked and what it says."""
+"""Read the arguments of `python -m evaluation`, judge, and print."""
 
 import argparse
 import json
@@ -177,14 +177,14 @@ def run_recommendation(arguments: argparse.Namespace, encoder: Encoder, limits: 
             arguments.folder, encoder, limits, copied=arguments.copied, seed=arguments.seed, on_progress=bar.update
         )
     wanted = {"without": arguments.without, "seed": arguments.seed}
-    report = judge_recommendation(gathered, encoder, **wanted, on_step=_say_step)
+    report = judge_recommendation(gathered, encoder, **wanted, on_step=_show_step)
     text = f"{encoder.identity.id}, seed {arguments.seed}\n{recommendation_text(report)}"
     return _report_tagged(arguments, unread, text, {"encoder": encoder.identity.id, **wanted, **report.to_json()})
 
 
 def run_collection(library: Library, encoder: Encoder, as_json: bool) -> int:
     """Prints what `judge_collection` finds, with the targets that the search has by default."""
-    report = judge_collection(library, encoder, DEFAULT_TARGETS, on_step=_say_step)
+    report = judge_collection(library, encoder, DEFAULT_TARGETS, on_step=_show_step)
     if as_json:
         _print_json({"collection": library.name, "encoder": encoder.identity.id, **report.to_json()})
     else:
@@ -208,7 +208,7 @@ def _report(
     notes: Mapping[str, Any] = MappingProxyType({}),
 ) -> int:
     """Print `parts`, or `data` with what is known of the folder; what was left out to stderr."""
-    _say_what_was_left_out(folder, encoded.failed)
+    _report_left_out(folder, encoded.failed)
     if options.as_json:
         _print_json({**data, **_about(folder, encoded), **notes})
     else:
@@ -225,7 +225,7 @@ def _report_tagged(arguments: argparse.Namespace, unread: Sequence[Unread], text
     return int(bool(unread))
 
 
-def _say_step(step: str) -> None:
+def _show_step(step: str) -> None:
     if sys.stderr.isatty():
         print(f"  {step} …", file=sys.stderr)
 
@@ -256,7 +256,7 @@ def _about(folder: CaptionedFolder, encoded: Encoded) -> dict[str, Any]:
     }
 
 
-def _say_what_was_left_out(folder: CaptionedFolder, failed: Sequence[Unread]) -> None:
+def _report_left_out(folder: CaptionedFolder, failed: Sequence[Unread]) -> None:
     copies = [f"{copy} (as {picture.path})" for picture in folder.pictures for copy in picture.copies]
     _name("could not be used", [f"{file.path}: {file.message}" for file in (*folder.unread, *failed)])
     _name("copies of a picture that is judged once, with the captions of all its places", copies)

@@ -1,7 +1,7 @@
-"""Composed questions from a library's tags: A and B; A, not B; a picture with a word changed; likes with a word or
+"""Compose questions from a library's tags: A and B; A, not B; a picture with a word changed; likes with a word or
 beside dislikes. Knows which pictures answer them.
 
-What a tag says is taken as true of the pictures that bear it and of no other. Some pictures lack a tag that they
+A tag is taken as true of the pictures that bear it and of no other. Some pictures lack a tag that they
 deserve, which lowers every figure, and the same for each way of scoring.
 """
 
@@ -24,7 +24,7 @@ FEWEST_ANSWERS = 3
 SINGLE = "one word"
 """The kind that is not composed: what is gained elsewhere must not be lost here."""
 SAME = 0.6
-"""Two tags that share more than this of the rarer one say nearly the same; together they are no composed question."""
+"""Two tags that share more than this of the rarer one mean nearly the same; together they are no composed question."""
 AT_MOST = 300
 TRIES = 40
 """As many times AT_MOST are pictures, words and tags drawn for the kinds that ask with pictures."""
@@ -53,8 +53,8 @@ class Composed:
     @property
     def half(self) -> Half:
         """By its words and pictures: constants may be chosen on "dev", figures are read on "final"."""
-        told = repr([(part.weight, part.text, part.row) for part in self.parts])
-        return "final" if hashlib.sha256(told.encode()).digest()[0] % 2 else "dev"
+        parts = repr([(part.weight, part.text, part.row) for part in self.parts])
+        return "final" if hashlib.sha256(parts.encode()).digest()[0] % 2 else "dev"
 
 
 def compose(pictured: Pictured, without: Sequence[str] = (), seed: int = 0) -> dict[str, list[Composed]]:
@@ -91,7 +91,7 @@ def compose(pictured: Pictured, without: Sequence[str] = (), seed: int = 0) -> d
 
 
 def _overlap(a: frozenset[int], b: frozenset[int]) -> frozenset[int]:
-    """Those that bear both tags; none where the tags say nearly the same."""
+    """Those that bear both tags; none where the tags mean nearly the same."""
     both = a & b
     return both if FEWEST_ANSWERS <= len(both) < SAME * min(len(a), len(b)) else frozenset()
 

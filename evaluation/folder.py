@@ -79,7 +79,7 @@ class CaptionedFolder:
 def read_captioned(
     folder: Path, limits: Limits, on_progress: Callable[[int], object] = lambda count: None
 ) -> CaptionedFolder:
-    """Every picture below the folder that can be opened and has a caption. `on_progress` is told of each one.
+    """Every picture below the folder that can be opened and has a caption. `on_progress` is given 1 for each.
 
     Raises RootError for what is no folder, EvaluationError for one that cannot be judged by: no pictures, no captions,
     fewer than three captioned pictures, one caption for all of them.
@@ -97,13 +97,13 @@ def read_captioned(
             else:
                 yield entry, words.of(entry)
 
-    for (file, told), picture in opened(found(), lambda entry: entry[0].path, limits, _SIDE):
+    for (file, own), picture in opened(found(), lambda entry: entry[0].path, limits, _SIDE):
         on_progress(1)
         if isinstance(picture, PictureError):
             unread.append(Unread(escaped(file.path), str(picture)))
         else:
             facts, _ = sidecars.facts(picture.facts, file.path, file.facts_from)
-            caption = told.caption or facts.caption
+            caption = own.caption or facts.caption
             by_hash[picture.sha256] = _joined(by_hash.get(picture.sha256), file.path, picture.sha256, caption)
     read = CaptionedFolder(
         folder=root,
@@ -205,7 +205,7 @@ def encode_folder(
     batch_size: int = 32,
     on_progress: Callable[[int], object] = lambda count: None,
 ) -> Encoded:
-    """`on_progress` is told of each batch how many pictures it had. Two names for one encoder cost one encoding.
+    """`on_progress` is given the number of pictures of each batch. Two names for one encoder cost one encoding.
 
     Raises EvaluationError when fewer than three pictures can be encoded, or one caption for all of them.
     """
@@ -246,9 +246,11 @@ def _without_faults(
     failed = failed + [_failure(pictures[index], why) for index, why in faulty_images.items()]
     failed += [Unread(f"the caption {captions[index][:80]!r}", why) for index, why in faulty_texts.items()]
     numbers = {caption.casefold(): index for index, caption in enumerate(captions)}
-    told = [[n for c in picture.captions if (n := numbers[c.casefold()]) not in faulty_texts] for picture in pictures]
-    kept = [index for index, own in enumerate(told) if own and index not in faulty_images]
-    used = sorted({number for index in kept for number in told[index]})
+    captions_of = [
+        [n for c in picture.captions if (n := numbers[c.casefold()]) not in faulty_texts] for picture in pictures
+    ]
+    kept = [index for index, own in enumerate(captions_of) if own and index not in faulty_images]
+    used = sorted({number for index in kept for number in captions_of[index]})
     if len(kept) < FEWEST or len(used) < 2:
         first = f" First of them {failed[0].path}: {failed[0].message}." if failed else ""
         raise EvaluationError(
@@ -259,7 +261,7 @@ def _without_faults(
     return Encoded(
         tuple(pictures[index] for index in kept),
         tuple(captions[number] for number in used),
-        tuple(tuple(places[number] for number in told[index]) for index in kept),
+        tuple(tuple(places[number] for number in captions_of[index]) for index in kept),
         {name: Sides(side.images[kept], side.texts[used]) for name, side in sides.items()},
         tuple(failed),
     )

@@ -1,4 +1,4 @@
-"""Similarities and what is relevant -> figures of retrieval. Arrays in, arrays out.
+"""Compute figures of retrieval from similarities and what is relevant. Arrays in, arrays out.
 
 Recall@k (`R@k`) is the share of a query's relevant items among its first k, success@k (`S@k`) whether any is among
 them; where each query has one relevant item the two are equal. Many papers on pictures and captions print success as

@@ -27,7 +27,7 @@ from evaluation.metrics import (
 RANDOM = "random"
 DIRECTIONS = ("text_to_image", "image_to_text")
 FEW = 100
-"""Below so many queries a report says that its figures are coarse."""
+"""Below so many queries a report notes that its figures are coarse."""
 SHOWN = 10
 
 

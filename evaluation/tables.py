@@ -1,4 +1,4 @@
-"""What an evaluation found -> text for a terminal of 100 columns."""
+"""Print what an evaluation found as tables, for a terminal of 100 columns."""
 
 from collections.abc import Iterable, Mapping, Sequence
 

@@ -32,14 +32,14 @@ def read_tagged(
     """Every picture below the folder with its vectors, once whatever the number of its copies, and what could not be
     used. A picture without a caption has its image vector as `caption`, as in a library.
 
-    `on_progress` is told how many pictures each batch had. Raises RootError for what is no folder, EvaluationError
+    `on_progress` is given the number of pictures of each batch. Raises RootError for what is no folder, EvaluationError
     where fewer than FEWEST pictures have a tag.
     """
     root = check_root(folder)
     words = FolderWords(root)
     entries = ((entry, words.of(entry)) for entry in find_images(root) if isinstance(entry, PictureFile))
     unread: list[Unread] = []
-    told: dict[str, Words] = {}
+    words_of: dict[str, Words] = {}
     usable: list[str] = []
     rows: dict[str, list[Embeddings]] = {"image": [], "look": []}
 
@@ -48,8 +48,8 @@ def read_tagged(
             if isinstance(picture, PictureError):
                 unread.append(Unread(escaped(file.path), str(picture)))
                 continue
-            new, known = picture.sha256 not in told, told.get(picture.sha256, own)
-            told[picture.sha256] = replace(known, caption=known.caption or own.caption, tags=known.tags or own.tags)
+            new, known = picture.sha256 not in words_of, words_of.get(picture.sha256, own)
+            words_of[picture.sha256] = replace(known, caption=known.caption or own.caption, tags=known.tags or own.tags)
             if new:
                 yield escaped(file.path), picture
 
@@ -63,32 +63,32 @@ def read_tagged(
         for name, parts in rows.items():
             parts.append(found[name][good])
         on_progress(len(batch))
-    if sum(bool(told[key].tags) for key in usable) < FEWEST:
+    if sum(bool(words_of[key].tags) for key in usable) < FEWEST:
         raise EvaluationError(
             f"{escaped(root)} has {len(usable)} pictures that can be used, and fewer than {FEWEST} of them have "
             "tags. Name them in a metadata.csv with the columns file_name, text and tags."
         )
     vectors = {name: np.concatenate(parts) for name, parts in rows.items()}
-    return _pictured({key: told[key] for key in usable}, vectors, encoder), unread
+    return _pictured({key: words_of[key] for key in usable}, vectors, encoder), unread
 
 
-def _pictured(told: dict[str, Words], rows: dict[str, Embeddings], encoder: Encoder) -> Pictured:
-    captions = [own.caption for own in told.values()]
+def _pictured(words_of: dict[str, Words], rows: dict[str, Embeddings], encoder: Encoder) -> Pictured:
+    captions = [own.caption for own in words_of.values()]
     caption = rows["image"].copy()
     places = [place for place, text in enumerate(captions) if text]
     if places:
         caption[places] = encoder.encode_texts([captions[place] for place in places])
     return Pictured(
-        tuple(uuid_of(key) for key in told),
+        tuple(uuid_of(key) for key in words_of),
         tuple(captions),
-        tuple(own.tags for own in told.values()),
+        tuple(own.tags for own in words_of.values()),
         {**rows, "caption": caption},
     )
 
 
 @dataclass(frozen=True)
 class Gathered:
-    """Row i of everything belongs to one picture; `index` says which."""
+    """Row i of everything belongs to one picture."""
 
     pictured: Pictured
     folders: tuple[str, ...]
