@@ -93,24 +93,18 @@ class ThresholdFigures:
     title: str
     pictures: int
     questions: int
-    in_first_ten: int
+    true_hits_in_first_ten: int
     """True hits among the first ten of their question, whatever the threshold."""
     levels: tuple[Level, ...]
-    passed: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    nonsense_passed: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     """Kind of nonsense -> how many found something at the level that was asked for, of how many."""
 
     def to_json(self) -> dict[str, Any]:
-        return {
-            "pictures": self.pictures,
-            "questions": self.questions,
-            "true_hits_in_first_ten": self.in_first_ten,
-            "levels": as_json(self.levels),
-            "nonsense_passed": as_json(self.passed),
-        }
+        return {name: as_json(value) for name, value in vars(self).items() if name != "title"}
 
 
 def judge_threshold(
-    shown: AskedLibrary,
+    library: AskedLibrary,
     bank: Bank,
     nonsense: Sequence[tuple[str, Embeddings]],
     false_alarm: float,
@@ -119,23 +113,23 @@ def judge_threshold(
 ) -> ThresholdFigures:
     """`nonsense`: (kind, (d,)) of each question; `false_alarm`: the level in use. Raises EvaluationError for a library
     whose halves are too small to have a threshold."""
-    n = len(shown.vectors["image"])
+    n = len(library.vectors["image"])
     if n < 2 * FEWEST:
         raise EvaluationError(
             f"The line is judged on two halves of at least {FEWEST} captioned pictures each; there are {n} in all."
         )
     rng = np.random.default_rng(seed)
-    asking = rng.permutation(len(shown.questions))[:MOST]
+    asking = rng.permutation(len(library.questions))[:MOST]
     halves = np.zeros(n, bool)
     halves[rng.permutation(n)[: n // 2]] = True
-    whole = _Library(shown, np.arange(n), bank)
-    parts = [_Library(shown, np.flatnonzero(halves == side), bank) for side in (True, False)]
+    whole = _Library(library, np.arange(n), bank)
+    parts = [_Library(library, np.flatnonzero(halves == side), bank) for side in (True, False)]
     marks = [(kind, whole.ask(row)) for kind, row in nonsense]
-    found = [(whole.ask(shown.questions[q]), shown.relevant[q]) for q in asking]
+    found = [(whole.ask(library.questions[q]), library.relevant[q]) for q in asking]
     split = [
-        (parts[0 if own else 1].ask(shown.questions[q]), parts[1 if own else 0].ask(shown.questions[q]))
+        (parts[0 if own else 1].ask(library.questions[q]), parts[1 if own else 0].ask(library.questions[q]))
         for q in asking
-        if len(sides := {bool(halves[p]) for p in shown.relevant[q]}) == 1
+        if len(sides := {bool(halves[p]) for p in library.relevant[q]}) == 1
         for own in sides
     ]
     true_hits = [(asked, p) for asked, relevant in found for p in relevant if asked.rank(p) < FIRST]
@@ -158,7 +152,7 @@ def judge_threshold(
         if (of_kind := [asked for other, asked in marks if other == kind])
     }
     chosen = tuple(level(share) for share in sorted({*levels, false_alarm}))
-    return ThresholdFigures(shown.title, n, len(found), len(true_hits), chosen, passed)
+    return ThresholdFigures(library.title, n, len(found), len(true_hits), chosen, passed)
 
 
 class _Library:
@@ -232,7 +226,7 @@ def judge_folder(
             encoded.pictures_of,
         ),
     )
-    return [judge_threshold(shown, bank, marks, false_alarm, seed=seed) for shown in libraries]
+    return [judge_threshold(library, bank, marks, false_alarm, seed=seed) for library in libraries]
 
 
 def threshold_text(found: Sequence[ThresholdFigures], false_alarm: float) -> str:
@@ -248,11 +242,9 @@ def threshold_text(found: Sequence[ThresholdFigures], false_alarm: float) -> str
                     f"{level.likely:g}",
                 ]
             )
-        title = (
-            f"{figures.title} ({figures.questions} questions, {figures.pictures} pictures, {figures.in_first_ten} true "
-            "hits among first tens)"
-        )
-        passed = [f"{kind} {count} of {of}" for kind, (count, of) in figures.passed.items() if count]
+        asked = f"{figures.questions} questions, {figures.pictures} pictures"
+        title = f"{figures.title} ({asked}, {figures.true_hits_in_first_ten} true hits among first tens)"
+        passed = [f"{kind} {count} of {of}" for kind, (count, of) in figures.nonsense_passed.items() if count]
         parts.append(f"{title}\n{table(rows)}\nNonsense that found something: {', '.join(passed) or 'none'}.")
     return "\n\n".join([*parts, BARS, LEGEND])
 

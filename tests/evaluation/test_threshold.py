@@ -46,11 +46,11 @@ def test_questions_that_are_their_pictures_are_all_kept_and_found_in_their_half_
     images = drawn(PICTURES, 0)
     marks = [("noise", row) for row in drawn(20, 5, share=-1.5)]
     found = judge_threshold(shown(images, images), told(), marks, 0.01, levels=(0.05,))
-    assert (found.pictures, found.questions, found.in_first_ten) == (PICTURES, PICTURES, PICTURES)
+    assert (found.pictures, found.questions, found.true_hits_in_first_ten) == (PICTURES, PICTURES, PICTURES)
     assert [level.false_alarm for level in found.levels] == [0.01, 0.05]
     [level, _] = found.levels
     assert level.kept == Interval(1, 1, 1) and level.present_found == Interval(1, 1, 1)
-    assert level.nonsense_refused == Interval(1, 1, 1) and found.passed == {"noise": (0, 20)}
+    assert level.nonsense_refused == Interval(1, 1, 1) and found.nonsense_passed == {"noise": (0, 20)}
     assert level.absent_refused.mean > 0.5 and level.likely == 1
 
 
@@ -65,7 +65,7 @@ def test_a_true_hit_below_the_first_ten_is_nobodys_loss() -> None:
         [("x", drawn(1, 3)[0])],
         0.01,
     )
-    assert found.in_first_ten == 0 and all(level.kept is None for level in found.levels)
+    assert found.true_hits_in_first_ten == 0 and all(level.kept is None for level in found.levels)
 
 
 def test_precision_is_the_share_of_those_found_that_may_be() -> None:
