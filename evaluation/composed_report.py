@@ -120,22 +120,18 @@ class KindFigures:
 
 @dataclass(frozen=True)
 class ComposedReport:
-    pictures: int
+    """The names are the keys of its JSON."""
+
+    images: int
     captioned: int
     targets: Targets
+    metric: str
     kinds: Mapping[str, KindFigures]
-    texts: Mapping[str, Mapping[str, Mapping[str, float]]]
+    text_targets: Mapping[str, Mapping[str, Mapping[str, float]]]
     """Targets of words -> one word, all composed -> rule -> DECISIVE."""
 
     def to_json(self) -> dict[str, Any]:
-        return {
-            "images": self.pictures,
-            "captioned": self.captioned,
-            "targets": as_json(self.targets),
-            "metric": DECISIVE,
-            "kinds": as_json(self.kinds),
-            "text_targets": as_json(self.texts),
-        }
+        return {name: as_json(value) for name, value in vars(self).items()}
 
 
 def judge_composed(
@@ -179,7 +175,7 @@ def judge_composed(
             if kind in (SINGLE, TOGETHER)
         }
     kinds = {kind: _figures(found) for kind, found in judged_with(targets, list(RULES)).items()}
-    return ComposedReport(len(captioned), int(captioned.sum()), targets, kinds, texts)
+    return ComposedReport(len(captioned), int(captioned.sum()), targets, DECISIVE, kinds, texts)
 
 
 def composed_text(report: ComposedReport) -> str:
@@ -196,10 +192,10 @@ def composed_text(report: ComposedReport) -> str:
     asked = [(kind, rule) for kind in (SINGLE, TOGETHER) if kind in report.kinds for rule in (PLAIN, CALIBRATED)]
     texts = grid(
         ["", *(f"{kind}: {rule.split()[0]}" for kind, rule in asked)],
-        {name: [found[kind][rule] for kind, rule in asked] for name, found in report.texts.items()},
+        {name: [found[kind][rule] for kind, rule in asked] for name, found in report.text_targets.items()},
     )
     return (
-        f"{DECISIVE}, exact search over {report.pictures} pictures, {report.captioned} of them with a caption\n"
+        f"{DECISIVE}, exact search over {report.images} pictures, {report.captioned} of them with a caption\n"
         f"Targets: {weights}\n{table(rows)}\n\n"
         "What else was tried, with the same vectors and targets\n"
         + "\n\n".join(others)

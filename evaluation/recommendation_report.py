@@ -33,26 +33,20 @@ NAMED = 20
 
 @dataclass(frozen=True)
 class RecommendationReport:
-    pictures: int
+    """The names are the keys of its JSON."""
+
+    images: int
     captioned: int
-    kinds: Mapping[int, Mapping[str, Kind]]
+    leave_one_out: Mapping[int, Mapping[str, Kind]]
     """Likes of a question -> kind of group -> figures."""
-    curves: Mapping[str, Mapping[str, Curve]]
+    simulated_users: Mapping[str, Mapping[str, Curve]]
     """Which preferences -> way -> curve."""
-    spread: Mapping[str, Mapping[str, float]]
-    copies: CopyFigures | None
+    first_pictures: Mapping[str, Mapping[str, float]]
+    near_duplicates: CopyFigures | None
     notes: tuple[str, ...]
 
     def to_json(self) -> dict[str, Any]:
-        return {
-            "images": self.pictures,
-            "captioned": self.captioned,
-            "leave_one_out": {str(likes): as_json(kinds) for likes, kinds in self.kinds.items()},
-            "simulated_users": as_json(self.curves, 4),
-            "first_pictures": as_json(self.spread, 4),
-            "near_duplicates": as_json(self.copies, 4),
-            "notes": list(self.notes),
-        }
+        return {name: as_json(value, 4) for name, value in vars(self).items()}
 
 
 def judge_recommendation(
@@ -103,13 +97,13 @@ def judge_recommendation(
 
 def recommendation_text(report: RecommendationReport) -> str:
     """For a terminal of 100 columns."""
-    parts = [f"{report.pictures} pictures, {report.captioned} with a caption; exact search"]
-    for likes, kinds in report.kinds.items():
+    parts = [f"{report.images} pictures, {report.captioned} with a caption; exact search"]
+    for likes, kinds in report.leave_one_out.items():
         parts += [_kind_text(likes, kind) for kind in kinds.values()]
-    parts += [_curves_text(title, curves) for title, curves in report.curves.items()]
-    parts.append(_spread_text(report.spread))
-    if report.copies:
-        parts.append(_copies_text(report.copies))
+    parts += [_curves_text(title, curves) for title, curves in report.simulated_users.items()]
+    parts.append(_spread_text(report.first_pictures))
+    if report.near_duplicates:
+        parts.append(_copies_text(report.near_duplicates))
     return "\n\n".join([*parts, *report.notes])
 
 

@@ -161,7 +161,7 @@ def test_calibration_finds_more_where_words_have_different_levels(monkeypatch: p
 def test_the_text_has_a_row_for_each_kind_and_rule_within_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(composed, "AT_MOST", 5)
     report = judge_composed(library(), Words(), DEFAULT_TARGETS, captions=0.5, half="final")  # type: ignore[arg-type]
-    assert (report.pictures, report.captioned) == (120, 60)
+    assert (report.images, report.captioned) == (120, 60)
     lines = composed_text(report).splitlines()
     assert max(map(len, lines)) <= 100
     for kind in report.kinds:
