@@ -1,16 +1,20 @@
-"""A question's terms as vectors, each with the targets that count for it. Knows no database: stored vectors are handed
-in."""
+"""Prepares a question: its terms as vectors, each with the targets that count for it, and what Weaviate is searched
+with."""
 
+import time
 import uuid
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from encoder.protocol import Embeddings, Encoder, EncoderIdentity, invalid_rows
+from encoder.protocol import Embeddings, Encoder, invalid_rows
 from errors import QueryError
+from search.index import PictureIndex, Probe
 from search.preference import learn_targets
 from search.query import AUTO, Query, Term
-from search.scoring import Asked, LibrarySpace
+from search.ranking import spread_out
+from search.scoring import Asked, LibrarySpace, linear
 
 DEFAULT_TARGETS: Mapping[str, Mapping[str, float]] = {
     "text": {"image": 1.0, "caption": 2.0},
@@ -19,15 +23,74 @@ DEFAULT_TARGETS: Mapping[str, Mapping[str, float]] = {
 """Targets where the question names none: words find what is shown; a picture, the library's own or another, finds
 look-alikes."""
 
-Stored = Mapping[uuid.UUID, Mapping[str, Embeddings]]
+MOST_NEAR = 16
+"""Likes that are asked for their own nearest pictures, where the strategy goes by the best of them."""
 Targets = Mapping[str, float]
 
 
-def encode_terms(
-    terms: Sequence[Term], encoder: Encoder, library: EncoderIdentity, stored: Stored
-) -> list[Mapping[str, Embeddings]]:
-    """The vectors of each term by target, (dim,); `stored` holds those of the items. Raises QueryError for a vector
-    that `library` cannot be searched with."""
+@dataclass(frozen=True)
+class Prepared:
+    """A question that is encoded, and weighed by what one library's space is at that moment."""
+
+    query: Query
+    """Its paths are pictures of the library."""
+    asked: Sequence[Asked]
+    probes: Sequence[Probe]
+    likes: Mapping[str, Sequence[Embeddings]]
+    """By target: where the best of the likes decides, what is near to one of them need not be near to their sum, so
+    each is asked for its own nearest; of many those that lie far apart."""
+    encode_ms: float
+
+    @property
+    def words(self) -> str:
+        return " ".join(self.query.texts) if self.query.hybrid else ""
+
+    @property
+    def left_out(self) -> set[uuid.UUID]:
+        """Pictures that are no hits: those that ask, and hidden ones."""
+        return {term.item for term in self.query.terms if term.item is not None} | set(self.query.hidden)
+
+
+def prepare(query: Query, encoder: Encoder, index: PictureIndex, space: LibrarySpace) -> Prepared:
+    """Raises QueryError for a picture that is not there, a vector that the library cannot be searched with, and terms
+    that cancel each other out."""
+    query = replace(query, terms=tuple(_resolved(term, index) for term in query.terms))
+    started = time.perf_counter()
+    encoded = encode_terms(query.terms, encoder, index)
+    encode_ms = 1000 * (time.perf_counter() - started)
+    asked = weigh(query, encoded, space)
+    likes = [term for term in asked if term.example and term.weight > 0]
+    near: dict[str, Sequence[Embeddings]] = {}
+    if len(likes) > 1 and query.strategy == "best_score" and not query.hybrid:
+        for name in likes[0].targets:
+            rows = np.stack([term.vectors[name] for term in likes if name in term.vectors])
+            near[name] = [rows[i] for i in spread_out(rows, min(MOST_NEAR, len(rows)))]
+    probes = [Probe(name, vector, weight) for name, (weight, vector) in linear(asked, space, query.strategy).items()]
+    if not probes:
+        raise QueryError("The terms of the question cancel each other out. Take one of them away.")
+    return Prepared(query, asked, probes, near, encode_ms)
+
+
+def _resolved(term: Term, index: PictureIndex) -> Term:
+    """A path becomes a picture of the library. Raises QueryError where none lies there, or more than one."""
+    if term.path is None:
+        return term
+    found = index.uuids_at(term.path)
+    if not found:
+        raise QueryError(f"There is no picture at {term.path!r} in the library. Give a path as a hit shows it.")
+    if len(found) > 1:
+        raise QueryError(f"Several pictures of the library lie at {term.path!r}. Write more of the path.")
+    return Term(item=found[0], weight=term.weight)
+
+
+def encode_terms(terms: Sequence[Term], encoder: Encoder, index: PictureIndex) -> list[Mapping[str, Embeddings]]:
+    """The vectors of each term by target, (dim,); those of items are the library's own."""
+    library, items = index.pictures.identity, [term.item for term in terms if term.item is not None]
+    stored = {found.uuid: found.vectors for found in index.fetch(items)}
+    if missing := [item for item in items if item not in stored]:
+        raise QueryError(f"There is no picture {missing[0]} in the library (any more). Take it out of the question.")
+    if bare := [item for item in items if not stored[item]]:
+        raise QueryError(f"The picture {bare[0]} was stored without vectors, by another program. Ingest it again.")
     texts = [term.text for term in terms if term.text is not None]
     images = [term.image for term in terms if term.image is not None]
     text_rows = iter(encoder.encode_texts(texts)) if texts else iter(())
@@ -41,9 +104,9 @@ def encode_terms(
         elif term.item is not None:
             vectors = stored[term.item]
         else:
-            index = next(image_order)
-            row = image_rows["image"][index]
-            vectors = {"image": row, "caption": row, "look": image_rows["look"][index]}
+            place = next(image_order)
+            row = image_rows["image"][place]
+            vectors = {"image": row, "caption": row, "look": image_rows["look"][place]}
         for name, vector in vectors.items():
             [fault] = invalid_rows(vector[None], library.dims[name])
             if fault:

@@ -148,7 +148,7 @@ MOST = 20
 """Values of one filter that are looked at: each costs a count."""
 SHORTEST = 3
 """Letters that a name has to contain to be offered."""
-Count = Callable[[Condition], int]
+Count = Callable[[Sequence[Condition]], int]
 Known = Mapping[str, int]
 
 
@@ -168,12 +168,12 @@ def find_meant(
     filters: Sequence[Condition], total: int, count: Count, known_of: Callable[[Sequence[str]], Mapping[str, Known]]
 ) -> tuple[Meant, ...]:
     """`total`: pictures that pass all filters; where it is 0 every filter is looked at, else those that should leave
-    something out. `count`: pictures that pass one. `known_of`: properties -> their values, with their numbers."""
+    something out. `count`: pictures that pass some. `known_of`: properties -> their values, with their numbers."""
     odd = {}
     for one in filters:
         if one.row.is_named and (not total or one.negated or one.row.kind is Kind.NONE):
             parts = one.values[:MOST] if one.row.kind in LISTS else (one.value,)
-            if missing := [part for part in parts if not count(_plain(one, [part]))]:
+            if missing := [part for part in parts if not count([_plain(one, [part])])]:
                 odd[one] = missing
     known = known_of(sorted({one.row.prop for one in odd})) if odd else {}
     found = (_other(one, missing, known[one.row.prop], count) for one, missing in odd.items())
@@ -197,15 +197,12 @@ def alike(value: str, known: Known, *, of_path: bool = False) -> str | None:
     for test in tests:
         if found := next((name for name, form in forms.items() if test(form)), None):
             return found
-    return _spelled_alike(asked, {form: name for name, form in reversed(forms.items())}) or _spelled_alike(
-        asked, {word: name for name, form in reversed(forms.items()) for word in re.split(r"[/\s]+", form)}
-    )
-
-
-def _spelled_alike(asked: str, names: Mapping[str, str]) -> str | None:
-    """`names`: what is compared -> what is meant by it."""
-    close = get_close_matches(asked, names, n=1, cutoff=ALIKE)
-    return names[close[0]] if close else None
+    whole = {form: name for name, form in reversed(forms.items())}
+    words = {word: name for name, form in reversed(forms.items()) for word in re.split(r"[/\s]+", form)}
+    for meant in (whole, words):
+        if close := get_close_matches(asked, meant, n=1, cutoff=ALIKE):
+            return meant[close[0]]
+    return None
 
 
 def _plain(condition: Condition, parts: Sequence[str]) -> Condition:
@@ -217,11 +214,14 @@ def _plain(condition: Condition, parts: Sequence[str]) -> Condition:
 
 def _other(condition: Condition, missing: Sequence[str], known: Known, count: Count) -> Meant | None:
     asked = _plain(condition, missing)
-    if condition.row.kind in LISTS:
-        others = {part: other for part in missing if (other := alike(part, known)) is not None}
-        values = list(dict.fromkeys(others.get(part, part) for part in condition.values))
-        return Meant(asked, replace(condition, value=comma_separated(values))) if others else None
-    if "~" in condition.row.operators and count(replace(asked, operator="~")):
+    if "~" in condition.row.operators and count([replace(asked, operator="~")]):
         return Meant(asked, replace(condition, operator="~"))
-    other = alike(condition.value, known, of_path=condition.row.kind is Kind.FOLDER)
-    return None if other is None else Meant(asked, replace(condition, operator="=", value=other))
+    is_path = condition.row.kind is Kind.FOLDER
+    others = {part: other for part in missing if (other := alike(part, known, of_path=is_path)) is not None}
+    if not others:
+        return None
+    if condition.row.kind in LISTS:
+        value = comma_separated(list(dict.fromkeys(others.get(part, part) for part in condition.values)))
+    else:
+        [value] = others.values()
+    return Meant(asked, replace(condition, operator="=", value=value))

@@ -102,10 +102,23 @@ class PictureIndex:
         """Seconds that this thread has waited for Weaviate's answers so far."""
         return getattr(self._watch, "seconds", 0.0)
 
-    def near(self, probes: Sequence[Probe], condition: Any, limit: int) -> Near:
-        """The `limit` best of what is among some probe's own nearest `limit`."""
+    def near(self, probes: Sequence[Probe], condition: Any, limit: int, words: str = "") -> Near:
+        """The `limit` best of what is among some probe's own nearest `limit`. With `words` vectors and BM25 over
+        captions, tags and file names are fused (hybrid); the values are fused scores then, 0 to 1."""
         vector, target = _near(probes)
-        found = self._read("near_vector", near_vector=vector, target_vector=target, filters=condition, limit=limit)
+        asked = {"target_vector": target, "filters": condition, "limit": limit}
+        if words:
+            found = self._read(
+                "hybrid",
+                query=words,
+                alpha=HYBRID_ALPHA,
+                vector=vector,
+                properties=WORD_PROPERTIES,
+                fusion_type=HybridFusion.RELATIVE_SCORE,
+                **asked,
+            )
+            return _answer(found, [one.metadata.score for one in found])
+        found = self._read("near_vector", near_vector=vector, **asked)
         weight = sum(probe.weight for probe in probes)
         scale = weight if len(probes) == 1 else 1.0  # the distance of several probes is weighted already
         return _answer(found, [weight - scale * one.metadata.distance for one in found])
@@ -120,22 +133,6 @@ class PictureIndex:
             limit=limit,
         )
         return _answer(found, [1 - one.metadata.distance for one in found])
-
-    def near_or_worded(self, words: str, probes: Sequence[Probe], condition: Any, limit: int) -> Near:
-        """Hybrid: vectors and BM25 over captions, tags and file names, fused; the values are fused scores, 0 to 1."""
-        vector, target = _near(probes)
-        found = self._read(
-            "hybrid",
-            query=words,
-            alpha=HYBRID_ALPHA,
-            vector=vector,
-            target_vector=target,
-            properties=WORD_PROPERTIES,
-            fusion_type=HybridFusion.RELATIVE_SCORE,
-            filters=condition,
-            limit=limit,
-        )
-        return _answer(found, [one.metadata.score for one in found])
 
     def fetch(
         self, uuids: Sequence[uuid.UUID], properties: Sequence[Any] = (), vectors: Sequence[str] | None = None

@@ -67,11 +67,6 @@ class Candidates:
     def captioned(self) -> NDArray[np.bool_]:
         return np.array([one.captioned for one in self.known], dtype=bool)
 
-    def order(self, by: NDArray[np.float64]) -> NDArray[np.intp]:
-        """Rows by (n,) values, the largest first; of equal ones the smaller uuid."""
-        halves = np.frombuffer(b"".join(self.ids), dtype=">u8").reshape(-1, 2)
-        return np.lexsort((halves[:, 1], halves[:, 0], -by))
-
 
 class PictureCache:
     """Thread-safe. Holds at most about `megabytes`."""
@@ -97,8 +92,18 @@ class PictureCache:
         self._lock = threading.Lock()
         self._prefetching = threading.Lock()
 
-    def candidates(self, near: Near, names: Iterable[str]) -> Candidates:
-        """With some vectors. What is not held, or is out of date, is read; what was removed since is left out."""
+    def candidates(self, found: Sequence[Near], names: Iterable[str]) -> Candidates:
+        """What was found, with some vectors: every object once, as its first search has it. What is not held, or is out
+        of date, is read; what was removed since is left out."""
+        near = found[0]
+        if len(found) > 1:
+            everything = [key for one in found for key in one.ids]
+            first = list({key: row for row, key in reversed(list(enumerate(everything)))}.values())
+            values, updated = (
+                np.concatenate(parts)[first]
+                for parts in zip(*((one.values, one.updated) for one in found), strict=True)
+            )
+            near = Near([everything[row] for row in first], values, updated)
         n = len(near.ids)
         dims = self._index.pictures.identity.dims
         vectors = {name: np.zeros((n, dims[name]), np.float32) for name in names}
@@ -116,8 +121,8 @@ class PictureCache:
             for place, row in zip(np.flatnonzero(valid).tolist(), held.tolist(), strict=True):
                 known[place] = self._known[row]
         if missing := {near.ids[place]: place for place in np.flatnonzero(~valid).tolist()}:
-            found = self._index.fetch([UUID(bytes=key) for key in missing], self._properties())
-            for stored, one in self._held(found):
+            read = self._index.fetch([UUID(bytes=key) for key in missing], self._properties())
+            for stored, one in self._held(read):
                 place = missing[stored.uuid.bytes]
                 known[place] = one
                 for name, matrix in vectors.items():

@@ -87,21 +87,43 @@ class Ranked:
 
 @dataclass
 class Ranking:
-    """Grows window by window."""
+    """Grows window by window, until it is long enough for the question's page."""
 
+    query: Query
+    threshold: float | None
+    space: LibrarySpace
     places: list[tuple[Ranked, int]] = field(default_factory=list)
     """Window and row of each picture that is shown."""
     _seen: set[bytes] = field(default_factory=set)
 
-    def add(self, window: Ranked) -> None:
-        """What comes behind the narrower windows."""
+    @property
+    def vectors(self) -> set[str]:
+        """Targets whose vectors the next window needs, beside those that are asked."""
+        if self.places:
+            return set()
+        return {*(["image"] if self.query.diversity else []), *([TARGET] if self.query.collapse else [])}
+
+    @property
+    def is_long_enough(self) -> bool:
+        return len(self.places) >= self.query.offset + self.query.limit
+
+    def add(self, candidates: Candidates, scores: Scores) -> None:
+        """What comes behind the narrower windows. In the first near-duplicates stand behind one, and difference is
+        mixed in."""
+        query, is_first = self.query, not self.places
+        sameness = Sameness.of(self.space) if is_first and query.collapse else None
+        window = judged(candidates, scores, self.threshold, query, sameness)
+        if is_first:
+            window = mixed(window, query.diversity, query.offset + query.limit)
         ids = window.candidates.ids
         rows = [row for row in window.order if ids[row] not in self._seen]
         self.places += [(window, row) for row in rows]
         self._seen.update(ids[row] for row in (*rows, *(copy for row in rows for copy in window.copies.get(row, ()))))
 
-    def page(self, offset: int, limit: int) -> tuple[Hit, ...]:
-        return tuple(window.hit(row) for window, row in self.places[offset : offset + limit])
+    @property
+    def page(self) -> tuple[Hit, ...]:
+        offset = self.query.offset
+        return tuple(window.hit(row) for window, row in self.places[offset : offset + self.query.limit])
 
     @property
     def counted(self) -> list[Known]:
@@ -121,15 +143,21 @@ def judged(
     candidates: Candidates, scores: Scores, threshold: float | None, query: Query, sameness: Sameness | None
 ) -> Ranked:
     """In the order of relevance or, with words too, of Weaviate's fused score: a picture that has one of the words is
-    not below the threshold. With `sameness`, and where the question wants it, near-duplicates stand behind one."""
+    not below the threshold. With `sameness` near-duplicates stand behind one."""
     below = np.zeros(len(candidates.ids), bool) if threshold is None else scores.relevance < threshold
     if query.hybrid:
         asked = {word for text in query.texts for word in text.casefold().split()}
         below &= np.array([not asked & _words(known.record) for known in candidates.known], dtype=bool)
-    order = candidates.order(candidates.values if query.hybrid else scores.relevance).tolist()
-    copies = _copies(candidates, order, sameness) if query.collapse and sameness else {}
+    order = by_value(candidates.ids, candidates.values if query.hybrid else scores.relevance).tolist()
+    copies = _copies(candidates, order, sameness) if sameness else {}
     hidden = {row for rows in copies.values() for row in rows}
     return Ranked(candidates, scores, below, [row for row in order if row not in hidden], copies, query.hybrid)
+
+
+def by_value(ids: Sequence[bytes], values: NDArray[np.float64]) -> NDArray[np.intp]:
+    """Rows by (n,) values, the largest first; of equal ones the smaller uuid."""
+    halves = np.frombuffer(b"".join(ids), dtype=">u8").reshape(-1, 2)
+    return np.lexsort((halves[:, 1], halves[:, 0], -values))
 
 
 def mixed(ranked: Ranked, diversity: float, most: int) -> Ranked:

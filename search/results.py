@@ -41,32 +41,41 @@ def pairs_of(properties: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "captioned", "yes" if properties.get("captioned") else "no"
 
 
-def count(pictures: Iterable[Pairs], roots: Iterable[str]) -> dict[str, Counts]:
+def count_facets(pictures: Iterable[Pairs], roots: Iterable[str]) -> dict[str, Counts]:
     """Each facet's values over some pictures, most frequent first. `roots`: what was ingested of them."""
     counters: dict[str, dict[str, int]] = {name: {} for name in (*text_properties(), "year", "captioned")}
     for (name, value), n in Counter(chain.from_iterable(pictures)).items():
         counters[name][value] = n
-    counters["folder"] = below(counters["folder"], roots)
-    return {name: by_frequency(counter) for name, counter in counters.items()}
+    counters["folder"] = _below(counters["folder"], roots)
+    return {name: _by_frequency(counter) for name, counter in counters.items()}
 
 
-def below(folders: Mapping[str, int], roots: Iterable[str]) -> dict[str, int]:
+def facets_of(counts: Mapping[str, Mapping[str, int]], total: int, captioned: int) -> dict[str, Counts]:
+    """The same of what Weaviate counted: property -> value -> pictures; of `total`, so many with a caption."""
+    shown: dict[str, Mapping[str, int]] = {}
+    for name, prop in text_properties().items():
+        if prop in counts:
+            values: Counter[str] = Counter()
+            for value, n in counts[prop].items():
+                values[_shown(name, value)] += n
+            shown[name] = values
+    shown["folder"] = _below(shown["folder"], counts["roots"])
+    years: Counter[str] = Counter()
+    for month, n in counts.get("month", {}).items():
+        years[month[:4]] += n
+    shown |= {"year": years, "captioned": {"yes": captioned, "no": total - captioned}}
+    return {name: _by_frequency(values) for name, values in shown.items()}
+
+
+def _below(folders: Mapping[str, int], roots: Iterable[str]) -> dict[str, int]:
     """The counts of those folders that were ingested, or lie below one that was: a record lists all that it lies in."""
     ingested = [folder_of(root).rstrip("/") + "/" for root in roots]
     return {name: n for name, n in folders.items() if any(f"{name}/".startswith(root) for root in ingested)}
 
 
-def by_frequency(counts: Mapping[str, int]) -> Counts:
+def _by_frequency(counts: Mapping[str, int]) -> Counts:
     ordered = sorted(((value, n) for value, n in counts.items() if value and n), key=lambda pair: (-pair[1], pair[0]))
     return tuple(ordered[:MAX_VALUES])
-
-
-def merged(name: str, counts: Mapping[str, int]) -> Counter[str]:
-    """A facet of what Weaviate counted of each stored value."""
-    shown: Counter[str] = Counter()
-    for value, n in counts.items():
-        shown[_shown(name, value)] += n
-    return shown
 
 
 def _shown(name: str, value: str) -> str:

@@ -1,16 +1,14 @@
-"""Answers a question from Weaviate: the one funnel (`Searcher.search`). `index` asks Weaviate, `candidates` holds what
-it found, `scoring` judges it, `ranking` orders it."""
+"""Answers a question from Weaviate: the one funnel (`Searcher.search`). `asking` prepares it, `index` asks Weaviate,
+`library` holds what it found, `scoring` judges it, `ranking` orders it."""
 
 import time
 import uuid
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
-from typing import Any
 
-import numpy as np
 from PIL import Image
 
 from encoder.occlusion import embeddings_without
@@ -19,21 +17,29 @@ from errors import FilterError, QueryError
 from schema.collection import Pictures
 from schema.patience import Patience, begin, reading
 from schema.record import ImageRecord, from_properties
-from search import results as facets
-from search.asking import DEFAULT_TARGETS, encode_terms, weigh, weights_of
+from search.asking import DEFAULT_TARGETS, prepare, weights_of
 from search.conditions import Passing, to_weaviate, undescribed
-from search.explain import Explanation, Meant, Vocabulary, by_words, find_meant, heat, seen
+from search.explain import Explanation, Vocabulary, by_words, find_meant, heat, seen
 from search.filters import Condition
-from search.index import LibraryVersion, Near, PictureIndex, Probe, one_question
+from search.index import LibraryVersion, PictureIndex, one_question
 from search.library import Library, PictureCache, Refreshed, read_space
-from search.query import MAX_WINDOW, Query, Term
-from search.ranking import TARGET, WINDOWS, Ranking, Sameness, judged, mixed, side_by_side, spread_out
+from search.query import MAX_WINDOW, Query
+from search.ranking import WINDOWS, Ranking, side_by_side, spread_out
 from search.relevance import Background, Bank, ThresholdOptions, keep_bank
-from search.results import Hit, Results, Timing, there_first
-from search.scoring import Asked, LibrarySpace, linear, score, targets_of
+from search.results import (
+    MAX_VALUES,
+    Counts,
+    Hit,
+    Results,
+    Timing,
+    count_facets,
+    facets_of,
+    text_properties,
+    there_first,
+)
+from search.scoring import Asked, LibrarySpace, score, targets_of
 
-MOST_NEAR = 16
-"""Likes that are asked for their own nearest pictures, where the strategy goes by the best of them."""
+CAPTIONED = Condition("captioned", "=", "yes")
 KNOWN = 3000
 """The most frequent values of a property, among which a value is looked for that no picture has."""
 TAGS = 300
@@ -71,50 +77,60 @@ class Searcher:
         if not query.check().terms and not query.filters:
             raise QueryError("The question is empty: type some words, or give a picture.")
         passing = self._passing(query.filters)
-        if not query.terms:
-            return self._listed(query, passing.without(query.hidden), started, waited)
-        query = self._resolved(query)
-        before = time.perf_counter()
-        vectors = self._encoded(query)
-        encoded = time.perf_counter() - before
+        if query.terms:
+            results = self._ranked(query, passing, started, waited)
+        else:
+            results = self._listed(query, passing.without(query.hidden), started, waited)
+        return replace(results, meant=find_meant(query.filters, results.total, self.count, self._values))
+
+    def _ranked(self, query: Query, passing: Passing, started: float, waited: float) -> Results:
+        """What is nearest to the terms, the best first."""
         library = self._library.get()
-        asked = weigh(query, vectors, library.space)
-        own = {term.item for term in query.terms if term.item is not None} | set(query.hidden)
-        others = passing.without(own)
+        prepared = prepare(query, self._encoder, self.index, library.space)
+        asked, others = prepared.asked, passing.without(prepared.left_out)
         counting = begin(self._threads, partial(self.index.count, others))
         threshold = library.background.threshold(asked, self._threshold.false_alarm, query.strategy)
-        ranking = self._ranking(query, asked, others.filter, library.space, threshold)
-        hits = ranking.page(query.offset, query.limit)
+        ranking = Ranking(prepared.query, threshold, library.space)
+        for window in WINDOWS:
+            likes = [] if ranking.places else prepared.likes.items()
+            ask = partial(self.index.near_any, condition=others.filter, limit=window)
+            begun = [begin(self._threads, partial(ask, name, rows)) for name, rows in likes]
+            near = self.index.near(prepared.probes, others.filter, window, prepared.words)
+            more = [result() for result in begun]
+            candidates = self._cache.candidates([near, *more], {*targets_of(asked), *ranking.vectors})
+            scores = score(asked, candidates.vectors, candidates.captioned, library.space, query.strategy)
+            ranking.add(candidates, scores)
+            if ranking.is_long_enough or len(near.ids) < window:
+                break
+        hits = ranking.page
         counted = ranking.counted if query.facets else []
         asking = time.perf_counter()
         total = counting()
         done = time.perf_counter()
         waited = self.index.waited() - waited + done - asking
+        roots = {root for one in counted for root in one.roots}
         return Results(
             hits,
             total,
             query.offset,
             query.limit,
-            Timing(1000 * encoded, 1000 * waited, 1000 * (done - started)),
-            facets.count((one.facets for one in counted), {root for one in counted for root in one.roots})
-            if query.facets
-            else {},
+            Timing(prepared.encode_ms, 1000 * waited, 1000 * (done - started)),
+            count_facets((one.facets for one in counted), roots) if query.facets else {},
             len(counted),
             threshold,
             ranking.above,
             next((term.targets for term in asked if term.example), asked[0].targets),
-            self._meant(query.filters, total),
         )
 
     def _listed(self, query: Query, passing: Passing, started: float, waited: float) -> Results:
         """Filters alone: what passes, newest first."""
+        counts = self._counts(query.filters) if query.facets else None
         found = self.index.listed(passing.filter, query.offset, query.limit)
-        hits = tuple(Hit(key, there_first(from_properties(properties)), None) for key, properties in found)
         total = self.index.count(passing)
-        counts = self.facets(query.filters) if query.facets else {}
+        hits = tuple(Hit(key, there_first(from_properties(properties)), None) for key, properties in found)
         timing = Timing(0.0, 1000 * (self.index.waited() - waited), 1000 * (time.perf_counter() - started))
-        counted, other = total if counts else 0, self._meant(query.filters, total)
-        return Results(hits, total, query.offset, query.limit, timing, counts, counted, above=total, meant=other)
+        facets, counted = (facets_of(*counts), total) if counts else ({}, 0)
+        return Results(hits, total, query.offset, query.limit, timing, facets, counted, above=total)
 
     @one_question
     def records(self, uuids: Sequence[uuid.UUID]) -> dict[uuid.UUID, ImageRecord]:
@@ -127,28 +143,20 @@ class Searcher:
         """The unit vectors that a question's candidates are searched with, by target. Raises what `search` raises."""
         if not query.terms:
             raise QueryError("The question holds filters alone, so there is nothing to compare pictures with.")
-        query = self._resolved(query)
-        vectors, space = self._encoded(query), self.space()
-        return {probe.target: probe.vector for probe in _probes(weigh(query, vectors, space), space, query.strategy)}
+        prepared = prepare(query, self._encoder, self.index, self.space())
+        return {probe.target: probe.vector for probe in prepared.probes}
 
     @one_question
-    def facets(self, filters: Sequence[Condition] = ()) -> dict[str, facets.Counts]:
+    def facets(self, filters: Sequence[Condition] = ()) -> dict[str, Counts]:
         """Counts of what passes the filters; a folder counts what lies below it too."""
-        passing = self._passing(filters)
-        texts = {name: prop for name, prop in facets.text_properties().items() if prop in self.pictures.properties}
-        counts = self.index.occurrences([*texts.values(), "roots"], passing.filter, facets.MAX_VALUES)
-        shown: dict[str, Mapping[str, int]] = {name: facets.merged(name, counts[prop]) for name, prop in texts.items()}
-        shown["folder"] = facets.below(shown["folder"], counts["roots"])
-        captioned = self.index.count(self._passing([*filters, Condition("captioned", "=", "yes")]))
-        months = counts.get("month", {})
-        years: Counter[str] = Counter()
-        for month, n in months.items():
-            years[month[:4]] += n
-        return {
-            **{name: facets.by_frequency(values) for name, values in shown.items()},
-            "year": facets.by_frequency(years),
-            "captioned": facets.by_frequency({"yes": captioned, "no": self.index.count(passing) - captioned}),
-        }
+        return facets_of(*self._counts(filters))
+
+    def _counts(self, filters: Sequence[Condition]) -> tuple[dict[str, dict[str, int]], int, int]:
+        """Of what passes: each property's values, all pictures, those with a caption."""
+        passing, captioned = self._passing(filters), self._passing([*filters, CAPTIONED])
+        names = [name for name in text_properties().values() if name in self.pictures.properties]
+        counts = self.index.occurrences([*names, "roots"], passing.filter, MAX_VALUES)
+        return counts, self.index.count(passing), self.index.count(captioned)
 
     @one_question
     def undescribed(self) -> int:
@@ -192,30 +200,27 @@ class Searcher:
     def explain(self, query: Query, key: uuid.UUID, image: Image.Image | None = None) -> Explanation:
         """Why the picture `key` is a hit; `image`: the picture itself, where its file can be read. Raises what
         `search` raises."""
-        query = self._resolved(query)
-        vectors, space = self._encoded(query), self.space()
-        asked = weigh(query, vectors, space)
+        space = self.space()
+        prepared = prepare(query, self._encoder, self.index, space)
         found = next(self.index.fetch([key]), None)
         if found is None or "image" not in found.vectors:
             raise QueryError(f"There is no picture {key} in the library (any more).")
         vector = found.vectors["image"]
-        probe = next((probe for probe in _probes(asked, space, query.strategy) if probe.target == "image"), None)
+        probe = next((probe for probe in prepared.probes if probe.target == "image"), None)
         map_ = None
         if image is not None and probe is not None:
             map_ = heat(probe.vector, *embeddings_without(self._encoder, image), image.size)
         tags = self.index.occurrences(["tags"], None, TAGS)["tags"]
         words, rows = self._vocabulary.with_tags(tags)
         return Explanation(
-            tuple((text, by_words(text, self._encoder, vector)) for text in query.texts),
+            tuple((text, by_words(text, self._encoder, vector)) for text in prepared.query.texts),
             map_,
             tuple(seen(vector, words, rows, space.spreads.get("image"))),
         )
 
-    def _meant(self, filters: Sequence[Condition], total: int) -> tuple[Meant, ...]:
-        def known_of(names: Sequence[str]) -> dict[str, dict[str, int]]:
-            return self.index.occurrences(names, None, KNOWN)
-
-        return find_meant(filters, total, lambda one: self.index.count(self._passing([one])), known_of)
+    def _values(self, names: Sequence[str]) -> dict[str, dict[str, int]]:
+        """Of some properties, with their numbers, in the whole library."""
+        return self.index.occurrences(names, None, KNOWN)
 
     @one_question
     def places(self, filters: Sequence[Condition] = ()) -> dict[tuple[float, float], int]:
@@ -232,86 +237,3 @@ class Searcher:
         except FilterError:
             self.pictures = self.index.pictures = replace(self.pictures, properties=self.index.properties())
             return to_weaviate(filters, self.pictures.properties)
-
-    def _resolved(self, query: Query) -> Query:
-        """Paths become pictures of the library. Raises QueryError where none lies there, or more than one."""
-        return replace(query, terms=tuple(self._resolve(term) for term in query.terms))
-
-    def _resolve(self, term: Term) -> Term:
-        if term.path is None:
-            return term
-        found = self.index.uuids_at(term.path)
-        if not found:
-            raise QueryError(f"There is no picture at {term.path!r} in the library. Give a path as a hit shows it.")
-        if len(found) > 1:
-            raise QueryError(f"Several pictures of the library lie at {term.path!r}. Write more of the path.")
-        return Term(item=found[0], weight=term.weight)
-
-    def _encoded(self, query: Query) -> list[Mapping[str, Embeddings]]:
-        """The vectors of each term, by target."""
-        items = [term.item for term in query.terms if term.item is not None]
-        stored = {found.uuid: found.vectors for found in self.index.fetch(items)}
-        if missing := [item for item in items if item not in stored]:
-            raise QueryError(
-                f"There is no picture {missing[0]} in the library (any more). Take it out of the question."
-            )
-        if bare := [item for item in items if not stored[item]]:
-            raise QueryError(f"The picture {bare[0]} was stored without vectors, by another program. Ingest it again.")
-        return encode_terms(query.terms, self._encoder, self.pictures.identity, stored)
-
-    def _ranking(
-        self, query: Query, asked: Sequence[Asked], condition: Any, space: LibrarySpace, threshold: float | None
-    ) -> Ranking:
-        """Long enough for the page."""
-        probes = _probes(asked, space, query.strategy)
-        names = {*targets_of(asked), *(["image"] if query.diversity else []), *([TARGET] if query.collapse else [])}
-        ranking, needed = Ranking(), query.offset + query.limit
-        for window in WINDOWS:
-            if query.hybrid:
-                near = self.index.near_or_worded(" ".join(query.texts), probes, condition, window)
-            else:
-                near = self.index.near(probes, condition, window)
-            full = len(near.ids) == window
-            first = not ranking.places
-            if first:
-                near = _union([near, *self._near_likes(query, asked, condition)])
-            candidates = self._cache.candidates(near, names if first else targets_of(asked))
-            scores = score(asked, candidates.vectors, candidates.captioned, space, query.strategy)
-            ranked = judged(candidates, scores, threshold, query, Sameness.of(space) if first else None)
-            ranking.add(mixed(ranked, query.diversity, needed) if first else ranked)
-            if len(ranking.places) >= needed or not full:
-                break
-        return ranking
-
-    def _near_likes(self, query: Query, asked: Sequence[Asked], condition: Any) -> list[Near]:
-        """Where the best of the likes decides, what is near to one of them need not be near to their sum: the nearest
-        of each on every target; of many likes those that lie far apart."""
-        likes = [term for term in asked if term.example and term.weight > 0]
-        if len(likes) < 2 or query.strategy != "best_score" or query.hybrid:
-            return []
-        begun = []
-        for target in likes[0].targets:
-            rows = np.stack([term.vectors[target] for term in likes if target in term.vectors])
-            some = [rows[i] for i in spread_out(rows, min(MOST_NEAR, len(rows)))]
-            ask = partial(self.index.near_any, target, some, condition, WINDOWS[0])
-            begun.append(begin(self._threads, ask))
-        return [result() for result in begun]
-
-
-def _probes(asked: Sequence[Asked], space: LibrarySpace, strategy: str | None) -> list[Probe]:
-    probes = [Probe(name, vector, weight) for name, (weight, vector) in linear(asked, space, strategy).items()]
-    if not probes:
-        raise QueryError("The terms of the question cancel each other out. Take one of them away.")
-    return probes
-
-
-def _union(found: Sequence[Near]) -> Near:
-    """Every object once, as its first search has it."""
-    if len(found) == 1:
-        return found[0]
-    ids = [key for near in found for key in near.ids]
-    rows = list({key: row for row, key in reversed(list(enumerate(ids)))}.values())
-    values, updated = (
-        np.concatenate(parts) for parts in zip(*((one.values, one.updated) for one in found), strict=True)
-    )
-    return Near([ids[row] for row in rows], values[rows], updated[rows])

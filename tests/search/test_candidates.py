@@ -16,8 +16,9 @@ from ingest.ledger import Ledger
 from schema.collection import Pictures
 from search.filters import Condition
 from search.index import Near, PictureIndex, Probe
-from search.library import RECORD_BYTES, Candidates, Library, PictureCache
+from search.library import RECORD_BYTES, Library, PictureCache
 from search.query import Query, Term
+from search.ranking import by_value
 from search.results import Hit
 from search.searcher import Searcher
 from tests.search import colour_library
@@ -154,9 +155,8 @@ def test_a_union_of_candidates_is_in_order_of_relevance_then_uuid() -> None:
     """By hand, with uuids that begin with zeros and with a byte above 127."""
     ids = [bytes([255, *[0] * 15]), bytes(16), bytes([0] * 15 + [1]), bytes([127] * 16)]
     near = Near(ids, np.zeros(4), np.zeros(4, np.int64))
-    candidates = Candidates(near.ids, near.values, {}, ())
-    assert candidates.order(np.zeros(4)).tolist() == [1, 2, 3, 0]
-    assert candidates.order(np.array([0.0, 0, 2, 1])).tolist() == [2, 3, 1, 0]
+    assert by_value(near.ids, np.zeros(4)).tolist() == [1, 2, 3, 0]
+    assert by_value(near.ids, np.array([0.0, 0, 2, 1])).tolist() == [2, 3, 1, 0]
 
 
 @pytest.mark.parametrize("cache_mb", [64, 0])

@@ -231,7 +231,7 @@ def test_of_a_thousand_tags_a_few_are_looked_up() -> None:
     """Each costs a count, within the seconds that a question has."""
     counted: list[Condition] = []
     tags = Condition.parse("tags.none=" + ",".join(f"t{number}" for number in range(400)))
-    find_meant([tags], 9, lambda one: counted.append(one) or 0, lambda names: {name: {} for name in names})
+    find_meant([tags], 9, lambda some: counted.extend(some) or 0, lambda names: {name: {} for name in names})
     assert 0 < len(counted) <= MOST
 
 
