@@ -43,7 +43,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Known:
-    """A picture, except for its vectors."""
+    """A picture without its vectors."""
 
     record: ImageRecord
     captioned: bool

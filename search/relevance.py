@@ -45,9 +45,20 @@ LONERS = 0.05
 """The share of the library's own pictures that may have no likely neighbour."""
 CACHED = 64
 """Weightings of the targets whose null distribution is kept."""
+log = logging.getLogger(__name__)
 Array = NDArray[np.float64]
 Weights = tuple[tuple[str, float], ...]
 Null = TypeVar("Null")
+
+
+@dataclass(frozen=True)
+class ThresholdOptions:
+    """How the threshold is set."""
+
+    false_alarm: float = 0.01
+    """The share of unrelated questions that may find something likely."""
+    folder: Path | None = None
+    """Where the bank's embeddings are kept; None: nowhere."""
 
 
 @dataclass(frozen=True)
@@ -237,6 +248,33 @@ def highest(found: Array, count: int) -> Array:
     return best + excess * math.log(count / n)
 
 
+def keep_bank(encoder: Encoder, folder: Path | None) -> Bank:
+    """The bank from the file, or encoded and written there: encoding it takes seconds."""
+    if folder is None:
+        return Bank.encode(encoder)
+    texts = hashlib.sha256("\n".join([*unrelated_texts(), "", *sensible_texts()]).encode()).hexdigest()
+    path = folder / f"{encoder.identity.id}-{texts[:8]}.npz"
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+            return Bank(arrays["unrelated"], arrays["sensible"])
+    except FileNotFoundError:
+        pass
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
+        log.info("%s cannot be read (%s); the bank is encoded again", path, error)
+    bank = Bank.encode(encoder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_whole(path, lambda part: _save(part, bank), sync=False)
+    except OSError as error:
+        log.info("the bank is encoded again next time: %s", explain(error, path))
+    return bank
+
+
+def _save(path: Path, bank: Bank) -> None:
+    with path.open("wb") as output:  # to a name, numpy would add its suffix
+        np.savez(output, allow_pickle=False, unrelated=bank.unrelated, sensible=bank.sensible)
+
+
 def unrelated_texts() -> list[str]:
     """Gibberish, numbers, code, words strung together, sentences on what has no look."""
     return [line.split("\t", 1)[1] for line in UNRELATED.read_text(encoding="utf-8").splitlines()]
@@ -272,43 +310,3 @@ def _nearest(cosines: Embeddings) -> Array:
     k = min(NEIGHBOURS, cosines.shape[1])
     means: Array = np.partition(cosines.astype(np.float64), -k, axis=1)[:, -k:].mean(axis=1)
     return means
-
-
-log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class ThresholdOptions:
-    """How the line under likely hits is drawn."""
-
-    false_alarm: float = 0.01
-    """The share of unrelated questions that may find something likely."""
-    folder: Path | None = None
-    """Where the bank's embeddings are kept; None: nowhere."""
-
-
-def keep_bank(encoder: Encoder, folder: Path | None) -> Bank:
-    """From the file, or encoded and written there."""
-    if folder is None:
-        return Bank.encode(encoder)
-    texts = hashlib.sha256("\n".join([*unrelated_texts(), "", *sensible_texts()]).encode()).hexdigest()
-    path = folder / f"{encoder.identity.id}-{texts[:8]}.npz"
-    try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            return Bank(arrays["unrelated"], arrays["sensible"])
-    except FileNotFoundError:
-        pass
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
-        log.info("%s cannot be read (%s); the bank is encoded again", path, error)
-    bank = Bank.encode(encoder)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        write_whole(path, lambda part: _save(part, bank), sync=False)
-    except OSError as error:
-        log.info("the bank is encoded again next time: %s", explain(error, path))
-    return bank
-
-
-def _save(path: Path, bank: Bank) -> None:
-    with path.open("wb") as output:  # to a name, numpy would add its suffix
-        np.savez(output, allow_pickle=False, unrelated=bank.unrelated, sensible=bank.sensible)
