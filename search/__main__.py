@@ -162,7 +162,7 @@ def of_album(album: Album, query: Query) -> Query:
 
 
 def text_of(query: Query, results: Results, *, unlikely: bool = False, why: bool = False) -> str:
-    """A line a hit: similarity, path, caption. What is unlikely stands behind a question mark; it is left out but for
+    """A line a hit: similarity, path, caption. What is unlikely stands behind a question mark; it is left out except
     the nearest three where nothing is likely, or `unlikely`. `why` adds what each term brought."""
     none = nothing_likely(results)
     shown = [hit for hit in results.hits if unlikely or not hit.below]

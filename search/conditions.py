@@ -98,6 +98,10 @@ def _contains_any(name: str, values: Sequence[str]) -> Any:
     return Filter.by_property(name).contains_any(list(values))
 
 
+def _any_stored(condition: Condition, name: str, older: bool) -> Any:
+    return _contains_any(name, condition.stored)
+
+
 def _text(condition: Condition, name: str, older: bool) -> Any:
     """`~`: in any case and form; as it is typed where an older Loupe stored the picture and no ingest has met it
     since."""
@@ -174,11 +178,8 @@ def _compared(name: str, operator: str, value: Any) -> Any:
 _TESTS: Mapping[Kind, Callable[[Condition, str, bool], Any]] = {
     Kind.TEXT: _text,
     Kind.FOLDER: _folder,
-    Kind.FORMAT: lambda condition, name, older: _contains_any(name, condition.stored),
-    Kind.ANY: lambda condition, name, older: _contains_any(name, condition.stored),
-    Kind.COLOUR: lambda condition, name, older: _contains_any(name, condition.stored),
+    **dict.fromkeys((Kind.FORMAT, Kind.ANY, Kind.NONE, Kind.COLOUR), _any_stored),
     Kind.ALL: lambda condition, name, older: Filter.by_property(name).contains_all(list(condition.stored)),
-    Kind.NONE: lambda condition, name, older: _contains_any(name, condition.stored),
     Kind.DATE: _date,
     **dict.fromkeys(NUMBERS, _number),
     Kind.CHOICE: _text,

@@ -109,7 +109,7 @@ class Hit:
     relevance: float | None = None
     """Calibrated: how many spreads of the library the picture lies above what is usual for such a question."""
     below: bool = False
-    """Below the line under which questions that have nothing to do with the library find pictures too."""
+    """Below the threshold, under which questions that have nothing to do with the library find pictures too."""
     shares: tuple[Share, ...] = ()
     copies: tuple[UUID, ...] = ()
     """Near-duplicates that stand behind this one."""
@@ -177,12 +177,12 @@ class Results:
     facets: Mapping[str, tuple[tuple[str, int], ...]] = field(default_factory=dict)
     """folder, tag, year, ... -> (value, count), most frequent first."""
     counted: int = 0
-    """The pictures that the facets count: those above the line, of the window that was read; without a line or a
+    """The pictures that the facets count: those above the threshold, of the window that was read; without one or a
     question, all that pass the filters."""
     threshold: float | None = None
     """The relevance below which hits are unlikely; None where nobody can tell, see `relevance.Background.threshold`."""
     above: int = 0
-    """Pictures above the line, of the window that was read."""
+    """Pictures above the threshold, of the window that was read."""
     targets: Mapping[str, float] = field(default_factory=dict)
     """What counted for the examples, or else for the words: as given, as chosen, or as learned from the likes."""
 
