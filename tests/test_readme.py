@@ -147,6 +147,7 @@ def test_a_command_is_understood(line: str, monkeypatch: pytest.MonkeyPatch) -> 
             monkeypatch.setattr(argparse.ArgumentParser, name, _parsing(getattr(argparse.ArgumentParser, name)))
         monkeypatch.setattr(exits, "run", lambda command: command())
         monkeypatch.setattr(sys, "argv", ["", *words[3:]])
+        monkeypatch.delitem(sys.modules, f"{words[2]}.__main__", raising=False)  # another test may have imported it
         with pytest.raises(Parsed):
             runpy.run_module(words[2], run_name="__main__")
     elif words[0] == "make":

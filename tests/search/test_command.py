@@ -16,8 +16,9 @@ from errors import PictureError, QueryError
 from pictures.open import Limits
 from schema.collection import Pictures
 from schema.record import now, sha256_of, uuid_of
-from search.__main__ import line_of, main, of_album, open_files, parse_arguments, query_of, uuids_of, with_files
+from search.__main__ import main
 from search.albums import Album
+from search.command import line_of, of_album, open_files, parse_arguments, query_of, uuids_of, with_files
 from search.filters import Condition
 from search.query import AUTO, Query, Term
 from search.term import read_targets

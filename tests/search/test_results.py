@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from schema.record import ImageRecord, Place
-from search.__main__ import text_of
+from search.command import text_of
 from search.filters import Condition
 from search.query import Query, Term
 from search.results import Hit, Results, Share, Timing, note, to_json

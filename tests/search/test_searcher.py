@@ -21,7 +21,7 @@ from schema.client import Address, connect
 from schema.collection import StorageOptions, ensure_pictures
 from schema.patience import Patience
 from schema.record import ImageRecord, uuid_of
-from search.__main__ import text_of
+from search.command import text_of
 from search.filters import Condition
 from search.query import Query, Term
 from search.searcher import Searcher
