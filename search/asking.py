@@ -29,17 +29,24 @@ Targets = Mapping[str, float]
 
 
 @dataclass(frozen=True)
-class Prepared:
-    """A question that is encoded, and weighed by what one library's space is at that moment."""
-
+class Encoded:
     query: Query
     """Its paths are pictures of the library."""
+    vectors: Sequence[Mapping[str, Embeddings]]
+    """Of each term by target, (dim,)."""
+    took_ms: float
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A question that is weighed by what one library's space is at that moment."""
+
+    query: Query
     asked: Sequence[Asked]
     probes: Sequence[Probe]
     likes: Mapping[str, Sequence[Embeddings]]
     """By target: where the best of the likes decides, what is near to one of them need not be near to their sum, so
     each is asked for its own nearest; of many those that lie far apart."""
-    encode_ms: float
 
     @property
     def words(self) -> str:
@@ -51,14 +58,18 @@ class Prepared:
         return {term.item for term in self.query.terms if term.item is not None} | set(self.query.hidden)
 
 
-def prepare(query: Query, encoder: Encoder, index: PictureIndex, space: LibrarySpace) -> Prepared:
-    """Raises QueryError for a picture that is not there, a vector that the library cannot be searched with, and terms
-    that cancel each other out."""
+def encode(query: Query, encoder: Encoder, index: PictureIndex) -> Encoded:
+    """Raises QueryError for a picture that is not there, and a vector that the library cannot be searched with."""
     query = replace(query, terms=tuple(_resolved(term, index) for term in query.terms))
     started = time.perf_counter()
-    encoded = encode_terms(query.terms, encoder, index)
-    encode_ms = 1000 * (time.perf_counter() - started)
-    asked = weigh(query, encoded, space)
+    vectors = _encode_terms(query.terms, encoder, index)
+    return Encoded(query, vectors, 1000 * (time.perf_counter() - started))
+
+
+def prepare(encoded: Encoded, space: LibrarySpace) -> Prepared:
+    """Raises QueryError for targets that words cannot be compared with, and terms that cancel each other out."""
+    query = encoded.query
+    asked = weigh(query, encoded.vectors, space)
     likes = [term for term in asked if term.example and term.weight > 0]
     near: dict[str, Sequence[Embeddings]] = {}
     if len(likes) > 1 and query.strategy == "best_score" and not query.hybrid:
@@ -68,7 +79,7 @@ def prepare(query: Query, encoder: Encoder, index: PictureIndex, space: LibraryS
     probes = [Probe(name, vector, weight) for name, (weight, vector) in linear(asked, space, query.strategy).items()]
     if not probes:
         raise QueryError("The terms of the question cancel each other out. Take one of them away.")
-    return Prepared(query, asked, probes, near, encode_ms)
+    return Prepared(query, asked, probes, near)
 
 
 def _resolved(term: Term, index: PictureIndex) -> Term:
@@ -83,7 +94,7 @@ def _resolved(term: Term, index: PictureIndex) -> Term:
     return Term(item=found[0], weight=term.weight)
 
 
-def encode_terms(terms: Sequence[Term], encoder: Encoder, index: PictureIndex) -> list[Mapping[str, Embeddings]]:
+def _encode_terms(terms: Sequence[Term], encoder: Encoder, index: PictureIndex) -> list[Mapping[str, Embeddings]]:
     """The vectors of each term by target, (dim,); those of items are the library's own."""
     library, items = index.pictures.identity, [term.item for term in terms if term.item is not None]
     stored = {found.uuid: found.vectors for found in index.fetch(items)}

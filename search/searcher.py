@@ -17,7 +17,7 @@ from errors import FilterError, QueryError
 from schema.collection import Pictures
 from schema.patience import Patience, begin, reading
 from schema.record import ImageRecord, from_properties
-from search.asking import DEFAULT_TARGETS, prepare, weights_of
+from search.asking import DEFAULT_TARGETS, encode, prepare, weights_of
 from search.conditions import Passing, to_weaviate, undescribed
 from search.explain import Explanation, Vocabulary, by_words, find_meant, heat, seen
 from search.filters import Condition
@@ -85,8 +85,9 @@ class Searcher:
 
     def _ranked(self, query: Query, passing: Passing, started: float, waited: float) -> Results:
         """What is nearest to the terms, the best first."""
+        encoded = encode(query, self._encoder, self.index)
         library = self._library.get()
-        prepared = prepare(query, self._encoder, self.index, library.space)
+        prepared = prepare(encoded, library.space)
         asked, others = prepared.asked, passing.without(prepared.left_out)
         counting = begin(self._threads, partial(self.index.count, others))
         threshold = library.background.threshold(asked, self._threshold.false_alarm, query.strategy)
@@ -114,7 +115,7 @@ class Searcher:
             total,
             query.offset,
             query.limit,
-            Timing(prepared.encode_ms, 1000 * waited, 1000 * (done - started)),
+            Timing(encoded.took_ms, 1000 * waited, 1000 * (done - started)),
             count_facets((one.facets for one in counted), roots) if query.facets else {},
             len(counted),
             threshold,
@@ -143,7 +144,7 @@ class Searcher:
         """The unit vectors that a question's candidates are searched with, by target. Raises what `search` raises."""
         if not query.terms:
             raise QueryError("The question holds filters alone, so there is nothing to compare pictures with.")
-        prepared = prepare(query, self._encoder, self.index, self.space())
+        prepared = prepare(encode(query, self._encoder, self.index), self.space())
         return {probe.target: probe.vector for probe in prepared.probes}
 
     @one_question
@@ -200,8 +201,8 @@ class Searcher:
     def explain(self, query: Query, key: uuid.UUID, image: Image.Image | None = None) -> Explanation:
         """Why the picture `key` is a hit; `image`: the picture itself, where its file can be read. Raises what
         `search` raises."""
-        space = self.space()
-        prepared = prepare(query, self._encoder, self.index, space)
+        encoded, space = encode(query, self._encoder, self.index), self.space()
+        prepared = prepare(encoded, space)
         found = next(self.index.fetch([key]), None)
         if found is None or "image" not in found.vectors:
             raise QueryError(f"There is no picture {key} in the library (any more).")
