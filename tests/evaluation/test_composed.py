@@ -14,7 +14,7 @@ from evaluation import composed
 from evaluation.command import run_composed
 from evaluation.composed import Composed, Part, compose
 from evaluation.composed_report import CALIBRATED, COLUMNS, PLAIN, RULES, TOGETHER, composed_text, judge_composed
-from evaluation.library import Pictured
+from evaluation.library import Pictured, example_of, term_of
 from evaluation.tagged import read_tagged
 from pictures.open import Limits
 from search.asking import DEFAULT_TARGETS
@@ -231,3 +231,11 @@ def test_a_file_that_cannot_be_read_is_named_and_the_command_exits_with_1(
     assert (
         "broken.png" in captured.err and "A, not B" in captured.out and "18 of them with a caption" not in captured.err
     )
+
+
+def test_a_term_counts_by_the_shares_of_its_targets() -> None:
+    vectors = {name: np.eye(3, dtype=np.float32) for name in ("image", "caption", "look")}
+    term = example_of(vectors, 2, -1.0, {"image": 1, "caption": 3, "look": 0})
+    assert term.example and term.weight == -1 and term.targets == {"image": 0.25, "caption": 0.75}
+    np.testing.assert_array_equal(term.vectors["caption"], [0, 0, 1])
+    assert term_of(vectors["image"][0], 1.0, {"image": 2, "caption": 2}).targets == {"image": 0.5, "caption": 0.5}

@@ -10,6 +10,7 @@ from errors import EvaluationError
 from evaluation.metrics import (
     NAMES,
     Interval,
+    as_json,
     bootstrap,
     judge,
     judge_embeddings,
@@ -235,3 +236,9 @@ def test_two_methods_must_have_judged_the_same_queries() -> None:
 def test_an_interval_of_nothing_is_refused() -> None:
     with pytest.raises(EvaluationError, match=r"shape \(0,\)"):
         bootstrap(np.zeros(0))
+
+
+def test_json_has_rounded_figures_and_intervals_as_lists() -> None:
+    found = as_json({"a": 0.12345678, "b": (Interval(1 / 3, 0, 1), None, 7)}, 4)
+    assert found == {"a": 0.1235, "b": [[0.3333, 0, 1], None, 7]}
+    assert Interval(0.12345678, 0, 1).named("x") == {"x": 0.123457, "interval": [0, 1]}
