@@ -125,14 +125,14 @@ def test_a_look_is_the_best_likely_ones_and_how_many_there_are() -> None:
     [
         (False, 0, "0 pictures"),
         (False, 1, "1 picture"),
-        (False, 239, "239 pictures"),
-        (False, 240, "240 or more pictures"),
-        (True, 119, "119 pictures"),
-        (True, 120, "120 or more pictures"),
+        (False, 499, "499 pictures"),
+        (False, 500, "500 or more pictures"),
+        (True, 249, "249 pictures"),
+        (True, 250, "250 or more pictures"),
     ],
 )
 def test_a_count_never_claims_more_than_is_known(collapse: bool, likely: int, text: str) -> None:
-    """Of a window of 240 candidates the likely ones are known, without those that stand behind others."""
+    """Of a window of 500 candidates the likely ones are known, without those that stand behind others."""
     seen = look(Query((Term(text="red"),), collapse=collapse), lambda _: results([], likely), never)
     assert seen.text == text
 
