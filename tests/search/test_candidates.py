@@ -232,3 +232,23 @@ def test_a_question_whose_filters_nothing_passes_finds_nothing(
         Query(RED, filters=(Condition.parse("width>100000"),), **more)
     )
     assert (found.hits, found.total, found.above) == ((), 0, 0)
+
+
+def test_where_the_best_like_decides_each_is_asked_for_its_nearest(
+    library: colour_library.Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of twenty those sixteen that lie far apart; a single like, and their mean, are asked for at once."""
+    searcher, asked = Searcher(library.pictures, library.encoder), []
+    near_any = searcher.index.near_any
+
+    def noted(target: str, rows: list[Any], **rest: Any) -> Near:
+        asked.append((target, len(rows)))
+        return near_any(target, rows, **rest)
+
+    monkeypatch.setattr(searcher.index, "near_any", noted)
+    likes = tuple(Term(item=key) for key in list(library.records)[:20])
+    for query in (Query(likes, strategy="average"), Query(likes[:1], strategy="best_score")):
+        searcher.search(query)
+    assert asked == []
+    searcher.search(Query(likes, strategy="best_score"))
+    assert sorted(asked) == [("image", 16), ("look", 16)]
