@@ -47,10 +47,8 @@ class Prepared:
     likes: Mapping[str, Sequence[Embeddings]]
     """By target: where the best of the likes decides, what is near to one of them need not be near to their sum, so
     each is asked for its own nearest; of many those that lie far apart."""
-
-    @property
-    def words(self) -> str:
-        return " ".join(self.query.texts) if self.query.hybrid else ""
+    words: str
+    """That count themselves (BM25), beside their vectors."""
 
     @property
     def left_out(self) -> set[uuid.UUID]:
@@ -79,7 +77,7 @@ def prepare(encoded: Encoded, space: LibrarySpace) -> Prepared:
     probes = [Probe(name, vector, weight) for name, (weight, vector) in linear(asked, space, query.strategy).items()]
     if not probes:
         raise QueryError("The terms of the question cancel each other out. Take one of them away.")
-    return Prepared(query, asked, probes, near)
+    return Prepared(query, asked, probes, near, " ".join(query.texts) if query.hybrid else "")
 
 
 def _resolved(term: Term, index: PictureIndex) -> Term:

@@ -18,7 +18,7 @@ from search.filters import Condition
 from search.index import Near, PictureIndex, Probe
 from search.library import RECORD_BYTES, Library, PictureCache
 from search.query import Query, Term
-from search.ranking import by_value
+from search.ranking import Sameness, by_value
 from search.results import Hit
 from search.searcher import Searcher
 from tests.search import colour_library
@@ -252,3 +252,14 @@ def test_where_the_best_like_decides_each_is_asked_for_its_nearest(
     assert asked == []
     searcher.search(Query(likes, strategy="best_score"))
     assert sorted(asked) == [("image", 16), ("look", 16)]
+
+
+def test_near_duplicates_stand_behind_the_best_where_the_question_wants_it(
+    library: colour_library.Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    searcher = Searcher(library.pictures, library.encoder)
+    monkeypatch.setattr(Sameness, "of", lambda space: Sameness(bits=10**6, distance=1e6))
+    apart = searcher.search(Query(RED, limit=60)).hits
+    [best] = searcher.search(Query(RED, limit=60, collapse=True)).hits
+    assert best.uuid == apart[0].uuid and not any(hit.copies for hit in apart)
+    assert best.copies == tuple(hit.uuid for hit in apart[1:])
