@@ -184,14 +184,26 @@ def _encoded_samples(
     ]
 
 
+@pytest.fixture(scope="session")
+def _thumbnails_of_samples(
+    thumbnails: ThumbnailStore, _encoded_samples: list[tuple[ImageRecord, dict[str, list[float]]]]
+) -> dict[Path, bytes]:
+    paths = [thumbnails.path_of(record.sha256) for record, _ in _encoded_samples]
+    return {path: path.read_bytes() for path in paths}
+
+
 @pytest.fixture
 def samples(
     client: weaviate.WeaviateClient,
     specialists: Encoder,
     _encoded_samples: list[tuple[ImageRecord, dict[str, list[float]]]],
+    _thumbnails_of_samples: dict[Path, bytes],
 ) -> Pictures:
     """The library of samples/, encoded by the specialists. For reading; a test that changes it takes `empty`
     instead."""
+    for path, data in _thumbnails_of_samples.items():
+        if not path.exists():  # a test took a copy of that sample out of a library of its own
+            path.write_bytes(data)
     try:
         pictures = open_pictures(client)
         count = pictures.collection.aggregate.over_all(total_count=True).total_count

@@ -31,8 +31,8 @@ def test_a_walk_through_the_app(url: str, tab: Tab, open_tab: OpenTab) -> None:
     tab.click('[class*="st-key-like-"] button')
     assert "like=" in page.url and "q=" not in page.url
     page.go_back()
+    page.wait_for_function("document.querySelector('.st-key-words input').value === 'a bridge at night'")
     tab.settle()
-    assert page.input_value(".st-key-words input") == "a bridge at night"
 
     page.locator(".st-key-gallery img").nth(1).click(force=True)  # its button lies over it
     page.wait_for_selector("[role=dialog] img")
