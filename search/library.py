@@ -184,9 +184,11 @@ class PictureCache:
         except (TypeError, ValueError) as error:
             wrong.append(first_line(error))
         if wrong:
-            if stored.uuid not in self._no_pictures:
-                log.warning("The object %s in Weaviate is no picture of Loupe's: %s", stored.uuid, ", ".join(wrong))
+            with self._lock:
+                new = stored.uuid not in self._no_pictures
                 self._no_pictures.add(stored.uuid)
+            if new:
+                log.warning("The object %s in Weaviate is no picture of Loupe's: %s", stored.uuid, ", ".join(wrong))
             return None
         pairs = tuple(self._pairs.setdefault(pair, pair) for pair in pairs_of(properties))
         return Known(record, bool(properties.get("captioned")), pairs, tuple(properties.get("roots") or ()))

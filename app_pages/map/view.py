@@ -5,13 +5,14 @@ the browser fetches the coordinates once, by address, and asks for the name and 
 """
 
 import base64
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import streamlit as st
+from pydantic import BaseModel, ValidationError
 
 from api.map_points import VIEWS, plotly_url, point_url, points_url
 from app_pages.map.colours import PALETTES, Groups
@@ -43,6 +44,24 @@ class Lasso:
     """Of the first `map.js: CHOSEN_MOST` points."""
 
 
+class Opened(BaseModel):
+    """What the component sends when a point is clicked."""
+
+    layout: str
+    index: int
+
+
+class Lassoed(BaseModel):
+    """What the component sends when points are lassoed."""
+
+    layout: str
+    count: int
+    indices: list[int]
+
+
+Sent = TypeVar("Sent", bound=BaseModel)
+
+
 def draw(
     layout: Layout, view: str, groups: Groups, asked: Asked | None, on_open: Callable[[int], None]
 ) -> Lasso | None:
@@ -52,9 +71,9 @@ def draw(
     )
 
     def opened() -> None:
-        event = st.session_state[KEY].get("opened")
-        if event and event["layout"] == layout.id:
-            on_open(int(event["index"]))
+        event = _claim(Opened, st.session_state[KEY].get("opened"))
+        if event and event.layout == layout.id and 0 <= event.index < len(layout):
+            on_open(event.index)
 
     state = component(
         key=KEY,
@@ -94,9 +113,18 @@ def axis_titles(layout: Layout, view: str) -> list[str]:
     return [f"PC {axis + 1} · {layout.explained[axis]:.0%}" for axis in range(VIEWS[view])]
 
 
-def _lasso(value: Mapping[str, Any] | None, layout: Layout) -> Lasso | None:
-    """None when nothing is lassoed, or on a layout that is gone. What a browser sends is a claim."""
-    if not value or value.get("layout") != layout.id:
+def _lasso(value: Any, layout: Layout) -> Lasso | None:
+    """None when nothing is lassoed, or on a layout that is gone."""
+    claim = _claim(Lassoed, value)
+    if claim is None or claim.layout != layout.id:
         return None
-    indices = [int(index) for index in value["indices"] if 0 <= int(index) < len(layout)]
-    return Lasso(max(int(value["count"]), len(indices)), indices) if indices else None
+    indices = [index for index in claim.indices if 0 <= index < len(layout)]
+    return Lasso(max(claim.count, len(indices)), indices) if indices else None
+
+
+def _claim(kind: type[Sent], value: Any) -> Sent | None:
+    """What a browser sent, if it is one: it may send anything."""
+    try:
+        return kind.model_validate(value)
+    except ValidationError:
+        return None
