@@ -1,34 +1,26 @@
 """Every way of asking a library of sixty colours, against a slow Python version of the answer. A real Weaviate."""
 
-import time
 import uuid
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
-import weaviate
 from PIL import Image
 
 import search.searcher
 from app_pages.discover import why as discover_why
 from encoder.protocol import unit
-from errors import NoLibrary, QueryError, SearchError, Unreachable
-from schema.client import Address, connect
-from schema.collection import StorageOptions, ensure_pictures
-from schema.patience import Patience
+from errors import QueryError
 from schema.record import ImageRecord, uuid_of
 from search.command import text_of
 from search.filters import Condition
 from search.query import Query, Term
 from search.searcher import Searcher
-from server.local_server import HOST, LocalServer
 from tests.colours import ColourEncoder
-from tests.conftest import plan
-from tests.search.colour_library import CAPTIONS, Library, cosine, expected, fill
+from tests.search.colour_library import CAPTIONS, Library, cosine, expected
 from tests.search.test_filtering import FACETS
 
 RED, BLUE = Term(text="red"), Term(text="blue")
@@ -319,46 +311,6 @@ def test_captions_count_where_they_are_given_a_weight(library: Library, searcher
     assert "white" in CAPTIONS
     assert {hit.record.caption for hit in hits} == {"white"}
     assert [hit.similarity for hit in hits] == pytest.approx([1] * count, abs=1e-5)
-
-
-def test_a_library_that_was_removed_meanwhile_is_said_so(client: weaviate.WeaviateClient) -> None:
-    """The server answers, the collection is gone: not Unreachable."""
-    encoder = ColourEncoder(revision="removed")
-    pictures = ensure_pictures(client, encoder.identity, StorageOptions(), new_collection=True)
-    client.collections.delete(pictures.name)
-    with pytest.raises(NoLibrary, match=f"The library {pictures.name} was removed"):
-        Searcher(pictures, encoder).search(Query((RED,)))
-
-
-def test_what_weaviate_refuses_is_a_sentence(searcher: Searcher, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A window beyond the server's bound is refused by a server that is well."""
-    monkeypatch.setattr(search.searcher, "WINDOWS", (10_001,))
-    with pytest.raises(SearchError, match="Weaviate refused the question: "):
-        searcher.search(Query((RED,)))
-
-
-def test_a_server_that_is_gone_is_said_with_the_remedy_and_soon(tmp_path: Path) -> None:
-    """Stopped between two questions. After it is started again the same searcher answers."""
-    server = LocalServer(plan(tmp_path / "home"))
-    running = server.start()
-    client = connect(Address(HOST, running.http_port, HOST, running.grpc_port, api_key=server.api_key()))
-    try:
-        encoder = ColourEncoder()
-        library = fill(ensure_pictures(client, encoder.identity, StorageOptions()), encoder, 10)
-        searcher = Searcher(library.pictures, encoder, Patience(remedy="Call the janitor"))
-        assert searcher.search(Query((RED,))).total == 10
-        server.stop()
-        keys = list(library.records)
-        for ask in (lambda: searcher.search(Query((RED,))), searcher.count, lambda: searcher.records(keys)):
-            started = time.monotonic()
-            with pytest.raises(Unreachable, match=r"^Weaviate did not answer the question\. Call the janitor\.$"):
-                ask()
-            assert time.monotonic() - started < 5
-        server.start()
-        assert searcher.search(Query((RED,))).total == 10
-    finally:
-        client.close()
-        server.stop()
 
 
 def test_filters_alone_list_what_passes_newest_first(library: Library, searcher: Searcher) -> None:
