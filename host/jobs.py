@@ -241,7 +241,7 @@ class Job:
             return self._alive() or self._elsewhere()
 
     def status(self) -> Status | None:
-        """Of the last or the running work, whoever began it; None while ours has not yet begun to count."""
+        """Of the last or the running job, ours or another process's; None until ours has begun to count."""
         status, child = self._file.read(), self._child
         begins = child is not None and child.poll() is None and (status is None or status.pid != child.pid)
         return None if begins else status

@@ -120,7 +120,7 @@ class Patience:
 
 
 def reading() -> Patience:
-    """The patience of whoever reads a whole library, which may be on any server."""
+    """Patience for reading a whole library, on a local server or another."""
     return Patience(remedy="Start it, then try again")
 
 

@@ -38,6 +38,11 @@ AGAIN_S = 30.0
 """How soon a library that changes all the time is read in advance again."""
 QUIET_S = 0.3
 """How long nobody must have asked before the next page is read in the background."""
+SAMPLE = 2000
+"""Pictures that the library's space is estimated from."""
+LOOK_AGAIN_S = 5.0
+"""How often the library is asked whether it changed."""
+Kept = TypeVar("Kept")
 log = logging.getLogger(__name__)
 
 
@@ -239,12 +244,6 @@ def _prefetch(reference: "weakref.ref[PictureCache]") -> None:
         if (cache := reference()) is not None:
             cache._read_at = time.monotonic()
         prefetching.release()
-
-
-SAMPLE = 2000
-LOOK_AGAIN_S = 5.0
-"""How often the library is asked whether it changed."""
-Kept = TypeVar("Kept")
 
 
 def read_space(index: PictureIndex, count: int) -> LibrarySpace:
