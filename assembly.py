@@ -87,8 +87,8 @@ def _mend(server: LocalServer, address: Address) -> None:
 def after_a_crash(server: LocalServer, client: weaviate.WeaviateClient) -> None:
     """Mend what a local server that did not end in order may have lost, once after each such end.
 
-    Whoever connects first does it, so that an ingest never calls lost pictures unchanged. Where it cannot be done the
-    next one tries again; what this one was to do goes on.
+    The first process that connects does it, so that an ingest never calls lost pictures unchanged. Where it
+    cannot be done the next one tries again; what this one was to do goes on.
     """
     lock = server.home / "check.lock"
     try:

@@ -1,7 +1,7 @@
 """The process's one connection to Weaviate and its one encoder, shared by every session and route.
 
-Knows no page, and not where the server is: how to get its address, and how to load the encoder, is handed in. Whatever
-happens to the server, the next question finds it again.
+How to get the server's address, and how to load the encoder, is handed in. Whatever happens to the server, the next
+question finds it again.
 """
 
 import atexit
@@ -69,7 +69,7 @@ class Connection:
             threading.Thread(target=task, name=task.__name__, daemon=True).start()
 
     def close(self) -> None:
-        """For good: whoever still asks starts no server again."""
+        """Close for good: a question that still comes starts no server again."""
         self._closed = True
         with self._lock:
             self._drop(self._client)

@@ -158,7 +158,7 @@ def _check(read: CaptionedFolder) -> None:
     if count < FEWEST:
         raise EvaluationError(
             f"Only {count} different pictures with captions are in {shown}{why}; at least {FEWEST} are needed, and "
-            "a few hundred to tell encoders apart."
+            "a few hundred to distinguish encoders."
         )
     if len(read.captions) == 1:
         raise EvaluationError(

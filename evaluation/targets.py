@@ -30,7 +30,7 @@ BELOW_ALL = -2.0
 """A cosine is never so low: what a picture is to itself when it asks."""
 FEWEST_WORDS = 4
 """Captions of fewer words are not shortened."""
-SAME_AUTHOR = "These words were written by whoever wrote the captions, which favours the target caption."
+SAME_AUTHOR = "The author of the captions wrote these words too, which favours the target caption."
 
 
 @dataclass(frozen=True)

@@ -146,7 +146,7 @@ def drop_places(
 
 
 class UnknownFolder(IngestError):
-    """The library knows nothing of the folder; the message names those that it knows."""
+    """The library has no such folder; the message names those that it has."""
 
 
 @dataclass(frozen=True)
@@ -190,7 +190,7 @@ def find_below(ledger: Ledger, roots: Roots, folder: Path) -> Below:
         pictures += bool(inside) and len(inside) == len(places)
     known = roots.all()
     if not files and not any(is_below(root, folder) for root in known):
-        raise UnknownFolder(f"The library knows nothing of {escaped(folder)}. {_named(known)}")
+        raise UnknownFolder(f"The library has no folder {escaped(folder)}. {_named(known)}")
     outer = next((root for root in known if is_below(folder, root) and not is_below(root, folder)), None)
     return Below(folder, tuple(files), pictures, outer)
 
@@ -219,4 +219,4 @@ def forget(
 
 
 def _named(roots: Sequence[Path]) -> str:
-    return f"It knows: {', '.join(escaped(root) for root in roots)}." if roots else "It knows none yet."
+    return f"Its folders: {', '.join(escaped(root) for root in roots)}." if roots else "It has none yet."

@@ -1,7 +1,7 @@
 """Collections of pictures: made, opened, switched. Refuses an encoder whose vectors they do not hold.
 
-Knows no picture and no model, only an encoder's identity. The app speaks to the alias `Pictures` (invariant I5); the
-collection behind it is named for its encoder and says in its description which one that is (invariant I3).
+The app speaks to the alias `Pictures` (invariant I5); the collection behind it is named for its encoder and says in
+its description which one that is (invariant I3).
 """
 
 import json

@@ -1,6 +1,6 @@
 """What a person keeps under a name: albums and profiles, in Weaviate, one collection without vectors for each kind.
 
-Knows no question and no page: a document is a JSON object, whatever is in it.
+A document is a JSON object, whatever is in it.
 
 The user's data in Weaviate: unlike pictures, which `python -m ingest` stores again, these documents exist nowhere else.
 A backup has to include the collections `COLLECTIONS`. They belong to no library: `delete_library` (python -m server

@@ -68,7 +68,7 @@ def left_s() -> float:
 
 
 class Patience:
-    """How long one question waits for a server, and what is said when it waited in vain. Thread-safe."""
+    """How long one question waits for a server, and the error when it waited in vain. Thread-safe."""
 
     def __init__(
         self,

@@ -123,7 +123,7 @@ def _folder(condition: Condition, name: str, older: bool) -> Any:
     above that one is known by what lies below it), and names as the disk writes them."""
     written = spellings(condition.value)
     inside = _contains_any(name, written)
-    if "*" in condition.value or "?" in condition.value:  # `like` knows no way to say them literally
+    if "*" in condition.value or "?" in condition.value:  # `like` has no escape for them
         return inside
     roots = Filter.by_property("roots")
     return Filter.any_of([inside, *(roots.like(one.rstrip("/") + "/*") for one in written)])

@@ -190,7 +190,7 @@ class Condition:
     def _check_list(self, row: Field) -> None:
         if row.choices and (unknown := next((one for one in self.stored if one not in row.choices), None)):
             known = ", ".join(row.choices)
-            raise FilterError(f"{unknown[:40]!r} is no {row.noun} that is told apart; those are {known}")
+            raise FilterError(f"{unknown[:40]!r} is no {row.noun} of the list; those are {known}")
         if not self.values:
             example = FIELDS.get(f"{row.noun}s.any", row).examples[0]
             raise FilterError(f"the filter {str(self)!r} names no {row.noun}; write for example {example}")

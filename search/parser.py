@@ -2,7 +2,7 @@
 out.
 
 By hand rather than by a parser's grammar: what a character means depends on where its word starts, nearly every line of
-words is a question, and what is wrong is said of the piece, with what to write instead.
+words is a question, and an error names the piece that is wrong, with what to write instead.
 """
 
 import re

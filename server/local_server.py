@@ -1,4 +1,4 @@
-"""One real Weaviate on this machine: started, shared, stopped. Knows nothing of collections or pictures.
+"""One real Weaviate on this machine: started, shared, stopped.
 
 The folder `home` holds all of it: `weaviate/` (data), `api_key` (mode 0600), `weaviate.log`, `server.json` (the
 state: who runs, on which ports, who uses it). Every change happens under one file lock, so two processes may start or
@@ -71,7 +71,7 @@ class LocalServer:
             return running
 
     def running(self) -> Running | None:
-        """The server that runs on this home, whoever started it; None when none does."""
+        """The server that runs on this home, by whichever process it was started; None when none does."""
         with self._lock():
             return self._running()
 
@@ -107,7 +107,7 @@ class LocalServer:
                 write_state(self._state_file, replace(running, users=users))
 
     def stop(self) -> bool:
-        """Stop it, whoever uses it; False when none ran. Raises ServerError if it will not end."""
+        """Stop it even while it is used; False when none ran. Raises ServerError if it will not end."""
         with self._lock():
             running = self._running()
             if running is not None:

@@ -136,7 +136,7 @@ def test_libraries_are_imported_where_they_belong(path: Path) -> None:
 
 
 def test_settings_are_read_by_entry_points_only() -> None:
-    """Invariant I6: nobody else reads the environment or .env, but for the environment handed to child processes."""
+    """Invariant I6: nobody else reads the environment or .env, except to hand the environment to child processes."""
     for path in sources():
         name = name_of(path)
         reads = re.search(r"os\.environ|os\.getenv|read_settings\(\)", path.read_text())

@@ -256,7 +256,7 @@ def test_row_33_a_server_that_does_not_answer_does_not_bring_the_key_out(tmp_pat
 
 
 def test_row_33_a_wrong_key_is_refused_without_being_shown(server: LocalServer, tmp_path: Path) -> None:
-    """A real Weaviate refuses the key; neither what is said nor the server's log holds that key or the right one."""
+    """A real Weaviate refuses the key; neither the error nor the server's log holds that key or the right one."""
     running = server.running()
     assert running is not None
     result = python(

@@ -57,7 +57,7 @@ def first_pictures(context: AppContext) -> None:
 
 
 def may_change_folders(context: AppContext) -> bool:
-    """Whoever adds a folder of this machine can look into it: that is for people at this machine, unless settings say
+    """A person who adds a folder of this machine can look into it: only people at this machine may, unless settings say
     otherwise."""
     return context.remote_folders or visitor.is_here()
 

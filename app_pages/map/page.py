@@ -211,7 +211,7 @@ def _trust_help(layout: Layout, trust: float | None) -> str:
 
 
 def _words(layout: Layout, view: str, placed: str) -> None:
-    """What has to be said of this picture, under it."""
+    """Write the notes on this layout under it."""
     lines = [*layout.notes, placed]
     if layout.complete and not len(layout.umap):
         lines.append(f"{NO_UMAP}, then open the map again.")

@@ -280,6 +280,6 @@ def _places(_searcher: Searcher, collection: str) -> list[Place]:
     """The most frequent ones first, as many as a drawing can show."""
     try:
         found = sorted(_searcher.places().items(), key=lambda place: (-place[1], place[0]))
-    except FilterError:  # a library of an older version, which knows no places
+    except FilterError:  # a library of an older version, which has no places
         return []
     return [(latitude, longitude, count) for (latitude, longitude), count in found[:PLACES_MOST]]

@@ -1,4 +1,4 @@
-"""Adding folders in the page: what is said where nothing could be added, and that nobody has to type a path again."""
+"""Adding folders in the page: what is reported where nothing could be added, and no path typed again."""
 
 import shutil
 from dataclasses import replace

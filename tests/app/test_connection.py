@@ -225,7 +225,7 @@ def test_an_encoder_that_failed_is_loaded_again_but_not_by_everybody_at_once(
 def test_a_check_alone_loads_an_encoder_that_failed_again(
     pictures: Pictures, address: Address, colours: ColourEncoder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Without a page or a question: whoever watches /healthz sees it get well."""
+    """Without a page or a question: a monitor of /healthz sees it get well."""
     answers: list[Encoder | None] = [None, colours]
 
     def load() -> Encoder:

@@ -143,7 +143,7 @@ def test_row_24_a_tampered_path_opens_no_file(
     claimed_root: str,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """The roots are kept outside the database, so that whoever changes it opens nothing elsewhere."""
+    """The roots are kept outside the database, so that changing it opens nothing elsewhere."""
     parts, ledger = reds
     uuid = uuid_of_file(ledger, folder / "red.jpg")
     tamper(client, uuid, "/etc/passwd", str(folder) if claimed_root == "the real one" else claimed_root)

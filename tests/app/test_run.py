@@ -75,7 +75,7 @@ def test_from_nothing_to_the_samples_and_back_to_nothing(alone: dict[str, str], 
 
 
 def test_it_leaves_a_server_running_that_was_running_before(alone: dict[str, str], tmp_path: Path) -> None:
-    """Whoever started it by `python -m server start` wants it to stay."""
+    """A person who started it by `python -m server start` wants it to stay."""
     server = LocalServer(plan(Path(alone["LOUPE_HOME"]), cache=Path(alone["LOUPE_CACHE"])))
     server.start()
     try:

@@ -106,7 +106,7 @@ def test_likes_beside_dislikes_are_answered_by_what_only_the_likes_have() -> Non
 
 
 def test_tags_that_say_the_same_make_no_question() -> None:
-    """Whoever bears one bears the other."""
+    """Every picture that has one has the other."""
     pictured = library()
     twice = [(*tags, "feline") if "cat" in tags else tags for tags in pictured.tags]
     asked = compose(Pictured(pictured.uuids, pictured.captions, tuple(twice), pictured.vectors))

@@ -1,4 +1,4 @@
-"""A captioned folder as `python -m ingest` would read it: which pictures and captions, and what is said of the rest."""
+"""A captioned folder as `python -m ingest` would read it: which pictures and captions, and the report of the rest."""
 
 import os
 import shutil

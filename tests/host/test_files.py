@@ -1,4 +1,4 @@
-"""A file is there whole or not at all, whoever writes it and whatever ends the writing."""
+"""A file is there whole or not at all, with several writers and whatever ends the writing."""
 
 import os
 import resource

@@ -1,4 +1,4 @@
-"""A process is told from every other one that had or will have its pid."""
+"""A process is distinguished from every other one that had or will have its pid."""
 
 import os
 import subprocess

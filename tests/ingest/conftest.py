@@ -63,7 +63,7 @@ def run(ledger: Ledger, colours: ColourEncoder, tmp_path: Path) -> Run:
 
 @pytest.fixture
 def ordinary_user() -> Iterator[Path]:
-    """A folder that everybody may enter, and the rights of whoever runs the tests again afterwards."""
+    """A folder that everybody may enter, and the rights of the user who runs the tests again afterwards."""
     folder = Path(tempfile.mkdtemp())
     folder.chmod(0o777)
     yield folder

@@ -65,7 +65,7 @@ class Shell:
         return process
 
     def run(self, folder: Path, *arguments: str, **extra: str) -> tuple[int, dict[str, object], str]:
-        """Exit code, report, what was said."""
+        """Exit code, report, messages."""
         process = self.start(folder, *arguments, **extra)
         output, said = process.communicate(timeout=120)
         return process.returncode, json.loads(output) if output else {}, said

@@ -161,7 +161,7 @@ def test_a_folder_is_forgotten_by_the_command_only_after_a_yes(shell: Shell, tmp
     assert shell.run(folder, "--forget", "--dry-run")[1]["removed"] == 3
     assert len(shell.stored_paths()) == 3
     code, report, said = shell.run(tmp_path / "other", "--forget", "--yes")
-    assert code == 2 and f"It knows: {folder}." in said
+    assert code == 2 and f"Its folders: {folder}." in said
     code, report, _ = shell.run(folder, "--forget", "--yes")
     assert (code, report["removed"]) == (0, 3)
     assert (shell.stored_paths(), Roots(shell.home).all()) == ([], [])

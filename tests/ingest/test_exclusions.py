@@ -152,7 +152,7 @@ def test_a_path_is_judged_as_the_walk_judges_it(tmp_path: Path) -> None:
 def test_pictures_that_are_left_out_by_now_are_counted_kept_and_removed_by_prune(
     run: Run, folder: Path, pictures: Pictures
 ) -> None:
-    """They are not gone: the report tells them apart, and `--prune` removes them as it removes what is gone."""
+    """They are not gone: the report counts them separately, and `--prune` removes them as it removes what is gone."""
     paint_many(folder, 6)
     paths = [paint(folder / "raw" / f"{number}.png", seed=number + 90) for number in range(2)]
     run(folder)

@@ -55,12 +55,12 @@ def test_a_folder_that_is_forgotten_takes_with_it_what_lies_nowhere_else(
 def test_a_folder_that_is_not_known_is_refused_with_those_that_are(
     run: Run, folder: Path, ledger: Ledger, roots: Roots, tmp_path: Path
 ) -> None:
-    with pytest.raises(UnknownFolder, match=r"knows nothing of .*other\. It knows none yet"):
+    with pytest.raises(UnknownFolder, match=r"The library has no folder .*other\. It has none yet"):
         find_below(ledger, roots, tmp_path / "other")
     paint(folder / "a.png")
     run(folder)
     roots.add(folder)
-    with pytest.raises(UnknownFolder, match=rf"knows nothing of .*other\. It knows: {folder}\."):
+    with pytest.raises(UnknownFolder, match=rf"The library has no folder .*other\. Its folders: {folder}\."):
         find_below(ledger, roots, tmp_path / "other")
     with pytest.raises(UnknownFolder):
         find_below(ledger, roots, Path(str(folder)[:-1]))

@@ -263,7 +263,7 @@ def test_a_sidecar_that_the_disk_refuses_for_once_takes_nothing_away(
 def test_words_inside_a_picture_that_the_disk_refuses_for_once_are_read_by_the_next_run(
     run: Run, folder: Path, pictures: Pictures, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    """The text file that said more is gone, and its words are kept until it is known what else is said."""
+    """The text file that said more is gone, and its words are kept until it is known what the other sources say."""
     path = photo(folder / "a.jpg")
     if name == "a.xmp":
         sidecar(folder / name, "beside")

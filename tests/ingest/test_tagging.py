@@ -180,7 +180,7 @@ def test_writers_at_the_same_time_lose_nothing_of_each_other(
 def test_what_a_writer_of_another_machine_overwrote_is_written_again(
     pictures: Pictures, ledger: Ledger, run: Run, give: Give, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The other one knows nothing of the lock: it read before, and writes after us."""
+    """The other one does not take the lock: it read before, and writes after us."""
     paint(folder / "a.png")
     run(folder)
     one = only(ledger)

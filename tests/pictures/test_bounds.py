@@ -109,7 +109,7 @@ def test_row_57_the_system_holds_a_decoder_to_its_estimate(tmp_path: Path) -> No
 
 
 def test_room_is_shared_waited_for_and_given_back() -> None:
-    """Never more than the bound at once, whoever asks; one that could never fit is refused; all get theirs."""
+    """Never more than the bound at once, in all threads; one that could never fit is refused; all get theirs."""
     room, limits = Room(), Limits(max_decoded_mb=1000)
     now, most, served = [0], [0], []
     lock = threading.Lock()

@@ -171,7 +171,7 @@ def test_a_twin_in_the_index_does_not_hide_a_picture_that_is_not(own_server: Loc
         collection.data.update(other.uuid, vector=twins)
         assert check(library.pictures).unfound == ()
     for _ in range(5):  # Weaviate may write the index by itself in the last moment
-        # As a kill leaves it: the object is there, the index knows nothing of it.
+        # As a kill leaves it: the object is there, but not in the index.
         with client_of(own_server) as client, pytest.MonkeyPatch.context() as older:
             pictures = open_pictures(client)
             pictures.collection.data.delete_by_id(other.uuid)
@@ -213,7 +213,7 @@ def test_a_clean_stop_needs_no_look(own_server: LocalServer, monkeypatch: pytest
     own_server.stop()
     assert own_server.start().to_check, "nobody has looked yet"
     own_server.checked(killed)
-    assert own_server.running().to_check, "that was said of another server"  # type: ignore[union-attr]
+    assert own_server.running().to_check, "the check was of another server"  # type: ignore[union-attr]
     own_server.checked(own_server.start())
     assert not own_server.running().to_check  # type: ignore[union-attr]
     monkeypatch.setattr(local_server, "STOP_TIMEOUT_S", 0)

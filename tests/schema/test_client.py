@@ -1,4 +1,4 @@
-"""Connecting: where, and what is said when it fails. The key is in no sentence."""
+"""Connecting: where, and the error when it fails. The key is in no sentence."""
 
 import http.server
 import select

@@ -1,4 +1,4 @@
-"""Albums: what is kept of a question, and what is said where it cannot be kept, read or asked. No server."""
+"""Albums: what is kept of a question, and the error where it cannot be kept, read or asked. No server."""
 
 import json
 import uuid

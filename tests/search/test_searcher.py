@@ -103,7 +103,7 @@ def test_words_find_the_colour_they_name(searcher: Searcher) -> None:
 def test_words_too_find_a_rare_word_that_no_vector_knows(
     library: Library, searcher: Searcher, word: str, index: int
 ) -> None:
-    """In a caption, a tag, a file name. The colour encoder knows no such word: by vectors alone it is not first."""
+    """In a caption, a tag, a file name. The colour encoder has no such word: by vectors alone it is not first."""
     key = list(library.records)[index]
     by_vectors = searcher.search(Query((Term(text=word),), targets={"image": 1}))
     both = searcher.search(Query((Term(text=word),), targets={"image": 1}, hybrid=True))

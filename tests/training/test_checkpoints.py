@@ -1,4 +1,4 @@
-"""What a checkpoint holds, that it is whole or not there, and what is said when it cannot be."""
+"""What a checkpoint holds, that it is whole or not there, and the error when it cannot be."""
 
 import errno
 import json

@@ -194,7 +194,7 @@ def test_too_little_memory_is_said(tmp_path: Path) -> None:
 def test_a_metric_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match=r"watches 'R@10'; validation gives epoch, spread"):
         run(tmp_path, watch="R@10")
-    assert checkpoints.epochs(tmp_path) == [], "it is said before anything is trained"
+    assert checkpoints.epochs(tmp_path) == [], "it is reported before anything is trained"
 
 
 def test_nothing_to_train_is_said(tmp_path: Path) -> None:

@@ -252,7 +252,7 @@ def test_a_batch_of_one_has_a_finite_loss_and_gradient(name: str, generator: tor
     assert loss.shape == () and loss.isfinite()
     assert anchors.grad is not None and anchors.grad.isfinite().all()
     if name in CONTRASTIVE:
-        assert loss.item() == 0 and not anchors.grad.any(), "one pair alone has nothing to be told from"
+        assert loss.item() == 0 and not anchors.grad.any(), "one pair alone has no negatives"
 
 
 @pytest.mark.parametrize("labels", [[3, 3, 3, 3], [0, 1, 2, 3]], ids=["all of one label", "no two of a label"])

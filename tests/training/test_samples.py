@@ -84,7 +84,7 @@ def test_a_sample_that_has_to_wait_comes_in_the_next_batch() -> None:
 
 
 def slow_distinct(order: list[int], keys: list[tuple[str, ...]], size: int) -> list[list[int]]:
-    """From the front of what is left, each time, whoever does not repeat a key."""
+    """Each time, from the front of what is left, those that do not repeat a key."""
     batches: list[list[int]] = []
     while True:
         batch: list[int] = []

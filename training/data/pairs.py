@@ -26,7 +26,7 @@ class PicturePair:
     name: str
     """In its source."""
     concept: int
-    """Pictures of one number show the same thing, whoever drew them."""
+    """Pictures of one number show the same thing, by different artists too."""
     code: str | None
     """The emoji, as "1F469-200D-1F33E"."""
     split: Split

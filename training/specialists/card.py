@@ -168,6 +168,6 @@ def _limits(report: Report) -> list[str]:
         "## Limits",
         "- English words. What neither ImageNet nor the drawings show is found poorly; a long sentence is one thought.",
         "- All training pictures are drawings: on photographs the classifier does most of the work.",
-        "- `look` cannot tell drawings apart that differ in a letter or a hand (keycaps, clock faces, families).",
+        "- `look` cannot distinguish drawings that differ in a letter or a hand (keycaps, clock faces, families).",
     ]
     return lines + [f"- Left out in this run: {sentence}" for sentence in report.skipped]

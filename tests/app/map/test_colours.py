@@ -1,4 +1,4 @@
-"""Which group a point is of, and whether the groups' colours can be told apart."""
+"""Which group a point is of, and whether the groups' colours can be distinguished."""
 
 from collections import Counter
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""What cannot be done is said in a sentence, before any model is loaded."""
+"""What cannot be done is reported in a sentence, before any model is loaded."""
 
 import math
 from dataclasses import replace

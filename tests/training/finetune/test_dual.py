@@ -184,7 +184,7 @@ def test_what_is_saved_is_the_model_with_everything_beside_it(
         np.testing.assert_array_equal(start.encode_images(images)[name], saved.encode_images(images)[name])
     np.testing.assert_array_equal(start.encode_texts(["a word"]), saved.encode_texts(["a word"]))
     modes = {path.stat().st_mode & 0o777 for path in (tmp_path / "out").iterdir()}
-    assert len(modes) == 1, "whoever may read one of them may read all"
+    assert len(modes) == 1, "a user who may read one of them may read all"
     assert {path.name for path in (tmp_path / "out").iterdir()} == {path.name for path in (models / kind).iterdir()}
 
 

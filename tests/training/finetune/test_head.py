@@ -162,7 +162,7 @@ def test_interrupted_and_started_again_it_ends_as_if_it_had_never_ended(
 
 
 def test_twelve_pictures_are_enough_for_a_report(config: FinetuneConfig, given: Dependencies, tmp_path: Path) -> None:
-    """Three are held out; two could not be judged, which would be said only after all the training."""
+    """Three are held out; two could not be judged, which would be reported only after all the training."""
     few = tmp_path / "few"
     few.mkdir()
     for seed in range(12):

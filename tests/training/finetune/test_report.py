@@ -1,4 +1,4 @@
-"""What is said of losses outside the domain, from intervals worked out elsewhere."""
+"""What is reported of losses outside the domain, from intervals worked out elsewhere."""
 
 from types import SimpleNamespace
 
