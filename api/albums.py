@@ -68,7 +68,7 @@ def _one(name: str, params: dict[str, list[str]], context: AppContext) -> dict[s
         "album": album.name,
         "encoder": album.note(searcher.pictures.identity.id),
         "page": link(f"/?{urlencode(kept, doseq=True)}"),
-        **to_json(asked, searcher.search(asked), links.prefix()),
+        **to_json(asked, searcher.answer(asked), links.prefix()),
     }
 
 

@@ -132,7 +132,7 @@ async def search(context: AppContext, request: Request) -> Response:
 
 
 def _answer(context: AppContext, query: Query) -> dict[str, Any]:
-    return to_json(query, context.connection.searcher().search(query), links.prefix())
+    return to_json(query, context.connection.searcher().answer(query), links.prefix())
 
 
 async def _posted(request: Request, context: AppContext) -> Query:

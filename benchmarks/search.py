@@ -129,7 +129,7 @@ class Questions:
         plain = Query(query.terms, query.targets, limit=LIMIT, strategy=query.strategy)
         hits = {hit.uuid for hit in self.searcher.search(plain).hits}
         space = self.searcher.space()
-        asked = prepare(encode(plain, self.searcher._encoder, self.searcher.index), space).asked
+        asked = prepare(*encode(plain, self.searcher._encoder, self.searcher.index), space).asked
         everything = score(asked, self.vectors, np.ones(len(self.keys), bool), space, plain.strategy).relevance
         own = {term.item for term in plain.terms}
         best = [self.keys[i] for i in np.argsort(-everything) if self.keys[i] not in own][:LIMIT]

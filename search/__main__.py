@@ -27,7 +27,7 @@ def main(arguments: argparse.Namespace) -> int:
         if arguments.album is not None:
             query = of_album(find(DocumentStore(client, "Albums", patience), arguments.album), query)
         query = with_files(query, files, searcher.records(uuids_of(files))) if files else query
-        results = searcher.search(query)
+        results = searcher.answer(query)
     if arguments.json:
         print(json.dumps(to_json(query, results), ensure_ascii=False))
     else:

@@ -1,8 +1,6 @@
 """Prepares a question: its terms as vectors, each with the targets that count for it, and what Weaviate is searched
 with."""
 
-import time
-import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -10,7 +8,7 @@ import numpy as np
 
 from encoder.protocol import Embeddings, Encoder, invalid_rows
 from errors import QueryError
-from search.index import PictureIndex, Probe
+from search.index import PictureIndex, Probes
 from search.preference import learn_targets
 from search.query import AUTO, Query, Term
 from search.ranking import spread_out
@@ -29,55 +27,36 @@ Targets = Mapping[str, float]
 
 
 @dataclass(frozen=True)
-class Encoded:
-    query: Query
-    """Its paths are pictures of the library."""
-    vectors: Sequence[Mapping[str, Embeddings]]
-    """Of each term by target, (dim,)."""
-    took_ms: float
-
-
-@dataclass(frozen=True)
 class Prepared:
     """A question that is weighed by what one library's space is at that moment."""
 
-    query: Query
     asked: Sequence[Asked]
-    probes: Sequence[Probe]
+    probes: Probes
     likes: Mapping[str, Sequence[Embeddings]]
     """By target: where the best of the likes decides, what is near to one of them need not be near to their sum, so
     each is asked for its own nearest; of many those that lie far apart."""
-    words: str
-    """That count themselves (BM25), beside their vectors."""
-
-    @property
-    def left_out(self) -> set[uuid.UUID]:
-        """Pictures that are no hits: those that ask, and hidden ones."""
-        return {term.item for term in self.query.terms if term.item is not None} | set(self.query.hidden)
 
 
-def encode(query: Query, encoder: Encoder, index: PictureIndex) -> Encoded:
-    """Raises QueryError for a picture that is not there, and a vector that the library cannot be searched with."""
+def encode(query: Query, encoder: Encoder, index: PictureIndex) -> tuple[Query, list[Mapping[str, Embeddings]]]:
+    """The question with pictures of the library in the place of their paths, and each term's vectors by target, (dim,).
+    Raises QueryError for a picture that is not there, and a vector that the library cannot be searched with."""
     query = replace(query, terms=tuple(_resolved(term, index) for term in query.terms))
-    started = time.perf_counter()
-    vectors = _encode_terms(query.terms, encoder, index)
-    return Encoded(query, vectors, 1000 * (time.perf_counter() - started))
+    return query, _encode_terms(query.terms, encoder, index)
 
 
-def prepare(encoded: Encoded, space: LibrarySpace) -> Prepared:
+def prepare(query: Query, vectors: Sequence[Mapping[str, Embeddings]], space: LibrarySpace) -> Prepared:
     """Raises QueryError for targets that words cannot be compared with, and terms that cancel each other out."""
-    query = encoded.query
-    asked = weigh(query, encoded.vectors, space)
+    asked = weigh(query, vectors, space)
     likes = [term for term in asked if term.example and term.weight > 0]
     near: dict[str, Sequence[Embeddings]] = {}
     if len(likes) > 1 and query.strategy == "best_score" and not query.hybrid:
         for name in likes[0].targets:
             rows = np.stack([term.vectors[name] for term in likes if name in term.vectors])
             near[name] = [rows[i] for i in spread_out(rows, min(MOST_NEAR, len(rows)))]
-    probes = [Probe(name, vector, weight) for name, (weight, vector) in linear(asked, space, query.strategy).items()]
+    probes = linear(asked, space, query.strategy)
     if not probes:
         raise QueryError("The terms of the question cancel each other out. Take one of them away.")
-    return Prepared(query, asked, probes, near, " ".join(query.texts) if query.hybrid else "")
+    return Prepared(asked, probes, near)
 
 
 def _resolved(term: Term, index: PictureIndex) -> Term:

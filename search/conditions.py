@@ -7,7 +7,7 @@ tags wanted and unwanted. Not everything that no picture of a library passes is 
 import math
 import uuid
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import combinations
 from typing import Any
@@ -48,15 +48,11 @@ class Passing:
             return (_all_of(self.wanted),)
         return _all_of(self.wanted), _all_of((*self.wanted, _any_of(self.unwanted)))
 
-    def without(self, uuids: Collection[uuid.UUID]) -> "Passing":
-        """Except those pictures."""
-        if not uuids:
-            return self
-        return replace(self, unwanted=(*self.unwanted, Filter.by_id().contains_any(list(uuids))))
 
-
-def to_weaviate(conditions: Sequence[Condition], properties: Collection[str] | None = None) -> Passing:
-    """What passes all conditions.
+def to_weaviate(
+    conditions: Sequence[Condition], properties: Collection[str] | None = None, left_out: Collection[uuid.UUID] = ()
+) -> Passing:
+    """What passes all conditions, except the pictures that are left out.
 
     `properties`: what the collection has, where that is known. Raises FilterError for a condition on one that it lacks.
     """
@@ -70,6 +66,8 @@ def to_weaviate(conditions: Sequence[Condition], properties: Collection[str] | N
     for one in conditions:
         older = properties is not None and one.row.newer not in properties
         found.append((_TESTS[one.row.kind](one, one.row.prop, older), _is_met(one) != one.negated))
+    if left_out:
+        found.append((Filter.by_id().contains_any(list(left_out)), False))
     return Passing(tuple(test for test, met in found if met), tuple(test for test, met in found if not met))
 
 

@@ -33,16 +33,9 @@ CHUNK = 1000
 """Objects of one call, where many are read."""
 WORD_PROPERTIES = ["caption^2", "tag_words", "file_name"]
 HYBRID_ALPHA = 0.5
-
-
-@dataclass(frozen=True)
-class Probe:
-    """One unit vector to search one target with. A weighted sum of cosines to several vectors is the product with
-    their weighted sum, so a question has one probe for each target, whatever the number of its terms."""
-
-    target: str
-    vector: Embeddings  # (dim,)
-    weight: float
+Probes = Mapping[str, tuple[float, Embeddings]]
+"""Target -> weight and unit vector (dim,) to search it with: one, whatever the number of terms, since a weighted sum of
+cosines to several vectors is the product with their weighted sum."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +95,7 @@ class PictureIndex:
         """Seconds that this thread has waited for Weaviate's answers so far."""
         return getattr(self._watch, "seconds", 0.0)
 
-    def near(self, probes: Sequence[Probe], condition: Any, limit: int, words: str = "") -> Near:
+    def near(self, probes: Probes, condition: Any, limit: int, words: str = "") -> Near:
         """The `limit` best of what is among some probe's own nearest `limit`. With `words` vectors and BM25 over
         captions, tags and file names are fused (hybrid); the values are fused scores then, 0 to 1."""
         vector, target = _near(probes)
@@ -119,7 +112,7 @@ class PictureIndex:
             )
             return _answer(found, [one.metadata.score for one in found])
         found = self._read("near_vector", near_vector=vector, **asked)
-        weight = sum(probe.weight for probe in probes)
+        weight = sum(weight for weight, _ in probes.values())
         scale = weight if len(probes) == 1 else 1.0  # the distance of several probes is weighted already
         return _answer(found, [weight - scale * one.metadata.distance for one in found])
 
@@ -280,12 +273,13 @@ def one_question(method: Callable[Concatenate[Asker, Given], Answer]) -> Callabl
     return ask
 
 
-def _near(probes: Sequence[Probe]) -> tuple[Any, Any]:
+def _near(probes: Probes) -> tuple[Any, Any]:
     """The client's near_vector and target_vector of some probes."""
     if len(probes) == 1:
-        return probes[0].vector.tolist(), probes[0].target
-    weights = TargetVectors.manual_weights({probe.target: probe.weight for probe in probes})
-    return {probe.target: probe.vector.tolist() for probe in probes}, weights
+        [(name, (_, vector))] = probes.items()
+        return vector.tolist(), name
+    weights = TargetVectors.manual_weights({name: weight for name, (weight, _) in probes.items()})
+    return {name: vector.tolist() for name, (_, vector) in probes.items()}, weights
 
 
 def _answer(found: Sequence[Any], values: Sequence[float]) -> Near:
@@ -343,5 +337,5 @@ def library_version(pictures: Pictures) -> LibraryVersion:
 
 def find_nearest(pictures: Pictures, name: str, vector: Embeddings, limit: int) -> list[tuple[uuid.UUID, float]]:
     """Find the `limit` nearest to a vector in one named index as it is: (uuid, cosine similarity), best first."""
-    found = PictureIndex(pictures, reading()).near([Probe(name, vector, 1.0)], None, limit)
+    found = PictureIndex(pictures, reading()).near({name: (1.0, vector)}, None, limit)
     return [(uuid.UUID(bytes=key), float(value)) for key, value in zip(found.ids, found.values, strict=True)]

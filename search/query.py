@@ -7,6 +7,7 @@ import dataclasses
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Annotated, Any, Self
+from uuid import UUID
 
 from PIL import Image
 from pydantic import BeforeValidator, PlainValidator, model_validator
@@ -119,6 +120,11 @@ class Query:
     def texts(self) -> tuple[str, ...]:
         """The words that are wanted."""
         return tuple(term.text for term in self.terms if term.text is not None and term.weight > 0)
+
+    @property
+    def left_out(self) -> set[UUID]:
+        """Pictures that are no hits: those that ask, and hidden ones."""
+        return {term.item for term in self.terms if term.item is not None} | set(self.hidden)
 
     @property
     def empty(self) -> bool:

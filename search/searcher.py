@@ -71,32 +71,33 @@ class Searcher:
         self._threads = ThreadPoolExecutor(2, "asks Weaviate")
 
     @one_question
-    def search(self, query: Query) -> Results:
-        """Raises QueryError for a question that cannot be asked, Unreachable when Weaviate is away."""
-        started, waited = time.perf_counter(), self.index.waited()
-        if not query.check().terms and not query.filters:
-            raise QueryError("The question is empty: type some words, or give a picture.")
-        passing = self._passing(query.filters)
-        if query.terms:
-            results = self._ranked(query, passing, started, waited)
-        else:
-            results = self._listed(query, passing.without(query.hidden), started, waited)
-        return replace(results, meant=find_meant(query.filters, results.total, self.count, self._values))
+    def answer(self, query: Query) -> Results:
+        """What `search` finds, with what filters may have meant that find nothing, or leave nothing out."""
+        results = self.search(query)
+        known_of = partial(self.index.occurrences, condition=None, limit=KNOWN)
+        return replace(results, meant=find_meant(query.filters, results.total, self.count, known_of))
 
-    def _ranked(self, query: Query, passing: Passing, started: float, waited: float) -> Results:
-        """What is nearest to the terms, the best first."""
-        encoded = encode(query, self._encoder, self.index)
+    @one_question
+    def search(self, query: Query) -> Results:
+        """What is nearest to the terms, the best first; of filters alone what passes, newest first. Raises QueryError
+        for a question that cannot be asked, Unreachable when Weaviate is away."""
+        started, waited = time.perf_counter(), self.index.waited()
+        if not query.check().terms:
+            return self._listed(query, started, waited)
+        query, vectors = encode(query, self._encoder, self.index)
+        encode_ms = 1000 * (time.perf_counter() - started)
         library = self._library.get()
-        prepared = prepare(encoded, library.space)
-        asked, others = prepared.asked, passing.without(prepared.left_out)
+        prepared = prepare(query, vectors, library.space)
+        asked, others = prepared.asked, self._passing(query.filters, query.left_out)
         counting = begin(self._threads, partial(self.index.count, others))
         threshold = library.background.threshold(asked, self._threshold.false_alarm, query.strategy)
-        ranking = Ranking(prepared.query, threshold, library.space)
+        ranking = Ranking(query, threshold, library.space)
+        words = " ".join(query.texts) if query.hybrid else ""
         for window in WINDOWS:
             likes = [] if ranking.places else prepared.likes.items()
             ask = partial(self.index.near_any, condition=others.filter, limit=window)
             begun = [begin(self._threads, partial(ask, name, rows)) for name, rows in likes]
-            near = self.index.near(prepared.probes, others.filter, window, prepared.words)
+            near = self.index.near(prepared.probes, others.filter, window, words)
             more = [result() for result in begun]
             candidates = self._cache.candidates([near, *more], {*targets_of(asked), *ranking.vectors})
             scores = score(asked, candidates.vectors, candidates.captioned, library.space, query.strategy)
@@ -115,7 +116,7 @@ class Searcher:
             total,
             query.offset,
             query.limit,
-            Timing(encoded.took_ms, 1000 * waited, 1000 * (done - started)),
+            Timing(encode_ms, 1000 * waited, 1000 * (done - started)),
             count_facets((one.facets for one in counted), roots) if query.facets else {},
             len(counted),
             threshold,
@@ -123,8 +124,10 @@ class Searcher:
             next((term.targets for term in asked if term.example), asked[0].targets),
         )
 
-    def _listed(self, query: Query, passing: Passing, started: float, waited: float) -> Results:
-        """Filters alone: what passes, newest first."""
+    def _listed(self, query: Query, started: float, waited: float) -> Results:
+        if not query.filters:
+            raise QueryError("The question is empty: type some words, or give a picture.")
+        passing = self._passing(query.filters, query.left_out)
         counts = self._counts(query.filters) if query.facets else None
         found = self.index.listed(passing.filter, query.offset, query.limit)
         total = self.index.count(passing)
@@ -144,8 +147,8 @@ class Searcher:
         """The unit vectors that a question's candidates are searched with, by target. Raises what `search` raises."""
         if not query.terms:
             raise QueryError("The question holds filters alone, so there is nothing to compare pictures with.")
-        prepared = prepare(encode(query, self._encoder, self.index), self.space())
-        return {probe.target: probe.vector for probe in prepared.probes}
+        probes = prepare(*encode(query, self._encoder, self.index), self.space()).probes
+        return {name: vector for name, (_, vector) in probes.items()}
 
     @one_question
     def facets(self, filters: Sequence[Condition] = ()) -> dict[str, Counts]:
@@ -201,27 +204,23 @@ class Searcher:
     def explain(self, query: Query, key: uuid.UUID, image: Image.Image | None = None) -> Explanation:
         """Why the picture `key` is a hit; `image`: the picture itself, where its file can be read. Raises what
         `search` raises."""
-        encoded, space = encode(query, self._encoder, self.index), self.space()
-        prepared = prepare(encoded, space)
+        query, vectors = encode(query, self._encoder, self.index)
+        space = self.space()
+        probes = prepare(query, vectors, space).probes
         found = next(self.index.fetch([key]), None)
         if found is None or "image" not in found.vectors:
             raise QueryError(f"There is no picture {key} in the library (any more).")
         vector = found.vectors["image"]
-        probe = next((probe for probe in prepared.probes if probe.target == "image"), None)
         map_ = None
-        if image is not None and probe is not None:
-            map_ = heat(probe.vector, *embeddings_without(self._encoder, image), image.size)
+        if image is not None and "image" in probes:
+            map_ = heat(probes["image"][1], *embeddings_without(self._encoder, image), image.size)
         tags = self.index.occurrences(["tags"], None, TAGS)["tags"]
         words, rows = self._vocabulary.with_tags(tags)
         return Explanation(
-            tuple((text, by_words(text, self._encoder, vector)) for text in prepared.query.texts),
+            tuple((text, by_words(text, self._encoder, vector)) for text in query.texts),
             map_,
             tuple(seen(vector, words, rows, space.spreads.get("image"))),
         )
-
-    def _values(self, names: Sequence[str]) -> dict[str, dict[str, int]]:
-        """Of some properties, with their numbers, in the whole library."""
-        return self.index.occurrences(names, None, KNOWN)
 
     @one_question
     def places(self, filters: Sequence[Condition] = ()) -> dict[tuple[float, float], int]:
@@ -231,10 +230,10 @@ class Searcher:
         found = self.index.positions(self._passing([*filters, located]).filter, MAX_WINDOW)
         return dict(Counter((round(latitude, 3), round(longitude, 3)) for latitude, longitude in found))
 
-    def _passing(self, filters: Sequence[Condition]) -> Passing:
+    def _passing(self, filters: Sequence[Condition], left_out: Collection[uuid.UUID] = ()) -> Passing:
         """Raises FilterError for a property that the library lacks; an ingest may have added it since it was opened."""
         try:
-            return to_weaviate(filters, self.pictures.properties)
+            return to_weaviate(filters, self.pictures.properties, left_out)
         except FilterError:
             self.pictures = self.index.pictures = replace(self.pictures, properties=self.index.properties())
-            return to_weaviate(filters, self.pictures.properties)
+            return to_weaviate(filters, self.pictures.properties, left_out)

@@ -129,7 +129,7 @@ def _fetch(profile: Profile, query: Query, searcher: Searcher) -> Found:
                 f"and the latest {len(asking.items)} count."
             )
         query = _hiding(asking, profile).query(SUGGESTIONS, filters=filters)
-        results = searcher.search(query)
+        results = searcher.answer(query)
         if results.meant:
             notes.append(did_you_mean(results))
         return Found(records, detail.Answer(query, results), notes=tuple(notes))

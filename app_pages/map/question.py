@@ -7,7 +7,7 @@ import numpy as np
 
 from api.map_points import VIEWS
 from app_pages.address import AskingPicture
-from app_pages.map.view import Asked
+from app_pages.map.view import DrawnQuestion
 from errors import QueryError
 from layout.projection import NEIGHBOURS, Axes, place_among
 from layout.store import Layout
@@ -21,7 +21,7 @@ SEARCHED = 240
 
 @dataclass(frozen=True)
 class Placed:
-    asked: Asked | None
+    asked: DrawnQuestion | None
     sentence: str
     """How it was placed, or why it could not be."""
 
@@ -51,7 +51,7 @@ def place(query: Query, picture: AskingPicture | None, layout: Layout, view: str
     missing = len(hits) - len(indices)
     left = f" {missing} of them are not among the drawn points." if missing else ""
     return Placed(
-        Asked(text, [float(x) for x in at], indices),
+        DrawnQuestion(text, [float(x) for x in at], indices),
         f"“{text}” stands {how}; lines lead to its first {len(hits)} hits.{left}",
     )
 

@@ -28,7 +28,7 @@ _HTML = """
 
 
 @dataclass(frozen=True)
-class Asked:
+class DrawnQuestion:
     """The question as the map shows it."""
 
     text: str
@@ -63,7 +63,7 @@ Sent = TypeVar("Sent", bound=BaseModel)
 
 
 def draw(
-    layout: Layout, view: str, groups: Groups, asked: Asked | None, on_open: Callable[[int], None]
+    layout: Layout, view: str, groups: Groups, asked: DrawnQuestion | None, on_open: Callable[[int], None]
 ) -> Lasso | None:
     """The map, and what is lassoed on it."""
     component = st.components.v2.component(
@@ -84,7 +84,7 @@ def draw(
     return _lasso(state.get("lasso"), layout)
 
 
-def data_of(layout: Layout, view: str, groups: Groups, asked: Asked | None) -> dict[str, Any]:
+def data_of(layout: Layout, view: str, groups: Groups, asked: DrawnQuestion | None) -> dict[str, Any]:
     """What the browser is sent: addresses, a byte a point for its group, and the question."""
     pictures = len(layout) - int(layout.is_caption.sum())
     counts = np.bincount(groups.codes[:pictures], minlength=len(groups.names)).tolist()

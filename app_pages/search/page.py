@@ -107,7 +107,7 @@ def _ask(query: Query, searcher: Searcher, *, facets: bool) -> Answer | SearchEr
     """Or why there is no answer."""
     query = replace(query, facets=query.facets or facets)
     try:
-        return Answer(query, searcher.search(query))
+        return Answer(query, searcher.answer(query))
     except SearchError as error:
         return error
 

@@ -15,7 +15,7 @@ from encoder.protocol import Encoder
 from ingest.ledger import Ledger
 from schema.collection import Pictures
 from search.filters import Condition
-from search.index import Near, PictureIndex, Probe
+from search.index import Near, PictureIndex
 from search.library import RECORD_BYTES, Library, PictureCache
 from search.query import Query, Term
 from search.ranking import Sameness, by_value
@@ -58,7 +58,7 @@ def test_the_bytes_of_a_reply_are_what_the_client_reads_of_them(library: colour_
     """The client's own names are used; another version of it may read a reply in another way."""
     index, query = PictureIndex(library.pictures, Searcher(library.pictures, library.encoder).index._patience), RED[0]
     row = library.encoder.encode_texts([str(query.text)])[0]
-    found = index.near([Probe("image", row, 0.3), Probe("caption", row, 0.7)], None, 20)
+    found = index.near({"image": (0.3, row), "caption": (0.7, row)}, None, 20)
     truth = library.pictures.collection.query.near_vector(
         {"image": row.tolist(), "caption": row.tolist()},
         target_vector=TargetVectors.manual_weights({"image": 0.3, "caption": 0.7}),

@@ -210,14 +210,14 @@ def test_a_name_that_nothing_has_is_said_with_what_it_may_have_meant(
 ) -> None:
     terms, conditions = parse(line)
     query = Query(terms, filters=conditions)
-    said = note(query, searcher.search(query))
+    said = note(query, searcher.answer(query))
     assert sentence in said
     assert said.count("Did you mean") == ("Did you mean" in sentence)
 
 
 def test_what_is_there_is_never_corrected(searcher: Searcher) -> None:
     for line in ("tag:cat,Cat", "red -tag:dog", "camera:iphone", "format:jpg", "folder:/media", "tag:cat tag:bridge"):
-        assert searcher.search(Query(parse(line)[0], filters=parse(line)[1])).meant == (), line
+        assert searcher.answer(Query(parse(line)[0], filters=parse(line)[1])).meant == (), line
 
 
 def test_nothing_is_offered_that_does_not_look_alike() -> None:
