@@ -83,10 +83,16 @@ class _Epochs(io.StringIO):
         return len(text)
 
 
-def umap(vectors: Rows, on_epoch: Callable[[float], object] = lambda share: None) -> Points:
+def umap(
+    vectors: Rows,
+    on_epoch: Callable[[float], object] = lambda share: None,
+    start: Points | str | None = None,
+    epochs: int | None = None,
+) -> Points:
     """UMAP in two dimensions by cosine, with a fixed seed: the same vectors give the same picture on one machine.
 
     `on_epoch` is told which share of the epochs is done, 0 to 1; before the first one the neighbours are found.
+    `start`: the points to begin at, or "pca"; by default UMAP's own.
     McInnes, Healy, Melville, UMAP, 2018 (arXiv 1802.03426). Raises UmapMissing, and LayoutError for fewer than 3.
     """
     check_enough(len(vectors))
@@ -94,7 +100,8 @@ def umap(vectors: Rows, on_epoch: Callable[[float], object] = lambda share: None
         raise UmapMissing(f"{NO_UMAP}.")
 
     near = min(NEIGHBOURS, len(vectors) - 1)
-    start = "spectral" if len(vectors) > 4 * NEIGHBOURS else "pca"
+    if start is None:
+        start = "spectral" if len(vectors) > 4 * NEIGHBOURS else "pca"
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # umap's of what it lacks; numba's and scikit-learn's, about umap's own code
         from umap import UMAP
@@ -104,6 +111,7 @@ def umap(vectors: Rows, on_epoch: Callable[[float], object] = lambda share: None
             n_neighbors=near,
             metric="cosine",
             init=start,
+            n_epochs=epochs,
             random_state=SEED,
             n_jobs=1,
             tqdm_kwds={"disable": False, "file": _Epochs(on_epoch), "bar_format": "{n}/{total}", "mininterval": 0.5},

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from training.finetune.config import LOCKS, LOSSES, FinetuneConfig
 
 if TYPE_CHECKING:
-    from training.data.manifest import Manifest
+    from training.data.pairs import Manifest
 
 EXPERIMENTS = "E1, E2, E3, E4, E5, E7, E8, E9"
 

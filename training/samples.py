@@ -1,12 +1,31 @@
-"""Draw an epoch's batches of positions, by labels or by keys that must not repeat."""
+"""Draw an epoch's batches of positions, by labels or by keys that must not repeat; each is made in its turn."""
 
 from collections import Counter, deque
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from errors import TrainingError
+
+Batch = TypeVar("Batch")
+Positions = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Epoch(Generic[Batch]):
+    """One epoch's batches, each made of its positions when it is its turn."""
+
+    positions: Sequence[Positions]
+    make: Callable[[Positions], Batch]
+
+    def __len__(self) -> int:
+        return len(self.positions)
+
+    def __iter__(self) -> Iterator[Batch]:
+        return map(self.make, self.positions)
 
 
 @dataclass(frozen=True)

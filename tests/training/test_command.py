@@ -10,7 +10,7 @@ import pytest
 from tests.conftest import PROJECT
 from tests.training.shapes import draw, write_metadata
 from training.command import config_of, manifest_text, parse_arguments
-from training.data.manifest import SourceReport
+from training.data.pairs import SourceReport
 from training.finetune.config import FinetuneConfig
 
 

@@ -1,9 +1,8 @@
 """What every source of drawings yields: a drawing with its words, or a count of what was left out and why."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 
 @dataclass(frozen=True)
@@ -30,17 +29,3 @@ class SourceContents:
     """Reason -> drawings."""
     licence: str = ""
     author: str = ""
-
-
-@dataclass(frozen=True)
-class Source:
-    """One source: how it is obtained, and how it is read."""
-
-    name: str
-    package: str
-    """With its registry, as "npm @iconify-json/noto"."""
-    expected: int
-    """Pictures that it gave when the recipe was measured: its share when it cannot be had."""
-    obtain: Callable[[Path], Path]
-    """Cache -> folder; raises SourceMissing."""
-    read: Callable[[Path], SourceContents]

@@ -3,11 +3,10 @@
 Killed anywhere and called again, only what is missing is done, and the result is the same.
 """
 
-import hashlib
 import logging
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,17 +17,17 @@ from errors import CannotWrite, TrainingError
 from training.atomic import write_text
 from training.data.concepts import SAME_CONCEPT, IntArray, find_concepts, split_concepts
 from training.data.drawings import Drawing
-from training.data.manifest import Manifest, SourceReport, write_manifest
 from training.data.packages import SourceMissing, licence_of, version_of
-from training.data.pairs import PAIRS, PicturePair, pair_lines, picture_path
+from training.data.pairs import PAIRS, Manifest, PicturePair, SourceReport, pair_lines, picture_path, write_manifest
 from training.data.rendered import render_missing
-from training.data.sources import EXPECTED, WORDS, Words, find_source, readable
+from training.data.sources import EXPECTED, WORDS, Words, package_of, read_source
 from training.data.svg import SIDE, Unrenderable
 from training.data.words import phrases_of
-from training.features import FeatureCache, model_key
+from training.specialists.views import Towers
 
 Embed = Callable[[Sequence[str]], NDArray[np.float32]]
-Gloss = Callable[[str], str | None]
+Groups = dict[str, list[Drawing]]
+"""SHA-256 of a picture -> all drawings that gave it, the first of them its owner."""
 log = logging.getLogger(__name__)
 SHARES = {"test": 0.12, "dev": 0.10}
 SEED = 0
@@ -53,15 +52,15 @@ def make_data(
     try:
         known = Words(cache)
         drawings, reports = _gather(cache, names, known, progress)
-        _say_what_is_missing(known, reports)
         svgs = [drawing.svg for drawing in drawings]
         results = render_missing(folder, svgs, workers or os.cpu_count() or 1, progress)
         groups = _group(drawings, results, reports)
         captions = sorted({drawing.caption for group in groups.values() for drawing in group})
-        vectors = embed(captions) if embed else _embed(cache, captions, progress)
+        vectors = embed(captions) if embed else Towers(cache).encode_phrases(captions, "captions" if progress else None)
         concepts = find_concepts(vectors, _joined(groups, captions))
         sides = split_concepts(concepts, captions, SHARES, SEED)
-        pairs = _pair(folder, groups, captions, concepts, sides, reports, known.gloss_of)
+        places = {c: (int(concept), side) for c, concept, side in zip(captions, concepts, sides, strict=True)}
+        pairs = [_pair(folder, sha, group, places, reports, known) for sha, group in groups.items()]
         manifest = _account(pairs, groups, concepts, sides, reports, _account_words(groups, known))
         write_text(folder / PAIRS, pair_lines(pairs))
         write_manifest(folder, manifest)
@@ -76,46 +75,37 @@ def make_data(
 def _gather(
     cache: Path, names: Sequence[str], known: Words, progress: bool
 ) -> tuple[list[Drawing], dict[str, SourceReport]]:
-    """Every drawing that can be had; what cannot is named in its report."""
+    """Every drawing that can be had; what cannot is named in its report, and logged before the long part, so that one
+    may stop there."""
     drawings: list[Drawing] = []
     reports: dict[str, SourceReport] = {}
     for name in (bar := tqdm(names, "sources", unit="", leave=False, disable=None if progress else True)):
         bar.set_postfix_str(name)
-        origin = find_source(name, known)
-        report = reports[name] = SourceReport(origin.package)
+        report = reports[name] = SourceReport(package_of(name))
         try:
-            package = origin.obtain(cache)
-            with readable(origin.package, package):
-                shelf = origin.read(package)
-            if not shelf.drawings:
-                raise SourceMissing(origin.package, f"there is no drawing in {package}; delete it and try again")
+            package, contents = read_source(name, cache, known)
         except SourceMissing as missing:
             report.missing = str(missing)
-            report.share = round(origin.expected / sum(EXPECTED[n] for n in names), 4)
+            report.share = round(EXPECTED[name] / sum(EXPECTED[n] for n in names), 4)
             continue
-        report.version, report.licence, report.author = version_of(package), shelf.licence, shelf.author
-        report.left_out = dict(sorted(shelf.left_out.items()))
-        report.found = len(shelf.drawings) + shelf.left_out.total()
-        drawings += shelf.drawings
+        report.version, report.licence, report.author = version_of(package), contents.licence, contents.author
+        report.left_out = dict(sorted(contents.left_out.items()))
+        report.found = len(contents.drawings) + contents.left_out.total()
+        drawings += contents.drawings
     if not drawings:
         raise TrainingError("\n".join([*(report.missing for report in reports.values()), "No source can be had."]))
-    return drawings, reports
-
-
-def _say_what_is_missing(known: Words, reports: dict[str, SourceReport]) -> None:
-    """Before the long part, so that one may stop here; the manifest says it again."""
-    for missing in known.missing.values():
-        log.warning("Without words of %s: %s", missing.name, missing)
+    for words in known.missing.values():
+        log.warning("Without words of %s: %s", words.name, words)
     for name, report in reports.items():
         if report.missing:
             log.warning("Without %s, %.1f %% of the pictures expected: %s", name, 100 * report.share, report.missing)
+    return drawings, reports
 
 
 def _group(
     drawings: Iterable[Drawing], results: dict[str, str | Unrenderable], reports: dict[str, SourceReport]
-) -> dict[str, list[Drawing]]:
-    """SHA-256 of a picture -> all drawings that gave it, the first of them its owner."""
-    groups: dict[str, list[Drawing]] = {}
+) -> Groups:
+    groups: Groups = {}
     failed = {name: Counter[str]() for name in reports}
     for drawing in drawings:
         result = results[drawing.svg]
@@ -132,22 +122,7 @@ def _group(
     return groups
 
 
-def _embed(cache: Path, captions: Sequence[str], progress: bool) -> NDArray[np.float32]:
-    """Unit vectors by the specialists' sentence model, each caption once and for all: the training finds them there."""
-    from encoder.towers import SentenceModel
-
-    model = SentenceModel("cpu")
-    kept = FeatureCache(cache / "training" / "features", model_key("minilm", model.path))
-    hashes = [hashlib.sha256(caption.encode()).hexdigest() for caption in captions]
-    said = kept.rows(
-        hashes,
-        lambda positions: model.encode([captions[at] for at in positions]),
-        progress="captions" if progress else None,
-    )
-    return np.asarray(said / np.linalg.norm(said, axis=1, keepdims=True), np.float32)
-
-
-def _joined(groups: dict[str, list[Drawing]], captions: Sequence[str]) -> list[tuple[int, int]]:
+def _joined(groups: Groups, captions: Sequence[str]) -> list[tuple[int, int]]:
     """Captions that are one concept although their words differ: of one picture, or of one emoji."""
     index = {caption: number for number, caption in enumerate(captions)}
     pairs = {(group[0].caption, other.caption) for group in groups.values() for other in group[1:]}
@@ -159,37 +134,33 @@ def _joined(groups: dict[str, list[Drawing]], captions: Sequence[str]) -> list[t
 
 def _pair(
     folder: Path,
-    groups: dict[str, list[Drawing]],
-    captions: Sequence[str],
-    concepts: IntArray,
-    sides: Sequence[str],
-    reports: dict[str, SourceReport],
-    gloss_of: Gloss,
-) -> list[PicturePair]:
-    index = {caption: number for number, caption in enumerate(captions)}
-    pairs = []
-    for sha256, group in groups.items():
-        first, number = group[0], index[group[0].caption]
-        further = [drawing.caption for drawing in group[1:]]
-        keywords = [keyword for drawing in group for keyword in drawing.keywords]
-        pair = PicturePair(
-            sha256=sha256,
-            source=first.source,
-            name=first.name,
-            concept=int(concepts[number]),
-            code=next((drawing.code for drawing in group if drawing.code), None),
-            split=sides[number],  # type: ignore[arg-type]
-            phrases=tuple(phrases_of(first.caption, further, keywords, gloss_of)),
-            licence=reports[first.source].licence,
-            path=picture_path(folder, sha256),
-        )
-        pairs.append(pair)
-    return pairs
+    sha256: str,
+    group: Sequence[Drawing],
+    places: Mapping[str, tuple[int, str]],
+    reports: Mapping[str, SourceReport],
+    known: Words,
+) -> PicturePair:
+    """`places`: caption -> its concept and its side of the split."""
+    first = group[0]
+    concept, side = places[first.caption]
+    further = [drawing.caption for drawing in group[1:]]
+    keywords = [keyword for drawing in group for keyword in drawing.keywords]
+    return PicturePair(
+        sha256=sha256,
+        source=first.source,
+        name=first.name,
+        concept=concept,
+        code=next((drawing.code for drawing in group if drawing.code), None),
+        split=side,  # type: ignore[arg-type]
+        phrases=tuple(phrases_of(first.caption, further, keywords, known.gloss_of)),
+        licence=reports[first.source].licence,
+        path=picture_path(folder, sha256),
+    )
 
 
 def _account(
     pairs: Sequence[PicturePair],
-    groups: dict[str, list[Drawing]],
+    groups: Groups,
     concepts: IntArray,
     sides: Sequence[str],
     reports: dict[str, SourceReport],
@@ -218,7 +189,7 @@ def _account(
     )
 
 
-def _account_words(groups: dict[str, list[Drawing]], known: Words) -> dict[str, SourceReport]:
+def _account_words(groups: Groups, known: Words) -> dict[str, SourceReport]:
     gave = {
         "wordnet-base": sum(known.gloss_of(group[0].caption) is not None for group in groups.values()),
         "emojibase-data": sum(any(drawing.keywords and drawing.code for drawing in group) for group in groups.values()),

@@ -20,28 +20,6 @@ import psutil
 from errors import CannotWrite, TrainingError
 from training.atomic import FULL
 
-NPM_VERSIONS = {
-    "@iconify-json/noto": "1.2.9",
-    "@iconify-json/twemoji": "1.2.5",
-    "@iconify-json/openmoji": "1.2.29",
-    "@iconify-json/fluent-emoji": "1.2.7",
-    "@iconify-json/fluent-emoji-flat": "1.2.6",
-    "@iconify-json/fxemoji": "1.2.2",
-    "@iconify-json/emojione": "1.2.3",
-    "@iconify-json/flat-color-icons": "1.2.3",
-    "@iconify-json/streamline-emojis": "1.2.4",
-    "@iconify-json/streamline-color": "1.2.2",
-    "@iconify-json/streamline-ultimate-color": "1.2.2",
-    "@iconify-json/streamline-stickies-color": "1.2.2",
-    "@iconify-json/streamline-plump-color": "1.2.2",
-    "@iconify-json/streamline-kameleon-color": "1.2.2",
-    "@iconify-json/streamline-cyber-color": "1.2.2",
-    "@iconify-json/streamline-flex-color": "1.2.2",
-    "@iconify-json/streamline-sharp-color": "1.2.2",
-    "@iconify-json/streamline-freehand-color": "1.2.2",
-    "emojibase-data": "17.0.0",
-}
-"""What the recipe was measured with. Debian's packages come in the version of the machine's release."""
 TIMEOUT_S = 900
 MAX_UNPACKED_MB = 1000
 MAX_FILES = 100_000
@@ -68,54 +46,49 @@ class SourceMissing(TrainingError):
 def debian(name: str, cache: Path) -> Path:
     """The files of a Debian package, unpacked and not installed; what lies in the cache is not asked for again.
 
-    Raises SourceMissing; CannotWrite where the disk is full, since no other package could be had either.
+    In the version of the machine's release. Raises SourceMissing; CannotWrite where the disk is full, since no other
+    package could be had either.
     """
-    shelf = cache / "training" / "packages" / "debian"
-    if here := sorted(shelf.glob(f"{name}@*")):
-        return here[-1]
-    for tool in ("apt-get", "dpkg-deb"):
-        if shutil.which(tool) is None:
-            raise SourceMissing(name, f"there is no {tool} here; it comes with Debian and Ubuntu")
 
     def obtain(folder: Path) -> tuple[str, Path]:
+        for tool in ("apt-get", "dpkg-deb"):
+            if shutil.which(tool) is None:
+                raise SourceMissing(name, f"there is no {tool} here; it comes with Debian and Ubuntu")
         _run(name, ["apt-get", "-o", "DPkg::Lock::Timeout=60", "download", name], folder, _apt_remedy)
-        archives = list(folder.glob("*.deb"))
-        if len(archives) != 1:
-            raise SourceMissing(name, f"apt-get left {len(archives)} archives where one was expected")
-        version = _run(name, ["dpkg-deb", "-f", archives[0].name, "Version"], folder).strip()
-        _run(name, ["dpkg-deb", "-x", archives[0].name, "unpacked"], folder)
+        archive = _archive(name, folder, "apt-get", "deb")
+        version = _run(name, ["dpkg-deb", "-f", archive.name, "Version"], folder).strip()
+        _run(name, ["dpkg-deb", "-x", archive.name, "unpacked"], folder)
         return version, folder / "unpacked"
 
-    return _shelve(shelf, name, obtain)
+    return _shelve(cache / "training" / "packages" / "debian", name, "*", obtain)
 
 
-def npm(name: str, cache: Path) -> Path:
-    """The files of an npm package in the version of `NPM_VERSIONS` (the newest where it names none); nothing of it is
-    run. Raises as `debian`."""
-    shelf = cache / "training" / "packages" / "npm"
-    wanted = NPM_VERSIONS.get(name)
-    if here := sorted(shelf.glob(f"{_flat(name)}@{wanted or '*'}")):
-        return here[-1]
-    if shutil.which("npm") is None:
-        raise SourceMissing(name, "there is no npm here; install it (Debian: apt-get install npm)")
-    if not hasattr(tarfile, "data_filter"):
-        raise SourceMissing(name, "this Python cannot unpack an archive safely; use 3.11.4 or newer")
+def npm(name: str, cache: Path, wanted: str | None = None) -> Path:
+    """The files of an npm package in the version `wanted`, else the newest; none of it is run. Raises as `debian`."""
 
     def obtain(folder: Path) -> tuple[str, Path]:
+        if shutil.which("npm") is None:
+            raise SourceMissing(name, "there is no npm here; install it (Debian: apt-get install npm)")
+        if not hasattr(tarfile, "data_filter"):
+            raise SourceMissing(name, "this Python cannot unpack an archive safely; use 3.11.4 or newer")
         spec = f"{name}@{wanted}" if wanted else name
         _run(name, ["npm", "pack", "--ignore-scripts", *NPM_TRIES, spec], folder, _npm_remedy)
-        archives = list(folder.glob("*.tgz"))
-        if len(archives) != 1:
-            raise SourceMissing(name, f"npm left {len(archives)} archives where one was expected")
+        packed = _archive(name, folder, "npm", "tgz")
         try:
-            with tarfile.open(archives[0]) as archive:
+            with tarfile.open(packed) as archive:
                 archive.extractall(folder / "unpacked", members=_within_bounds(name, archive), filter="data")
         except (tarfile.TarError, EOFError) as error:
             raise SourceMissing(name, f"its archive cannot be unpacked ({error}); try again") from None
-        version = wanted or archives[0].stem.rpartition("-")[2]
-        return version, folder / "unpacked" / "package"
+        return wanted or packed.stem.rpartition("-")[2], folder / "unpacked" / "package"
 
-    return _shelve(shelf, name, obtain)
+    return _shelve(cache / "training" / "packages" / "npm", name, wanted or "*", obtain)
+
+
+def _archive(name: str, folder: Path, tool: str, ending: str) -> Path:
+    archives = list(folder.glob(f"*.{ending}"))
+    if len(archives) != 1:
+        raise SourceMissing(name, f"{tool} left {len(archives)} archives where one was expected")
+    return archives[0]
 
 
 def _within_bounds(name: str, archive: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
@@ -150,7 +123,11 @@ def licence_of(folder: Path) -> str:
     return "public domain" if re.search(r"public\s+domain\s+dedication", text, re.IGNORECASE) else "not stated"
 
 
-def _shelve(shelf: Path, name: str, obtain: Callable[[Path], tuple[str, Path]]) -> Path:
+def _shelve(shelf: Path, name: str, wanted: str, obtain: Callable[[Path], tuple[str, Path]]) -> Path:
+    """The package's folder on the shelf, which `obtain` fills and returns with its version where there is none."""
+    flat = name.lstrip("@").replace("/", "+")
+    if here := sorted(shelf.glob(f"{flat}@{wanted}")):
+        return here[-1]
     try:
         shelf.mkdir(parents=True, exist_ok=True)
         for leftover in shelf.glob(".partial-*"):
@@ -160,7 +137,7 @@ def _shelve(shelf: Path, name: str, obtain: Callable[[Path], tuple[str, Path]]) 
         mine = f".partial-{os.getpid()}-"
         with tempfile.TemporaryDirectory(prefix=mine, dir=shelf, ignore_cleanup_errors=True) as temporary:
             version, unpacked = obtain(Path(temporary))
-            target = shelf / f"{_flat(name)}@{version.replace(':', '%3a')}"
+            target = shelf / f"{flat}@{version.replace(':', '%3a')}"
             try:
                 unpacked.replace(target)
             except OSError:
@@ -173,10 +150,6 @@ def _shelve(shelf: Path, name: str, obtain: Callable[[Path], tuple[str, Path]]) 
         raise SourceMissing(
             name, f"it cannot be written to {shelf} ({error.strerror or error}); free space there or check permissions"
         ) from None
-
-
-def _flat(name: str) -> str:
-    return name.lstrip("@").replace("/", "+")
 
 
 def _run(
@@ -219,7 +192,5 @@ def _apt_remedy(said: str) -> str:
 
 
 def _npm_remedy(said: str) -> str:
-    lines = [
-        re.sub(r"^npm (error|ERR!)\s*", "", line) for line in said.splitlines() if re.match(r"npm (error|ERR!)", line)
-    ]
+    lines = re.findall(r"^npm (?:error|ERR!)\s*(.*)$", said, re.MULTILINE)
     return " ".join(lines[:2]) or "no reason given"

@@ -1,14 +1,18 @@
-"""Read and write the pairs: pictures/<ab>/<sha256>.png and a line of pairs.jsonl each."""
+"""Read and write the pairs, pictures/<ab>/<sha256>.png and a line of pairs.jsonl each, and the manifest of their
+sources."""
 
 import json
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from errors import TrainingError
+from pydantic import TypeAdapter
 
-PAIRS = "pairs.jsonl"
+from errors import TrainingError
+from training.atomic import write_text
+
+PAIRS, MANIFEST = "pairs.jsonl", "manifest.json"
 Split = Literal["train", "dev", "test"]
 
 
@@ -37,12 +41,10 @@ class PicturePair:
 
     @property
     def caption(self) -> str:
-        """The first phrase."""
         return self.phrases[0]
 
 
 def picture_path(folder: Path, sha256: str) -> Path:
-    """Where the picture of these bytes lies."""
     return folder / "pictures" / sha256[:2] / f"{sha256}.png"
 
 
@@ -72,3 +74,63 @@ def pair_lines(pairs: Iterable[PicturePair]) -> str:
         json.dumps({key: value for key, value in asdict(pair).items() if key != "path"}, ensure_ascii=False) + "\n"
         for pair in pairs
     )
+
+
+@dataclass
+class SourceReport:
+    """What one source gave: `drawings` = `pictures` + those left out after reading."""
+
+    package: str
+    version: str = ""
+    licence: str = ""
+    """As the package itself says."""
+    author: str = ""
+    found: int = 0
+    """Drawings in the package; `found` = `pictures` + the sum of `left_out`."""
+    pictures: int = 0
+    share: float = 0.0
+    """Of all pictures; of those expected when the source is missing."""
+    left_out: dict[str, int] = field(default_factory=dict)
+    """Reason -> drawings."""
+    missing: str = ""
+    """Why it could not be had."""
+
+
+@dataclass
+class Manifest:
+    """What lies in the folder, where it comes from and what was left out."""
+
+    side: int
+    seed: int
+    same_concept: float
+    """Captions of a higher cosine are on the same side of the split."""
+    pictures: int
+    captions: int
+    concepts: int
+    """Groups of captions that the split keeps whole."""
+    largest_concepts: list[int]
+    """Captions in the largest of them; those beyond 1 % of all captions are training data."""
+    split_pictures: dict[str, int]
+    split_captions: dict[str, int]
+    phrases_per_picture: float
+    duplicates: int
+    """Drawings whose picture, pixel for pixel, another drawing had given already."""
+    duplicates_joining_captions: int
+    """Pictures with more than one caption for that reason: their concepts are one."""
+    sources: dict[str, SourceReport]
+    words: dict[str, SourceReport]
+    """The packages of words; their `pictures` are those they gave a phrase to."""
+
+
+def write_manifest(folder: Path, manifest: Manifest) -> None:
+    """Into `folder`, whole or not at all."""
+    write_text(folder / MANIFEST, json.dumps(asdict(manifest), indent=1, ensure_ascii=False) + "\n")
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """The manifest of a folder; raises TrainingError."""
+    path = folder / MANIFEST
+    try:
+        return TypeAdapter(Manifest).validate_json(path.read_bytes())
+    except (OSError, ValueError):
+        raise TrainingError(f"There is no manifest at {path}. Make it with: python -m training data") from None

@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from training.data.drawings import Source, SourceContents
+from training.data.drawings import SourceContents
 from training.data.emoji import Emojis
 from training.data.iconify import read_iconify
 from training.data.openclipart import read_openclipart
@@ -14,14 +14,19 @@ from training.data.packages import SourceMissing, debian, npm
 from training.data.wordnet import WordNet
 
 T = TypeVar("T")
-EXPECTED = {
-    "noto": 1681, "twemoji": 1909, "openmoji": 2466, "fluent-emoji": 1589, "fluent-emoji-flat": 1590, "fxemoji": 905,
-    "emojione": 1403, "streamline-emojis": 786, "flat-color-icons": 329, "streamline-color": 588,
-    "streamline-ultimate-color": 549, "streamline-stickies-color": 87, "streamline-plump-color": 242,
-    "streamline-kameleon-color": 167, "streamline-cyber-color": 288, "streamline-flex-color": 263,
-    "streamline-sharp-color": 224, "streamline-freehand-color": 560, "openclipart": 2850,
+ICONS = {
+    "noto": ("1.2.9", 1681), "twemoji": ("1.2.5", 1909), "openmoji": ("1.2.29", 2466), "fluent-emoji": ("1.2.7", 1589),
+    "fluent-emoji-flat": ("1.2.6", 1590), "fxemoji": ("1.2.2", 905), "emojione": ("1.2.3", 1403),
+    "streamline-emojis": ("1.2.4", 786), "flat-color-icons": ("1.2.3", 329), "streamline-color": ("1.2.2", 588),
+    "streamline-ultimate-color": ("1.2.2", 549), "streamline-stickies-color": ("1.2.2", 87),
+    "streamline-plump-color": ("1.2.2", 242), "streamline-kameleon-color": ("1.2.2", 167),
+    "streamline-cyber-color": ("1.2.2", 288), "streamline-flex-color": ("1.2.2", 263),
+    "streamline-sharp-color": ("1.2.2", 224), "streamline-freehand-color": ("1.2.2", 560),
 }  # fmt: skip
-"""Source -> pictures that it gave when the recipe was measured, in the order in which they claim a common picture."""
+"""Icon set of npm's @iconify-json -> the version that the recipe was measured with, and its pictures then."""
+EXPECTED = {name: pictures for name, (_, pictures) in ICONS.items()} | {"openclipart": 2850}
+"""Source -> its pictures when the recipe was measured, the share that is named when it cannot be had; in the order in
+which sources claim a common picture."""
 WORDS = {"wordnet-base": "Debian wordnet-base", "emojibase-data": "npm emojibase-data"}
 DAMAGE = (OSError, ValueError, KeyError, IndexError, TypeError, AttributeError)
 """What reading a file raises that is not what its package once held."""
@@ -44,14 +49,12 @@ class Words:
     def __init__(self, cache: Path) -> None:
         self.packages: dict[str, Path] = {}
         self.missing: dict[str, SourceMissing] = {}
-        self._wordnet = self._read("wordnet-base", debian, cache, lambda package: WordNet(package).read_all())
-        self._emojis = self._read("emojibase-data", npm, cache, Emojis)
+        self._wordnet = self._read("wordnet-base", partial(debian, "wordnet-base", cache), WordNet.read)
+        self._emojis = self._read("emojibase-data", partial(npm, "emojibase-data", cache, "17.0.0"), Emojis)
 
-    def _read(
-        self, name: str, obtain: Callable[[str, Path], Path], cache: Path, reader: Callable[[Path], T]
-    ) -> T | None:
+    def _read(self, name: str, obtain: Callable[[], Path], reader: Callable[[Path], T]) -> T | None:
         try:
-            package = obtain(name, cache)
+            package = obtain()
             with readable(name, package):
                 read = reader(package)
         except SourceMissing as missing:
@@ -83,13 +86,22 @@ class Words:
         return self._wordnet.gloss_of(phrase) if self._wordnet else None
 
 
-def find_source(name: str, words: Words) -> Source:
-    """The source of that name; KeyError when there is none."""
-    if name == "openclipart":
-        obtain, package = debian, "openclipart-svg"
-        read: Callable[[Path], SourceContents] = lambda folder: read_openclipart(folder, words.wordnet.knows)  # noqa: E731
+def package_of(name: str) -> str:
+    """A source's package with its registry."""
+    return f"npm @iconify-json/{name}" if name in ICONS else "Debian openclipart-svg"
+
+
+def read_source(name: str, cache: Path, words: Words) -> tuple[Path, SourceContents]:
+    """Obtain a source of EXPECTED and read it: its package's folder and what it has. Raises SourceMissing."""
+    origin = package_of(name)
+    if name in ICONS:
+        package = npm(f"@iconify-json/{name}", cache, ICONS[name][0])
+        with readable(origin, package):
+            contents = read_iconify(package, words.emojis, words.knows)
     else:
-        obtain, package = npm, f"@iconify-json/{name}"
-        read = lambda folder: read_iconify(folder, words.emojis, words.knows)  # noqa: E731
-    registry = "Debian" if obtain is debian else "npm"
-    return Source(name, f"{registry} {package}", EXPECTED[name], partial(obtain, package), read)
+        package = debian("openclipart-svg", cache)
+        with readable(origin, package):
+            contents = read_openclipart(package, words.wordnet.knows)
+    if not contents.drawings:
+        raise SourceMissing(origin, f"there is no drawing in {package}; delete it and try again")
+    return package, contents

@@ -37,12 +37,14 @@ class WordNet:
     def __init__(self, package: Path) -> None:
         self._folder = package / PLACE
 
-    def read_all(self) -> "WordNet":
-        """Itself, with every file read now instead of when it is asked for. Raises OSError, ValueError or IndexError
-        where one is not what wndb(5WN) says, or two do not fit together."""
-        if not self.words or not self.nouns.keys() >= set(self.first_senses.values()):
+    @classmethod
+    def read(cls, package: Path) -> "WordNet":
+        """With every file read now instead of when it is asked for. Raises OSError, ValueError or IndexError where one
+        is not what wndb(5WN) says, or two do not fit together."""
+        read = cls(package)
+        if not read.words or not read.nouns.keys() >= set(read.first_senses.values()):
             raise ValueError("index.noun names senses that data.noun does not have")
-        return self
+        return read
 
     @cached_property
     def nouns(self) -> dict[int, Noun]:

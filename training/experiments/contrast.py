@@ -13,10 +13,9 @@ from torch import Tensor, nn
 
 from training import checkpoints
 from training.atomic import write_text
-from training.experiments.drawing import draw_curves, lay_out, write_html, write_png
+from training.experiments.drawing import draw_curves, lay_out, write_png
 from training.experiments.fashion import (
     JUDGED,
-    Epoch,
     LabelledPictures,
     SmallNet,
     baselines,
@@ -24,12 +23,13 @@ from training.experiments.fashion import (
     judge_net,
     read_digits,
     read_fashion,
-    row,
     sample,
 )
-from training.experiments.result import OVER_SEEDS, Bar, Findings, Row
+from training.experiments.result import OVER_SEEDS, Bar, Findings, Row, columns_over_seeds
+from training.experiments.run import Trial
 from training.loop import Plan, train
 from training.plan import Metrics
+from training.samples import Epoch
 
 Batch = TypeVar("Batch")
 WATCHED = (10_000, 2_000)
@@ -72,28 +72,14 @@ class Trained:
     """Epochs that were there already."""
 
 
-def folder_of(name: str, cache: Path, small: bool) -> Path:
-    """Where an experiment's runs are: seed-0, seed-1, …, and its space.npz and space.html."""
-    return cache / "training" / "runs" / (f"{name}-small" if small else name)
-
-
-def read_pictures(small: bool, cache: Path) -> LabelledPictures:
-    return read_digits() if small else read_fashion(cache)
-
-
-def seeded(recipe: Recipe[Batch], seed: int) -> nn.Module:
-    """The untrained model."""
-    torch.manual_seed(seed)
-    return recipe.model().eval()
-
-
 def train_seed(
     recipe: Recipe[Batch], pictures: LabelledPictures, seed: int, folder: Path, watched: LabelledPictures
 ) -> Trained:
     """One run in `folder`, or what is left of it; the start and the last epoch are judged on all pictures, once."""
     already = max(checkpoints.epochs(folder), default=0)
-    model = seeded(recipe, seed)
-    untrained = copy.deepcopy(model)
+    torch.manual_seed(seed)
+    model = recipe.model().eval()
+    nets = {"start": copy.deepcopy(model), "end": model}
     history = train(
         model,
         lambda epoch: recipe.batches(pictures, recipe.size, seed, epoch),
@@ -102,7 +88,6 @@ def train_seed(
         folder,
         validate=lambda current: judge_net(recipe.tower(current), watched),
     )
-    nets = {"start": untrained, "end": model}
     judged = remembered(
         folder / "judged.json", lambda: {when: judge_net(recipe.tower(net), pictures) for when, net in nets.items()}
     )
@@ -117,74 +102,56 @@ def remembered(path: Path, find: Callable[[], dict[str, Any]]) -> dict[str, Any]
     return known
 
 
-def run_recipe(recipe: Recipe[Any], seeds: Sequence[int], small: bool, cache: Path, out: Path) -> Findings:
+def run_recipe(recipe: Recipe[Any], trial: Trial) -> Findings:
     """Every seed, beside random vectors, raw pixels, the untrained net and the recipes `beside`.
 
-    Writes `<out>/<name>.png`, `<out>/<name>-space.png`, and the space over the epochs of the first seed (`drawing`).
+    Writes `<out>/<name>.png`, `<out>/<name>-space.png`, and the space over the epochs of the first seed.
     """
-    pictures = read_pictures(small, cache)
-    watched = sample(pictures, *(SMALL_WATCHED if small else WATCHED))
+    pictures = read_digits() if trial.small else read_fashion(trial.cache)
+    watched = sample(pictures, *(SMALL_WATCHED if trial.small else WATCHED))
 
     def train_all(recipe: Recipe[Any]) -> list[Trained]:
-        folder = folder_of(recipe.name, cache, small)
-        recipe = recipe.shrunk() if small else recipe
-        return [train_seed(recipe, pictures, seed, folder / f"seed-{seed}", watched) for seed in seeds]
+        folder, recipe = trial.folder(recipe.name), recipe.shrunk() if trial.small else recipe
+        return [train_seed(recipe, pictures, seed, folder / f"seed-{seed}", watched) for seed in trial.seeds]
 
     beaten = {other.method: train_all(other) for other in recipe.beside}
     runs = train_all(recipe)
-    others = [row(method, [run.end for run in found]) for method, found in beaten.items()]
-    untrained = row("the net, untrained", [run.start for run in runs])
-    trained = row(recipe.method, [run.end for run in runs])
-    known = folder_of(f"baselines-{len(seeds)}", cache, small).with_suffix(".json")
-    chance = remembered(known, lambda: baselines(pictures, seeds))
-    rows = [*(row(method, figures) for method, figures in chance.items()), untrained, *others, trained]
+    known = trial.folder(f"baselines-{len(trial.seeds)}").with_suffix(".json")
+    chance = remembered(known, lambda: baselines(pictures, trial.seeds))
+    untrained = {"the net, untrained": [run.start for run in runs]}
+    ends = {method: [run.end for run in found] for method, found in {**beaten, recipe.method: runs}.items()}
+    figures = {**chance, **untrained, **ends}
+    rows = [Row(method, columns_over_seeds(by_seed)) for method, by_seed in figures.items()]
     whole, part = (f"{len(side.test):,} test pictures" for side in (pictures, watched))
-    title, bars = f"{recipe.name}: {whole}", recipe.bars
-    draw_curves([run.epochs for run in runs], rows, bars, title, part, out / f"{recipe.name}.png")
-    draw_epochs(recipe, folder_of(recipe.name, cache, small), seeds[0], watched, out / f"{recipe.name}-space.png")
-    told = about_runs(recipe.name, part, out.name, [*runs, *(run for found in beaten.values() for run in found)])
-    notes = [JUDGED, *recipe.notes, *told]
-    return Findings(hold_up(trained, bars, others), rows, pictures.sizes, OVER_SEEDS, notes)
-
-
-def about_runs(name: str, drawn: str, figures: str, runs: Sequence[Trained]) -> list[str]:
-    """Where the space is drawn, and what the minutes are without."""
-    space = f"![{name} over the epochs]({figures}/{name}-space.png)"
-    told = [
-        f"{drawn} over the epochs of the first seed, in PCA (fitted on the last epoch) and UMAP (begun at the epoch "
-        f"before): {space} With a slider: space.html beside the run's checkpoints in the cache."
+    title, space = f"{recipe.name}: {whole}", trial.figure.with_stem(f"{recipe.name}-space")
+    draw_curves([run.epochs for run in runs], rows, recipe.bars, title, part, trial.figure)
+    draw_epochs(recipe, trial.folder(), trial.seeds[0], watched, space)
+    notes = [
+        f"{part} over the epochs of the first seed, in PCA (fitted on the last epoch) and UMAP (begun at the epoch "
+        f"before): ![{recipe.name} over the epochs]({trial.out.name}/{space.name}) With a slider: the app's Map."
     ]
-    already = sum(run.taken_up for run in runs)
-    return [
-        *told,
-        *([f"{already} epochs were there from earlier runs; the minutes are without them."] if already else []),
-    ]
+    if already := sum(run.taken_up for run in [*runs, *(run for found in beaten.values() for run in found)]):
+        notes.append(f"{already} epochs were there from earlier runs; the minutes are without them.")
+    bars = hold_up(rows[-1], recipe.bars, rows[-1 - len(beaten) : -1])
+    return Findings(bars, rows, pictures.sizes, OVER_SEEDS, [JUDGED, *recipe.notes, *notes])
 
 
 def hold_up(trained: Row, bars: Mapping[str, float], others: Sequence[Row]) -> list[Bar]:
     """The means over the seeds against the bars, and how far they are above the others'."""
     means = {name: trained.metrics[name].mean for name in bars}
-    above = [(name, other.method, means[name] - other.metrics[name].mean) for other in others for name in bars]
     return [
         *(Bar(name, means[name], bar) for name, bar in bars.items()),
-        *(Bar(f"{name} above {method}", difference, 0.0) for name, method, difference in above),
+        *(Bar(f"{name} above {o.method}", means[name] - o.metrics[name].mean) for o in others for name in bars),
     ]
 
 
 def draw_epochs(recipe: Recipe[Any], folder: Path, seed: int, watched: LabelledPictures, png: Path) -> None:
-    """The space of one seed's run over its epochs: `space.npz` and `space.html` in `folder`, and a PNG."""
-    run = folder / f"seed-{seed}"
-    epochs = checkpoints.epochs(run)
-    embeddings = np.stack([embed(load_tower(recipe, run, epoch), watched.test) for epoch in epochs])
-    space = lay_out(embeddings, watched.test_labels, epochs, watched.names)
-    title = f"{recipe.name}, seed {seed}: {len(watched.test):,} test pictures"
+    """The space of one seed's run over its epochs, as `space.npz` in `folder` and as a PNG."""
+    run, model = folder / f"seed-{seed}", recipe.model().eval()
+    epochs, embeddings = checkpoints.epochs(run), []
+    for epoch in epochs:
+        checkpoints.restore(model, checkpoints.load(run, epoch))
+        embeddings.append(embed(recipe.tower(model), watched.test))
+    space = lay_out(np.stack(embeddings), watched.test_labels, epochs, watched.names)
     space.save(folder / "space.npz")
-    write_html(space, title, folder / "space.html")
-    write_png(space, title, png)
-
-
-def load_tower(recipe: Recipe[Any], run: Path, epoch: int) -> nn.Module:
-    """The embedding net as it was after an epoch, in evaluation mode."""
-    model = recipe.model().eval()
-    checkpoints.restore(model, checkpoints.load(run, epoch))
-    return recipe.tower(model)
+    write_png(space, f"{recipe.name}, seed {seed}: {len(watched.test):,} test pictures", png)

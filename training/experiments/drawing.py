@@ -1,4 +1,4 @@
-"""Draw the space of a run over its epochs, as arrays, a PNG and a page with a slider; and the curves of several runs.
+"""Draw the space of a run over its epochs, as arrays (replayed by the app's Map) and a PNG; and experiments' figures.
 
 3-D: PCA fitted once, on the last epoch; the earlier ones are seen along the same axes. 2-D: UMAP of each epoch, begun
 at the epoch before and then turned onto it (orthogonal Procrustes), so that points keep their places as far as their
@@ -6,7 +6,6 @@ neighbourhoods allow.
 """
 
 import io
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,9 +18,9 @@ from PIL import Image
 from scipy.linalg import orthogonal_procrustes
 
 from evaluation.metrics import Interval
-from layout.projection import NEIGHBOURS, SEED, pca, trust
-from training.atomic import write_text, write_whole
-from training.experiments.result import Row
+from layout.projection import pca, trust, umap
+from training.atomic import write_whole
+from training.experiments.result import Columns, Row
 from training.plan import Metrics
 
 Floats = NDArray[np.float32]
@@ -33,9 +32,6 @@ STEPS = 200
 """Of UMAP's optimisation, at each epoch."""
 SHOWN = 6
 """Epochs in the PNG."""
-SUBTITLES = ("PCA, fitted on the last epoch", "UMAP, each epoch begun at the one before")
-EYE = {"x": 1.95, "y": 1.85, "z": 1.1}
-"""Where the 3-D picture is looked at from: the cube's corners and their numbers are whole."""
 
 
 @dataclass(frozen=True)
@@ -84,23 +80,13 @@ def follow(embeddings: Floats) -> Floats:
     umap.AlignedUMAP. Trustworthiness is the same, .99. AlignedUMAP takes 47 s of processor for 5 s, and lets an epoch's
     picture depend on later epochs.
     """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that Tensorflow is absent
-        from umap import UMAP  # takes seconds
-
     threads = torch.get_num_threads()
     layouts: list[Floats] = []
-    start: Floats | str = "pca"
     for rows in embeddings:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # numba's and scikit-learn's, about umap's own code
-            near = min(NEIGHBOURS, len(rows) - 1)
-            model = UMAP(near, 2, metric="cosine", init=start, n_epochs=STEPS, random_state=SEED, n_jobs=1)
-            points = np.asarray(model.fit_transform(rows), np.float32)
+        points = umap(rows, start=layouts[-1] if layouts else "pca", epochs=STEPS)
         points -= points.mean(axis=0)
         points /= np.sqrt((points**2).sum(axis=1).mean())
         layouts.append(turned_onto(points, layouts[-1]) if layouts else points)
-        start = layouts[-1]
     torch.set_num_threads(threads)  # numba, inside UMAP, sets OpenMP's for the whole process
     return np.stack(layouts)
 
@@ -124,7 +110,9 @@ def write_png(space: Space, title: str, path: Path) -> None:
                 points = layout[place][space.labels == label]
                 axes.scatter(points[:, 0], points[:, 1], s=1.5, linewidths=0, color=COLOURS[label], label=name)
             axes.set(xlim=(-spread[0], spread[0]), ylim=(-spread[1], spread[1]), xticks=[], yticks=[])
-            axes.set_title(_caption(space, place, line), fontsize=7.5)
+            share, trusted = f"{space.explained[place]:.0%} of variance", f"trust {space.trust[place][line]:.2f}"
+            first = f"epoch {space.epochs[place]}\nPCA 3-D {share}, {trusted}"
+            axes.set_title(f"UMAP {trusted}" if line else first, fontsize=7.5)
     handles, names = figure.axes[0].get_legend_handles_labels()
     figure.legend(handles, names, loc="outside lower center", ncols=10, fontsize=7.5, markerscale=6, frameon=False)
     figure.suptitle(title, fontsize=9)
@@ -142,6 +130,23 @@ def save_small(figure: Figure, path: Path) -> None:
 def error_bars(values: Sequence[Interval]) -> list[list[float]]:
     """How far each mean lies above its low end and below its high one, as matplotlib wants it."""
     return [[value.mean - value.low for value in values], [value.high - value.mean for value in values]]
+
+
+def draw_by_labels(
+    counts: Sequence[int], methods: Mapping[str, Sequence[Columns]], before: Columns, names: Sequence[str], path: Path
+) -> None:
+    """A panel for each metric of `names`: each method over the number of labels, beside no training."""
+    figure, places = Figure(figsize=(10, 3.6), dpi=110, layout="constrained"), np.arange(len(counts))
+    for axes, name in zip(figure.subplots(1, len(names)), names, strict=True):
+        for number, (method, columns) in enumerate(methods.items()):
+            values = [each[name] for each in columns]
+            at, means = places + 0.1 * (number - (len(methods) - 1) / 2), [value.mean for value in values]
+            style = {"marker": "o", "capsize": 3, "color": COLOURS[number], "label": method}
+            axes.errorbar(at, means, yerr=error_bars(values), **style)
+        axes.axhline(before[name].mean, color="#888888", linestyle="--", label="frozen vectors")
+        axes.set(title=name, xlabel="labels", xticks=places, xticklabels=[str(count) for count in counts])
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=5, frameon=False)
+    save_small(figure, path)
 
 
 def draw_curves(
@@ -181,63 +186,3 @@ def draw_curves(
         axes.title.set_size(9)
     figure.suptitle(title, fontsize=10)
     save_small(figure, path)
-
-
-def write_html(space: Space, title: str, path: Path) -> None:
-    """One file for any browser, plotly.js included: both pictures, a slider for the epoch."""
-    import plotly.graph_objects as go
-    from plotly.subplots import make_subplots
-
-    def traces(place: int) -> list[go.Scatter3d | go.Scatter]:
-        drawn: list[go.Scatter3d | go.Scatter] = []
-        for label, name in enumerate(space.names):
-            mine = space.labels == label
-            solid, flat = space.pca[place][mine].round(3), space.umap[place][mine].round(2)
-            look = {"mode": "markers", "name": name, "legendgroup": name}
-            dot = {"color": COLOURS[label], "opacity": 0.8}
-            x, y, z = solid.T.astype(np.float64)
-            drawn.append(go.Scatter3d(x=x, y=y, z=z, marker={**dot, "size": 2}, **look))
-            x, y = flat.T.astype(np.float64)
-            drawn.append(go.Scattergl(x=x, y=y, marker={**dot, "size": 4}, showlegend=False, **look))
-        return drawn
-
-    figure = make_subplots(1, 2, specs=[[{"type": "scene"}, {"type": "xy"}]], subplot_titles=SUBTITLES)
-    last = len(space.epochs) - 1
-    for number, trace in enumerate(traces(last)):
-        figure.add_trace(trace, 1, 1 + number % 2)
-    figure.frames = [
-        go.Frame(data=traces(place), name=str(epoch), layout={"title": {"text": f"{title}: {_caption(space, place)}"}})
-        for place, epoch in enumerate(space.epochs)
-    ]
-    steps = [
-        {
-            "label": str(epoch),
-            "method": "animate",
-            "args": [[str(epoch)], {"mode": "immediate", "frame": {"duration": 0}}],
-        }
-        for epoch in space.epochs
-    ]
-    reach = float(np.abs(space.pca).max())
-    wide = float(np.abs(space.umap).max()) * 1.03
-    axes = {f"{letter}axis": {"range": [-reach, reach], "title": f"PC {n}"} for n, letter in enumerate("xyz", 1)}
-    figure.update_layout(
-        title=f"{title}: {_caption(space, last)}",
-        scene={**axes, "aspectmode": "cube", "camera": {"eye": EYE, "center": {"x": 0, "y": 0, "z": -0.12}}},
-        xaxis={"range": [-wide, wide], "showticklabels": False},
-        yaxis={"range": [-wide, wide], "showticklabels": False, "scaleanchor": "x"},
-        sliders=[{"active": last, "currentvalue": {"prefix": "epoch "}, "steps": steps}],
-        legend={"itemsizing": "constant"},
-    )
-    write_text(path, figure.to_html(include_plotlyjs=True, full_html=True))
-
-
-def _caption(space: Space, place: int, line: int | None = None) -> str:
-    variance, (solid, flat) = f"{space.explained[place]:.0%} of variance", space.trust[place]
-    if line is None:
-        return (
-            f"epoch {space.epochs[place]}; PCA 3-D: {variance}, trustworthiness {solid:.2f}; "
-            f"UMAP 2-D: trustworthiness {flat:.2f}"
-        )
-    return (
-        f"epoch {space.epochs[place]}\nPCA 3-D {variance}, trust {solid:.2f}" if line == 0 else f"UMAP trust {flat:.2f}"
-    )

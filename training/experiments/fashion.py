@@ -1,10 +1,9 @@
 """Fashion-MNIST and what its experiments share: the pictures, the net, how a space is judged, the baselines."""
 
 import gzip
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Generic, TypeVar
 
 import numpy as np
 import torch
@@ -15,11 +14,9 @@ from torch import Tensor, nn
 
 from evaluation.space import knn_accuracy, map_at_r
 from training.data.packages import debian
-from training.experiments.result import Row, columns_over_seeds
 
 Array = NDArray[np.float32]
 Labels = NDArray[np.int64]
-Batch = TypeVar("Batch")
 
 PACKAGE = "dataset-fashion-mnist"
 NAMES = ("T-shirt", "trousers", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot")
@@ -110,7 +107,7 @@ class SmallNet(nn.Module):
             *_convolution(32, 64, stride=1),
             *_convolution(64, 128, stride=2),  # (n, 128, 4, 4)
             nn.Flatten(),
-            *(_embedding_head() if head is None else head),
+            *([nn.Dropout(0.3), *projector(), nn.Linear(256, DIMS)] if head is None else head),
         )
         self.layers.to(memory_format=torch.channels_last)
 
@@ -120,9 +117,16 @@ class SmallNet(nn.Module):
         return embeddings
 
 
+def projector() -> list[nn.Module]:
+    """What leaves the convolutions -> 256 numbers."""
+    return [nn.Linear(TRUNK, 256, bias=False), nn.BatchNorm1d(256), nn.ReLU()]
+
+
 def short_numbers(device: torch.device) -> torch.autocast:
     """bfloat16 where the processor computes in it, a third less time here; else nothing changes."""
-    able = torch.cuda.is_bf16_supported() if device.type == "cuda" else _cpu_has_bfloat16()
+    capabilities = torch.cpu.get_capabilities()
+    cpu = any(capabilities.get(name, False) for name in ("avx512_bf16", "amx_bf16"))
+    able = torch.cuda.is_bf16_supported() if device.type == "cuda" else cpu
     return torch.autocast(device.type, torch.bfloat16, enabled=able)
 
 
@@ -141,16 +145,8 @@ def embed(net: nn.Module, pictures: Tensor, chunk: int = 1000) -> Array:
     return units
 
 
-def judge(train: Array, test: Array, pictures: LabelledPictures) -> dict[str, float]:
-    """Unit rows of the training and the test pictures -> kNN20 and MAP@R, as JUDGED says."""
-    return {
-        "kNN20": knn_accuracy(train, pictures.train_labels, test, pictures.test_labels, NEIGHBOURS),
-        "MAP@R": map_at_r(test, pictures.test_labels),
-    }
-
-
 def judge_net(net: nn.Module, pictures: LabelledPictures) -> dict[str, float]:
-    return judge(embed(net, pictures.train), embed(net, pictures.test), pictures)
+    return _judge(embed(net, pictures.train), embed(net, pictures.test), pictures)
 
 
 def baselines(pictures: LabelledPictures, seeds: Sequence[int]) -> dict[str, list[dict[str, float]]]:
@@ -158,46 +154,24 @@ def baselines(pictures: LabelledPictures, seeds: Sequence[int]) -> dict[str, lis
 
     The untrained net is each run's epoch 0.
     """
-    random = []
-    for seed in seeds:
-        rng = np.random.default_rng(seed)
-        train, test = (rng.normal(size=(len(side), DIMS)) for side in (pictures.train, pictures.test))
-        random.append(judge(_unit(train), _unit(test), pictures))
-    train, test = (side.flatten(1).numpy() for side in (pictures.train, pictures.test))
-    return {"random vectors": random, "raw pixels": [judge(_unit(train), _unit(test), pictures)]}
+    sides = (pictures.train, pictures.test)
+
+    def judge(rows: Iterable[NDArray[np.generic]]) -> dict[str, float]:
+        train, test = (one.astype(np.float32) for one in rows)
+        train, test = (one / np.linalg.norm(one, axis=1, keepdims=True) for one in (train, test))
+        return _judge(train, test, pictures)
+
+    draws = [np.random.default_rng(seed) for seed in seeds]
+    random = [judge(rng.normal(size=(len(side), DIMS)) for side in sides) for rng in draws]
+    return {"random vectors": random, "raw pixels": [judge(side.flatten(1).numpy() for side in sides)]}
 
 
-def row(method: str, by_seed: Sequence[dict[str, float]]) -> Row:
-    return Row(method, columns_over_seeds(by_seed))
-
-
-@dataclass(frozen=True)
-class Epoch(Generic[Batch]):
-    """One epoch's batches, each made of positions when it is its turn."""
-
-    positions: Sequence[Labels]
-    make: Callable[[Labels], Batch]
-
-    def __len__(self) -> int:
-        return len(self.positions)
-
-    def __iter__(self) -> Iterator[Batch]:
-        return map(self.make, self.positions)
-
-
-def _cpu_has_bfloat16() -> bool:
-    capabilities = torch.cpu.get_capabilities()
-    return any(capabilities.get(name, False) for name in ("avx512_bf16", "amx_bf16"))
-
-
-def _embedding_head() -> list[nn.Module]:
-    return [
-        nn.Dropout(0.3),
-        nn.Linear(TRUNK, 256, bias=False),
-        nn.BatchNorm1d(256),
-        nn.ReLU(inplace=True),
-        nn.Linear(256, DIMS),
-    ]
+def _judge(train: Array, test: Array, pictures: LabelledPictures) -> dict[str, float]:
+    """Unit rows of the training and the test pictures -> kNN20 and MAP@R, as JUDGED says."""
+    return {
+        "kNN20": knn_accuracy(train, pictures.train_labels, test, pictures.test_labels, NEIGHBOURS),
+        "MAP@R": map_at_r(test, pictures.test_labels),
+    }
 
 
 def _convolution(channels: int, out: int, stride: int) -> list[nn.Module]:
@@ -207,9 +181,3 @@ def _convolution(channels: int, out: int, stride: int) -> list[nn.Module]:
 def _numbers(path: Path, header: int) -> NDArray[np.uint8]:
     """An IDX file of bytes, without its header."""
     return np.frombuffer(bytearray(gzip.decompress(path.read_bytes())), np.uint8, offset=header)
-
-
-def _unit(rows: NDArray[np.generic]) -> Array:
-    wide: Array = rows.astype(np.float32)
-    wide /= np.linalg.norm(wide, axis=1, keepdims=True)
-    return wide

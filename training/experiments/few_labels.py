@@ -4,20 +4,23 @@ E7: how far 25 to 261 labels move them, with similarity groups and a skip-connec
 linear one, where labels are few: what is gained, and what is spoilt.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
-import numpy as np
-from matplotlib.figure import Figure
 from torch import nn
 
-from evaluation.metrics import Interval
 from training.experiments import text_heads
-from training.experiments.contrast import folder_of
-from training.experiments.drawing import error_bars, save_small
-from training.experiments.labelled_texts import OTHER_CLASSES, draw_texts, read_glosses
-from training.experiments.result import OVER_QUERIES_AND_SEEDS, Bar, Findings, Row, over_queries_and_seeds
+from training.experiments.drawing import draw_by_labels
+from training.experiments.result import (
+    OVER_QUERIES_AND_SEEDS,
+    Bar,
+    Columns,
+    Findings,
+    Row,
+    over_queries_and_seeds,
+    verdict,
+)
+from training.experiments.run import Trial
 from training.experiments.text_heads import (
     DROPOUT,
     JUDGED,
@@ -30,59 +33,54 @@ from training.experiments.text_heads import (
     judge_space,
     try_head,
 )
+from training.experiments.texts import OTHER_CLASSES, LabelledTexts, read_texts
 from training.heads import Linear, SkipConnection
 
+Grid = dict[str, dict[int, list[Tried]]]
+"""Method -> labels -> one run a seed."""
 COUNTS = (25, 50, 100, 261)
 GAINS = {25: 0.06, 261: 0.25}
 """Labels -> by how much top_1k has to grow."""
 
 
-def run_gains(seeds: Sequence[int], small: bool, cache: Path, out: Path) -> Findings:
-    texts, folder = draw_texts() if small else read_glosses(cache), folder_of("E7", cache, small)
-    raw = judge_space(texts.test)
-    skip = text_heads.SKIP
-    tried = {count: [try_head(skip, texts, count, seed, folder) for seed in seeds] for count in COUNTS}
-    rows = [*baseline_rows(texts), Row("frozen vectors", figures([raw]))]
-    rows += [_gains(count, raw, runs) for count, runs in tried.items()]
-    worst = min(float(each.test.first.mean()) for runs in tried.values() for each in runs) - float(raw.first.mean())
-    gains = {row.method: row.metrics["top_1k gain"].mean for row in rows if "top_1k gain" in row.metrics}
-    bars = [Bar(f"top_1k gain, {count} labels", gains[_method(count)], bar) for count, bar in GAINS.items()]
-    draw_gains(rows, raw, len(texts.test), out / "E7.png")
-    losses = ", ".join(f"{runs[0].losses[0]:.2f} → {runs[0].losses[-1]:.2f}" for runs in tried.values())
+def run_gains(trial: Trial) -> Findings:
+    texts, skip = read_texts(trial), text_heads.SKIP
+    raw, runs = judge_space(texts.test), _try_all(trial, texts, [skip], COUNTS)[skip.method]
+
+    def columns(tried: Sequence[Tried]) -> Columns:
+        top = [(each.test.top - raw.top) / raw.top.mean() for each in tried]
+        first = [each.test.first - raw.first for each in tried]
+        gains = {"top_1k gain": over_queries_and_seeds(top), "P@1 gain": over_queries_and_seeds(first)}
+        return {**figures([each.test for each in tried]), **gains}
+
+    tuned, frozen = {count: columns(tried) for count, tried in runs.items()}, figures([raw])
+    draw_by_labels(COUNTS, {skip.method: list(tuned.values())}, frozen, list(frozen), trial.figure)
+    losses = ", ".join(f"{tried[0].losses[0]:.2f} → {tried[0].losses[-1]:.2f}" for tried in runs.values())
+    worst = min(_above(raw, tried) for tried in runs.values())
+    gains = [Bar(f"top_1k gain, {count} labels", tuned[count]["top_1k gain"].mean, bar) for count, bar in GAINS.items()]
     return Findings(
-        bars=[*bars, Bar("P@1 above the frozen vectors, worst of all draws", worst, 0.0)],
-        rows=rows,
+        bars=[*gains, Bar("P@1 above the frozen vectors, worst of all draws", worst)],
+        rows=[
+            *baseline_rows(texts),
+            Row("frozen vectors", frozen),
+            *(Row(f"{skip.method}, {count} labels", each) for count, each in tuned.items()),
+        ],
         sizes=texts.sizes,
         interval=f"{OVER_QUERIES_AND_SEEDS}, paired for gains; for MAP@R the lowest and highest of the seeds",
-        notes=[texts.what, RECIPE, JUDGED, f"Loss of the first and the last epoch, seed {seeds[0]}: {losses}."],
+        notes=[texts.what, RECIPE, JUDGED, f"Loss of the first and the last epoch, seed {trial.seeds[0]}: {losses}."],
     )
 
 
-def _method(count: int) -> str:
-    return f"skip head, {count} labels"
+def _try_all(trial: Trial, texts: LabelledTexts, heads: Sequence[HeadRecipe], counts: Sequence[int]) -> Grid:
+    def runs(head: HeadRecipe, count: int) -> list[Tried]:
+        return [try_head(head, texts, count, seed, trial.folder()) for seed in trial.seeds]
+
+    return {head.method: {count: runs(head, count) for count in counts} for head in heads}
 
 
-def _gains(count: int, raw: Judged, runs: Sequence[Tried]) -> Row:
-    top = np.stack([each.test.top - raw.top for each in runs]) / raw.top.mean()
-    first = np.stack([each.test.first - raw.first for each in runs])
-    gains = {"top_1k gain": over_queries_and_seeds(top), "P@1 gain": over_queries_and_seeds(first)}
-    return Row(_method(count), {**figures([each.test for each in runs]), **gains})
-
-
-def draw_gains(rows: Sequence[Row], raw: Judged, count: int, path: Path) -> None:
-    """top_1k, P@1 and MAP@R over the number of labels."""
-    by_method: Mapping[str, Row] = {row.method: row for row in rows}
-    figure = Figure(figsize=(10, 3.4), dpi=110, layout="constrained")
-    before = figures([raw])
-    for axes, name in zip(figure.subplots(1, 3), before, strict=True):
-        values = [by_method[_method(labels)].metrics[name] for labels in COUNTS]
-        axes.errorbar(COUNTS, [v.mean for v in values], yerr=error_bars(values), marker="o", capsize=3, color="#4477aa")
-        axes.axhline(before[name].mean, color="#888888", linestyle="--")
-        axes.annotate("frozen vectors", (COUNTS[-1], before[name].mean), ha="right", va="bottom", color="#666666")
-        axes.set(title=name, xscale="log", xlabel="labels", xticks=COUNTS, xticklabels=[str(c) for c in COUNTS])
-        axes.minorticks_off()
-    figure.suptitle(f"E7: {count:,} test texts, skip-connection head on frozen vectors", fontsize=11)
-    save_small(figure, path)
+def _above(raw: Judged, tried: Sequence[Tried]) -> float:
+    """P@1 above the frozen vectors' of the worst seed."""
+    return min(float(each.test.first.mean()) for each in tried) - float(raw.first.mean())
 
 
 def identity(dim: int) -> nn.Linear:
@@ -98,7 +96,6 @@ AT_SKIPS_RATE = replace(LINEAR, method="plain linear head at the skip's rate", l
 FROM_IDENTITY = HeadRecipe("linear head from the identity", identity, 4e-4)
 FEW_COUNTS = (25, 50, 100)
 HEADS = (SKIP, LINEAR, AT_SKIPS_RATE, FROM_IDENTITY)
-COLOURS = ("#4477aa", "#ee6677", "#aa3377", "#ccbb44")
 E8 = (
     "All heads are trained alike (as in E7) with the same labels, at these learning rates: "
     f"{', '.join(f'{head.method} {head.learning_rate:g}' for head in HEADS)}. The plain linear head at the skip's rate "
@@ -119,95 +116,58 @@ OTHERS = (
     "ask one another: what the encoder knew and the head may have spoilt."
 )
 
-Grid = Mapping[int, Mapping[str, Sequence[Tried]]]
 
-
-def run_heads(seeds: Sequence[int], small: bool, cache: Path, out: Path) -> Findings:
-    texts = draw_texts() if small else read_glosses(cache)
-    folder = folder_of("E8", cache, small)
-    raw, raw_others = judge_space(texts.test), judge_space(texts.others)
-    tried: Grid = {
-        count: {head.method: [try_head(head, texts, count, seed, folder) for seed in seeds] for head in HEADS}
-        for count in FEW_COUNTS
+def run_heads(trial: Trial) -> Findings:
+    texts = read_texts(trial)
+    raw, grid = judge_space(texts.test), _try_all(trial, texts, HEADS, FEW_COUNTS)
+    frozen = _columns([raw], [judge_space(texts.others)])
+    heads = {
+        method: {count: _columns([e.test for e in tried], [e.others for e in tried]) for count, tried in runs.items()}
+        for method, runs in grid.items()
     }
-    rows = [*baseline_rows(texts), Row("frozen vectors", _columns([raw], [raw_others]))]
-    for count, heads in tried.items():
-        for method, runs in heads.items():
-            columns = _columns([each.test for each in runs], [each.others for each in runs])
-            rows.append(Row(f"{method}, {count} labels", columns))
-    differences = {count: _difference(heads[SKIP.method], heads[LINEAR.method]) for count, heads in tried.items()}
-    rows += [
-        Row(f"skip − plain linear, {count} labels", {"top_1k": top, "P@1": first})
-        for count, (top, first) in differences.items()
-    ]
-    draw_heads(rows, raw, raw_others, out / "E8.png")
+    draw_by_labels(
+        FEW_COUNTS,
+        {method: list(columns.values()) for method, columns in heads.items()},
+        frozen,
+        ("top_1k", "P@1", "P@1 of other classes"),
+        trial.figure,
+    )
+    skip, linear = grid[SKIP.method], grid[LINEAR.method]
+    differences = {count: _difference(skip[count], linear[count]) for count in FEW_COUNTS}
+    winners = "the skip connection is better", "the plain linear head is better"
     return Findings(
-        bars=_bars(tried, differences, float(raw.first.mean())),
-        rows=rows,
+        bars=[
+            *(Bar(f"top_1k, skip above plain linear, {n} labels", d["top_1k"].mean) for n, d in differences.items()),
+            *(Bar(f"P@1 of skip above the frozen vectors, {n} labels, worst seed", _above(raw, skip[n])) for n in skip),
+        ],
+        rows=[
+            *baseline_rows(texts),
+            Row("frozen vectors", frozen),
+            *(Row(f"{m}, {count} labels", columns[count]) for count in FEW_COUNTS for m, columns in heads.items()),
+            *(Row(f"skip − plain linear, {count} labels", each) for count, each in differences.items()),
+        ],
         sizes={**texts.sizes, "glosses of other classes": len(texts.others)},
         interval=f"{OVER_QUERIES_AND_SEEDS}, paired for differences; for MAP@R the lowest and highest of the seeds",
-        notes=[texts.what, E8, CHOICE, OTHERS, JUDGED, *_verdicts(differences)],
+        notes=[
+            *(texts.what, E8, CHOICE, OTHERS, JUDGED),
+            *(
+                verdict(f"{name}, skip − plain linear, {count} labels: ", each[name], digits, *winners)
+                for name, digits in (("top_1k", 1), ("P@1", 3))
+                for count, each in differences.items()
+            ),
+        ],
     )
 
 
-def _columns(test: Sequence[Judged], others: Sequence[Judged]) -> dict[str, Interval]:
+def _columns(test: Sequence[Judged], others: Sequence[Judged]) -> Columns:
     beside = figures(others)
-    return figures(test) | {f"{name} of other classes": beside[name] for name in ("P@1", "MAP@R")}
+    return {**figures(test), **{f"{name} of other classes": beside[name] for name in ("P@1", "MAP@R")}}
 
 
-def _difference(first: Sequence[Tried], second: Sequence[Tried]) -> tuple[Interval, Interval]:
-    """Query by query, seed by seed: top_1k and P@1."""
+def _difference(first: Sequence[Tried], second: Sequence[Tried]) -> Columns:
+    """Query by query, seed by seed."""
     pairs = list(zip(first, second, strict=True))
-    top = np.stack([a.test.top - b.test.top for a, b in pairs])
-    nearest = np.stack([a.test.first - b.test.first for a, b in pairs])
-    return over_queries_and_seeds(top), over_queries_and_seeds(nearest)
-
-
-def _verdicts(differences: Mapping[int, tuple[Interval, Interval]]) -> list[str]:
-    """A sentence each, first of top_1k, then of P@1."""
-    tops = [_verdict(f"top_1k, skip − plain linear, {count} labels", top, 1) for count, (top, _) in differences.items()]
-    firsts = [_verdict(f"P@1, skip − plain linear, {count} labels", p, 3) for count, (_, p) in differences.items()]
-    return tops + firsts
-
-
-def _verdict(what: str, value: Interval, digits: int) -> str:
-    said = f"{what}: {value.mean:+.{digits}f} ({value.low:+.{digits}f} to {value.high:+.{digits}f})"
-    if not value.excludes_zero:
-        return f"{said}: a null result, the interval holds 0."
-    return f"{said}: {'the skip connection is better' if value.low > 0 else 'the plain linear head is better'}."
-
-
-def _bars(tried: Grid, differences: Mapping[int, tuple[Interval, Interval]], raw: float) -> list[Bar]:
-    above = [
-        Bar(f"top_1k, skip above plain linear, {count} labels", top.mean, 0.0)
-        for count, (top, _) in differences.items()
-    ]
-    worst = [
-        Bar(
-            f"P@1 of skip above the frozen vectors, {count} labels, worst seed",
-            min(float(each.test.first.mean()) for each in heads[SKIP.method]) - raw,
-            0.0,
-        )
-        for count, heads in tried.items()
-    ]
-    return above + worst
-
-
-def draw_heads(rows: Sequence[Row], raw: Judged, raw_others: Judged, path: Path) -> None:
-    """What each head gains on the classes it was trained for, and what it costs the others."""
-    by_method = {row.method: row for row in rows}
-    figure = Figure(figsize=(10, 3.6), dpi=110, layout="constrained")
-    before = _columns([raw], [raw_others])
-    names = ("top_1k", "P@1", "P@1 of other classes")
-    for axes, name in zip(figure.subplots(1, 3), names, strict=True):
-        for place, (head, colour) in enumerate(zip(HEADS, COLOURS, strict=True)):
-            values = [by_method[f"{head.method}, {count} labels"].metrics[name] for count in FEW_COUNTS]
-            at = np.arange(len(FEW_COUNTS)) + 0.1 * (place - 1.5)
-            means, ends = [value.mean for value in values], error_bars(values)
-            axes.errorbar(at, means, yerr=ends, marker="o", capsize=3, color=colour, label=head.method)
-        axes.axhline(before[name].mean, color="#888888", linestyle="--", label="frozen vectors")
-        axes.set(
-            title=name, xlabel="labels", xticks=range(len(FEW_COUNTS)), xticklabels=[str(count) for count in FEW_COUNTS]
-        )
-    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=4, frameon=False)
-    save_small(figure, path)
+    return {
+        "top_1k": over_queries_and_seeds([a.test.top - b.test.top for a, b in pairs]),
+        "P@1": over_queries_and_seeds([a.test.first - b.test.first for a, b in pairs]),
+    }

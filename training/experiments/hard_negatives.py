@@ -11,10 +11,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from encoder.protocol import Embeddings, unit
-from evaluation.metrics import Interval, Judgement, judge_embeddings
-from training.experiments.contrast import folder_of
+from evaluation.metrics import Judgement, judge_embeddings
 from training.experiments.drawing import error_bars, save_small
-from training.experiments.icon_captions import Icons, Ints, Side, draw_icons, read_icons
 from training.experiments.picture_heads import (
     AT_RANDOM,
     BATCH,
@@ -23,11 +21,16 @@ from training.experiments.picture_heads import (
     HIDDEN,
     IN_BATCH,
     START,
+    Icons,
+    Side,
     Trained,
+    draw_icons,
+    read_icons,
     ridge_of,
     train_seed,
 )
-from training.experiments.result import Bar, Findings, Row, exactly, over_queries_and_seeds
+from training.experiments.result import Bar, Columns, Findings, Row, exactly, over_queries_and_seeds, verdict
+from training.experiments.run import Trial
 from training.negatives import RANKS, ExactNearest, Nearest
 
 Index = Callable[[Icons], Nearest]
@@ -35,40 +38,50 @@ Index = Callable[[Icons], Nearest]
 METRICS = ("R@1", "R@10", "MRR")
 SMALL_BATCH = 64
 ABOVE_ZERO = 1e-6
+MINED = "the mined ones are better", "the mined ones are worse"
 
 
 def exact(icons: Icons) -> Nearest:
     return ExactNearest(icons.train.captions)
 
 
-def run(seeds: Sequence[int], small: bool, cache: Path, out: Path, index: Index = exact) -> Findings:
+def run(trial: Trial, index: Index = exact) -> Findings:
     """`index`: what the negatives are mined from; an exact search where no other is brought."""
-    icons = draw_icons() if small else read_icons(cache)
-    folder = folder_of("E5" if index is exact else "E5-live", cache, small)
-    nearest = index(icons)
-    runs = [
-        train_seed(icons, nearest, seed, folder / f"seed-{seed}", SMALL_BATCH if small else BATCH) for seed in seeds
-    ]
-    test, groups = icons.test, icons.test.picture_concepts
+    icons = draw_icons() if trial.small else read_icons(trial.cache)
+    size, nearest, test = SMALL_BATCH if trial.small else BATCH, index(icons), icons.test
+    runs = [train_seed(icons, nearest, seed, trial.folder() / f"seed-{seed}", size) for seed in trial.seeds]
     judged = {method: [judge(each.embedded[method], test) for each in runs] for method in runs[0].embedded}
-    ridge = judge(unit(ridge_of(icons.train, test.features)), test)
-    rows = [*_baselines(test), Row("ridge regression", _columns([ridge], groups))]
-    rows += [Row(method, _columns(each, groups)) for method, each in judged.items()]
+    judged = {"ridge regression": [judge(unit(ridge_of(icons.train, test.features)), test)], **judged}
+
+    def columns(first: Sequence[Judgement], less: Sequence[Judgement] = ()) -> Columns:
+        """Over queries and seeds; with `less` the differences, seed by seed."""
+        values = {name: np.stack([each.per_query[name] for each in first]) for name in METRICS}
+        for name in values if less else ():
+            values[name] -= np.stack([each.per_query[name] for each in less])
+        return {name: over_queries_and_seeds(each, test.picture_concepts) for name, each in values.items()}
+
     differences = {
-        f"mined − {name}": _differences(judged[FROM_INDEX], judged[other], groups)
+        f"mined − {name}": columns(judged[FROM_INDEX], judged[other])
         for name, other in (("random", AT_RANDOM), ("in-batch alone", IN_BATCH))
     }
-    rows += [Row(name, values) for name, values in differences.items()]
-    draw(differences, len(test.features), len(seeds), out / ("E5.png" if index is exact else "E5-live.png"))
+    draw(differences, len(test.features), len(runs), trial.figure)
     against_random = differences["mined − random"]
+    verdicts = [verdict(f"Δ {m} ", against_random[m], 4, *MINED) for m in METRICS[:2]]
     return Findings(
-        bars=[
-            Bar(f"Δ {name} (mined − random), lower end", against_random[name].low, ABOVE_ZERO) for name in METRICS[:2]
+        bars=[Bar(f"Δ {m} (mined − random), lower end", against_random[m].low, ABOVE_ZERO) for m in METRICS[:2]],
+        rows=[
+            *_baselines(test),
+            *(Row(method, columns(each)) for method, each in judged.items()),
+            *(Row(name, values) for name, values in differences.items()),
         ],
-        rows=rows,
         sizes=icons.sizes,
         interval="95 % bootstrap interval over concepts and seeds, paired for differences",
-        notes=[icons.what, _recipe(index), *_mined_notes(runs, seeds), *_verdict(against_random)],
+        notes=[
+            icons.what,
+            _recipe(index),
+            *_mined_notes(runs[0], trial.seeds[0]),
+            f"Mined against as many random negatives: {' '.join(verdicts)}",
+        ],
     )
 
 
@@ -77,32 +90,19 @@ def judge(pictures: Embeddings, side: Side) -> Judgement:
     return judge_embeddings(pictures, side.captions, [[int(own)] for own in side.caption_of])
 
 
-def _columns(judged: Sequence[Judgement], groups: Ints) -> dict[str, Interval]:
-    return {
-        name: over_queries_and_seeds(np.stack([each.per_query[name] for each in judged]), groups) for name in METRICS
-    }
-
-
-def _differences(first: Sequence[Judgement], second: Sequence[Judgement], groups: Ints) -> dict[str, Interval]:
-    pairs = list(zip(first, second, strict=True))
-    return {
-        name: over_queries_and_seeds(np.stack([a.per_query[name] - b.per_query[name] for a, b in pairs]), groups)
-        for name in METRICS
-    }
-
-
 def _baselines(side: Side) -> list[Row]:
-    """What a random order is expected to have, and what always giving the ten commonest captions has."""
+    """What a random order is expected to have, and what always giving the commonest captions first has."""
     count = len(side.captions)
-    shares = np.sort(np.bincount(side.caption_of, minlength=count))[::-1] / len(side.caption_of)
-    chance = {"R@1": 1 / count, "R@10": min(1.0, 10 / count), "MRR": float((1 / np.arange(1, count + 1)).mean())}
-    common = {
-        "R@1": float(shares[0]),
-        "R@10": float(shares[:10].sum()),
-        "MRR": float((shares / np.arange(1, count + 1)).sum()),
-    }
-    methods = {"random order (expected)": chance, "always the commonest captions first": common}
-    return [Row(name, {metric: exactly(value) for metric, value in each.items()}) for name, each in methods.items()]
+    common = np.sort(np.bincount(side.caption_of, minlength=count))[::-1] / len(side.caption_of)
+    orders = {"random order (expected)": np.full(count, 1 / count), "always the commonest captions first": common}
+    return [
+        Row(name, {
+            "R@1": exactly(float(shares[0])),
+            "R@10": exactly(float(shares[:10].sum())),
+            "MRR": exactly(float((shares / np.arange(1, count + 1)).sum())),
+        })
+        for name, shares in orders.items()
+    ]  # fmt: skip
 
 
 def _recipe(index: Index) -> str:
@@ -116,30 +116,19 @@ def _recipe(index: Index) -> str:
     )
 
 
-def _mined_notes(runs: Sequence[Trained], seeds: Sequence[int]) -> list[str]:
-    first = runs[0]
+def _mined_notes(first: Trained, seed: int) -> list[str]:
     counts = np.array([len(own) for own in first.mined.negatives])
     dropped = ", ".join(f"{count:,} {reason}" for reason, count in first.mined.dropped.items())
     losses = "; ".join(f"{name} {values[0]:.3f} → {values[-1]:.3f}" for name, values in first.losses.items())
     return [
-        f"Seed {seeds[0]}: {counts.mean():.1f} mined captions a picture, none for {(counts == 0).sum():,} of "
+        f"Seed {seed}: {counts.mean():.1f} mined captions a picture, none for {(counts == 0).sum():,} of "
         f"{len(counts):,}, which then have no further negative in the control either. Left out: {dropped}.",
-        f"Loss of the first and the last epoch, seed {seeds[0]} (further negatives make a larger sum, so losses of "
+        f"Loss of the first and the last epoch, seed {seed} (further negatives make a larger sum, so losses of "
         f"different methods cannot be compared): {losses}.",
     ]
 
 
-def _verdict(differences: Mapping[str, Interval]) -> list[str]:
-    words = []
-    for name in METRICS[:2]:
-        value = differences[name]
-        clear = "" if value.excludes_zero else ": a null result, the interval holds 0"
-        worse = ": the mined ones are worse" if value.high < 0 else ""
-        words.append(f"Δ {name} {value.mean:+.4f} ({value.low:+.4f} to {value.high:+.4f}){worse or clear}.")
-    return ["Mined against as many random negatives: " + " ".join(words)]
-
-
-def draw(differences: Mapping[str, Mapping[str, Interval]], queries: int, seeds: int, path: Path) -> None:
+def draw(differences: Mapping[str, Columns], queries: int, seeds: int, path: Path) -> None:
     """The paired differences with their intervals, beside 0."""
     figure = Figure(figsize=(8, 3), dpi=110, layout="constrained")
     axes = figure.subplots()

@@ -1,7 +1,7 @@
-"""Train heads from pictures' features to their captions' space with different negatives, for E5."""
+"""Train heads from drawings' frozen features to their captions' vectors with different negatives, for E5."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
 
@@ -12,21 +12,105 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from encoder.protocol import Embeddings, unit
-from training.experiments.icon_captions import Icons, Ints, Side
+from training.data.pairs import load_pairs
 from training.heads import MLP
 from training.loop import Plan, train
 from training.losses import Temperature, info_nce
 from training.negatives import Mined, Nearest, mine
-from training.samples import DistinctBatches
+from training.samples import DistinctBatches, Epoch, Positions
+from training.specialists.views import Towers
 
+Array = NDArray[np.float32]
+Ints = NDArray[np.int64]
 Batch = tuple[Tensor, Tensor, Tensor, Tensor]
 """Features (n, d), captions (n, e), further negatives (m, e), and (n, n + m): True where there is no negative."""
+LAST_LAYER = 1280
 HIDDEN, BATCH = 512, 512
 START = Plan(epochs=6, learning_rate=2e-3)
 FURTHER = Plan(epochs=6, learning_rate=1e-3)
 RIDGE = 1e4
 COMMON_START, IN_BATCH = "the common start", "in-batch negatives"
 AT_RANDOM, FROM_INDEX = "and as many random ones", "and mined ones"
+
+
+@dataclass(frozen=True)
+class Side:
+    """One side of the split by concept. Picture i bears caption `caption_of[i]`."""
+
+    features: Array  # (n, d), standardised by the training pictures
+    caption_of: Ints  # (n,)
+    captions: Embeddings  # (m, 384), each once; centred by the training captions, unit rows
+    concepts: Ints  # (m,): of the captions
+
+    @property
+    def positives(self) -> Embeddings:
+        """(n, 384)"""
+        return self.captions[self.caption_of]
+
+    @property
+    def picture_concepts(self) -> Ints:
+        return self.concepts[self.caption_of]
+
+
+@dataclass(frozen=True)
+class Icons:
+    train: Side
+    test: Side
+    what: str
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        return {
+            "training pictures": len(self.train.features),
+            "test pictures": len(self.test.features),
+            "test captions": len(self.test.captions),
+        }
+
+
+def read_icons(cache: Path) -> Icons:
+    """The pairs of `python -m training data`, through the two frozen towers. Raises NoPairs."""
+    pairs = load_pairs(cache / "training" / "data")
+    towers = Towers(cache)
+    views = towers.encode_pictures(pairs, [pair.sha256 for pair in pairs], progress="pictures")
+    names, caption_of = np.unique([pair.caption for pair in pairs], return_inverse=True)
+    vectors = towers.encode_phrases(names.tolist(), progress="captions")
+    concepts, splits = (np.array(column) for column in zip(*((p.concept, p.split) for p in pairs), strict=True))
+    what = (
+        "Drawings of `python -m training data`, split by concept, as the last layer's features of the frozen "
+        "EfficientNet-Lite2; their captions as vectors of the frozen MiniLM, centred. A picture asks for its caption "
+        "among the distinct captions of the test side: one is right, so recall and success are the same."
+    )
+    return make_icons(views.features[:, :LAST_LAYER], caption_of, vectors, concepts, splits, what)
+
+
+def make_icons(
+    features: Array, caption_of: Ints, captions: Array, concepts: Ints, splits: NDArray[np.str_], what: str
+) -> Icons:
+    """Shapes: features (n, d), caption_of (n,), captions (c, e), concepts (n,), splits (n,)."""
+    training = splits == "train"
+    mean, deviation = features[training].mean(axis=0), features[training].std(axis=0) + 1e-6
+    centre = captions[np.unique(caption_of[training])].mean(axis=0)
+
+    def side(name: str) -> Side:
+        mine = splits == name
+        own, first, place = np.unique(caption_of[mine], return_index=True, return_inverse=True)
+        scaled = ((features[mine] - mean) / deviation).astype(np.float32)
+        return Side(scaled, place, unit(captions[own] - centre), concepts[mine][first])
+
+    return Icons(side("train"), side("test"), what)
+
+
+def draw_icons(seed: int = 0, concepts: int = 240, each: int = 5, dim: int = 48, words: int = 24) -> Icons:
+    """What small runs take: things with a meaning, captions near it, pictures that show it through a fixed net."""
+    rng = np.random.default_rng(seed)
+    families = rng.normal(size=(24, words))
+    meaning = families[rng.integers(24, size=concepts)] + 0.5 * rng.normal(size=(concepts, words))
+    concept = np.repeat(np.arange(concepts), each)
+    first, second = rng.normal(size=(words, 96)) / np.sqrt(words), rng.normal(size=(96, dim)) / 10
+    seen = np.tanh(meaning[concept] @ first) @ second + 0.5 * rng.normal(size=(len(concept), dim))
+    sides = rng.permutation(np.repeat(["train", "dev", "test"], [concepts * 2 // 3, concepts // 6, concepts // 6]))
+    features, what = seen.astype(np.float32), "Small run: drawn vectors."
+    return make_icons(features, concept, unit(meaning), concept, sides[concept], what)
 
 
 class PictureHead(nn.Module):
@@ -40,42 +124,21 @@ class PictureHead(nn.Module):
         return F.normalize(self.head(features), dim=1)
 
 
-@dataclass(frozen=True)
-class Batches:
-    """One epoch: no concept twice in a batch, and for each picture one further caption out of its `pool`."""
+def batches(side: Side, pools: Sequence[Ints] | None, size: int, seed: int, epoch: int) -> Epoch[Batch]:
+    """No concept twice in a batch, and for each picture one further caption out of its pool."""
+    rng = np.random.default_rng([seed, epoch, 5])
 
-    side: Side
-    pools: Sequence[Ints] | None
-    size: int
-    seed: int
-    epoch: int
+    def make(at: Positions) -> Batch:
+        own = side.picture_concepts[at]
+        some = [] if pools is None else [pools[picture] for picture in at]
+        further = np.array([rng.choice(pool) for pool in some if len(pool)], dtype=np.int64)
+        ignore = np.zeros((len(at), len(at) + len(further)), dtype=np.bool_)
+        ignore[:, len(at) :] = side.concepts[further][None, :] == own[:, None]
+        rows = side.features[at], side.positives[at], side.captions[further], ignore
+        return cast(Batch, tuple(torch.from_numpy(part) for part in rows))
 
-    drawn: list[list[int]] = field(init=False)
-
-    def __post_init__(self) -> None:
-        keys = [[int(concept)] for concept in self.side.picture_concepts]
-        object.__setattr__(self, "drawn", DistinctBatches(keys, self.size, self.seed).epoch(self.epoch))
-
-    def __len__(self) -> int:
-        return len(self.drawn)
-
-    def __iter__(self) -> Iterator[Batch]:
-        rng = np.random.default_rng([self.seed, self.epoch, 5])
-        side = self.side
-        for positions in self.drawn:
-            own = side.picture_concepts[positions]
-            further = np.array([rng.choice(pool) for pool in self._pools_of(positions) if len(pool)], dtype=np.int64)
-            ignore = np.zeros((len(positions), len(positions) + len(further)), dtype=np.bool_)
-            ignore[:, len(positions) :] = side.concepts[further][None, :] == own[:, None]
-            yield (
-                torch.from_numpy(side.features[positions]),
-                torch.from_numpy(side.positives[positions]),
-                torch.from_numpy(side.captions[further]),
-                torch.from_numpy(ignore),
-            )
-
-    def _pools_of(self, positions: Sequence[int]) -> list[Ints]:
-        return [] if self.pools is None else [self.pools[at] for at in positions]
+    drawn = DistinctBatches([[int(concept)] for concept in side.picture_concepts], size, seed).epoch(epoch)
+    return Epoch([np.array(positions) for positions in drawn], make)
 
 
 @dataclass(frozen=True)
@@ -88,30 +151,27 @@ class Trained:
 
 def train_seed(icons: Icons, nearest: Nearest, seed: int, folder: Path, size: int) -> Trained:
     """The common start, the mining with it, and three ways on."""
-    side = icons.train
+    side, test = icons.train, torch.from_numpy(icons.test.features)
+    embedded: dict[str, Embeddings] = {}
+    losses: dict[str, list[float]] = {}
+
+    def go_on(model: nn.Module, method: str, name: str, pools: Sequence[Ints] | None, plan: Plan, first: int) -> None:
+        def epoch_of(epoch: int) -> Epoch[Batch]:
+            return batches(side, pools, size, seed, first + epoch)
+
+        history = train(model, epoch_of, loss, replace(plan, seed=seed), folder / name.replace(" ", "-"))
+        embedded[method], losses[name] = embed(model, test), [each["loss"] for each in history.epochs]
+
     torch.manual_seed(seed)
     start = PictureHead(side.features.shape[1], side.captions.shape[1])
-    history = train(
-        start, lambda epoch: Batches(side, None, size, seed, epoch), loss, replace(START, seed=seed), folder / "start"
-    )
+    go_on(start, COMMON_START, "start", None, START, 0)
     mined = mine_with(start, icons, nearest)
-    rng = np.random.default_rng([seed, 55])
-    everything = np.arange(len(side.captions))
+    rng, everything = np.random.default_rng([seed, 55]), np.arange(len(side.captions))
     as_many = [rng.choice(everything, len(own), replace=False) for own in mined.negatives]
-    test = torch.from_numpy(icons.test.features)
-    embedded, losses = {COMMON_START: embed(start, test)}, {"start": [each["loss"] for each in history.epochs]}
     for method, pools in ((IN_BATCH, None), (AT_RANDOM, as_many), (FROM_INDEX, mined.negatives)):
         model = PictureHead(side.features.shape[1], side.captions.shape[1])
         model.load_state_dict(start.state_dict())
-        history = train(
-            model,
-            lambda epoch, pools=pools: Batches(side, pools, size, seed, 100 + epoch),  # type: ignore[misc]
-            loss,
-            replace(FURTHER, seed=seed),
-            folder / method.replace(" ", "-"),
-        )
-        embedded[method] = embed(model, test)
-        losses[method] = [each["loss"] for each in history.epochs]
+        go_on(model, method, method, pools, FURTHER, 100)
     return Trained(embedded, mined, losses)
 
 
@@ -125,14 +185,8 @@ def mine_with(model: nn.Module, icons: Icons, nearest: Nearest) -> Mined:
     """Captions near what the head makes of a picture, but not its own."""
     side = icons.train
     anchors = embed(model, torch.from_numpy(side.features))
-    return mine(
-        anchors,
-        (anchors * side.positives).sum(axis=1),
-        nearest,
-        side.concepts,
-        side.picture_concepts,
-        itself=side.caption_of,
-    )
+    similarity = (anchors * side.positives).sum(axis=1)
+    return mine(anchors, similarity, nearest, side.concepts, side.picture_concepts, itself=side.caption_of)
 
 
 @torch.no_grad()

@@ -12,55 +12,65 @@ from pathlib import Path
 import torch
 
 from errors import TrainingError
-from training.experiments.report import write_report
-from training.experiments.result import Findings, Result, write_result
+from training.experiments.result import Findings, Result, write_report, write_result
 
 
 @dataclass(frozen=True)
-class Experiment:
-    """`run` names a module and its function (seeds: Sequence[int], small: bool, cache: Path, out: Path) -> Findings.
+class Trial:
+    """What an experiment is asked for."""
 
-    The function draws `<out>/<name>.png` itself and keeps its checkpoints and features under `<cache>/training/`.
-    """
+    name: str
+    seeds: Sequence[int]
+    small: bool
+    """On little data that is on every machine, for a look."""
+    cache: Path
+    out: Path
+    """Of the result and its figures."""
 
-    run: str
-    claim: str
+    def folder(self, name: str = "") -> Path:
+        """Where an experiment's runs are, this one's if no other is named: seed-0, seed-1, … and its space.npz."""
+        return self.cache / "training" / "runs" / ((name or self.name) + ("-small" if self.small else ""))
+
+    @property
+    def figure(self) -> Path:
+        return self.out / f"{self.name}.png"
 
 
 EXPERIMENTS = {
-    "E1": Experiment(
-        "training.experiments.pairs:run_siamese",
+    "E1": (
+        "pairs:run_siamese",
         "A Siamese net with a cosine + MSE loss learns a 64-d space in which the classes of Fashion-MNIST come apart.",
     ),
-    "E2": Experiment(
-        "training.experiments.pairs:run_margin",
+    "E2": (
+        "pairs:run_margin",
         "The margin loss L = (1 − y)·D² + y·max(0, m − D)², y = 0 for the same, does so too.",
     ),
-    "E3": Experiment(
-        "training.experiments.supervised:run",
+    "E3": (
+        "pairs:run_supervised",
         "With every other sample of the batch as a negative (SupCon), the space is better than with pairs (E1, E2).",
     ),
-    "E4": Experiment(
-        "training.experiments.simclr:run",
+    "E4": (
+        "simclr:run",
         "Augmentation is supervision enough: NT-Xent over two views, without labels, finds the classes.",
     ),
-    "E5": Experiment(
-        "training.experiments.hard_negatives:run",
+    "E5": (
+        "hard_negatives:run",
         "Negatives mined from the index make a better space than the random ones of the batch.",
     ),
-    "E7": Experiment(
-        "training.experiments.few_labels:run_gains",
+    "E7": (
+        "few_labels:run_gains",
         "A few labels move an embedding: similarity groups and a skip-connection head on frozen sentence vectors.",
     ),
-    "E8": Experiment(
-        "training.experiments.few_labels:run_heads",
+    "E8": (
+        "few_labels:run_heads",
         "The skip connection protects the encoder where labels are few, and a plain linear head does not.",
     ),
-    "E9": Experiment(
-        "training.experiments.separation:run",
+    "E9": (
+        "separation:run",
         "Fine-tuned embeddings separate the classes better: logistic probe and silhouette, before and after.",
     ),
 }
+"""Name -> module of this package and its function (Trial) -> Findings, which draws the figure itself; and the claim."""
 
 
 def run_named(name: str, cache: Path, out: Path, seeds: int = 3, small: bool = False) -> str:
@@ -71,40 +81,48 @@ def run_named(name: str, cache: Path, out: Path, seeds: int = 3, small: bool = F
     """
     if name == "report":
         return f"{write_report(out)} is made from the results in {out}."
-    names = list(EXPERIMENTS) if name == "all" else [_known(name)]
     place = cache / "training" / "experiments" / "small-results" if small else out
-    results = [run_experiment(each, cache, place, seeds, small) for each in names]
-    lines = [_in_words(result, place) for result in results]
+    lines = []
+    for each in EXPERIMENTS if name == "all" else [name]:
+        result = run_experiment(each, cache, place, seeds, small)
+        bars = [
+            f"  {'met   ' if bar.met else 'MISSED'} {bar.name}: {bar.value:.3f} (bar {bar.bar:.3f})"
+            for bar in result.bars
+        ]
+        taken = f"  {result.minutes['cpu']:.1f} CPU minutes, {len(result.seeds)} seeds; {place / result.name}.json"
+        lines += [f"{result.name}: {result.claim}", *bars, taken]
     if not small:
         lines.append(f"{write_report(out)} is made anew.")
     return "\n".join(lines)
 
 
 def run_experiment(name: str, cache: Path, out: Path, seeds: int = 3, small: bool = False) -> Result:
-    """Run with seeds 0, 1, ... and write `<out>/<name>.json` (the experiment itself writes the figure)."""
-    name = _known(name)
-    experiment = EXPERIMENTS[name]
-    module, function = experiment.run.split(":")
-    run = getattr(importlib.import_module(module), function)
+    """Run with seeds 0, 1, ... and write `<out>/<name>.json` and its figure."""
+    name = name.upper()
+    if name not in EXPERIMENTS:
+        raise TrainingError(f"There is no experiment {name!r}. There are {', '.join(EXPERIMENTS)}, `all` and `report`.")
+    place, claim = EXPERIMENTS[name]
+    module, function = place.split(":")
+    run = getattr(importlib.import_module(f"{__package__}.{module}"), function)
     command = f"python -m training experiment {name}" + (" --small" if small else "")
-    return record(name, experiment.claim, command, range(seeds), out, lambda: run(range(seeds), small, cache, out))
+    return record(Trial(name, range(seeds), small, cache, out), claim, command, run)
 
 
-def record(name: str, claim: str, command: str, seeds: Sequence[int], out: Path, run: Callable[[], Findings]) -> Result:
+def record(trial: Trial, claim: str, command: str, run: Callable[[Trial], Findings]) -> Result:
     """What `run` found, with its minutes and the machine, as `<out>/<name>.json`."""
-    out.mkdir(parents=True, exist_ok=True)
+    trial.out.mkdir(parents=True, exist_ok=True)
     wall, cpu = time.perf_counter(), _cpu_seconds()
-    findings = run()
+    findings = run(trial)
     result = Result(
-        name=name,
+        name=trial.name,
         claim=claim,
         command=command,
-        seeds=list(seeds),
+        seeds=list(trial.seeds),
         minutes={"cpu": (_cpu_seconds() - cpu) / 60, "wall": (time.perf_counter() - wall) / 60},
         machine=machine(),
         **vars(findings),
     )
-    write_result(result, out)
+    write_result(result, trial.out)
     return result
 
 
@@ -126,17 +144,3 @@ def _processor() -> str:
 def _cpu_seconds() -> float:
     times = os.times()
     return times.user + times.system + times.children_user + times.children_system
-
-
-def _known(name: str) -> str:
-    if name.upper() not in EXPERIMENTS:
-        raise TrainingError(f"There is no experiment {name!r}. There are {', '.join(EXPERIMENTS)}, `all` and `report`.")
-    return name.upper()
-
-
-def _in_words(result: Result, folder: Path) -> str:
-    bars = "\n".join(
-        f"  {'met   ' if bar.met else 'MISSED'} {bar.name}: {bar.value:.3f} (bar {bar.bar:.3f})" for bar in result.bars
-    )
-    taken = f"{result.minutes['cpu']:.1f} CPU minutes, {len(result.seeds)} seeds"
-    return f"{result.name}: {result.claim}\n{bars}\n  {taken}; {folder / result.name}.json"

@@ -2,30 +2,22 @@
 with the trustworthiness of the 2-D picture beside it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from matplotlib import colormaps
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from evaluation.metrics import Interval
 from evaluation.space import linear_probe, silhouette
 from layout.projection import Points, pca, trust, umap
 from layout.store import umap_is_there
-from training.experiments.contrast import folder_of
 from training.experiments.drawing import save_small
-from training.experiments.labelled_texts import LabelledTexts, Part, draw_texts, pick_labelled, read_glosses
 from training.experiments.result import OVER_SEEDS, Bar, Findings, Row, columns_over_seeds, exactly, over_seeds
-from training.experiments.text_heads import (
-    JUDGED,
-    SKIP,
-    Judged,
-    judge_space,
-    most_frequent,
-    train_head,
-    transform,
-)
+from training.experiments.run import Trial
+from training.experiments.text_heads import JUDGED, SKIP, judge_space, most_frequent, train_head, transform
+from training.experiments.texts import LabelledTexts, pick_labelled, read_texts
 
 FEW = 261
 DRAWN = 3000
@@ -44,35 +36,38 @@ HOW = (
 class Space:
     """What was measured of one space, and its picture."""
 
-    judged: Judged
     values: Mapping[str, float]
     points: Points  # (DRAWN, 2)
+    labels: NDArray[np.int64]  # (DRAWN,)
 
 
-def run(seeds: Sequence[int], small: bool, cache: Path, out: Path) -> Findings:
-    texts = draw_texts() if small else read_glosses(cache)
-    folder = folder_of("E9", cache, small)
-    few, by_umap = min(FEW, len(texts.train)), umap_is_there() and not small
-    before = [measure(texts, seed, few, by_umap) for seed in seeds]
-    after = {
-        count: [_tuned(texts, count, seed, folder / f"{count}-labels-seed-{seed}", few, by_umap) for seed in seeds]
-        for count in (few, len(texts.train))
-    }
+def run(trial: Trial) -> Findings:
+    texts = read_texts(trial)
+    few, by_umap = min(FEW, len(texts.train)), umap_is_there() and not trial.small
+
+    def tuned(count: int, seed: int) -> Space:
+        labelled = texts.train[pick_labelled(texts.train.labels, count, seed)]
+        model, _ = train_head(SKIP, labelled, seed, trial.folder() / f"{count}-labels-seed-{seed}")
+        moved = replace(texts, train=transform(model, texts.train), test=transform(model, texts.test))
+        return measure(moved, seed, few, by_umap)
+
+    before = [measure(texts, seed, few, by_umap) for seed in trial.seeds]
+    after = {count: [tuned(count, seed) for seed in trial.seeds] for count in (few, len(texts.train))}
+    spaces = {"frozen vectors": before} | {f"fine-tuned, {n:,} labels": spaces for n, spaces in after.items()}
+    shuffled = [np.random.default_rng(seed).permutation(texts.test.labels) for seed in trial.seeds]
     largest = exactly(most_frequent(texts.test.labels))
-    rows = [
-        Row("always the largest class", {PROBE: largest, FEW_PROBE: largest}),
-        Row("classes shuffled", {"silhouette": over_seeds([_shuffled(texts.test, seed) for seed in seeds])}),
-        Row("frozen vectors", _columns(before)),
-        *(Row(f"fine-tuned, {count:,} labels", _columns(spaces)) for count, spaces in after.items()),
-    ]
-    draw(texts, before[0], {count: spaces[0] for count, spaces in after.items()}, seeds[0], out / "E9.png")
+    draw(texts.kinds, {title: spaces[0] for title, spaces in spaces.items()}, trial.figure)
     return Findings(
         bars=[
-            Bar(f"{name}, fine-tuned with {count:,}, after − before, worst seed", _worst(before, spaces, name), 0.0)
+            Bar(f"{name}, fine-tuned with {count:,}, after − before, worst seed", _worst(before, spaces, name))
             for count, spaces in after.items()
             for name in (FEW_PROBE if count == few else PROBE, "silhouette")
         ],
-        rows=rows,
+        rows=[
+            Row("always the largest class", {PROBE: largest, FEW_PROBE: largest}),
+            Row("classes shuffled", {"silhouette": over_seeds([silhouette(texts.test.rows, s) for s in shuffled])}),
+            *(Row(title, columns_over_seeds([each.values for each in found])) for title, found in spaces.items()),
+        ],
         sizes=texts.sizes,
         interval=OVER_SEEDS,
         notes=[texts.what, HOW, JUDGED],
@@ -86,7 +81,7 @@ def measure(texts: LabelledTexts, seed: int, few: int, by_umap: bool) -> Space:
     """
     train, test = texts.train, texts.test
     labelled = train[pick_labelled(train.labels, few, seed)]
-    shown = test[sample_of(test, seed)]
+    shown = test[np.random.default_rng([seed, 9]).permutation(len(test))[:DRAWN]]
     flat, axes = pca(shown.rows, 2)
     points = umap(shown.rows) if by_umap else flat
     judged = judge_space(test)
@@ -100,42 +95,20 @@ def measure(texts: LabelledTexts, seed: int, few: int, by_umap: bool) -> Space:
         "P@1": float(judged.first.mean()),
         "MAP@R": judged.map_at_r,
     }
-    return Space(judged, values, points)
-
-
-def sample_of(test: Part, seed: int) -> NDArray[np.int64]:
-    return np.random.default_rng([seed, 9]).permutation(len(test))[:DRAWN]
-
-
-def _tuned(texts: LabelledTexts, count: int, seed: int, folder: Path, few: int, by_umap: bool) -> Space:
-    labelled = texts.train[pick_labelled(texts.train.labels, count, seed)]
-    model, _ = train_head(SKIP, labelled, seed, folder)
-    moved = LabelledTexts(transform(model, texts.train), transform(model, texts.test), texts.others, texts.kinds, "")
-    return measure(moved, seed, few, by_umap)
-
-
-def _columns(spaces: Sequence[Space]) -> dict[str, Interval]:
-    return columns_over_seeds([space.values for space in spaces])
-
-
-def _shuffled(test: Part, seed: int) -> float:
-    return silhouette(test.rows, np.random.default_rng(seed).permutation(test.labels))
+    return Space(values, points, shown.labels)
 
 
 def _worst(before: Sequence[Space], after: Sequence[Space], name: str) -> float:
     return min(b.values[name] - a.values[name] for a, b in zip(before, after, strict=True))
 
 
-def draw(texts: LabelledTexts, before: Space, after: Mapping[int, Space], seed: int, path: Path) -> None:
+def draw(kinds: Sequence[str], spaces: Mapping[str, Space], path: Path) -> None:
     """The same test texts in two dimensions, before and after, coloured by class."""
-    from matplotlib import colormaps
-
-    spaces = {"frozen vectors": before} | {f"fine-tuned, {count:,} labels": space for count, space in after.items()}
-    labels = texts.test.labels[sample_of(texts.test, seed)]
     figure = Figure(figsize=(11, 4.2), dpi=100, layout="constrained")
     for axes, (title, space) in zip(figure.subplots(1, len(spaces)), spaces.items(), strict=True):
-        for number, kind in enumerate(texts.kinds):
-            axes.scatter(*space.points[labels == number].T, s=2, color=colormaps["tab10"](number), label=kind)
+        for number, kind in enumerate(kinds):
+            points = space.points[space.labels == number]
+            axes.scatter(*points.T, s=2, color=colormaps["tab10"](number), label=kind)
         values = space.values
         picture = "UMAP" if "trustworthiness, UMAP" in values else "PCA"
         axes.set_title(
@@ -144,11 +117,6 @@ def draw(texts: LabelledTexts, before: Space, after: Mapping[int, Space], seed: 
             fontsize=9,
         )
         axes.set(xticks=[], yticks=[])
-    figure.legend(
-        *axes.get_legend_handles_labels(),
-        loc="outside lower center",
-        ncols=len(texts.kinds),
-        frameon=False,
-        markerscale=5,
-    )
+    handles, names = axes.get_legend_handles_labels()
+    figure.legend(handles, names, loc="outside lower center", ncols=len(kinds), frameon=False, markerscale=5)
     save_small(figure, path)

@@ -8,19 +8,10 @@ from torch import Tensor, nn
 
 from training.augment import Augmentation
 from training.experiments.contrast import Recipe, run_recipe
-from training.experiments.fashion import (
-    DIMS,
-    SHORT,
-    TRUNK,
-    Epoch,
-    LabelledPictures,
-    Labels,
-    SmallNet,
-    shares,
-    short_numbers,
-)
+from training.experiments.fashion import DIMS, SHORT, LabelledPictures, SmallNet, projector, shares, short_numbers
 from training.loop import Plan
 from training.losses import nt_xent
+from training.samples import Epoch, Positions
 
 Views = Tensor
 """Two views of n pictures (2n, 1, 28, 28), the first ones first."""
@@ -51,9 +42,7 @@ class Projected(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.net = SmallNet(head=[])
-        self.projector = nn.Sequential(
-            nn.Linear(TRUNK, 256, bias=False), nn.BatchNorm1d(256), nn.ReLU(), nn.Linear(256, DIMS)
-        )
+        self.projector = nn.Sequential(*projector(), nn.Linear(256, DIMS))
 
     def forward(self, pictures: Tensor) -> Tensor:
         projections: Tensor = self.projector(self.net(pictures))
@@ -66,14 +55,14 @@ def two_views(pictures: LabelledPictures, size: int, seed: int, epoch: int) -> E
     batches = len(pictures.train) // half
     mixed = np.random.default_rng([seed, epoch]).permutation(len(pictures.train))[: batches * half]
 
-    def make(chosen: Labels) -> Views:
+    def make(chosen: Positions) -> Views:
         batch = shares(pictures.train[torch.from_numpy(chosen)])
         return torch.cat([view_of(batch, (seed, epoch, view), chosen) for view in (0, 1)])
 
     return Epoch(list(mixed.reshape(batches, half)), make)
 
 
-def view_of(batch: Tensor, seed: tuple[int, int, int], chosen: Labels) -> Tensor:
+def view_of(batch: Tensor, seed: tuple[int, int, int], chosen: Positions) -> Tensor:
     """The batch moved and lit as MOVED says, then its greys bent and a square of each made black."""
     rng = np.random.default_rng([*seed, int(chosen[0])])
     power = torch.from_numpy(np.exp(rng.uniform(-GAMMA, GAMMA, len(batch)))).float()
@@ -90,13 +79,8 @@ def loss(model: nn.Module, views: Views) -> Tensor:
     return nt_xent(first, second, TEMPERATURE)
 
 
-def tower(model: nn.Module) -> nn.Module:
-    net: nn.Module = model.get_submodule("net")
-    return net
-
-
 RECIPE = Recipe(
     "E4", "SimCLR, no labels", Plan(epochs=28, learning_rate=2e-3, weight_decay=1e-4), 512, two_views, loss,
-    {"kNN20": 0.88}, notes=[*NOTES, SHORT], model=Projected, tower=tower,
+    {"kNN20": 0.88}, notes=[*NOTES, SHORT], model=Projected, tower=lambda model: model.get_submodule("net"),
 )  # fmt: skip
 run = partial(run_recipe, RECIPE)

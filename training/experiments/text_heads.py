@@ -1,7 +1,7 @@
 """Heads on frozen text vectors, trained with few labels, and how good the space behind them is."""
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from encoder.protocol import unit
-from evaluation.metrics import Interval
 from evaluation.space import map_at_r
-from training.experiments.labelled_texts import LabelledTexts, Part, pick_labelled
-from training.experiments.result import Row, exactly, over_queries_and_seeds, over_seeds
+from training.experiments.result import Columns, Row, exactly, over_queries_and_seeds, over_seeds
+from training.experiments.texts import LabelledTexts, Part, pick_labelled
 from training.heads import SkipConnection
 from training.loop import Plan, train
 from training.losses import sup_con
 from training.plan import History
+from training.samples import Epoch, Positions
 
 NEAREST = 1000
 MAP_SAMPLE = 3000
@@ -44,7 +44,7 @@ class HeadRecipe:
     learning_rate: float
 
 
-SKIP = HeadRecipe("skip-connection head", SkipConnection, 1e-2)
+SKIP = HeadRecipe("skip head", SkipConnection, 1e-2)
 """Of E7 and E9, which ask it with up to all labels."""
 RECIPE = (
     f"SupCon, τ = {TEMPERATURE}, over batches of at most {BATCH} labelled examples; {EPOCHS * STEPS_AN_EPOCH} steps "
@@ -75,21 +75,14 @@ class OnFrozen(nn.Module):
         return embedded
 
 
-@dataclass(frozen=True)
-class Draws:
-    """An epoch's batches: each a draw of at most BATCH of the labelled examples, the group (class) beside each."""
+def draws(labelled: Part, seed: int, epoch: int) -> Epoch[tuple[Tensor, Tensor]]:
+    """Each batch is a draw of at most BATCH of the labelled examples, with the group (class) of each."""
+    rng = np.random.default_rng((seed, epoch))
 
-    labelled: Part
-    seed: tuple[int, int]
+    def make(at: Positions) -> tuple[Tensor, Tensor]:
+        return torch.from_numpy(labelled.rows[at]), torch.from_numpy(labelled.labels[at])
 
-    def __len__(self) -> int:
-        return STEPS_AN_EPOCH
-
-    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        rng = np.random.default_rng(self.seed)
-        for _ in range(STEPS_AN_EPOCH):
-            drawn = self.labelled[rng.permutation(len(self.labelled))[:BATCH]]
-            yield torch.from_numpy(drawn.rows), torch.from_numpy(drawn.labels)
+    return Epoch([rng.permutation(len(labelled))[:BATCH] for _ in range(STEPS_AN_EPOCH)], make)
 
 
 def train_head(recipe: HeadRecipe, labelled: Part, seed: int, folder: Path) -> tuple[nn.Module, History]:
@@ -102,7 +95,7 @@ def train_head(recipe: HeadRecipe, labelled: Part, seed: int, folder: Path) -> t
     def loss(model: nn.Module, batch: tuple[Tensor, Tensor]) -> Tensor:
         return sup_con(model(batch[0]), batch[1], TEMPERATURE)
 
-    return model, train(model, lambda epoch: Draws(labelled, (seed, epoch)), loss, plan, folder)
+    return model, train(model, lambda epoch: draws(labelled, seed, epoch), loss, plan, folder)
 
 
 @torch.no_grad()
@@ -164,11 +157,11 @@ def try_head(recipe: HeadRecipe, texts: LabelledTexts, count: int, seed: int, fo
     return Tried(test, others, [epoch["loss"] for epoch in history.epochs])
 
 
-def figures(judged: Sequence[Judged]) -> dict[str, Interval]:
+def figures(judged: Sequence[Judged]) -> Columns:
     """The columns of a method's row, over its seeds."""
     return {
-        "top_1k": over_queries_and_seeds(np.stack([each.top for each in judged])),
-        "P@1": over_queries_and_seeds(np.stack([each.first for each in judged])),
+        "top_1k": over_queries_and_seeds([each.top for each in judged]),
+        "P@1": over_queries_and_seeds([each.first for each in judged]),
         "MAP@R": over_seeds([each.map_at_r for each in judged]),
     }
 

@@ -20,9 +20,8 @@ from training import losses
 from training.atomic import write_text, write_whole
 from training.data.judged import JudgedPicture, drawings, photographs
 from training.data.make import make_data
-from training.data.manifest import Manifest, read_manifest
 from training.data.packages import SourceMissing
-from training.data.pairs import PAIRS
+from training.data.pairs import PAIRS, Manifest, read_manifest
 from training.data.sources import EXPECTED
 from training.features import content_hash
 from training.specialists.card import Report, card

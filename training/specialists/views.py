@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
@@ -46,15 +47,19 @@ class Views:
 
 
 class Towers:
-    """The vision and the sentence model with a memory on the disk, `<cache>/training/features`."""
+    """The vision and the sentence model, each loaded when it is needed, with a memory on the disk."""
 
     def __init__(self, cache: Path, device: str = "cpu") -> None:
-        self._vision, self._sentences = VisionModel(device), SentenceModel(device)
-        folder = cache / "training" / "features"
-        seen = model_key("efficientnet-lite2", self._vision.path)
-        self._seen = FeatureCache(folder, f"{seen}-preprocessing-{PREPROCESSING}")
-        self._coloured = FeatureCache(folder, model_key("colours", Path(looks.__file__)))
-        self._said = FeatureCache(folder, model_key("minilm", self._sentences.path))
+        self._device, self._folder = device, cache / "training" / "features"
+        self._coloured = FeatureCache(self._folder, model_key("colours", Path(looks.__file__)))
+
+    @cached_property
+    def _vision(self) -> VisionModel:
+        return VisionModel(self._device)
+
+    @cached_property
+    def _sentences(self) -> SentenceModel:
+        return SentenceModel(self._device)
 
     def encode_pictures(self, pictures: Sequence[HasPath], hashes: Sequence[str], progress: str | None = None) -> Views:
         """`hashes`: of the pictures' content, in their order."""
@@ -67,14 +72,16 @@ class Towers:
         def name(positions: Sequence[int]) -> Array:
             return np.stack([_shares(pictures[at].path) for at in positions])
 
-        rows = self._seen.rows(hashes, compute, progress=progress)
+        key = f"{model_key('efficientnet-lite2', self._vision.path)}-preprocessing-{PREPROCESSING}"
+        rows = FeatureCache(self._folder, key).rows(hashes, compute, progress=progress)
         shares = self._coloured.rows(hashes, name, chunk=4096, progress=f"{progress}: colours" if progress else None)
         return Views(rows[:, :-1000], rows[:, -1000:], shares)
 
     def encode_phrases(self, phrases: Sequence[str], progress: str | None = None) -> Array:
         """-> (n, 384), unit rows."""
         hashes = [hashlib.sha256(phrase.encode()).hexdigest() for phrase in phrases]
-        rows = self._said.rows(
+        kept = FeatureCache(self._folder, model_key("minilm", self._sentences.path))
+        rows = kept.rows(
             hashes, lambda at: self._sentences.encode([phrases[i] for i in at]), chunk=4096, progress=progress
         )
         return unit(rows)

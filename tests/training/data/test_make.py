@@ -18,11 +18,9 @@ import pytest
 from errors import CannotWrite, TrainingError
 from settings import PROJECT
 from tests.training.data.tiny_sets import TINY_SOURCES, lay_all
-from training.data import make, packages, rendered
+from training.data import make, rendered
 from training.data.make import make_data
-from training.data.manifest import Manifest, read_manifest
-from training.data.packages import SourceMissing
-from training.data.pairs import PicturePair, load_pairs
+from training.data.pairs import Manifest, PicturePair, load_pairs, read_manifest
 from training.data.svg import SIDE, render
 from training.features import FeatureCache
 
@@ -256,7 +254,7 @@ def test_the_sentence_models_vectors_are_kept(cache: Path, monkeypatch: pytest.M
             asked.append(list(captions))
             return 3 * embed(captions)
 
-    monkeypatch.setattr("encoder.towers.SentenceModel", Model)
+    monkeypatch.setattr("training.specialists.views.SentenceModel", Model)
     captions = ["big box", "dog face", "fox", "red apple"]
     Model.path.write_text("weights")
     first = make_data(cache, TINY_SOURCES, progress=False, workers=1)
@@ -268,9 +266,3 @@ def test_the_sentence_models_vectors_are_kept(cache: Path, monkeypatch: pytest.M
     Model.path.write_text("other weights")
     make_data(cache, TINY_SOURCES, progress=False, workers=1)
     assert asked == [captions, captions]
-
-
-def test_the_recipes_packages_all_have_a_fixed_version() -> None:
-    names = [name for name in make.EXPECTED if name != "openclipart"]
-    assert {f"@iconify-json/{name}" for name in names} | {"emojibase-data"} == set(packages.NPM_VERSIONS)
-    assert issubclass(SourceMissing, TrainingError)

@@ -15,7 +15,7 @@ import pytest
 
 from errors import CannotWrite
 from training.data import packages
-from training.data.packages import NPM_VERSIONS, SourceMissing, debian, licence_of, npm, version_of
+from training.data.packages import SourceMissing, debian, licence_of, npm, version_of
 
 
 @pytest.fixture(autouse=True)
@@ -66,9 +66,9 @@ def npm_that_gives(folder: Path, packed: Path) -> None:
 
 def test_npm_gives_the_files_in_the_version_of_the_recipe(tools: Path, tmp_path: Path) -> None:
     npm_that_gives(tools, archive(tmp_path / "iconify-json-noto-1.2.9.tgz", {"package/icons.json": "{}"}))
-    folder = npm("@iconify-json/noto", tmp_path)
+    folder = npm("@iconify-json/noto", tmp_path, "1.2.9")
     assert (folder / "icons.json").read_text() == "{}"
-    assert version_of(folder) == NPM_VERSIONS["@iconify-json/noto"]
+    assert version_of(folder) == "1.2.9"
     [call] = calls(tools, "npm")
     assert call.startswith("pack --ignore-scripts --fetch-retries=2 ") and call.endswith(" @iconify-json/noto@1.2.9")
 
@@ -89,13 +89,11 @@ def test_what_lies_in_the_cache_needs_no_tool(tools: Path, tmp_path: Path) -> No
     assert version_of(kept) == "1:2-3"
 
 
-def test_another_fixed_version_is_another_package(tools: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_fixed_version_is_another_package(tools: Path, tmp_path: Path) -> None:
     npm_that_gives(tools, archive(tmp_path / "a-1.0.0.tgz", {"package/a": "old"}))
-    monkeypatch.setitem(NPM_VERSIONS, "a", "1.0.0")
-    npm("a", tmp_path)
+    npm("a", tmp_path, "1.0.0")
     npm_that_gives(tools, archive(tmp_path / "a-2.0.0.tgz", {"package/a": "new"}))
-    monkeypatch.setitem(NPM_VERSIONS, "a", "2.0.0")
-    assert (npm("a", tmp_path) / "a").read_text() == "new"
+    assert (npm("a", tmp_path, "2.0.0") / "a").read_text() == "new"
 
 
 def test_debian_gives_the_unpacked_files_and_the_version(tools: Path, tmp_path: Path) -> None:

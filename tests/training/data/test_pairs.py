@@ -5,8 +5,18 @@ from pathlib import Path
 import pytest
 
 from errors import TrainingError
-from training.data.manifest import Manifest, SourceReport, read_manifest, write_manifest
-from training.data.pairs import PAIRS, NoPairs, PicturePair, load_pairs, pair_lines, picture_path
+from training.data.pairs import (
+    PAIRS,
+    Manifest,
+    NoPairs,
+    PicturePair,
+    SourceReport,
+    load_pairs,
+    pair_lines,
+    picture_path,
+    read_manifest,
+    write_manifest,
+)
 
 
 def pair(folder: Path, sha256: str, split: str, source: str) -> PicturePair:

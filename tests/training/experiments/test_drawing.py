@@ -1,7 +1,5 @@
 """The space over the epochs: one set of axes for all, layouts that can be compared, files that can be read back."""
 
-import json
-import re
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from training.experiments.drawing import Space, follow, lay_out, turned_onto, write_html, write_png
+from training.experiments.drawing import Space, follow, lay_out, turned_onto, write_png
 
 NAMES = ("left", "right")
 
@@ -90,18 +88,6 @@ def test_the_arrays_are_read_back_without_pickle(space: Space, tmp_path: Path) -
         assert arrays["names"].tolist() == list(NAMES)
         assert arrays["labels"].tolist() == [0, 1] * 30
         np.testing.assert_array_equal(arrays["umap"], space.umap)
-
-
-def test_the_page_holds_every_epoch_and_needs_no_network(space: Space, tmp_path: Path) -> None:
-    write_html(space, "a run", tmp_path / "space.html")
-    page = (tmp_path / "space.html").read_text(encoding="utf-8")
-    assert len(page) > 1_000_000, "plotly.js is inside"
-    assert not re.search(r'<script[^>]+src="http', page)
-    frames = page[page.rindex("addFrames(") :]
-    assert re.findall(r'"name":"(\d)"', frames) == ["0", "1", "2"]
-    labels = re.findall(r'"label":"(\d)"', page)
-    assert labels == ["0", "1", "2"], json.dumps(labels)
-    assert re.findall(r'"title":{"text":"(PC \d)"}', page) == ["PC 1", "PC 2", "PC 3"]
 
 
 def test_the_png_is_small_and_has_the_labels_colours(space: Space, tmp_path: Path) -> None:

@@ -10,19 +10,20 @@ import weaviate
 from tests.training.experiments.weaviate_index import fill
 from training import checkpoints
 from training.experiments import hard_negatives, picture_heads
-from training.experiments.contrast import folder_of
-from training.experiments.icon_captions import Icons, draw_icons
 from training.experiments.picture_heads import (
     AT_RANDOM,
     COMMON_START,
     FROM_INDEX,
     FURTHER,
     START,
-    Batches,
+    Icons,
     PictureHead,
+    batches,
+    draw_icons,
     train_seed,
 )
 from training.experiments.result import Findings
+from training.experiments.run import Trial
 from training.negatives import ExactNearest
 
 
@@ -32,10 +33,14 @@ def icons() -> Icons:
 
 
 @pytest.fixture(scope="module")
-def small(tmp_path_factory: pytest.TempPathFactory) -> tuple[Findings, Path]:
+def trial(tmp_path_factory: pytest.TempPathFactory) -> Trial:
     cache = tmp_path_factory.mktemp("E5")
-    (cache / "out").mkdir()
-    return hard_negatives.run([0], True, cache, cache / "out"), cache
+    return Trial("E5", [0], True, cache, cache)
+
+
+@pytest.fixture(scope="module")
+def small(trial: Trial) -> Findings:
+    return hard_negatives.run(trial)
 
 
 def mean(findings: Findings, method: str, metric: str) -> float:
@@ -43,8 +48,7 @@ def mean(findings: Findings, method: str, metric: str) -> float:
 
 
 def test_no_concept_is_on_two_sides(icons: Icons) -> None:
-    sides = [set(side.concepts.tolist()) for side in (icons.train, icons.dev, icons.test)]
-    assert not sides[0] & sides[1] and not sides[0] & sides[2] and not sides[1] & sides[2]
+    assert not set(icons.train.concepts.tolist()) & set(icons.test.concepts.tolist())
 
 
 def test_features_are_standardised_by_the_training_pictures(icons: Icons) -> None:
@@ -56,7 +60,7 @@ def test_features_are_standardised_by_the_training_pictures(icons: Icons) -> Non
 def test_a_batch_repeats_no_concept_and_draws_its_further_captions_from_the_pools(icons: Icons) -> None:
     side = icons.train
     pools = [np.array([(own + 1) % len(side.captions)]) for own in side.caption_of]
-    for features, captions, further, ignore in Batches(side, pools, 32, seed=0, epoch=1):
+    for features, captions, further, ignore in batches(side, pools, 32, seed=0, epoch=1):
         assert len({tuple(row) for row in captions.tolist()}) == len(features) == 32
         at = [int((side.features == row.numpy()).all(axis=1).argmax()) for row in features]
         assert torch.equal(further, torch.from_numpy(side.captions[[int(pools[i][0]) for i in at]]))
@@ -70,13 +74,13 @@ def test_a_batch_repeats_no_concept_and_draws_its_further_captions_from_the_pool
 def test_a_picture_without_a_pool_has_no_further_negative(icons: Icons) -> None:
     side = icons.train
     empty = [np.array([], dtype=np.int64)] * len(side.caption_of)
-    features, _, further, ignore = next(iter(Batches(side, empty, 32, seed=0, epoch=1)))
+    features, _, further, ignore = next(iter(batches(side, empty, 32, seed=0, epoch=1)))
     assert len(further) == 0 and ignore.shape == (len(features), len(features))
 
 
 def test_an_epoch_is_the_same_whenever_it_is_asked_for(icons: Icons) -> None:
     pools = [np.arange(20)] * len(icons.train.caption_of)
-    once, again, next_one = (list(Batches(icons.train, pools, 32, 0, epoch)) for epoch in (3, 3, 4))
+    once, again, next_one = (list(batches(icons.train, pools, 32, 0, epoch)) for epoch in (3, 3, 4))
     assert all(
         torch.equal(a, b) for left, right in zip(once, again, strict=True) for a, b in zip(left, right, strict=True)
     )
@@ -86,14 +90,14 @@ def test_an_epoch_is_the_same_whenever_it_is_asked_for(icons: Icons) -> None:
 def test_the_control_has_as_many_further_negatives_as_the_mined(icons: Icons, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: dict[int, list[int]] = {}
 
-    def batches(side: object, pools: list | None, *_: object) -> list:
+    def noted(side: object, pools: list | None, *_: object) -> list:
         if pools is not None:
             seen[len(seen)] = [len(pool) for pool in pools]
         raise StopIteration
 
     mined = picture_heads.Mined([np.arange(n % 4) for n in range(len(icons.train.caption_of))], {})
     monkeypatch.setattr(picture_heads, "mine_with", lambda *_: mined)
-    monkeypatch.setattr(picture_heads, "Batches", batches)
+    monkeypatch.setattr(picture_heads, "batches", noted)
     monkeypatch.setattr(picture_heads, "train", lambda model, make, *_, **__: _called(make))
     train_seed(icons, ExactNearest(icons.train.captions), 0, Path("unused"), 32)
     assert seen[0] == seen[1] == [n % 4 for n in range(len(icons.train.caption_of))]
@@ -107,45 +111,41 @@ def _called(make: object) -> object:
     return type("History", (), {"epochs": [{"loss": 0.0}]})
 
 
-def test_training_beats_ridge_and_chance_and_the_way_on_beats_the_start(small: tuple[Findings, Path]) -> None:
-    findings, _ = small
-    assert mean(findings, "random order (expected)", "MRR") < mean(findings, "ridge regression", "MRR")
-    assert mean(findings, "ridge regression", "MRR") < mean(findings, COMMON_START, "MRR")
+def test_training_beats_ridge_and_chance_and_the_way_on_beats_the_start(small: Findings) -> None:
+    assert mean(small, "random order (expected)", "MRR") < mean(small, "ridge regression", "MRR")
+    assert mean(small, "ridge regression", "MRR") < mean(small, COMMON_START, "MRR")
     for method in (AT_RANDOM, FROM_INDEX):
-        assert mean(findings, COMMON_START, "MRR") < mean(findings, method, "MRR")
+        assert mean(small, COMMON_START, "MRR") < mean(small, method, "MRR")
 
 
-def test_the_difference_is_that_of_the_two_methods(small: tuple[Findings, Path]) -> None:
-    findings, _ = small
+def test_the_difference_is_that_of_the_two_methods(small: Findings) -> None:
     for metric in hard_negatives.METRICS:
-        difference = mean(findings, FROM_INDEX, metric) - mean(findings, AT_RANDOM, metric)
-        assert mean(findings, "mined − random", metric) == pytest.approx(difference)
+        difference = mean(small, FROM_INDEX, metric) - mean(small, AT_RANDOM, metric)
+        assert mean(small, "mined − random", metric) == pytest.approx(difference)
 
 
-def test_a_difference_that_may_be_none_is_called_a_null_result(small: tuple[Findings, Path]) -> None:
-    findings, _ = small
-    row = next(row for row in findings.rows if row.method == "mined − random")
-    verdict = next(note for note in findings.notes if note.startswith("Mined against"))
-    for metric, bar in zip(hard_negatives.METRICS[:2], findings.bars, strict=True):
+def test_a_difference_that_may_be_none_is_called_a_null_result(small: Findings) -> None:
+    row = next(row for row in small.rows if row.method == "mined − random")
+    verdict = next(note for note in small.notes if note.startswith("Mined against"))
+    for metric, bar in zip(hard_negatives.METRICS[:2], small.bars, strict=True):
         said = verdict.split(f"Δ {metric} ")[1].split(" Δ ")[0]
         assert ("null result" in said) == (not row.metrics[metric].excludes_zero)
         assert bar.met == (row.metrics[metric].low > 0)
 
 
-def test_the_loss_falls(small: tuple[Findings, Path]) -> None:
-    _, cache = small
+def test_the_loss_falls(small: Findings, trial: Trial) -> None:
     for run in ("start", "and-mined-ones"):
-        folder = folder_of("E5", cache, small=True) / "seed-0" / run
+        folder = trial.folder() / "seed-0" / run
         losses = [checkpoints.read_state(folder, epoch)["metrics"]["loss"] for epoch in checkpoints.epochs(folder)[1:]]
         assert losses[-1] < losses[0]
 
 
 def test_a_run_taken_up_again_ends_bit_for_bit_where_the_other_did(
-    small: tuple[Findings, Path], icons: Icons, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    small: Findings, trial: Trial, icons: Icons, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Stopped within the third epoch of the last head, the mined one's."""
-    whole, loss, steps = folder_of("E5", small[1], small=True) / "seed-0", picture_heads.loss, 0
-    an_epoch = len(Batches(icons.train, None, hard_negatives.SMALL_BATCH, 0, 1))
+    whole, loss, steps = trial.folder() / "seed-0", picture_heads.loss, 0
+    an_epoch = len(batches(icons.train, None, hard_negatives.SMALL_BATCH, 0, 1))
 
     def stopping(model: object, batch: object) -> torch.Tensor:
         nonlocal steps
@@ -169,8 +169,7 @@ def test_a_run_taken_up_again_ends_bit_for_bit_where_the_other_did(
 def test_a_live_weaviate_mines_what_the_exact_search_mines(empty: weaviate.WeaviateClient, icons: Icons) -> None:
     model = PictureHead(icons.train.features.shape[1], icons.train.captions.shape[1]).eval()
     live = fill(empty, icons.train.captions)
-    few = Icons(icons.train, icons.dev, icons.test, icons.hashes, "")
-    exact, found = (picture_heads.mine_with(model, few, index) for index in (hard_negatives.exact(icons), live))
+    exact, found = (picture_heads.mine_with(model, icons, index) for index in (hard_negatives.exact(icons), live))
     assert found.dropped.keys() == exact.dropped.keys()
     shares = [len(set(a) & set(b)) / max(1, len(a)) for a, b in zip(exact.negatives, found.negatives, strict=True)]
     assert sum(len(own) for own in exact.negatives) > 1000

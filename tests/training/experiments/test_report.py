@@ -4,8 +4,7 @@ from pathlib import Path
 from evaluation.metrics import Interval
 from settings import PROJECT
 from tests.training.experiments.test_result import a_result
-from training.experiments.report import report, section, write_report
-from training.experiments.result import Row, read_results, write_result
+from training.experiments.result import Row, read_results, report, section, write_report, write_result
 
 RECORDED = PROJECT / "docs" / "experiments"
 

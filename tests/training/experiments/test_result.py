@@ -47,7 +47,7 @@ def test_met_is_worked_out_and_not_believed(tmp_path: Path) -> None:
     data = json.loads(path.read_text())
     data["bars"][0]["met"] = True
     path.write_text(json.dumps(data))
-    assert not read_results(tmp_path)[0].met
+    assert not read_results(tmp_path)[0].bars[0].met
 
 
 def test_a_figure_that_is_no_number_is_refused_and_the_file_before_stays(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -9,7 +9,7 @@ import pytest
 from errors import TrainingError
 from evaluation.metrics import Interval
 from training.experiments.result import Bar, Findings, Row, read_results
-from training.experiments.run import EXPERIMENTS, Experiment, run_experiment, run_named
+from training.experiments.run import EXPERIMENTS, Trial, run_experiment, run_named
 
 
 @pytest.fixture
@@ -17,18 +17,18 @@ def coin(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[tuple[list[int], bool
     """An experiment E0 that notes how it was called."""
     calls: list[tuple[list[int], bool]] = []
 
-    def run(seeds: Sequence[int], small: bool, cache: Path, out: Path) -> Findings:
-        calls.append((list(seeds), small))
+    def run(trial: Trial) -> Findings:
+        calls.append((list(trial.seeds), trial.small))
         started = time.process_time()
         while time.process_time() < started + 0.05:
             pass
         heads = Interval(0.5, 0.5, 0.5)
         return Findings([Bar("heads", 0.5, 0.6)], [Row("coin", {"heads": heads})], {"throws": 2}, "none")
 
-    module = ModuleType("coin_experiment")
+    module = ModuleType("training.experiments.coin")
     module.run = run  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "coin_experiment", module)
-    monkeypatch.setitem(EXPERIMENTS, "E0", Experiment("coin_experiment:run", "A coin falls on its head."))
+    monkeypatch.setitem(sys.modules, "training.experiments.coin", module)
+    monkeypatch.setitem(EXPERIMENTS, "E0", ("coin:run", "A coin falls on its head."))
     yield calls
 
 

@@ -9,7 +9,6 @@ from evaluation.space import map_at_r
 from training import checkpoints
 from training.experiments import text_heads
 from training.experiments.few_labels import FROM_IDENTITY, LINEAR
-from training.experiments.labelled_texts import Part, draw_texts, pick_labelled
 from training.experiments.text_heads import (
     SKIP,
     OnFrozen,
@@ -20,6 +19,7 @@ from training.experiments.text_heads import (
     train_head,
     transform,
 )
+from training.experiments.texts import Part, draw_texts, pick_labelled
 
 
 def slow_top(rows: np.ndarray, labels: np.ndarray, k: int) -> tuple[list[int], list[bool]]:

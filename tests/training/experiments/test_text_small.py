@@ -7,28 +7,27 @@ import pytest
 from training.experiments import few_labels, separation
 from training.experiments.few_labels import FEW_COUNTS, LINEAR, SKIP
 from training.experiments.result import Findings
+from training.experiments.run import Trial
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("texts")
-    (folder / "out").mkdir()
-    return folder
+    return tmp_path_factory.mktemp("texts")
 
 
 @pytest.fixture(scope="module")
 def few(folder: Path) -> Findings:
-    return few_labels.run_gains([0], True, folder, folder / "out")
+    return few_labels.run_gains(Trial("E7", [0], True, folder, folder))
 
 
 @pytest.fixture(scope="module")
 def heads(folder: Path) -> Findings:
-    return few_labels.run_heads([0], True, folder, folder / "out")
+    return few_labels.run_heads(Trial("E8", [0], True, folder, folder))
 
 
 @pytest.fixture(scope="module")
 def separated(folder: Path) -> Findings:
-    return separation.run([0], True, folder, folder / "out")
+    return separation.run(Trial("E9", [0], True, folder, folder))
 
 
 def mean(findings: Findings, method: str, metric: str) -> float:
@@ -90,4 +89,4 @@ def test_e9_trustworthiness_stands_beside_the_picture(separated: Findings) -> No
 
 def test_each_draws_its_figure(few: Findings, heads: Findings, separated: Findings, folder: Path) -> None:
     for name in ("E7", "E8", "E9"):
-        assert (folder / "out" / f"{name}.png").stat().st_size < 150_000
+        assert (folder / f"{name}.png").stat().st_size < 150_000

@@ -1,9 +1,13 @@
+"""The texts of E7, E8 and E9: glosses cut in proportion, without a text on both sides; labels drawn evenly."""
+
+from collections import Counter
+
 import numpy as np
 import pytest
 
 from errors import TrainingError
-from training.data.glosses import EIGHT_CLASSES
-from training.experiments.labelled_texts import OTHER_CLASSES, draw_texts, pick_labelled
+from training.data.wordnet import NOUN_CLASSES, Noun
+from training.experiments.texts import EIGHT_CLASSES, OTHER_CLASSES, cut, draw_texts, pick_labelled
 
 LABELS = np.array([0] * 50 + [1] * 30 + [2] * 3)
 
@@ -42,3 +46,32 @@ def test_drawn_texts_are_unit_rows_and_the_same_every_time() -> None:
     assert np.allclose(np.linalg.norm(one.test.rows, axis=1), 1, atol=1e-5)
     assert np.array_equal(one.test.rows, two.test.rows)
     assert not np.array_equal(one.test.rows, one.train.rows)
+
+
+def nouns() -> list[Noun]:
+    """Of each class 20, every tenth with a gloss that another synset has, too."""
+    return [
+        Noun(100 * kind + n, (f"word {kind} {n}",), f"twice {n % 2}" if n % 10 == 0 else f"meaning {kind} {n}", name)
+        for kind, name in enumerate(NOUN_CLASSES)
+        for n in range(20)
+    ]
+
+
+def test_each_class_is_cut_in_the_same_proportion() -> None:
+    train, test, ambiguous = cut(nouns(), EIGHT_CLASSES, train_share=0.5)
+    for side in (train, test):
+        assert Counter(noun.kind for noun in side) == dict.fromkeys(EIGHT_CLASSES, 9)
+    assert ambiguous == 8 * 2
+
+
+def test_no_synset_and_no_text_is_on_both_sides() -> None:
+    train, test, _ = cut(nouns(), kinds=("animal", "plant"), train_share=0.3)
+    assert {noun.kind for noun in train} == {"animal", "plant"}
+    assert not {noun.gloss for noun in train} & {noun.gloss for noun in test}
+    offsets = [noun.offset for noun in (*train, *test)]
+    assert len(set(offsets)) == len(offsets) == 36
+
+
+def test_the_seed_decides_the_cut() -> None:
+    assert cut(nouns(), EIGHT_CLASSES) == cut(nouns(), EIGHT_CLASSES)
+    assert cut(nouns(), EIGHT_CLASSES, seed=1) != cut(nouns(), EIGHT_CLASSES)

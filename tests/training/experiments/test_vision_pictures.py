@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from training.experiments import simclr, supervised
+from training.experiments import simclr
 from training.experiments.contrast import hold_up
-from training.experiments.fashion import LabelledPictures, SmallNet, baselines, embed, read_digits, row, sample
-from training.experiments.pairs import balanced_pairs, find_partners
+from training.experiments.fashion import LabelledPictures, SmallNet, baselines, embed, read_digits, sample
+from training.experiments.pairs import balanced_pairs, find_partners, labelled_batches
+from training.experiments.result import Row, columns_over_seeds
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +61,7 @@ def test_pairs_are_balanced_and_differ_by_epoch(digits: LabelledPictures) -> Non
 
 
 def test_labelled_batches_hold_as_many_of_each(digits: LabelledPictures) -> None:
-    pictures, labels = next(iter(supervised.labelled_batches(digits, 100, seed=0, epoch=1)))
+    pictures, labels = next(iter(labelled_batches(digits, 100, seed=0, epoch=1)))
     assert torch.bincount(labels).tolist() == [10] * 10
     assert pictures.shape == (100, 1, 28, 28)
     assert 0 <= pictures.min() <= pictures.max() <= 1
@@ -88,9 +89,10 @@ def test_the_net_gives_unit_rows_whatever_the_chunk(digits: LabelledPictures) ->
 
 def test_the_projector_is_no_part_of_what_is_kept() -> None:
     model = simclr.Projected()
-    kept = {name.split(".")[0] for name, _ in simclr.tower(model).named_parameters(prefix="net")}
+    tower = simclr.RECIPE.tower(model)
+    kept = {name.split(".")[0] for name, _ in tower.named_parameters(prefix="net")}
     assert kept == {"net"}
-    assert simclr.tower(model)(torch.zeros(2, 1, 28, 28)).shape == (2, 2048)
+    assert tower(torch.zeros(2, 1, 28, 28)).shape == (2, 2048)
 
 
 def test_random_vectors_get_what_chance_gets(digits: LabelledPictures) -> None:
@@ -103,8 +105,8 @@ def test_random_vectors_get_what_chance_gets(digits: LabelledPictures) -> None:
 
 
 def test_bars_are_held_against_the_mean_of_the_seeds() -> None:
-    trained = row("SupCon", [{"kNN20": 0.90}, {"kNN20": 0.94}])
-    pairs = row("pairs", [{"kNN20": 0.93}, {"kNN20": 0.93}])
+    trained = Row("SupCon", columns_over_seeds([{"kNN20": 0.90}, {"kNN20": 0.94}]))
+    pairs = Row("pairs", columns_over_seeds([{"kNN20": 0.93}, {"kNN20": 0.93}]))
     bar, above = hold_up(trained, {"kNN20": 0.91}, [pairs])
     assert (bar.name, bar.value, bar.met) == ("kNN20", pytest.approx(0.92), True)
     assert (above.name, above.value, above.met) == ("kNN20 above pairs", pytest.approx(-0.01), False)

@@ -10,13 +10,14 @@ import torch
 from safetensors.torch import load_file
 
 from errors import TrainingError
-from training.experiments import contrast, simclr, supervised
-from training.experiments.contrast import Recipe, folder_of, run_recipe, train_seed
+from training.experiments import contrast, simclr
+from training.experiments.contrast import Recipe, run_recipe, train_seed
 from training.experiments.fashion import read_digits, sample
-from training.experiments.pairs import MARGINAL, SIAMESE
+from training.experiments.pairs import MARGINAL, SIAMESE, SUPERVISED
 from training.experiments.result import Findings
+from training.experiments.run import Trial
 
-RECIPES: dict[str, Recipe[Any]] = {"E1": SIAMESE, "E2": MARGINAL, "E3": supervised.RECIPE, "E4": simclr.RECIPE}
+RECIPES: dict[str, Recipe[Any]] = {"E1": SIAMESE, "E2": MARGINAL, "E3": SUPERVISED, "E4": simclr.RECIPE}
 
 
 @pytest.fixture(scope="module")
@@ -26,17 +27,20 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def found(cache: Path) -> dict[str, Findings]:
-    (cache / "out").mkdir()
     found = {}
     with pytest.MonkeyPatch.context() as patch:
         for name, recipe in RECIPES.items():
-            found[name] = run_recipe(recipe, [0], True, cache, cache / "out")
+            found[name] = run_recipe(recipe, trial(cache, name))
             patch.setattr(contrast, "draw_epochs", lambda *_: None)  # half of the time, and the same for all
     return found
 
 
+def trial(cache: Path, name: str) -> Trial:
+    return Trial(name, [0], True, cache, cache)
+
+
 def epochs(cache: Path, name: str) -> list[dict[str, float]]:
-    lines = (folder_of(name, cache, small=True) / "seed-0" / "metrics.jsonl").read_text().splitlines()
+    lines = (trial(cache, name).folder() / "seed-0" / "metrics.jsonl").read_text().splitlines()
     return [json.loads(line) for line in lines]
 
 
@@ -62,7 +66,7 @@ def test_all_negatives_of_the_batch_beat_pairs(found: dict[str, Findings]) -> No
     """E3 above E1 and E2, in MAP@R; on digits kNN20 is near its ceiling for all."""
     findings = found["E3"]
     best_of_pairs = max(value(findings, recipe.method, "MAP@R") for recipe in (SIAMESE, MARGINAL))
-    assert value(findings, supervised.RECIPE.method, "MAP@R") > best_of_pairs
+    assert value(findings, SUPERVISED.method, "MAP@R") > best_of_pairs
 
 
 def test_e3_takes_up_the_finished_runs_of_e1_and_e2(found: dict[str, Findings]) -> None:
@@ -71,9 +75,9 @@ def test_e3_takes_up_the_finished_runs_of_e1_and_e2(found: dict[str, Findings]) 
 
 
 def test_the_figures_are_small_and_the_space_is_there(found: dict[str, Findings], cache: Path) -> None:
-    for picture in (cache / "out").glob("*.png"):
+    for picture in cache.glob("*.png"):
         assert picture.stat().st_size < 150_000
-    with np.load(folder_of("E1", cache, small=True) / "space.npz", allow_pickle=False) as space:
+    with np.load(trial(cache, "E1").folder() / "space.npz", allow_pickle=False) as space:
         assert space["epochs"].tolist() == [0, 1, 2, 3]
         assert space["umap"].shape == (4, 200, 2)
 
@@ -102,7 +106,7 @@ def test_a_killed_run_ends_where_the_uninterrupted_one_did(
     with pytest.raises(Killed):
         train_seed(contrast.replace(small, loss=killed), pictures, 0, tmp_path, watched)
     train_seed(small, pictures, 0, tmp_path, watched)
-    whole = folder_of(recipe.name, cache, small=True) / "seed-0"
+    whole = trial(cache, recipe.name).folder() / "seed-0"
     last = f"epoch-{small.plan.epochs:04d}.safetensors"
     expected, resumed = load_file(whole / last), load_file(tmp_path / last)
     assert expected.keys() == resumed.keys()
@@ -113,4 +117,4 @@ def test_a_folder_of_another_plan_is_refused(found: dict[str, Findings], cache: 
     pictures = read_digits()
     longer = contrast.replace(SIAMESE, size=100)
     with pytest.raises(TrainingError, match=r"epochs = 3, this one has 6"):
-        train_seed(longer, pictures, 0, folder_of("E1", cache, small=True) / "seed-0", sample(pictures, 100, 100))
+        train_seed(longer, pictures, 0, trial(cache, "E1").folder() / "seed-0", sample(pictures, 100, 100))

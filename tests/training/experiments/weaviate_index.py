@@ -20,11 +20,11 @@ from schema.collection import StorageOptions, ensure_pictures
 from server.local_server import HOST, LocalServer, ServerPlan
 from settings import PROJECT, Settings
 from training.experiments import hard_negatives
-from training.experiments.icon_captions import Icons
-from training.experiments.run import EXPERIMENTS, record
+from training.experiments.picture_heads import Icons
+from training.experiments.run import EXPERIMENTS, Trial, record
 from training.negatives import LiveNearest
 
-CLAIM = EXPERIMENTS["E5"].claim.rstrip(".") + "; mined from a live Weaviate collection."
+CLAIM = EXPERIMENTS["E5"][1].rstrip(".") + "; mined from a live Weaviate collection."
 
 
 def fill(client: weaviate.WeaviateClient, rows: Embeddings) -> LiveNearest:
@@ -43,8 +43,8 @@ def fill(client: weaviate.WeaviateClient, rows: Embeddings) -> LiveNearest:
 
 
 def main() -> None:
-    settings, seeds = Settings(), range(3)
-    out = PROJECT / "docs" / "experiments"
+    settings = Settings()
+    trial = Trial("E5-live", range(3), False, settings.loupe_cache, PROJECT / "docs" / "experiments")
     with tempfile.TemporaryDirectory() as home:
         plan = ServerPlan(
             home=Path(home),
@@ -67,10 +67,7 @@ def main() -> None:
                 return index
 
             command = "python -m tests.training.experiments.weaviate_index"
-            result = record(
-                "E5-live", CLAIM, command, seeds, out,
-                lambda: hard_negatives.run(seeds, False, settings.loupe_cache, out, live),
-            )  # fmt: skip
+            result = record(trial, CLAIM, command, lambda trial: hard_negatives.run(trial, live))
             print(result.to_json(), agreed)
             client.close()
         finally:

@@ -9,7 +9,7 @@ from PIL import Image
 
 from errors import TrainingError
 from pictures.looks import COLOURS
-from training.data.manifest import Manifest, SourceReport
+from training.data.pairs import Manifest, SourceReport
 from training.data.sources import EXPECTED
 from training.specialists.recipe import lacking
 from training.specialists.views import Towers
