@@ -1,23 +1,25 @@
-"""Computes the threshold below which hits are unlikely: conformal tests against questions that no picture answers.
+"""Computes the threshold below which hits are unlikely, by conformal tests (Vovk et al., 2005).
 
-The null distribution is what the unrelated texts (`unrelated.tsv`) reach in the very library that is asked. A text that
-asks is tested twice, each time at half of the false-alarm level:
-- out of distribution: is it nearer to questions that people ask (`sensible.txt`), by the k-NN score, than the unrelated
-  texts are? If so, its pictures need the median of the highest similarities of the unrelated texts;
-- by similarity: if not, they need the (1 - level / 2) quantile of them.
-A similarity is a cosine less half of the library's mean cosine to the question. Of pictures none is nonsense: there
-the null is the library's own. What else was tried: `docs/relevance.md`.
+The calibration set are texts that no picture answers (`unrelated.tsv`); a false alarm is a text like them that finds
+something. A text that asks is tested twice, each time at half of the false-alarm level:
+- out of distribution, by a k-NN score: is it nearer to texts that people ask (`sensible.txt`) than the calibration set
+  is? If so, its threshold is the median of the calibration similarities: of each unrelated text with its best picture
+  in the very library that is asked;
+- by similarity: if not, the threshold is their conformal quantile.
+A similarity is a cosine less half of the library's mean cosine to the question. A picture that asks has no unrelated
+texts: its calibration set is the library's own pictures. What else was tried: `docs/relevance.md`.
 """
 
 import hashlib
 import logging
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from io import BytesIO
 from pathlib import Path
 from statistics import NormalDist
-from typing import Self, TypeVar
+from typing import Self
 from zipfile import BadZipFile
 
 import numpy as np
@@ -44,11 +46,9 @@ ASKERS = 150
 LONERS = 0.05
 """The share of the library's own pictures that may have no likely neighbour."""
 CACHED = 64
-"""Weightings of the targets whose null distribution is kept."""
+"""Weightings of the targets whose calibration is kept."""
 log = logging.getLogger(__name__)
 Array = NDArray[np.float64]
-Weights = tuple[tuple[str, float], ...]
-Null = TypeVar("Null")
 
 
 @dataclass(frozen=True)
@@ -63,37 +63,27 @@ class ThresholdOptions:
 
 @dataclass(frozen=True)
 class Bank:
-    """Questions that make no sense and questions that do, encoded."""
+    """The texts of the k-NN score, encoded; the unrelated ones are the calibration set too."""
 
     unrelated: Embeddings  # (n, d)
     sensible: Embeddings  # (m, d)
 
     @classmethod
     def encode(cls, encoder: Encoder) -> Self:
-        """Questions that the encoder has no vector for are left out."""
+        """Texts that the encoder has no vector for are left out."""
         texts = (encoder.encode_texts(texts) for texts in (unrelated_texts(), sensible_texts()))
         return cls(*(rows[np.isfinite(rows).all(axis=1)] for rows in texts))
 
-    def sense(self, questions: Embeddings) -> Array:
-        """(q, d) -> (q,), the k-NN score: mean cosine to the nearest sensible less that to the nearest unrelated."""
-        return _nearest(questions @ self.sensible.T) - _nearest(questions @ self.unrelated.T)
+    def knn_score(self, texts: Embeddings) -> Array:
+        """(q, d) -> (q,): mean cosine to the nearest sensible texts less that to the nearest unrelated ones."""
+        return _nearest(texts @ self.sensible.T) - _nearest(texts @ self.unrelated.T)
 
     @cached_property
-    def null_sense(self) -> Array:
-        """(n,): `sense` of the unrelated questions, none of them its own neighbour."""
+    def calibration_scores(self) -> Array:
+        """(n,): `knn_score` of the unrelated texts, none of them its own neighbour."""
         others = self.unrelated @ self.unrelated.T
         np.fill_diagonal(others, -1)
         return _nearest(self.unrelated @ self.sensible.T) - _nearest(others)
-
-
-@dataclass(frozen=True)
-class _Wanted:
-    """One wanted text, or all the examples together."""
-
-    weight: float
-    threshold: float
-    direction: Mapping[str, Array]
-    """Target -> (d,): its value is the sum of the products with a picture's vectors, except for a constant."""
 
 
 class Background:
@@ -101,17 +91,16 @@ class Background:
 
     def __init__(self, space: LibrarySpace, bank: Bank) -> None:
         self._space, self._bank = space, bank
-        self._texts: dict[Weights, Array] = {}
-        self._pictures: dict[Weights, tuple[float, float, float]] = {}
+        self._calibrations: dict[tuple[object, ...], Array] = {}
 
     def threshold(self, asked: Sequence[Asked], false_alarm: float, strategy: str | None = None) -> float | None:
         """On the scale of `scoring.score`. `false_alarm`, 0 to 1: the share of unrelated questions that may find
         something; half of them at most do.
 
-        Several terms: the mean of their thresholds, times the ratio of the spread of their sum to the sum of their
-        spreads in this library: 1 for the same thing twice, 1/√k for k that are independent; and 1 where no text makes
-        sense. None where the encoder has no vectors for the bank, where nothing is wanted, only unwanted, and for
-        pictures that ask a library of fewer than FEWEST: how alike unrelated pictures are, only many can tell.
+        Several terms: the mean of their thresholds, times their coherence unless only unrelated texts ask; the examples
+        together are one of the terms. None where the encoder has no vectors for the bank, where nothing is wanted, only
+        unwanted, and for pictures that ask a library of fewer than FEWEST: how alike unrelated pictures are, only many
+        can tell.
         """
         texts = [term for term in asked if term.weight > 0 and not term.example]
         examples = [term for term in asked if term.weight > 0 and term.example]
@@ -120,65 +109,67 @@ class Background:
             return None
         if not len(space.sample.get("image", ())) or min(len(bank.unrelated), len(bank.sensible)) <= NEIGHBOURS:
             return None
-        wanted = [_Wanted(one.weight, self._of_text(one, false_alarm), self._direction(one)) for one in texts]
+        related = [self._in_distribution(term, false_alarm) for term in texts]
+        thresholds = [self._of_text(*one, false_alarm) for one in zip(texts, related, strict=True)]
+        weights = [term.weight for term in texts]
+        groups = [[term] for term in texts]
         if examples:
-            wanted.append(self._of_examples(examples, false_alarm, strategy or "average"))
-        mean = np.average([full(np.array(one.threshold)) for one in wanted], weights=[one.weight for one in wanted])
-        sense = bool(examples) or any(self._makes_sense(one, false_alarm) for one in texts)
-        coherence = self._coherence(wanted) if sense else 1.0
+            thresholds.append(self._of_examples(examples, false_alarm, strategy))
+            weights.append(float(np.mean([term.weight for term in examples])))
+            groups.append(examples)
+        mean = np.average(full(np.array(thresholds)), weights=weights)
+        coherence = self._coherence(groups) if examples or any(related) else 1.0
         return float(unfull(np.array(coherence * mean)))
 
-    def _of_examples(self, examples: Sequence[Asked], false_alarm: float, strategy: str) -> _Wanted:
+    def _of_examples(self, examples: Sequence[Asked], false_alarm: float, strategy: str | None) -> float:
         """With best_score each has its chance of a false alarm."""
         best = strategy == "best_score"
-        level = false_alarm / len(examples) if best else false_alarm
-        wanted = [_Wanted(one.weight, self._of_picture(one, level), self._direction(one)) for one in examples]
-        weights = np.array([one.weight for one in wanted])
-        thresholds = np.array([one.threshold for one in wanted])
-        usual, direction = float(weights.mean()), _sum_of(wanted, float(weights.sum()))
+        thresholds = [self._of_picture(term, false_alarm / len(examples) if best else false_alarm) for term in examples]
+        weights = np.array([term.weight for term in examples])
         if best:
-            return _Wanted(usual, float((weights / usual * thresholds).max()), direction)
-        return _Wanted(usual, self._coherence(wanted) * float(np.average(thresholds, weights=weights)), direction)
+            return float(np.max(weights / weights.mean() * thresholds))
+        return self._coherence([[term] for term in examples]) * float(np.average(thresholds, weights=weights))
 
-    def _of_text(self, term: Asked, false_alarm: float) -> float:
-        null = self._null_of_texts(term.targets)
-        needed = float(np.median(null))
-        if not self._makes_sense(term, false_alarm):
-            needed = max(needed, conformal(null, false_alarm / 2))
+    def _of_text(self, term: Asked, related: bool, false_alarm: float) -> float:
+        calibration = self._calibration(self._of_unrelated, term.targets)
+        needed = float(np.median(calibration))
+        if not related:
+            needed = max(needed, conformal_quantile(calibration, false_alarm / 2))
         return self._in_relevance(needed + ROUNDING, term)
 
-    def _makes_sense(self, text: Asked, false_alarm: float) -> bool:
+    def _in_distribution(self, text: Asked, false_alarm: float) -> bool:
         row = next(text.vectors[name] for name in text.targets)
-        return bool(self._bank.sense(row[None])[0] > conformal(self._bank.null_sense, false_alarm / 2) + ROUNDING)
+        needed = conformal_quantile(self._bank.calibration_scores, false_alarm / 2) + ROUNDING
+        return bool(self._bank.knn_score(row[None])[0] > needed)
 
     def _of_picture(self, term: Asked, false_alarm: float) -> float:
-        usual, spread, nearest = self._null_of_pictures(term.targets)
+        usual, spread, nearest = self._calibration(self._of_own_pictures, term.targets)
         alike = usual - NormalDist().inv_cdf(false_alarm / self._space.count) * spread
-        return self._in_relevance(min(alike, nearest) - ROUNDING, term)
+        return self._in_relevance(float(min(alike, nearest)) - ROUNDING, term)
 
-    def _null_of_texts(self, targets: Mapping[str, float]) -> Array:
+    def _calibration(self, of: Callable[[Mapping[str, float]], Array], targets: Mapping[str, float]) -> Array:
+        """`of(targets)`, computed once for weights that are the same in two decimals: learned ones always differ."""
+        key = (of.__name__, *sorted((name, round(weight, 2)) for name, weight in targets.items()))
+        if (found := self._calibrations.get(key)) is None:
+            found = of(targets)
+            if len(self._calibrations) >= CACHED:
+                self._calibrations.clear()
+            self._calibrations[key] = found
+        return found
+
+    def _of_unrelated(self, targets: Mapping[str, float]) -> Array:
         """(n,): the highest similarity of each unrelated text with a picture of the library."""
-        key = _key(targets)
-        if (null := self._texts.get(key)) is None:
-            found = self._similarities(dict.fromkeys(targets, self._bank.unrelated), targets)
-            null = highest(found, self._space.count)
-            _cache(self._texts, key, null)
-        return null
+        return highest(self._similarities(dict.fromkeys(targets, self._bank.unrelated), targets), self._space.count)
 
-    def _null_of_pictures(self, targets: Mapping[str, float]) -> tuple[float, float, float]:
+    def _of_own_pictures(self, targets: Mapping[str, float]) -> Array:
         """Median and spread of the similarities of the library's pictures with each other, and what all of them except
         LONERS have with their nearest. The spread is that of the less similar half of all pairs, the unrelated ones; a
         library of near-duplicates needs it, since there all have a nearest that no other picture comes up to."""
-        key = _key(targets)
-        if (null := self._pictures.get(key)) is None:
-            found = self._similarities({name: self._space.sample[name][:ASKERS] for name in targets}, targets)
-            rows = np.arange(len(found))
-            others = found[rows[:, None] != np.arange(found.shape[1])]
-            low, usual = np.quantile(others, (NormalDist().cdf(-1), 0.5))
-            found[rows, rows] = -np.inf
-            null = float(usual), float(usual - low), float(np.quantile(highest(found, self._space.count), LONERS))
-            _cache(self._pictures, key, null)
-        return null
+        found = self._similarities({name: self._space.sample[name][:ASKERS] for name in targets}, targets)
+        rows = np.arange(len(found))
+        low, usual = np.quantile(found[rows[:, None] != np.arange(found.shape[1])], (NormalDist().cdf(-1), 0.5))
+        found[rows, rows] = -np.inf
+        return np.array([usual, usual - low, np.quantile(highest(found, self._space.count), LONERS)])
 
     def _similarities(self, rows: Mapping[str, Embeddings], targets: Mapping[str, float]) -> Array:
         """Of q questions (`rows`: target -> (q, d)) with the pictures of the sample, (q, n)."""
@@ -201,36 +192,34 @@ class Background:
         weights = np.array(list(targets.values()))
         return weights @ np.array([mean for mean, _ in levels]), weights @ np.array([spread for _, spread in levels])
 
-    def _direction(self, term: Asked) -> dict[str, Array]:
-        return {
-            name: weight * term.vectors[name].astype(np.float64) / self._space.level(name, term.vectors[name])[1]
-            for name, weight in term.targets.items()
-        }
-
-    def _coherence(self, wanted: Sequence[_Wanted]) -> float:
-        """The spread of their weighted sum over the library, as a share of the sum of their spreads."""
-        if len(wanted) == 1:
+    def _coherence(self, groups: Sequence[Sequence[Asked]]) -> float:
+        """The spread of the sum of the groups' means over the library, as a share of the sum of the groups' spreads: 1
+        for the same term twice, 1/√k for k independent ones. Targets are taken as independent."""
+        if len(groups) == 1:
             return 1.0
-        apart = sum(one.weight * self._spread(one.direction) for one in wanted)
-        return min(self._spread(_sum_of(wanted)) / apart, 1.0) if apart else 1.0
+        covariance = np.zeros((len(groups), len(groups)))
+        for name, spread in self._space.spreads.items():
+            sums = np.zeros((len(groups), len(spread.mean)))  # whose products with the vectors are the groups' means
+            for row, group in zip(sums, groups, strict=True):
+                for term in group:
+                    if name in term.targets:
+                        vector, share = term.vectors[name].astype(np.float64), term.weight / len(group)
+                        row += share * term.targets[name] / self._space.level(name, term.vectors[name])[1] * vector
+            covariance += sums @ spread.covariance @ sums.T
+        apart = float(np.sqrt(covariance.diagonal()).sum())
+        return min(math.sqrt(max(covariance.sum(), 0.0)) / apart, 1.0) if apart else 1.0
 
-    def _spread(self, direction: Mapping[str, Array]) -> float:
-        """Of the products with the library's vectors, the targets taken as independent."""
-        spreads = self._space.spreads
-        parts = (row @ spreads[name].covariance @ row for name, row in direction.items() if name in spreads)
-        return math.sqrt(sum(parts))
 
+def conformal_quantile(calibration: Array, level: float) -> float:
+    """The value that a text like those of the calibration set passes with a probability of `level` at most: of n, the
+    ⌈(n + 1)(1 - level)⌉-th lowest; the highest, where n are too few for that level.
 
-def conformal(null: Array, level: float) -> float:
-    """The value that a question like those of the null passes with a probability of `level` at most: of n, the
-    ⌈(n + 1)(1 - level)⌉-th lowest (Vovk et al., 2005); the highest, where n are too few for that level.
-
-    >>> conformal(np.arange(1.0, 100), 0.1), conformal(np.arange(1.0, 100), 0.001)
+    >>> conformal_quantile(np.arange(1.0, 100), 0.1), conformal_quantile(np.arange(1.0, 100), 0.001)
     (90.0, 99.0)
     """
-    n = len(null)
+    n = len(calibration)
     rank = min(max(math.ceil((n + 1) * (1 - level) - 1e-9), 1), n)
-    return float(np.partition(null, rank - 1)[rank - 1])
+    return float(np.partition(calibration, rank - 1)[rank - 1])
 
 
 def highest(found: Array, count: int) -> Array:
@@ -264,15 +253,12 @@ def keep_bank(encoder: Encoder, folder: Path | None) -> Bank:
     bank = Bank.encode(encoder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        write_whole(path, lambda part: _save(part, bank), sync=False)
+        packed = BytesIO()  # to a name, numpy would add its suffix
+        np.savez(packed, allow_pickle=False, unrelated=bank.unrelated, sensible=bank.sensible)
+        write_whole(path, lambda part: part.write_bytes(packed.getvalue()), sync=False)
     except OSError as error:
         log.info("the bank is encoded again next time: %s", explain(error, path))
     return bank
-
-
-def _save(path: Path, bank: Bank) -> None:
-    with path.open("wb") as output:  # to a name, numpy would add its suffix
-        np.savez(output, allow_pickle=False, unrelated=bank.unrelated, sensible=bank.sensible)
 
 
 def unrelated_texts() -> list[str]:
@@ -283,26 +269,6 @@ def unrelated_texts() -> list[str]:
 def sensible_texts() -> list[str]:
     """What people ask pictures for."""
     return SENSIBLE.read_text(encoding="utf-8").splitlines()
-
-
-def _sum_of(wanted: Sequence[_Wanted], divisor: float = 1.0) -> dict[str, Array]:
-    """Of their weighted directions."""
-    sums: dict[str, Array] = {}
-    for one in wanted:
-        for name, row in one.direction.items():
-            sums[name] = sums.get(name, 0.0) + one.weight / divisor * row
-    return sums
-
-
-def _key(targets: Mapping[str, float]) -> Weights:
-    """Weights that are learned differ in their last digits every time."""
-    return tuple(sorted((name, round(weight, 2)) for name, weight in targets.items()))
-
-
-def _cache(cache: dict[Weights, Null], key: Weights, null: Null) -> None:
-    if len(cache) >= CACHED:
-        cache.clear()
-    cache[key] = null
 
 
 def _nearest(cosines: Embeddings) -> Array:

@@ -158,6 +158,18 @@ def test_calibration_finds_more_where_words_have_different_levels(monkeypatch: p
     )
 
 
+def test_the_pictures_that_ask_are_no_answer() -> None:
+    """Nine cats like the three liked, to the last bit: none of the ten first may be one that asks."""
+    tags = [("cat",)] * 12 + [("cat", "dog")] * 6 + [("red",)] * 12
+    rows = unit(np.array([np.isin(WORDS, own) for own in tags]).astype(np.float32))
+    image = np.hstack([rows, np.zeros((30, REST), np.float32)])
+    vectors = dict.fromkeys(("image", "caption", "look"), image)
+    pictured = Pictured(tuple(uuid.UUID(int=i) for i in range(30)), ("",) * 30, tuple(tags), vectors)
+    report = judge_composed(pictured, Words(), DEFAULT_TARGETS)  # type: ignore[arg-type]
+    assert report.kinds["likes - dislikes"].rules[CALIBRATED]["nDCG@10"] == 1
+    assert report.kinds["likes - dislikes"].rules[PLAIN]["nDCG@10"] == 1
+
+
 def test_the_text_has_a_row_for_each_kind_and_rule_within_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(composed, "AT_MOST", 5)
     report = judge_composed(library(), Words(), DEFAULT_TARGETS, captions=0.5, half="final")  # type: ignore[arg-type]

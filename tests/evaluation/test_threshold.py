@@ -54,6 +54,16 @@ def test_questions_that_are_their_pictures_are_all_kept_and_found_in_their_half_
     assert level.absent_refused.mean > 0.5 and level.likely == 1
 
 
+def test_without_a_threshold_every_picture_is_likely() -> None:
+    """An encoder that has a vector for none of the unrelated texts."""
+    images, bank = drawn(PICTURES, 0), told()
+    marks = [("noise", row) for row in drawn(20, 5, share=-1.5)]
+    found = judge_threshold(shown(images, images), Bank(bank.unrelated[:0], bank.sensible), marks, 0.01, levels=())
+    [level] = found.levels
+    assert level.nonsense_refused == Interval(0, 0, 0) and level.kept == Interval(1, 1, 1)
+    assert level.likely == PICTURES and level.absent_refused == Interval(0, 0, 0)
+
+
 def test_a_true_hit_below_the_first_ten_is_nobodys_loss() -> None:
     """Each question is what ten pictures are and its own, the eleventh, is not."""
     images = np.concatenate([np.repeat(drawn(1, 1), FIRST, axis=0), drawn(PICTURES, 2)])

@@ -1,12 +1,41 @@
-"""The bank's embeddings on disk: read again, never another encoder's, and no file that spoils a search."""
+"""The bank: its texts, its score, and its embeddings on disk: never another encoder's, and no file spoils a search."""
 
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from search.relevance import keep_bank
+from encoder.protocol import Embeddings, unit
+from search.relevance import Bank, keep_bank, sensible_texts, unrelated_texts
 from tests.colours import ColourEncoder
+
+
+def test_the_bank_is_of_different_texts_none_of_them_blank() -> None:
+    unrelated, sensible = unrelated_texts(), sensible_texts()
+    assert len(unrelated) == 400 and len(sensible) > 300
+    assert all(text.strip() for text in (*unrelated, *sensible))
+    assert len({*unrelated, *sensible}) == len(unrelated) + len(sensible)
+
+
+def test_questions_that_the_encoder_has_no_vector_for_are_left_out_of_the_bank(monkeypatch: pytest.MonkeyPatch) -> None:
+    encoder = ColourEncoder()
+    encode = encoder.encode_texts
+
+    def broken(texts: list[str]) -> Embeddings:
+        rows = encode(texts)
+        rows[::7] = np.nan
+        return rows
+
+    monkeypatch.setattr(encoder, "encode_texts", broken)
+    found = Bank.encode(encoder)
+    assert len(found.unrelated) == 342 and np.isfinite(found.unrelated).all() and np.isfinite(found.sensible).all()
+
+
+def test_the_knn_score_is_the_mean_of_the_five_nearest_on_either_side() -> None:
+    """Cosines to the sensible 1, 1, 1, 1, 0 and -1, to the unrelated six times 0: (4 · 1 + 0) / 5 - 0 = .8."""
+    right, up, left = (1.0, 0.0), (0.0, 1.0), (-1.0, 0.0)
+    found = Bank(unit(np.array([up] * 6)), unit(np.array([right] * 4 + [up, left])))
+    np.testing.assert_allclose(found.knn_score(unit(np.array([right]))), [0.8], atol=1e-6)
 
 
 def test_the_second_process_encodes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
