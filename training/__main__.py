@@ -8,7 +8,7 @@ import assembly
 import exits
 from errors import TrainingError
 from settings import PROJECT, Settings, read_settings
-from training.command import config_of, manifest_text, parse_arguments
+from training.command import config_of, parse_arguments
 from training.finetune.config import check
 
 
@@ -23,7 +23,7 @@ def data(arguments: argparse.Namespace, settings: Settings) -> int:
     if arguments.workers is not None and arguments.workers < 1:
         raise TrainingError(f"--workers is {arguments.workers}; it is at least 1.")
     manifest = make_data(settings.loupe_cache, arguments.source, workers=arguments.workers)
-    print(manifest_text(manifest))
+    print(manifest)
     missing = any(source.missing for source in (*manifest.sources.values(), *manifest.words.values()))
     return exits.Exit.SOME_FAILED if missing else exits.Exit.DONE
 

@@ -3,12 +3,8 @@
 import argparse
 from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from training.finetune.config import LOCKS, LOSSES, FinetuneConfig
-
-if TYPE_CHECKING:
-    from training.data.pairs import Manifest
 
 EXPERIMENTS = "E1, E2, E3, E4, E5, E7, E8, E9"
 
@@ -29,24 +25,6 @@ def parse_arguments(words: list[str] | None = None) -> argparse.Namespace:
 def config_of(arguments: argparse.Namespace) -> FinetuneConfig:
     """Checked by `config.check`, not here."""
     return FinetuneConfig(**{field.name: getattr(arguments, field.name) for field in fields(FinetuneConfig)})
-
-
-def manifest_text(manifest: "Manifest") -> str:
-    """A line a source: its pictures and their share, or why it is missing."""
-    lines = [
-        f"{name:<28} missing ({source.share:.1%} of the pictures expected): {source.missing}"
-        if source.missing
-        else f"{name:<28} {source.pictures:6,} pictures  {source.share:6.1%}  {source.licence}"
-        for name, source in manifest.sources.items()
-    ]
-    lines += [f"{name:<28} missing: {words.missing}" for name, words in manifest.words.items() if words.missing]
-    split = ", ".join(f"{count:,} {name}" for name, count in sorted(manifest.split_pictures.items()))
-    return "\n".join(
-        [
-            *lines,
-            f"{manifest.pictures:,} pictures, {manifest.captions:,} captions, {manifest.concepts:,} concepts ({split})",
-        ]
-    )
 
 
 def _data(parser: argparse.ArgumentParser) -> None:

@@ -17,11 +17,9 @@ ALPHAS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 
 @dataclass(frozen=True)
 class Choice:
-    """`figures[i]` were measured at `alphas[i]`."""
-
     alpha: float
-    alphas: tuple[float, ...]
-    figures: tuple[Mapping[str, float], ...]
+    grid: tuple[tuple[float, Mapping[str, float]], ...]
+    """Each alpha in ascending order with the figures measured there."""
 
 
 def mix(start: Mapping[str, Tensor], tuned: Mapping[str, Tensor], alpha: float) -> dict[str, Tensor]:
@@ -50,10 +48,9 @@ def choose(
 
     `judge(alpha)` gives the validation's figures. The smallest, because it is nearest to the start.
     """
-    ordered = sorted(alphas)
-    figures = tuple(dict(judge(alpha)) for alpha in ordered)
-    if not all(math.isfinite(values[name]) for values in figures for name in watched):
+    grid = tuple((alpha, dict(judge(alpha))) for alpha in sorted(alphas))
+    if not all(math.isfinite(figures[name]) for _, figures in grid for name in watched):
         raise TrainingError(f"{' or '.join(watched)} is no number on the line from the start to the tuned weights.")
     # Rounded: the same hits summed in another order must be equal, or the larger alpha would win by a hair of 1e-16.
-    best = max(range(len(ordered)), key=lambda i: (*(round(figures[i][name], 9) for name in watched), -ordered[i]))
-    return Choice(ordered[best], tuple(ordered), figures)
+    best = max(grid, key=lambda point: (*(round(point[1][name], 9) for name in watched), -point[0]))
+    return Choice(best[0], grid)

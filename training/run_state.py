@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -12,6 +12,7 @@ import torch
 from filelock import FileLock, Timeout
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR
+from torch.utils._pytree import tree_map
 
 from errors import CannotWrite, OtherCheckpoint, TrainingError
 from training import checkpoints
@@ -35,8 +36,7 @@ class RunState:
         self.trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
         if not self.trained:
             raise TrainingError("The model has no parameter that requires a gradient; nothing would be trained.")
-        matrices = [parameter for parameter in self.trained if parameter.ndim > 1]
-        others = [parameter for parameter in self.trained if parameter.ndim <= 1]
+        matrices, others = ([p for p in self.trained if (p.ndim > 1) is matrix] for matrix in (True, False))
         groups: list[dict[str, Any]] = [{"params": matrices}, {"params": others, "weight_decay": 0.0}]
         self.optimizer = torch.optim.AdamW(groups, lr=plan.learning_rate, weight_decay=plan.weight_decay)
         total, warmup = plan.epochs * steps, round(plan.epochs * steps * plan.warmup_share)
@@ -79,7 +79,12 @@ class RunState:
         if missing:
             raise TrainingError(f"{folder} has epoch {done[-1]}, and not {missing[0]} before it. {AGAIN}")
         checkpoint = checkpoints.load(folder)
-        _check_same(checkpoint.state["plan"], self._terms(), folder)
+        found = checkpoint.state["plan"]
+        for name, wanted in self._terms().items():
+            if found.get(name) != wanted:
+                raise OtherCheckpoint(
+                    f"{folder} holds a run with {name} = {found.get(name)!r}, this one has {wanted!r}. {AGAIN}"
+                )
         checkpoints.restore(self.model, checkpoint)
         tensors, state = checkpoint.resume, checkpoint.state
         if checkpoint.epoch and not tensors:
@@ -112,16 +117,8 @@ class RunState:
 
 
 def to_device(batch: Any, device: torch.device) -> Any:
-    """Tensors, and tensors in tuples, lists and mappings, moved; everything else as it is."""
-    if isinstance(batch, Tensor):
-        return batch.to(device, non_blocking=True)
-    if isinstance(batch, Mapping):
-        return {name: to_device(value, device) for name, value in batch.items()}
-    if isinstance(batch, tuple) and hasattr(batch, "_fields"):
-        return type(batch)(*(to_device(value, device) for value in batch))
-    if isinstance(batch, list | tuple):
-        return type(batch)(to_device(value, device) for value in batch)
-    return batch
+    """The tensors of a batch, in tuples, lists and dicts too, moved; everything else as it is."""
+    return tree_map(lambda leaf: leaf.to(device, non_blocking=True) if isinstance(leaf, Tensor) else leaf, batch)
 
 
 @contextmanager
@@ -160,11 +157,3 @@ def _precision(device: torch.device) -> torch.dtype | None:
     chosen = torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
     log.info("precision=%s (mixed)", str(chosen).removeprefix("torch."))
     return chosen
-
-
-def _check_same(found: dict[str, Any], wanted: dict[str, Any], folder: Path) -> None:
-    for name in wanted:
-        if found.get(name) != wanted[name]:
-            raise OtherCheckpoint(
-                f"{folder} holds a run with {name} = {found.get(name)!r}, this one has {wanted[name]!r}. {AGAIN}"
-            )

@@ -1,5 +1,7 @@
 """`python -m training`: its arguments, its help, and how it ends."""
 
+import logging
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -7,10 +9,12 @@ from types import SimpleNamespace
 
 import pytest
 
+import exits
 from tests.conftest import PROJECT
 from tests.training.shapes import draw, write_metadata
-from training.command import config_of, manifest_text, parse_arguments
-from training.data.pairs import SourceReport
+from training.__main__ import main
+from training.command import config_of, parse_arguments
+from training.data.pairs import Manifest, SourceReport
 from training.finetune.config import FinetuneConfig
 
 
@@ -64,7 +68,7 @@ def test_the_manifest_in_words_names_what_is_missing() -> None:
         },
         words={"wordnet": SourceReport("wordnet-base", missing="no such package")},
     )
-    text = manifest_text(manifest)  # type: ignore[arg-type]
+    text = Manifest.__str__(manifest)  # type: ignore[arg-type]
     assert "Apache-2.0" in text
     assert "missing (25.0% of the pictures expected): no network" in text
     assert "wordnet" in text
@@ -72,41 +76,46 @@ def test_the_manifest_in_words_names_what_is_missing() -> None:
     assert "30 pictures, 20 captions, 15 concepts (4 dev, 6 test, 20 train)" in text
 
 
-def run(environment: dict[str, str], *words: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [sys.executable, "-m", "training", *words],
-        cwd=PROJECT, env=environment, capture_output=True, text=True, timeout=120,
-    )  # fmt: skip
+def pictures_in(folder: Path, count: int, words: bool) -> str:
+    folder.mkdir()
+    for seed in range(count):
+        draw("red", "circle", "left", seed).save(folder / f"{seed}.png")
+    if words:
+        write_metadata(folder, [(f"{seed}.png", f"number {seed}") for seed in range(count)])
+    return str(folder)
 
 
-@pytest.fixture
-def environment(tmp_path: Path) -> dict[str, str]:
-    return {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "LOUPE_CACHE": str(tmp_path / "cache")}
+@pytest.mark.parametrize(
+    ("count", "words", "code", "sentence"),
+    [
+        (1, False, 2, r"None of the 1 pictures in .*"),
+        (20, True, 4, r"--from names the folder /no/such/model, which is not there.*"),
+    ],
+    ids=["no captions", "no model"],
+)
+def test_what_cannot_be_tuned_is_one_sentence_and_a_code(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    count: int,
+    words: bool,
+    code: int,
+    sentence: str,
+) -> None:
+    monkeypatch.setattr(logging, "basicConfig", lambda **_: None)  # its handler would outlive the captured stream
+    folder, out = pictures_in(tmp_path / "pictures", count, words), tmp_path / "out"
+    command = ["finetune", folder, "--from", "/no/such/model", "--out", str(out)]
+    with pytest.raises(SystemExit) as ended:
+        exits.run(lambda: main(parse_arguments(command)))
+    assert ended.value.code == code
+    assert re.fullmatch(sentence + r"\n", capsys.readouterr().err)
+    assert not out.exists()
 
 
-def test_a_folder_without_captions_is_one_sentence_and_code_2(environment: dict[str, str], tmp_path: Path) -> None:
-    pictures = tmp_path / "pictures"
-    pictures.mkdir()
-    draw("red", "circle", "left", 0).save(pictures / "a.png")
-    done = run(environment, "finetune", str(pictures), "--from", "/no/such/model", "--out", str(tmp_path / "out"))
-    assert done.returncode == 2, done.stderr
-    assert done.stderr.startswith("None of the 1 pictures in ")
-    assert done.stderr.count("\n") == 1
-    assert not (tmp_path / "out").exists()
-
-
-def test_an_unknown_model_is_one_sentence_and_code_4(environment: dict[str, str], tmp_path: Path) -> None:
-    pictures = tmp_path / "pictures"
-    pictures.mkdir()
-    for seed in range(20):
-        draw("red", "circle", "left", seed).save(pictures / f"{seed}.png")
-    write_metadata(pictures, [(f"{seed}.png", f"number {seed}") for seed in range(20)])
-    done = run(environment, "finetune", str(pictures), "--from", "/no/such/model", "--out", str(tmp_path / "out"))
-    assert done.returncode == 4, done.stderr
-    assert "names the folder /no/such/model, which is not there" in done.stderr
-
-
-def test_a_learning_rate_of_nothing_is_said_before_anything_is_read(environment: dict[str, str]) -> None:
-    done = run(environment, "finetune", "/nowhere", "--from", "m", "--out", "o", "--learning-rate", "0")
+def test_a_learning_rate_of_nothing_is_said_before_anything_is_read(tmp_path: Path) -> None:
+    """In a process of its own: `python -m training` itself."""
+    command = [sys.executable, "-m", "training", "finetune", "/nowhere", "--from", "m", "--out", "o", "--learning-rate"]
+    environment = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "LOUPE_CACHE": str(tmp_path / "cache")}
+    done = subprocess.run([*command, "0"], cwd=PROJECT, env=environment, capture_output=True, text=True, timeout=120)
     assert done.returncode == 2, done.stderr
     assert done.stderr == "--learning-rate is 0; it is a number above 0, for example 3e-5.\n"

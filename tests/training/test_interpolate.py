@@ -44,8 +44,8 @@ def test_the_best_of_the_first_figure_is_chosen_then_of_the_second() -> None:
     figures = {0.0: (0.2, 0.9), 0.5: (0.6, 0.3), 1.0: (0.6, 0.4)}
     choice = choose(lambda a: dict(zip(("R@10", "MRR"), figures[a], strict=True)), ("R@10", "MRR"), (1.0, 0.0, 0.5))
     assert choice.alpha == 1.0
-    assert choice.alphas == (0.0, 0.5, 1.0)
-    assert [values["R@10"] for values in choice.figures] == [0.2, 0.6, 0.6]
+    assert [alpha for alpha, _ in choice.grid] == [0.0, 0.5, 1.0]
+    assert [values["R@10"] for _, values in choice.grid] == [0.2, 0.6, 0.6]
 
 
 def test_among_equals_the_nearest_to_the_start_is_chosen() -> None:

@@ -2,7 +2,6 @@
 
 import json
 import math
-from collections import UserDict
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -218,7 +217,6 @@ def test_tensors_are_moved_wherever_they_stand() -> None:
     moved = to_device({"a": tensor, "b": [tensor, ("x", tensor)], "c": 3, "d": Named(tensor, "y")}, meta)
     assert moved["a"].device == moved["b"][0].device == moved["b"][1][1].device == moved["d"].rows.device == meta
     assert moved["b"][1][0] == "x" and moved["c"] == 3 and moved["d"].words == "y"
-    assert to_device(UserDict(a=tensor), meta)["a"].device == meta, "as transformers' BatchEncoding"
 
 
 def test_the_loop_can_be_read_aloud() -> None:

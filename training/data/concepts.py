@@ -24,15 +24,17 @@ def find_concepts(vectors: Array, same: Sequence[tuple[int, int]] = (), threshol
 
     `same`: further pairs that are one concept, such as two captions of one picture.
     """
-    count = len(vectors)
     edges = np.concatenate([*_near(vectors, threshold), np.array(same, dtype=np.int64).reshape(-1, 2)])
-    ones = np.ones(len(edges), dtype=np.int8)
-    graph = coo_array((ones, (edges[:, 0], edges[:, 1])), shape=(count, count))
-    labels = connected_components(graph, directed=False)[1]
-    _, first, inverse = np.unique(labels, return_index=True, return_inverse=True)
-    rank = np.empty(len(first), dtype=np.int64)
-    rank[np.argsort(first)] = np.arange(len(first))
-    return np.asarray(rank[inverse], dtype=np.int64)
+    return components(len(vectors), edges)
+
+
+def components(count: int, edges: IntArray) -> IntArray:
+    """The connected component of each of `count` nodes, numbered by first appearance. `edges` (m, 2)."""
+    graph = coo_array((np.ones(len(edges), dtype=np.int8), (edges[:, 0], edges[:, 1])), shape=(count, count))
+    _, first, inverse = np.unique(
+        connected_components(graph, directed=False)[1], return_index=True, return_inverse=True
+    )
+    return np.asarray(np.argsort(np.argsort(first))[inverse], dtype=np.int64)
 
 
 def split_concepts(

@@ -5,9 +5,8 @@ Photographs of Debian's desktop packages and of `samples/`, captioned by hand in
 """
 
 import csv
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from itertools import groupby
 from pathlib import Path
 from typing import Literal
 
@@ -80,8 +79,7 @@ def photographs(
     """
     rows = described(table)
     found: list[JudgedPicture] = []
-    packages = groupby(sorted(rows, key=lambda row: row.package), key=lambda row: row.package)
-    shares = {package: list(group) for package, group in packages}
+    shares = {package: [row for row in rows if row.package == package] for package in sorted({r.package for r in rows})}
     for package, share in tqdm(shares.items(), "packages of photographs", unit="", leave=False, disable=None):
         try:
             folder = debian(package, cache)
@@ -89,7 +87,7 @@ def photographs(
             on_missing(f"{missing} Left out: {len(share)} of the {len(rows)} photographs described.")
             continue
         found += _unchanged(share, folder, on_missing)
-    return found + _of_samples(samples)
+    return [*found, *_of_samples(samples)]
 
 
 def drawings(cache: Path) -> list[JudgedPicture]:
@@ -102,35 +100,34 @@ def drawings(cache: Path) -> list[JudgedPicture]:
     return [JudgedPicture(path, (path.stem.replace("_", " "),), "final", DRAWINGS_PACKAGE) for path in pictures]
 
 
-def _unchanged(rows: Iterable[Photograph], folder: Path, on_missing: Callable[[str], object]) -> list[JudgedPicture]:
-    kept: list[JudgedPicture] = []
+def _unchanged(
+    rows: Iterable[Photograph], folder: Path, on_missing: Callable[[str], object]
+) -> Iterator[JudgedPicture]:
     for row in rows:
         path = folder / row.path
         here = content_hash(path) if path.is_file() else "no such file"
         if here == row.sha256:
-            kept.append(JudgedPicture(path, row.captions, half_of(row.sha256), row.package))
+            yield JudgedPicture(path, row.captions, half_of(row.sha256), row.package)
             continue
         on_missing(
             f"{row.path} of {row.package} {version_of(folder)} is not the picture that was described: expected sha256 "
             f"{row.sha256}, got {here}. Use the package of Debian 12, or describe the new one in {PHOTOGRAPHS.name}. "
             "It is left out."
         )
-    return kept
 
 
-def _of_samples(samples: Path) -> list[JudgedPicture]:
-    words, found = FolderWords(samples), list[JudgedPicture]()
+def _of_samples(samples: Path) -> Iterator[JudgedPicture]:
+    words = FolderWords(samples)
     for file in _images(samples):
-        told = words.of(file)
-        if "photo" not in told.tags:
+        own = words.of(file)
+        if "photo" not in own.tags:
             continue
-        if not told.caption:
+        if not own.caption:
             raise TrainingError(f"{file.path} has no caption. Write one into {samples / 'metadata.csv'}.")
-        found.append(JudgedPicture(file.path, (told.caption,), half_of(content_hash(file.path)), "samples"))
-    return found
+        yield JudgedPicture(file.path, (own.caption,), half_of(content_hash(file.path)), "samples")
 
 
-def _images(folder: Path) -> Iterable[PictureFile]:
+def _images(folder: Path) -> Iterator[PictureFile]:
     for file in find_images(folder):
         if not isinstance(file, PictureFile):
             raise TrainingError(f"{file.path} cannot be judged on: {file.message}")

@@ -121,6 +121,19 @@ class Manifest:
     words: dict[str, SourceReport]
     """The packages of words; their `pictures` are those they gave a phrase to."""
 
+    def __str__(self) -> str:
+        """A line a source: its pictures and their share, or why it is missing."""
+        lines = [
+            f"{name:<28} missing ({source.share:.1%} of the pictures expected): {source.missing}"
+            if source.missing
+            else f"{name:<28} {source.pictures:6,} pictures  {source.share:6.1%}  {source.licence}"
+            for name, source in self.sources.items()
+        ]
+        lines += [f"{name:<28} missing: {words.missing}" for name, words in self.words.items() if words.missing]
+        split = ", ".join(f"{count:,} {name}" for name, count in sorted(self.split_pictures.items()))
+        total = f"{self.pictures:,} pictures, {self.captions:,} captions, {self.concepts:,} concepts ({split})"
+        return "\n".join([*lines, total])
+
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
     """Into `folder`, whole or not at all."""

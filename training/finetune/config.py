@@ -4,7 +4,7 @@ import hashlib
 import json
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -52,32 +52,45 @@ class FinetuneConfig:
 
 def check(config: FinetuneConfig) -> FinetuneConfig:
     """The order with absolute folders. Raises TrainingError with what is wrong and what would be right."""
-    rate = config.learning_rate
-    if rate is not None and not (math.isfinite(rate) and rate > 0):
-        raise TrainingError(f"--learning-rate is {rate:g}; it is a number above 0, for example 3e-5.")
-    for name, value, least in (("epochs", config.epochs, 1), ("patience", config.patience, 1)):
-        if value < least:
-            raise TrainingError(f"--{name} is {value}; it is at least {least}.")
-    if config.batch_size < 2:
-        raise TrainingError(
-            f"--batch-size is {config.batch_size}; it is at least 2, because a picture is "
-            "distinguished from the others of its batch."
-        )
-    for name, share in (("val-share", config.validation_share), ("held-out-share", config.held_out_share)):
-        if not 0 < share <= 0.4:
-            raise TrainingError(f"--{name} is {share:g}; it is a share of the pictures above 0 and at most 0.4.")
-    if config.seed < 0:
-        raise TrainingError(f"--seed is {config.seed}; it is 0 or above.")
-    for name, choice, known in (("loss", config.loss, LOSSES), ("lock", config.lock, LOCKS)):
-        if choice not in known:
-            raise TrainingError(f"--{name} is {choice!r}; it is one of {', '.join(known)}.")
+    rate, shares = config.learning_rate, (config.validation_share, config.held_out_share)
+    share = "it is a share of the pictures above 0 and at most 0.4"
+    checks: list[tuple[str, object, bool, str]] = [
+        ("learning-rate", rate, rate is None or 0 < rate < math.inf, "it is a number above 0, for example 3e-5"),
+        ("epochs", config.epochs, config.epochs >= 1, "it is at least 1"),
+        ("patience", config.patience, config.patience >= 1, "it is at least 1"),
+        ("batch-size", config.batch_size, config.batch_size >= 2, "it is at least 2, because a picture is "
+         "distinguished from the others of its batch"),
+        ("val-share", shares[0], 0 < shares[0] <= 0.4, share),
+        ("held-out-share", shares[1], 0 < shares[1] <= 0.4, share),
+        ("seed", config.seed, config.seed >= 0, "it is 0 or above"),
+        ("loss", config.loss, config.loss in LOSSES, f"it is one of {', '.join(LOSSES)}"),
+        ("lock", config.lock, config.lock in LOCKS, f"it is one of {', '.join(LOCKS)}"),
+    ]  # fmt: skip
+    for name, value, good, what in checks:
+        if not good:
+            shown = f"{value:g}" if isinstance(value, float) else repr(value)
+            raise TrainingError(f"--{name} is {shown}; {what}.")
     parse_train(config.train)
     if config.start == SPECIALISTS and (config.lock != "text" or config.train not in ("last:2", "projection")):
         raise TrainingError(
             "From the specialists a head on top of both locked towers is trained: leave --train and --lock out, or "
             "start from a CLIP or SigLIP model."
         )
-    return _with_absolute_folders(config)
+    folder, out = config.folder.expanduser().resolve(), config.out.expanduser().resolve()
+    start = Path(config.start).expanduser().resolve()
+    refused = {
+        f"lies inside the folder of pictures {folder}. Name another place.": out == folder or folder in out.parents,
+        f"holds the folder of pictures {folder}. Name a folder of its own.": out in folder.parents,
+        "is the model to start from, which would be overwritten. Name a new folder.": start.is_dir() and out == start,
+        "is a file. Name a new folder.": out.exists() and not out.is_dir(),
+        f"is not empty, and no fine-tune began there (it has no {PLACE}/{RECORD}). Name a new folder.": out.is_dir()
+        and any(out.iterdir())
+        and not (out / PLACE / RECORD).is_file(),
+    }
+    for reason, holds in refused.items():
+        if holds:
+            raise TrainingError(f"--out {out} {reason}")
+    return replace(config, folder=folder, out=out)
 
 
 def parse_train(train: str) -> tuple[str, int]:
@@ -89,24 +102,6 @@ def parse_train(train: str) -> tuple[str, int]:
     raise TrainingError(f"--train is {train!r}; it is whole, projection or last:N with N from 1, for example last:2.")
 
 
-def _with_absolute_folders(config: FinetuneConfig) -> FinetuneConfig:
-    folder, out = config.folder.expanduser().resolve(), config.out.expanduser().resolve()
-    start = Path(config.start).expanduser().resolve()
-    if out == folder or folder in out.parents:
-        raise TrainingError(f"--out {out} lies inside the folder of pictures {folder}. Name another place.")
-    if out in folder.parents:
-        raise TrainingError(f"--out {out} holds the folder of pictures {folder}. Name a folder of its own.")
-    if start.is_dir() and out == start:
-        raise TrainingError(f"--out {out} is the model to start from, which would be overwritten. Name a new folder.")
-    if out.exists() and not out.is_dir():
-        raise TrainingError(f"--out {out} is a file. Name a new folder.")
-    if out.is_dir() and any(out.iterdir()) and not (out / PLACE / RECORD).is_file():
-        raise TrainingError(
-            f"--out {out} is not empty, and no fine-tune began there (it has no {PLACE}/{RECORD}). Name a new folder."
-        )
-    return FinetuneConfig(**vars(config) | {"folder": folder, "out": out})
-
-
 def record(config: FinetuneConfig, start: EncoderIdentity, folder: CaptionedFolder) -> None:
     """Begin in `out`, or go on there when it is the same run. Raises OtherCheckpoint with both values."""
     pictures = [(picture.sha256, picture.captions) for picture in folder.pictures]  # their order decides the split
@@ -115,16 +110,15 @@ def record(config: FinetuneConfig, start: EncoderIdentity, folder: CaptionedFold
         "pictures": f"{len(pictures)} ({hashlib.sha256(json.dumps(pictures).encode()).hexdigest()[:12]})",
     } | {name.replace("_", " "): getattr(config, name) for name in _TERMS}
     path = config.place / RECORD
-    if path.exists():
-        try:
-            found = dict(json.loads(path.read_text(encoding="utf-8")))
-        except (OSError, ValueError) as error:
-            raise TrainingError(f"{path} cannot be read ({error}). Remove {config.out} to begin again.") from error
-        for name, value in wanted.items():
-            if found.get(name) != value:
-                raise OtherCheckpoint(
-                    f"{config.out} holds a run with {name} = {found.get(name)}, this one has {value}. Give it as it "
-                    "was to go on, name another folder with --out, or remove that one to begin again."
-                )
-    else:
-        write_text(path, json.dumps(wanted, indent=1) + "\n")
+    if not path.exists():
+        return write_text(path, json.dumps(wanted, indent=1) + "\n")
+    try:
+        found = dict(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError) as error:
+        raise TrainingError(f"{path} cannot be read ({error}). Remove {config.out} to begin again.") from error
+    for name, value in wanted.items():
+        if found.get(name) != value:
+            raise OtherCheckpoint(
+                f"{config.out} holds a run with {name} = {found.get(name)}, this one has {value}. Give it as it was to "
+                "go on, name another folder with --out, or remove that one to begin again."
+            )

@@ -115,7 +115,7 @@ class Dual(nn.Module):
         return self._embed("vision", rows)
 
     def captions(self, rows: Ints) -> Tensor:
-        """Captions by their index in the folder -> (n, d), not normalised."""
+        """Captions, likewise."""
         return self._embed("text", rows)
 
     def loss(self, pictures: Ints, captions: Ints, groups: Ints) -> Tensor:
@@ -138,15 +138,13 @@ class Dual(nn.Module):
         for path in sorted(beside):
             if path.name != "config.json" and not path.name.endswith((".safetensors", ".safetensors.index.json")):
                 write_whole(folder / path.name, lambda part, path=path: shutil.copyfile(path, part))  # type: ignore[misc]
-        write_whole(folder / "config.json", lambda part: self._export(part, "config.json"))
-        write_whole(folder / "model.safetensors", lambda part: self._export(part, "model.safetensors"))
+        for name in ("config.json", "model.safetensors"):
+            write_whole(folder / name, lambda part, name=name: self._export(part, name))  # type: ignore[misc]
 
     def _export(self, part: Path, name: str) -> None:
         with tempfile.TemporaryDirectory(dir=part.parent, prefix=".export-") as place:
-            if name == "config.json":
-                self.model.config.save_pretrained(place)
-            else:
-                self.model.save_pretrained(place)
+            (self.model.config if name == "config.json" else self.model).save_pretrained(place)
+            if name != "config.json":
                 shutil.copymode(Path(place) / "config.json", Path(place) / name)  # not for its owner alone
             (Path(place) / name).replace(part)
 

@@ -2,14 +2,14 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from evaluation.folder import CaptionedFolder
 from evaluation.retrieval import Comparison
 from evaluation.tables import table
 from training.atomic import write_text
-from training.finetune.config import FinetuneConfig
+from training.finetune.config import SPECIALISTS, FinetuneConfig
 from training.finetune.split import Split
 from training.interpolate import Choice
 from training.loop import History
@@ -62,6 +62,7 @@ class Report(Tuned):
 
     def to_json(self) -> dict[str, Any]:
         config, folder = self.config, self.folder
+        kept = ("train", "lock", "learning_rate", "batch_size", "seed")
         return {
             "from": config.start,
             "out": str(config.out),
@@ -70,32 +71,23 @@ class Report(Tuned):
             "pictures": {
                 "captioned": len(folder.pictures),
                 "captions": len(folder.captions),
-                "train": len(self.split.train),
-                "validation": len(self.split.validation),
-                "held_out": len(self.split.held_out),
+                **{side: len(pictures) for side, pictures in vars(self.split).items()},
                 "copies": folder.copies,
                 "without_caption": len(folder.uncaptioned),
-                "unread": [{"path": unread.path, "message": unread.message} for unread in folder.unread],
-                "skipped": [{"path": skipped.path, "message": skipped.message} for skipped in folder.skipped],
+                "unread": [vars(unread) for unread in folder.unread],
+                "skipped": [vars(skipped) for skipped in folder.skipped],
             },
             "warnings": list(folder.warnings),
-            "train": config.train,
-            "lock": config.lock,
+            **{name: getattr(config, name) for name in kept},
             "loss": self.loss,
             "parameters": dict(self.parameters),
             "remembered": self.remembered,
-            "learning_rate": config.learning_rate,
-            "batch_size": config.batch_size,
-            "seed": config.seed,
             "device": self.device,
             "epochs": {"asked": config.epochs, "run": len(self.history.epochs), "best": self.best_epoch},
             "validation": [self.history.start, *self.history.epochs],
             "alpha": {
                 "chosen": self.choice.alpha,
-                "grid": [
-                    {"alpha": alpha} | dict(figures)
-                    for alpha, figures in zip(self.choice.alphas, self.choice.figures, strict=True)
-                ],
+                "grid": [{"alpha": alpha, **figures} for alpha, figures in self.choice.grid],
             },
             "held_out": {name: _sides(comparison) for name, comparison in self.held_out.items()},
             "outside": {
@@ -107,22 +99,30 @@ class Report(Tuned):
         }
 
     def __str__(self) -> str:
-        config, folder, counts = self.config, self.folder, self.to_json()["pictures"]
-        share = self.parameters["trained"] / max(1, self.parameters["all"])
+        config, folder, split = self.config, self.folder, self.split
+        trained, every = self.parameters["trained"], self.parameters["all"]
+        locked = "no tower locked" if config.lock == "none" else f"the {config.lock} tower locked"
+        what = "a head on both locked towers" if config.start == SPECIALISTS else f"--train {config.train}, {locked}"
+        left_out = {
+            "without caption": len(folder.uncaptioned),
+            "that could not be read": len(folder.unread),
+            "links or special files": len(folder.skipped),
+            "further copies of the same bytes": folder.copies,
+        }
+        left = ", ".join(f"{count} {name}" for name, count in left_out.items() if count)
         lines = [
             f"{self.encoder_after}: {config.start} fine-tuned on {folder.folder}",
-            f"{counts['captioned']} pictures with {counts['captions']} captions: {counts['train']} to train on, "
-            f"{counts['validation']} to choose by, {counts['held_out']} held out.{_left_out(folder)}",
-            f"{self.parameters['trained']:,} of {self.parameters['all']:,} numbers trained ({share:.1%}): "
-            f"{_what(config)}, loss {self.loss}, learning rate {config.learning_rate:g}, batch {config.batch_size}, "
-            f"seed {config.seed}.{_remembered(self.remembered)}",
+            f"{len(folder.pictures)} pictures with {len(folder.captions)} captions: {len(split.train)} to train on, "
+            f"{len(split.validation)} to choose by, {len(split.held_out)} held out."
+            + (f" Left out: {left}." if left else ""),
+            f"{trained:,} of {every:,} numbers trained ({trained / max(1, every):.1%}): {what}, loss {self.loss}, "
+            f"learning rate {config.learning_rate:g}, batch {config.batch_size}, seed {config.seed}.",
             f"{len(self.history.epochs)} of {config.epochs} epochs, the best {self.best_epoch}; "
             f"{self.training_minutes:.1f} minutes of training on {self.device}.",
             "",
             "On validation, by the share α of the tuned weights (0 is the start); chosen by the mean of R@10 and MRR, "
             "words → pictures and back:",
-            *_line(self.choice),
-            *_nothing_gained(self.choice),
+            _alphas(self.choice),
             *_tables("Held out (no choice was made on it)", self.held_out),
             *_tables(f"Outside the domain ({self.outside.folder})", self.outside.directions),
             *([f"\nOutside the domain: {self.outside.reason}."] if self.outside.reason else []),
@@ -130,12 +130,18 @@ class Report(Tuned):
             *_verdict(self.outside.directions),
             f"Use it: LOUPE_ENCODER={config.out}. A library of another encoder is filled anew: python -m ingest FOLDER",
         ]
+        if self.remembered:
+            lines[2] += (
+                f" Beside it {self.remembered} captions are remembered with what their pictures look like, "
+                "those chosen by too."
+            )
         return "\n".join(lines)
 
 
 def write_report(report: Report) -> None:
     """`training/report.json` for programs, README.md for people; neither counts as part of the model."""
-    write_text(report.config.place / "report.json", json.dumps(report.to_json(), indent=1, ensure_ascii=False) + "\n")
+    text = json.dumps(report.to_json(), indent=1, ensure_ascii=False)
+    write_text(report.config.place / "report.json", text + "\n")
     write_text(report.config.out / "README.md", f"```\n{report}\n```\n")
 
 
@@ -145,20 +151,20 @@ def _sides(comparison: Comparison) -> dict[str, Any]:
         "corpus": comparison.corpus,
         "before": dict(comparison.a),
         "after": dict(comparison.b),
-        "difference": {
-            name: {"mean": interval.mean, "low": interval.low, "high": interval.high}
-            for name, interval in comparison.difference.items()
-        },
+        "difference": {name: asdict(interval) for name, interval in comparison.difference.items()},
     }
 
 
-def _line(choice: Choice) -> list[str]:
+def _alphas(choice: Choice) -> str:
     """The points on the way from the start to the tuned weights."""
     rows = [["  α", "mean", "R@10", "MRR", ""]]
-    for alpha, figures in zip(choice.alphas, choice.figures, strict=True):
+    for alpha, figures in choice.grid:
         shown = [f"{figures[name]:.3f}" for name in ("choice", "R@10", "MRR")]
         rows.append([f"  {alpha:.1f}", *shown, "<- chosen" if alpha == choice.alpha else ""])
-    return table(rows).splitlines()
+    nothing = (
+        "Training gained nothing on validation: what was saved is the start. More pictures or other settings may help."
+    )
+    return table(rows) + ("" if choice.alpha else f"\n{nothing}")
 
 
 def _tables(title: str, directions: Mapping[str, Comparison]) -> list[str]:
@@ -183,36 +189,5 @@ def _verdict(directions: Mapping[str, Comparison]) -> list[str]:
     gaps = {metric: directions["text_to_image"].difference[metric] for metric in ("R@10", "MRR")}
     lost, gained = any(gap.high < 0 for gap in gaps.values()), any(gap.low > 0 for gap in gaps.values())
     word = "lost" if lost else "gained" if gained else "neither lost nor gained for certain"
-    said = ", ".join(f"{metric} {gap.mean:+.3f} ({gap.low:+.3f} … {gap.high:+.3f})" for metric, gap in gaps.items())
-    return [f"Outside the domain {word}: {said}."]
-
-
-def _nothing_gained(choice: Choice) -> list[str]:
-    if choice.alpha > 0:
-        return []
-    return [
-        "Training gained nothing on validation: what was saved is the start. More pictures or other settings may help."
-    ]
-
-
-def _what(config: FinetuneConfig) -> str:
-    if config.start == "specialists":
-        return "a head on both locked towers"
-    locked = "no tower locked" if config.lock == "none" else f"the {config.lock} tower locked"
-    return f"--train {config.train}, {locked}"
-
-
-def _remembered(count: int) -> str:
-    said = f" Beside it {count} captions are remembered with what their pictures look like, those chosen by too."
-    return said if count else ""
-
-
-def _left_out(folder: CaptionedFolder) -> str:
-    parts = [
-        (len(folder.uncaptioned), "without caption"),
-        (len(folder.unread), "that could not be read"),
-        (len(folder.skipped), "links or special files"),
-        (folder.copies, "further copies of the same bytes"),
-    ]
-    said = [f"{count} {what}" for count, what in parts if count]
-    return f" Left out: {', '.join(said)}." if said else ""
+    shown = ", ".join(f"{metric} {gap.mean:+.3f} ({gap.low:+.3f} … {gap.high:+.3f})" for metric, gap in gaps.items())
+    return [f"Outside the domain {word}: {shown}."]

@@ -31,6 +31,8 @@ WATCHED = "choice"
 """The mean of R@10 and MRR, words → pictures and back: on fifty pictures R@10 of one way alone is too coarse to
 choose by (measured: half the gain on the held-out side)."""
 CHECKPOINTS = "checkpoints"
+CHUNK = 16
+"""Pictures or captions embedded at a time when validating."""
 KEPT_MB = 500
 """Checkpoints of all epochs are kept up to here; above, those of the start, the best and the newest epoch."""
 log = logging.getLogger(__name__)
@@ -65,14 +67,18 @@ def finetune(config: FinetuneConfig, given: Dependencies) -> Report:
     log.info("Judging before and after: pictures held out, and %s", given.outside or "no others")
     encoders = {"before": given.load(config.start), "after": given.load(str(config.out))}
     held_out = replace(folder, pictures=tuple(folder.pictures[index] for index in sides.held_out))
+
+    def judge(folder: CaptionedFolder) -> dict[str, Comparison]:
+        return compare(encode_folder(folder, encoders, given.limits), "before", "after", folder.folder)
+
     report = Report(
         **vars(tuned),
         encoder_before=encoders["before"].identity.id,
         encoder_after=encoders["after"].identity.id,
         folder=folder,
         split=sides,
-        held_out=_compare(held_out, encoders, given),
-        outside=_outside(config, encoders, given),
+        held_out=judge(held_out),
+        outside=_outside(config, judge, given),
         minutes={"wall": (time.perf_counter() - wall) / 60, "cpu": (time.process_time() - cpu) / 60},
     )
     write_report(report)
@@ -81,13 +87,14 @@ def finetune(config: FinetuneConfig, given: Dependencies) -> Report:
 
 def _tune(config: FinetuneConfig, folder: CaptionedFolder, pairs: Pairs, sides: Split, given: Dependencies) -> Tuned:
     trained, judged = pairs.within(sides.train), pairs.within(sides.validation)
-    learner = _learner(_start(config, given), folder, config, given)
+    learner = _learner(folder, config, given)
     config = replace(config, learning_rate=config.learning_rate or learner.learning_rate)
     record(config, learner.identity, folder)
     if isinstance(learner, Head):
         learner.remember(trained)
     history = _train(learner, trained, judged, config)
-    best = _best_trained(history)
+    # Of the epochs after training began: on the way to it may lie a mix that is better than either end.
+    best = max(range(1, len(history.epochs) + 1), key=lambda i: (history.epochs[i - 1][WATCHED], -i))
     start, tuned = (checkpoints.load(config.place / CHECKPOINTS, epoch).tensors for epoch in (0, best))
 
     def judge_at(alpha: float) -> Mapping[str, float]:
@@ -109,7 +116,11 @@ def validate(learner: Learner, judged: Pairs) -> dict[str, float]:
     """One side of the split, words → pictures; `back` is pictures → words, `choice` what is chosen by."""
     pictures, captions = judged.corpus
     of_captions, of_pictures = judged.relevant()
-    texts, images = _rows(learner.captions, captions), _rows(learner.pictures, pictures)
+
+    def embed(side: Callable[[Ints], Tensor], rows: Ints) -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
+        return torch.cat([side(rows[i : i + CHUNK]).float().cpu() for i in range(0, len(rows), CHUNK)]).numpy()
+
+    texts, images = embed(learner.captions, captions), embed(learner.pictures, pictures)
     if not (np.isfinite(texts).all() and np.isfinite(images).all()):
         raise TrainingError(
             "The model gives no vector for some picture or caption (NaN). Begin again with a lower --learning-rate and "
@@ -130,18 +141,15 @@ def batches(pairs: Pairs, size: int, seed: int, epoch: int) -> list[tuple[Ints, 
     return [(pairs.pictures[part], pairs.captions[part], pairs.groups[part]) for part in parts]
 
 
-def _start(config: FinetuneConfig, given: Dependencies) -> Encoder:
-    """Where a folder was meant and is not there, says so in the words of the command."""
-    folder = Path(config.start).expanduser()
-    if (folder.is_absolute() or config.start.startswith(".")) and not folder.is_dir():
+def _learner(folder: CaptionedFolder, config: FinetuneConfig, given: Dependencies) -> Learner:
+    """Where a folder was meant and is not there, the error says so in the words of the command."""
+    named = Path(config.start).expanduser()
+    if (named.is_absolute() or config.start.startswith(".")) and not named.is_dir():
         raise EncoderError(
             f"--from names the folder {config.start}, which is not there. Check its spelling, or start from "
             "specialists."
         )
-    return given.load(config.start)
-
-
-def _learner(start: Encoder, folder: CaptionedFolder, config: FinetuneConfig, given: Dependencies) -> Learner:
+    start = given.load(config.start)
     if config.start == SPECIALISTS:
         return Head(start, folder, given.limits, config.loss, given.cache, config.seed)
     if isinstance(start, ClipEncoder):
@@ -164,9 +172,6 @@ def _train(learner: Learner, trained: Pairs, judged: Pairs, config: FinetuneConf
             for old in set(checkpoints.epochs(place)) - {0, best, epoch - 1, epoch}:
                 (place / f"epoch-{old:04d}.safetensors").unlink(missing_ok=True)
 
-    def loss(model: nn.Module, batch: tuple[Ints, Ints, Ints]) -> Tensor:
-        return learner.loss(*batch)
-
     plan = Plan(
         epochs=config.epochs,
         learning_rate=config.learning_rate or learner.learning_rate,
@@ -181,7 +186,7 @@ def _train(learner: Learner, trained: Pairs, judged: Pairs, config: FinetuneConf
         return train(
             learner,
             lambda epoch: batches(trained, config.batch_size, config.seed, epoch),
-            loss,
+            lambda model, batch: learner.loss(*batch),
             plan,
             place,
             validate=lambda model: validate(learner, judged),
@@ -200,29 +205,15 @@ def _best_on_disk(place: Path, before: int = 10**6) -> int:
     return max(done, key=lambda e: (checkpoints.read_state(place, e)["metrics"][WATCHED], -e), default=0)
 
 
-def _best_trained(history: History) -> int:
-    """The best epoch after training began: on the way to it may lie a mix that is better than either end."""
-    return max(range(len(history.epochs)), key=lambda i: (history.epochs[i][WATCHED], -i)) + 1
-
-
-def _rows(
-    embed: Callable[[Ints], Tensor], rows: Ints, chunk: int = 16
-) -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
-    return torch.cat([embed(rows[i : i + chunk]).float().cpu() for i in range(0, len(rows), chunk)]).numpy()
-
-
-def _compare(folder: CaptionedFolder, encoders: Mapping[str, Encoder], given: Dependencies) -> dict[str, Comparison]:
-    return compare(encode_folder(folder, encoders, given.limits), "before", "after", folder.folder)
-
-
-def _outside(config: FinetuneConfig, encoders: Mapping[str, Encoder], given: Dependencies) -> Outside:
+def _outside(
+    config: FinetuneConfig, judge: Callable[[CaptionedFolder], dict[str, Comparison]], given: Dependencies
+) -> Outside:
     place = given.outside
     if place is None or not place.is_dir():
         return Outside("", {}, "not judged: there is no captioned folder of other pictures")
     if place.resolve() == config.folder or place.resolve() in config.folder.parents:
         return Outside(str(place), {}, "not judged: the folder trained on is that of the other pictures")
     try:
-        folder = read_captioned(place, given.limits)
-        return Outside(str(place), _compare(folder, encoders, given))
+        return Outside(str(place), judge(read_captioned(place, given.limits)))
     except EvaluationError as error:
         return Outside(str(place), {}, f"not judged: {error}")

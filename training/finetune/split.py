@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from errors import TrainingError
 from evaluation.folder import CaptionedFolder
+from training.data.concepts import components
 
 MIN_GROUPS = 12
 """Groups that a folder must have: two sides of three or more, and half of them to train on."""
@@ -77,21 +78,11 @@ def groups_of(captions: Sequence[Sequence[int]]) -> list[int]:
     >>> groups_of([[0], [1, 2], [3], [2, 0]])
     [0, 0, 1, 0]
     """
-    parents = list(range(len(captions)))
-
-    def root(index: int) -> int:
-        while parents[index] != index:
-            parents[index] = parents[parents[index]]
-            index = parents[index]
-        return index
-
-    first: dict[int, int] = {}
-    for index, told in enumerate(captions):
-        for caption in told:
-            low, high = sorted((root(index), root(first.setdefault(caption, index))))
-            parents[high] = low
-    numbers: dict[int, int] = {}
-    return [numbers.setdefault(root(index), len(numbers)) for index in range(len(captions))]
+    count = len(captions)
+    links = [(picture, count + caption) for picture, own in enumerate(captions) for caption in own]
+    size = 1 + max((caption for _, caption in links), default=count)
+    groups: list[int] = components(size, np.array(links, dtype=np.int64).reshape(-1, 2))[:count].tolist()
+    return groups
 
 
 def split(pairs: Pairs, validation_share: float, held_out_share: float, seed: int) -> Split:

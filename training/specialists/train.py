@@ -4,7 +4,7 @@ A picture must be found by what other concepts, and for part of the pictures oth
 all that a new picture finds there.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -19,6 +19,7 @@ from encoder.protocol import unit
 from training.checkpoints import load, restore
 from training.loop import History, Plan, train
 from training.losses import info_nce
+from training.samples import Epoch
 from training.specialists.corpus import Corpus
 from training.specialists.fits import LinearMap, WordSpace, fit_ridge, fit_sight, fit_words, out_of_fold
 from training.specialists.memory import Inputs, Memory
@@ -102,17 +103,11 @@ class Batches:
         self._sources, self._share = torch.from_numpy(sources), SOURCE_HIDDEN if len(names) > 1 else 0.0
         self._seed = seed
 
-    def __call__(self, epoch: int) -> "Epoch":
-        return Epoch(self, epoch)
-
-    def __len__(self) -> int:
-        return len(self._concepts) // BATCH
-
-    def draw(self, epoch: int) -> Iterator[Batch]:
+    def __call__(self, epoch: int) -> Epoch[Batch]:
         rng = np.random.default_rng([self._seed, epoch])
         order = rng.permutation(len(self._concepts))
-        for start in range(0, len(self) * BATCH, BATCH):
-            yield self._batch(order[start : start + BATCH], rng)
+        whole = order[: len(order) // BATCH * BATCH]
+        return Epoch(list(whole.reshape(-1, BATCH)), lambda positions: self._batch(positions, rng))
 
     def _batch(self, positions: np.ndarray, rng: np.random.Generator) -> Batch:
         rows = torch.from_numpy(positions)
@@ -126,20 +121,6 @@ class Batches:
         ]
         same = self._concepts[rows][:, None] == self._concepts[rows]
         return Batch(self._inputs.rows(rows), self._phrases[drawn], hidden, same.float())
-
-
-@dataclass(frozen=True)
-class Epoch:
-    """One pass, with a length."""
-
-    batches: Batches
-    number: int
-
-    def __len__(self) -> int:
-        return len(self.batches)
-
-    def __iter__(self) -> Iterator[Batch]:
-        return self.batches.draw(self.number)
 
 
 def loss(model: nn.Module, batch: Batch) -> Tensor:

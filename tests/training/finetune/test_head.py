@@ -5,6 +5,7 @@ space, so whatever is found afterwards was learnt.
 """
 
 import json
+import shutil
 import zlib
 from collections.abc import Sequence
 from dataclasses import replace
@@ -26,6 +27,7 @@ from pictures.open import Limits, open_image
 from tests.training.shapes import draw, make_folder, write_metadata
 from training.finetune.config import FinetuneConfig
 from training.finetune.head import SHARE, Head
+from training.finetune.report import Report
 from training.finetune.run import Dependencies, batches, finetune
 from training.finetune.split import Pairs
 from training.heads import ConseResidual
@@ -60,16 +62,27 @@ def load(name: str) -> Encoder:
     return PixelEncoder() if name == "specialists" else TunedSpecialists(Path(name), PixelEncoder())
 
 
+def configured(place: Path) -> FinetuneConfig:
+    folder = make_folder(place / "pictures")
+    shares = {"validation_share": 0.2, "held_out_share": 0.3}
+    return FinetuneConfig(folder, "specialists", place / "out", epochs=40, patience=40, batch_size=16, **shares)
+
+
 @pytest.fixture
 def config(tmp_path: Path) -> FinetuneConfig:
-    folder = make_folder(tmp_path / "pictures")
-    shares = {"validation_share": 0.2, "held_out_share": 0.3}
-    return FinetuneConfig(folder, "specialists", tmp_path / "out", epochs=40, patience=40, batch_size=16, **shares)
+    return configured(tmp_path)
 
 
 @pytest.fixture
 def given(tmp_path: Path) -> Dependencies:
     return Dependencies(load, Limits(), tmp_path / "cache")
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory: pytest.TempPathFactory) -> Report:
+    """A finished run of three epochs; who changes its folder takes a copy."""
+    place = tmp_path_factory.mktemp("done")
+    return finetune(replace(configured(place), epochs=3), Dependencies(load, Limits(), place / "cache"))
 
 
 def test_pictures_never_seen_are_found_better_than_before(config: FinetuneConfig, given: Dependencies) -> None:
@@ -123,21 +136,18 @@ def saved(out: Path) -> dict[str, torch.Tensor]:
     return load_file(out / "head.safetensors")
 
 
-def test_pictures_trained_on_and_chosen_by_are_remembered_and_none_held_out(
-    config: FinetuneConfig, given: Dependencies
-) -> None:
+def test_pictures_trained_on_and_chosen_by_are_remembered_and_none_held_out(done: Report) -> None:
     """40 to train on and 16 to choose by, of 80; each caption stands beside the look of its picture."""
-    report = finetune(replace(config, epochs=3), given)
-    found, base = saved(config.out), PixelEncoder()
-    assert report.choice.alpha > 0
-    assert report.remembered == report.to_json()["remembered"] == 56
-    assert "56 captions are remembered" in str(report)
-    pictures = [report.folder.pictures[i] for i in sorted({*report.split.train, *report.split.validation})]
+    found, base = saved(done.config.out), PixelEncoder()
+    assert done.choice.alpha > 0
+    assert done.remembered == done.to_json()["remembered"] == 56
+    assert "56 captions are remembered" in str(done)
+    pictures = [done.folder.pictures[i] for i in sorted({*done.split.train, *done.split.validation})]
     images = [open_image(picture.path, Limits(), 24).image for picture in pictures]
     words = base.encode_texts([picture.captions[0] for picture in pictures])
     np.testing.assert_allclose(found["memory.look"].numpy(), base.encode_images(images)["look"], atol=1e-6)
     np.testing.assert_allclose(found["memory.words"].numpy(), words, atol=1e-6)
-    assert float(found["memory.share"]) == pytest.approx(SHARE * report.choice.alpha)
+    assert float(found["memory.share"]) == pytest.approx(SHARE * done.choice.alpha)
 
 
 def test_interrupted_and_started_again_it_ends_as_if_it_had_never_ended(
@@ -204,47 +214,44 @@ def test_where_nothing_is_gained_nothing_is_remembered(
     np.testing.assert_allclose(tuned, start, atol=1e-6)
 
 
-def test_a_picture_without_a_vector_stays_without_one(config: FinetuneConfig, given: Dependencies) -> None:
+def test_a_picture_without_a_vector_stays_without_one(done: Report) -> None:
     """NaN in, NaN out: `invalid_rows` names it, nothing else is spoilt."""
-    finetune(replace(config, epochs=1), given)
     base = PixelEncoder()
-    blank = PixelEncoder.encode_images
 
     def spoilt(images: Sequence[Image.Image]) -> dict[str, Embeddings]:
-        rows = blank(base, images)
+        rows = PixelEncoder.encode_images(base, images)
         rows["image"][0] = np.nan
         return rows
 
     base.encode_images = spoilt  # type: ignore[method-assign]
-    images = [open_image(config.folder / f"{i:03d}.png", Limits(), 24).image for i in range(3)]
-    found = invalid_rows(TunedSpecialists(config.out, base).encode_images(images)["image"], 16)
+    images = [open_image(done.config.folder / f"{i:03d}.png", Limits(), 24).image for i in range(3)]
+    found = invalid_rows(TunedSpecialists(done.config.out, base).encode_images(images)["image"], 16)
     assert [fault is None for fault in found] == [False, True, True]
 
 
-def test_nothing_in_nothing_out(config: FinetuneConfig, given: Dependencies) -> None:
-    finetune(replace(config, epochs=1), given)
+def test_nothing_in_nothing_out(done: Report) -> None:
     base = PixelEncoder()
     base.encode_images = lambda images: {"image": np.zeros((0, 16), np.float32), "look": np.zeros((0, 48), np.float32)}  # type: ignore[method-assign]
-    assert TunedSpecialists(config.out, base).encode_images([])["image"].shape == (0, 16)
+    assert TunedSpecialists(done.config.out, base).encode_images([])["image"].shape == (0, 16)
 
 
-def test_its_identity_is_its_own(config: FinetuneConfig, given: Dependencies, tmp_path: Path) -> None:
+def test_its_identity_is_its_own(done: Report, given: Dependencies, tmp_path: Path) -> None:
     """Of the folder's name, the base and the head: other weights are another encoder (I3)."""
-    finetune(replace(config, epochs=2), given)
-    finetune(replace(config, epochs=2, seed=1, out=tmp_path / "b" / "out"), given)
-    first, again, other = (load(str(out)).identity for out in (config.out, config.out, tmp_path / "b" / "out"))
+    finetune(replace(done.config, epochs=2, seed=1, out=tmp_path / "b" / "out"), given)
+    first, again, other = (
+        load(str(out)).identity for out in (done.config.out, done.config.out, tmp_path / "b" / "out")
+    )
     assert first == again
     assert first.name == other.name == "out"
     assert first.id != other.id
     assert first.dims == PixelEncoder().identity.dims
 
 
-def test_other_specialists_are_refused_with_both(config: FinetuneConfig, given: Dependencies) -> None:
+def test_other_specialists_are_refused_with_both(done: Report) -> None:
     """The head was trained on vectors that the newer ones no longer give. Another number type of the same is fine."""
-    finetune(replace(config, epochs=1), given)
-    assert TunedSpecialists(config.out, PixelEncoder("1+bfloat16")).identity.revision == "1+bfloat16"
+    assert TunedSpecialists(done.config.out, PixelEncoder("1+bfloat16")).identity.revision == "1+bfloat16"
     with pytest.raises(EncoderError, match=r"was trained on specialists 1 \(.* but specialists 2 \(.* are installed"):
-        TunedSpecialists(config.out, PixelEncoder("2"))
+        TunedSpecialists(done.config.out, PixelEncoder("2"))
 
 
 @pytest.mark.parametrize(
@@ -252,23 +259,21 @@ def test_other_specialists_are_refused_with_both(config: FinetuneConfig, given: 
     [("specialists.json", b"{"), ("specialists.json", b'{"format": 2}'), ("specialists.json", b"[]"),
      ("head.safetensors", b""), ("head.safetensors", b"\x08\0\0\0\0\0\0\0{}      ")],
 )  # fmt: skip
-def test_a_damaged_folder_is_a_sentence(config: FinetuneConfig, given: Dependencies, name: str, content: bytes) -> None:
-    finetune(replace(config, epochs=1), given)
-    assert is_tuned(config.out)
-    (config.out / name).write_bytes(content)
+def test_a_damaged_folder_is_a_sentence(done: Report, tmp_path: Path, name: str, content: bytes) -> None:
+    out = Path(shutil.copytree(done.config.out, tmp_path / "out"))
+    assert is_tuned(out)
+    (out / name).write_bytes(content)
     with pytest.raises(EncoderError, match=r"Train it again"):
-        load(str(config.out))
+        load(str(out))
 
 
-def test_a_tuned_folder_is_no_start(config: FinetuneConfig, given: Dependencies, tmp_path: Path) -> None:
-    finetune(replace(config, epochs=1), given)
+def test_a_tuned_folder_is_no_start(done: Report, given: Dependencies, tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match=r"the encoder out-\w+, which cannot be trained further\. Start from"):
-        finetune(replace(config, start=str(config.out), out=tmp_path / "second"), given)
+        finetune(replace(done.config, start=str(done.config.out), out=tmp_path / "second"), given)
 
 
-def test_the_description_names_the_base(config: FinetuneConfig, given: Dependencies) -> None:
-    finetune(replace(config, epochs=1), given)
-    described = json.loads((config.out / "specialists.json").read_text())
+def test_the_description_names_the_base(done: Report) -> None:
+    described = json.loads((done.config.out / "specialists.json").read_text())
     base = {"name": "specialists", "revision": "1", "weights_sha256": "c" * 64, "preprocessing": 1}
     assert described == {"format": 2, "base": base}
 

@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +30,7 @@ from tests.conftest import PROJECT
 from tests.encoder.tiny_models import build
 from tests.training.shapes import draw, make_folder, write_metadata
 from training.finetune.config import FinetuneConfig
+from training.finetune.report import Report
 from training.finetune.run import Dependencies, batches, finetune
 from training.finetune.split import Pairs
 
@@ -59,21 +60,41 @@ def given(tmp_path: Path) -> Dependencies:
     return Dependencies(load_encoder, Limits(), tmp_path / "cache")
 
 
+def configured(models: Path, shapes: Path, out: Path) -> FinetuneConfig:
+    """40 pictures to train on, 16 to choose by, 24 held out."""
+    settings = {"train": "whole", "epochs": 25, "batch_size": 16, "learning_rate": 3e-3, "patience": 50}
+    shares = {"validation_share": 0.2, "held_out_share": 0.3}
+    return FinetuneConfig(shapes, str(models / "clip"), out, **settings, **shares)  # type: ignore[arg-type]
+
+
 @pytest.fixture
 def config(models: Path, shapes: Path, tmp_path: Path) -> FinetuneConfig:
-    """40 pictures to train on, 16 to choose by, 24 held out."""
-    return FinetuneConfig(
-        shapes,
-        str(models / "clip"),
-        tmp_path / "out",
-        train="whole",
-        epochs=25,
-        batch_size=16,
-        learning_rate=3e-3,
-        validation_share=0.2,
-        held_out_share=0.3,
-        patience=50,
-    )
+    return configured(models, shapes, tmp_path / "out")
+
+
+@dataclass(frozen=True)
+class Done:
+    config: FinetuneConfig
+    given: Dependencies
+    report: Report
+
+    def copied(self, place: Path) -> FinetuneConfig:
+        """The same run in a folder of its own, for a test that changes it."""
+        return replace(self.config, out=Path(shutil.copytree(self.config.out, place / "out")))
+
+
+@pytest.fixture(scope="module")
+def done(models: Path, shapes: Path, tmp_path_factory: pytest.TempPathFactory) -> Done:
+    """A finished run of three epochs, judged on six other pictures too."""
+    place = tmp_path_factory.mktemp("done")
+    other = place / "other"
+    other.mkdir()
+    for seed in range(6):
+        draw("red", "circle", "left", seed, side=24 + 8 * seed).save(other / f"{seed}.png")
+    write_metadata(other, [(f"{seed}.png", f"number {seed}") for seed in range(6)])
+    config = replace(configured(models, shapes, place / "out"), epochs=3)
+    given = Dependencies(load_encoder, Limits(), place / "cache", other)
+    return Done(config, given, finetune(config, given))
 
 
 @pytest.mark.parametrize(
@@ -96,9 +117,9 @@ def test_pictures_never_seen_are_found_better_than_before(
     assert report.choice.alpha > 0
 
 
-def test_what_is_saved_is_loaded_by_its_folder(config: FinetuneConfig, given: Dependencies) -> None:
+def test_what_is_saved_is_loaded_by_its_folder(done: Done) -> None:
     """LOUPE_ENCODER=FOLDER: another encoder with vectors of the same dimensions; words as before (locked)."""
-    report = finetune(replace(config, epochs=3), given)
+    config, report = done.config, done.report
     start, tuned = load_encoder(config.start), load_encoder(str(config.out))
     assert tuned.identity.id == report.encoder_after != start.identity.id == report.encoder_before
     assert tuned.identity.dims == start.identity.dims
@@ -107,8 +128,8 @@ def test_what_is_saved_is_loaded_by_its_folder(config: FinetuneConfig, given: De
     np.testing.assert_array_equal(tuned.encode_texts(["a red circle"]), start.encode_texts(["a red circle"]))
 
 
-def test_the_report_says_everything_and_is_not_part_of_the_model(config: FinetuneConfig, given: Dependencies) -> None:
-    finetune(replace(config, epochs=3), given)
+def test_the_report_says_everything_and_is_not_part_of_the_model(done: Done, tmp_path: Path) -> None:
+    config = done.copied(tmp_path)
     written = json.loads((config.out / "training" / "report.json").read_text())
     assert written["pictures"] | {"unread": 0, "skipped": 0} == {
         "captioned": 80, "captions": 80, "train": 40, "validation": 16, "held_out": 24, "copies": 0,
@@ -133,29 +154,24 @@ def test_the_report_says_everything_and_is_not_part_of_the_model(config: Finetun
     assert load_encoder(str(config.out)).identity == identity
 
 
-def test_the_ends_of_the_grid_are_the_start_and_the_best_epoch(config: FinetuneConfig, given: Dependencies) -> None:
+def test_the_ends_of_the_grid_are_the_start_and_the_best_epoch(done: Done) -> None:
     """α = 0 judges as validation did before training, α = 1 as it did after the best epoch."""
-    report = finetune(replace(config, epochs=6), given)
-    first, last = report.choice.figures[0], report.choice.figures[-1]
+    report = done.report
+    (_, first), *_, (_, last) = report.choice.grid
     assert first == {name: report.history.start[name] for name in first}
     assert last == {name: report.history.epochs[report.best_epoch - 1][name] for name in last}
 
 
-def test_losses_on_other_pictures_are_shown(config: FinetuneConfig, given: Dependencies, tmp_path: Path) -> None:
-    other = tmp_path / "other"
-    other.mkdir()
-    for seed in range(6):
-        draw("red", "circle", "left", seed, side=24 + 8 * seed).save(other / f"{seed}.png")
-    write_metadata(other, [(f"{seed}.png", f"number {seed}") for seed in range(6)])
-    report = finetune(replace(config, epochs=2), replace(given, outside=other))
-    assert report.outside.directions["text_to_image"].queries == 6
-    assert "Outside the domain" in str(report)
-    assert "R@10 finds them all whatever the encoder" in str(report)
-    assert json.loads((config.out / "training" / "report.json").read_text())["outside"]["text_to_image"]["corpus"] == 6
+def test_losses_on_other_pictures_are_shown(done: Done) -> None:
+    assert done.report.outside.directions["text_to_image"].queries == 6
+    assert "Outside the domain" in str(done.report)
+    assert "R@10 finds them all whatever the encoder" in str(done.report)
+    written = json.loads((done.config.out / "training" / "report.json").read_text())
+    assert written["outside"]["text_to_image"]["corpus"] == 6
 
 
-def test_the_folder_trained_on_is_no_outside(config: FinetuneConfig, given: Dependencies) -> None:
-    report = finetune(replace(config, epochs=1), replace(given, outside=config.folder))
+def test_the_folder_trained_on_is_no_outside(done: Done, tmp_path: Path) -> None:
+    report = finetune(done.copied(tmp_path), replace(done.given, outside=done.config.folder))
     assert "not judged: the folder trained on is" in report.to_json()["outside"]["reason"]
     assert "not judged" in str(report)
 
@@ -241,8 +257,8 @@ def test_ctrl_c_leaves_the_best_epoch_so_far_and_says_so(
     assert load_encoder(str(config.out)).identity.dims == left.dims
 
 
-def test_called_again_when_done_it_reports_the_same(config: FinetuneConfig, given: Dependencies) -> None:
-    first, again = (finetune(replace(config, epochs=3), given).to_json() for _ in range(2))
+def test_called_again_when_done_it_reports_the_same(done: Done) -> None:
+    first, again = done.report.to_json(), finetune(done.config, done.given).to_json()
     for report in (first, again):
         del report["minutes"]
     assert first == again
@@ -277,12 +293,11 @@ def test_a_loss_that_is_no_number_is_a_sentence_and_the_last_epoch_stays(
     assert load_encoder(str(config.out)).identity.dims["image"] == 16
 
 
-def test_out_of_another_model_is_refused(models: Path, config: FinetuneConfig, given: Dependencies) -> None:
-    finetune(replace(config, epochs=1), given)
-    before = (config.out / "model.safetensors").read_bytes()
+def test_out_of_another_model_is_refused(models: Path, done: Done) -> None:
+    before = (done.config.out / "model.safetensors").read_bytes()
     with pytest.raises(OtherCheckpoint, match=r"holds a run with from = clip-\w+ \(\w+\), this one has siglip-"):
-        finetune(replace(config, epochs=1, start=str(models / "siglip")), given)
-    assert (config.out / "model.safetensors").read_bytes() == before
+        finetune(replace(done.config, start=str(models / "siglip")), done.given)
+    assert (done.config.out / "model.safetensors").read_bytes() == before
 
 
 def test_an_unknown_model_is_the_encoder_s_sentence(config: FinetuneConfig, given: Dependencies) -> None:
