@@ -10,8 +10,9 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
@@ -26,13 +27,14 @@ from errors import SearchError
 from schema.client import answering, check_there
 from schema.collection import Pictures
 from schema.names import folded, spellings
-from schema.patience import Patience, reading
+from schema.patience import Patience, begin, reading
 from search.conditions import Passing
 
 CHUNK = 1000
 """Objects of one call, where many are read."""
 WORD_PROPERTIES = ["caption^2", "tag_words", "file_name"]
 HYBRID_ALPHA = 0.5
+Found = TypeVar("Found")
 Probes = Mapping[str, tuple[float, Embeddings]]
 """Target -> weight and unit vector (dim,) to search it with: one, whatever the number of terms, since a weighted sum of
 cosines to several vectors is the product with their weighted sum."""
@@ -90,6 +92,7 @@ class PictureIndex:
         self._collection = pictures.collection
         self._patience = patience
         self._watch = threading.local()
+        self._threads = ThreadPoolExecutor(2, "asks Weaviate")
 
     def waited(self) -> float:
         """Seconds that this thread has waited for Weaviate's answers so far."""
@@ -110,11 +113,11 @@ class PictureIndex:
                 fusion_type=HybridFusion.RELATIVE_SCORE,
                 **asked,
             )
-            return _answer(found, [one.metadata.score for one in found])
-        found = self._read("near_vector", near_vector=vector, **asked)
+            return _answer(found, "score")
+        near = _answer(self._read("near_vector", near_vector=vector, **asked), "distance")
         weight = sum(weight for weight, _ in probes.values())
         scale = weight if len(probes) == 1 else 1.0  # the distance of several probes is weighted already
-        return _answer(found, [weight - scale * one.metadata.distance for one in found])
+        return replace(near, values=weight - scale * near.values)
 
     def near_any(self, target: str, rows: Sequence[Embeddings], condition: Any, limit: int) -> Near:
         """The `limit` with the smallest distance to any of the rows; the values are those cosines."""
@@ -125,7 +128,8 @@ class PictureIndex:
             filters=condition,
             limit=limit,
         )
-        return _answer(found, [1 - one.metadata.distance for one in found])
+        near = _answer(found, "distance")
+        return replace(near, values=1 - near.values)
 
     def fetch(
         self, uuids: Sequence[uuid.UUID], properties: Sequence[Any] = (), vectors: Sequence[str] | None = None
@@ -154,7 +158,7 @@ class PictureIndex:
         plain = self._collection.query._BaseExecutor__parse_nonref_properties_result
         for found in self._read("get", properties, names, **asked):
             yield Stored(
-                uuid.UUID(bytes=_id(found.metadata)),
+                uuid.UUID(bytes=found.metadata.id_as_bytes.rjust(16, b"\0")),
                 found.metadata.last_update_time_unix,
                 {one.name: np.frombuffer(one.vector_bytes, "<f4") for one in found.metadata.vectors},
                 plain(found.properties.non_ref_props),
@@ -242,12 +246,26 @@ class PictureIndex:
                 check_there(self.pictures, self._patience)
             yield
 
+    def begin(self, work: Callable[[], Found]) -> Callable[[], Found]:
+        """Has a part of the question asked by another thread; its result is waited for like any other."""
+        result = begin(self._threads, work)
+
+        def waited_for() -> Found:
+            with self._timed():
+                return result()
+
+        return waited_for
+
     @contextmanager
     def _answering(self) -> Iterator[None]:
+        with self._timed(), answering(self.pictures, self._patience, SearchError):
+            yield
+
+    @contextmanager
+    def _timed(self) -> Iterator[None]:
         started = time.perf_counter()
         try:
-            with answering(self.pictures, self._patience, SearchError):
-                yield
+            yield
         finally:
             self._watch.seconds = self.waited() + time.perf_counter() - started
 
@@ -282,14 +300,26 @@ def _near(probes: Probes) -> tuple[Any, Any]:
     return {name: vector.tolist() for name, (_, vector) in probes.items()}, weights
 
 
-def _answer(found: Sequence[Any], values: Sequence[float]) -> Near:
-    updated = np.array([one.metadata.last_update_time_unix for one in found], dtype=np.int64)
-    return Near([_id(one.metadata) for one in found], np.array(values, dtype=np.float64), updated)
+def _answer(found: Sequence[Any], value: str) -> Near:
+    """`value`: the name of what each result is judged by. Weaviate leaves zeros at the beginning of an id out."""
+    metadata = [one.metadata for one in found]
+    return Near(
+        [one.id_as_bytes.rjust(16, b"\0") for one in metadata],
+        np.array([getattr(one, value) for one in metadata], dtype=np.float64),
+        np.array([one.last_update_time_unix for one in metadata], dtype=np.int64),
+    )
 
 
-def _id(metadata: Any) -> bytes:
-    """16 bytes: Weaviate leaves zeros at the beginning out."""
-    return bytes(metadata.id_as_bytes.rjust(16, b"\0"))
+def union(found: Sequence[Near]) -> Near:
+    """Every object once, as the first search that found it has it."""
+    if len(found) == 1:
+        return found[0]
+    ids = [key for one in found for key in one.ids]
+    first = list({key: row for row, key in reversed(list(enumerate(ids)))}.values())
+    values, updated = (
+        np.concatenate(parts)[first] for parts in zip(*((one.values, one.updated) for one in found), strict=True)
+    )
+    return Near([ids[row] for row in first], values, updated)
 
 
 def read_vectors(

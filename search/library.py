@@ -6,12 +6,13 @@ The space, and how unrelated questions fare in it, is read once, and again in th
 """
 
 import logging
+import re
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import islice
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice, repeat
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
@@ -25,7 +26,7 @@ from schema.patience import reading
 from schema.record import ImageRecord, from_properties
 from search.index import CHUNK, LibraryVersion, Near, PictureIndex, Stored, library_version
 from search.relevance import Background
-from search.results import STORED, Pairs, pairs_of, text_properties
+from search.results import STORED, Known, pairs_of, text_properties
 from search.scoring import LibrarySpace
 
 RECORD_BYTES = 3000
@@ -42,18 +43,12 @@ SAMPLE = 2000
 """Pictures that the library's space is estimated from."""
 LOOK_AGAIN_S = 5.0
 """How often the library is asked whether it changed."""
+FACTS = np.dtype([("updated", "i8"), ("hash", "u8"), ("hashed", "?"), ("captioned", "?")])
+"""Of one picture: when it was last written, its perceptual hash, whether it has one, whether it has a caption."""
+HASH = re.compile("[0-9a-fA-F]{16}")
+NOBODY = Known(ImageRecord("", (), 0, 0, 0, ""), False, (), ())
 Kept = TypeVar("Kept")
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Known:
-    """A picture without its vectors."""
-
-    record: ImageRecord
-    captioned: bool
-    facets: Pairs
-    roots: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -66,11 +61,9 @@ class Candidates:
     """Weaviate's own: the weighted sum of the probes' cosines, or a fused score."""
     vectors: Mapping[str, Embeddings]
     """By target, (n, dim)."""
+    facts: NDArray[np.void]
+    """Rows of FACTS."""
     known: Sequence[Known]
-
-    @property
-    def captioned(self) -> NDArray[np.bool_]:
-        return np.array([one.captioned for one in self.known], dtype=bool)
 
 
 class PictureCache:
@@ -80,12 +73,13 @@ class PictureCache:
         self._index = index
         dims = index.pictures.identity.dims
         self._most = int(megabytes * 2**20 / (RECORD_BYTES + 4 * sum(dims.values())))
-        self._vectors = {name: np.empty((self._most, dim), np.float32) for name, dim in dims.items()}
-        self._updated = np.zeros(self._most, np.int64)
-        self._used = np.zeros(self._most, np.int64)
+        # Row 0 is that of pictures that are not held.
+        self._vectors = {name: np.zeros((self._most + 1, dim), np.float32) for name, dim in dims.items()}
+        self._facts = np.zeros(self._most + 1, FACTS)
+        self._used = np.zeros(self._most + 1, np.int64)
         """The number of the last question that a picture was a candidate of."""
-        self._known: list[Known] = []
-        self._ids: list[bytes] = []
+        self._known: list[Known] = [NOBODY]
+        self._ids: list[bytes] = [b""]
         self._rows: dict[bytes, int] = {}
         self._spare: list[int] = []
         self._pairs: dict[tuple[str, str], tuple[str, str]] = {}
@@ -97,62 +91,51 @@ class PictureCache:
         self._lock = threading.Lock()
         self._prefetching = threading.Lock()
 
-    def candidates(self, found: Sequence[Near], names: Iterable[str]) -> Candidates:
-        """What was found, with some vectors: every object once, as its first search has it. What is not held, or is out
-        of date, is read; what was removed since is left out."""
-        near = found[0]
-        if len(found) > 1:
-            everything = [key for one in found for key in one.ids]
-            first = list({key: row for row, key in reversed(list(enumerate(everything)))}.values())
-            values, updated = (
-                np.concatenate(parts)[first]
-                for parts in zip(*((one.values, one.updated) for one in found), strict=True)
-            )
-            near = Near([everything[row] for row in first], values, updated)
-        n = len(near.ids)
-        dims = self._index.pictures.identity.dims
-        vectors = {name: np.zeros((n, dims[name]), np.float32) for name in names}
-        known: list[Known | None] = [None] * n
+    def candidates(self, near: Near, names: Iterable[str]) -> Candidates:
+        """What was found, with some vectors. What is not held, or is out of date, is read; what was removed since is
+        left out."""
         self._asked_at = time.monotonic()
         with self._lock:
             self._questions += 1
-            rows = np.fromiter((self._rows.get(key, -1) for key in near.ids), np.intp, n)
-            valid = rows >= 0
-            valid[valid] = self._updated[rows[valid]] == near.updated[valid]
-            held = rows[valid]
-            self._used[held] = self._questions
-            for name, matrix in vectors.items():
-                matrix[valid] = self._vectors[name][held]
-            for place, row in zip(np.flatnonzero(valid).tolist(), held.tolist(), strict=True):
-                known[place] = self._known[row]
-        if missing := {near.ids[place]: place for place in np.flatnonzero(~valid).tolist()}:
-            read = self._index.fetch([UUID(bytes=key) for key in missing], self._properties())
-            for stored, one in self._held(read):
-                place = missing[stored.uuid.bytes]
-                known[place] = one
-                for name, matrix in vectors.items():
-                    if name in stored.vectors:
-                        matrix[place] = stored.vectors[name]
+            rows = np.fromiter(map(self._rows.get, near.ids, repeat(0)), np.intp, len(near.ids))
+            self._used[rows] = self._questions
+            facts = self._facts[rows]
+            vectors = {name: self._vectors[name][rows] for name in names}
+            known = [self._known[row] for row in rows.tolist()]
+        there = facts["updated"] == near.updated
+        found = Candidates(near.ids, near.values, vectors, facts, known)
+        if missing := {near.ids[place]: place for place in np.flatnonzero(~there).tolist()}:
+            found = self._completed(found, missing, there)
         self._asked_at = time.monotonic()
-        there = [one for one in known if one is not None]
-        if len(there) == n:
-            return Candidates(near.ids, near.values, vectors, there)
-        kept = [place for place, one in enumerate(known) if one is not None]
-        left = {name: matrix[kept] for name, matrix in vectors.items()}
-        return Candidates([near.ids[place] for place in kept], near.values[kept], left, there)
+        return found
+
+    def _completed(self, found: Candidates, missing: Mapping[bytes, int], there: NDArray[np.bool_]) -> Candidates:
+        """With what is read of those that are missing, page by page, so that little of it is in memory twice."""
+        known = list(found.known)
+        read = self._index.fetch([UUID(bytes=key) for key in missing], self._properties())
+        while page := list(islice(read, PAGE)):
+            for stored, one in self.hold(page):
+                place = missing[stored.uuid.bytes]
+                known[place], found.facts[place], there[place] = one, _facts(stored, one), True
+                for name, matrix in found.vectors.items():
+                    matrix[place] = stored.vectors.get(name, 0.0)
+        kept = np.flatnonzero(there)
+        if len(kept) == len(known):
+            return replace(found, known=known)
+        vectors = {name: matrix[kept] for name, matrix in found.vectors.items()}
+        ids = [found.ids[place] for place in kept.tolist()]
+        return Candidates(
+            ids, found.values[kept], vectors, found.facts[kept], [known[place] for place in kept.tolist()]
+        )
 
     def __len__(self) -> int:
         return len(self._rows)
 
-    def _held(self, stored: Iterator[Stored]) -> Iterator[tuple[Stored, Known]]:
-        """What is read, page by page, so that little of it is in memory twice."""
-        while page := list(islice(stored, PAGE)):
-            yield from self.hold(page)
-
     def hold(self, stored: Iterable[Stored], *, in_place_of_others: bool = True) -> list[tuple[Stored, Known]]:
         """Those of them that are whole: an object that another program stored without what a record needs, or with
         vectors of other dimensions, is left out."""
-        found = [(one, known) for one in stored if (known := self._known_of(one)) is not None]
+        names = text_properties()
+        found = [(one, known) for one in stored if (known := self._known_of(one, names)) is not None]
         with self._lock:
             for one, known in found:
                 key = one.uuid.bytes
@@ -161,7 +144,7 @@ class PictureCache:
                     break
                 for name, matrix in self._vectors.items():
                     matrix[row] = one.vectors.get(name, 0.0)
-                self._updated[row], self._used[row] = one.updated, self._questions
+                self._facts[row], self._used[row] = _facts(one, known), self._questions
                 self._known[row], self._ids[row], self._rows[key] = known, key, row
         return found
 
@@ -174,14 +157,14 @@ class PictureCache:
 
     @property
     def is_full(self) -> bool:
-        return len(self._known) == self._most and not self._spare
+        return len(self._rows) == self._most
 
     def _properties(self) -> list[Any]:
         stored = {*text_properties().values(), *STORED} & self._index.pictures.properties
         record = self._index.pictures.record_properties
         return [*record, *sorted(stored - {one for one in record if isinstance(one, str)})]
 
-    def _known_of(self, stored: Stored) -> Known | None:
+    def _known_of(self, stored: Stored, names: Mapping[str, str]) -> Known | None:
         properties, dims = stored.properties, self._index.pictures.identity.dims
         wrong = [name for name, vector in stored.vectors.items() if name in dims and vector.shape != (dims[name],)]
         try:
@@ -195,24 +178,34 @@ class PictureCache:
             if new:
                 log.warning("The object %s in Weaviate is no picture of Loupe's: %s", stored.uuid, ", ".join(wrong))
             return None
-        pairs = tuple(self._pairs.setdefault(pair, pair) for pair in pairs_of(properties))
+        pairs = tuple(self._pairs.setdefault(pair, pair) for pair in pairs_of(properties, names))
         return Known(record, bool(properties.get("captioned")), pairs, tuple(properties.get("roots") or ()))
 
     def _free_row(self, in_place_of_others: bool) -> int | None:
         if self._spare:
             return self._spare.pop()
-        if len(self._known) < self._most:
-            self._known.append(None)  # type: ignore[arg-type]  # filled by who asked for the row
+        if len(self._known) <= self._most:
+            self._known.append(NOBODY)
             self._ids.append(b"")
             return len(self._known) - 1
         if not in_place_of_others or not self._most:
             return None
         some = max(self._most // SPARED, 1)
-        oldest = np.argpartition(self._used, some - 1)[:some].tolist()
+        oldest = (np.argpartition(self._used[1:], some - 1)[:some] + 1).tolist()
         for row in oldest:
             self._rows.pop(self._ids[row], None)
         self._spare = oldest
         return self._spare.pop()
+
+
+def hash_of(text: str) -> int | None:
+    """A perceptual hash of 16 hex digits; None for what is none."""
+    return int(text, 16) if HASH.fullmatch(text) else None
+
+
+def _facts(stored: Stored, known: Known) -> tuple[int, int, bool, bool]:
+    number = hash_of(known.record.phash)
+    return stored.updated, number or 0, number is not None, known.captioned
 
 
 def _prefetch(reference: "weakref.ref[PictureCache]") -> None:

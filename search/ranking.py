@@ -8,6 +8,7 @@ import heapq
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import PurePath
 from typing import Self
 from uuid import UUID
@@ -17,15 +18,14 @@ from numpy.typing import NDArray
 
 from encoder.protocol import Embeddings
 from schema.record import ImageRecord
-from search.library import Candidates, Known
+from search.library import Candidates
 from search.query import MAX_WINDOW, Query
-from search.results import Hit, Share, there_first
+from search.results import Hit, Known, Share, there_first
 from search.scoring import LibrarySpace, Scores
 
 WINDOWS = (500, MAX_WINDOW)
 """Candidates that are read for the first pages, and for all others. Wider: more of the exact best are found, and each
 question takes longer."""
-HASH = re.compile("[0-9a-fA-F]{16}")
 TARGET = "look"
 """The vectors that `collapse` wants: what is shown is the same in two drawings of a cat, how it looks is not."""
 SHARE = 0.55
@@ -62,11 +62,16 @@ class Ranked:
     scores: Scores
     below: NDArray[np.bool_]
     """Of each candidate: below the threshold."""
-    order: Sequence[int]
+    order: NDArray[np.intp]
     """Rows, the best first."""
     copies: Mapping[int, Sequence[int]] = field(default_factory=dict)
     """Row -> rows of the near-duplicates that stand behind it; they are not in `order`."""
     fused: bool = False
+
+    @property
+    def above(self) -> NDArray[np.intp]:
+        """Rows that are not below the threshold; without one nobody can say, and all count."""
+        return self.order[~self.below[self.order]]
 
     def uuid(self, row: int) -> UUID:
         return UUID(bytes=self.candidates.ids[row])
@@ -92,51 +97,55 @@ class Ranking:
     query: Query
     threshold: float | None
     space: LibrarySpace
-    places: list[tuple[Ranked, int]] = field(default_factory=list)
-    """Window and row of each picture that is shown."""
-    _seen: set[bytes] = field(default_factory=set)
+    windows: list[Ranked] = field(default_factory=list)
+    """Each without what a narrower one ranked."""
 
     @property
     def vectors(self) -> set[str]:
         """Targets whose vectors the next window needs, beside those that are asked."""
-        if self.places:
+        if self.windows:
             return set()
         return {*(["image"] if self.query.diversity else []), *([TARGET] if self.query.collapse else [])}
 
     @property
     def is_long_enough(self) -> bool:
-        return len(self.places) >= self.query.offset + self.query.limit
+        return sum(len(window.order) for window in self.windows) >= self.query.offset + self.query.limit
 
     def add(self, candidates: Candidates, scores: Scores) -> None:
         """What comes behind the narrower windows. In the first near-duplicates stand behind one, and difference is
         mixed in."""
-        query, is_first = self.query, not self.places
-        sameness = Sameness.of(self.space) if is_first and query.collapse else None
-        window = judged(candidates, scores, self.threshold, query, sameness)
-        if is_first:
+        query = self.query
+        if self.windows:
+            seen = {key for window in self.windows for key in window.candidates.ids}
+            window = judged(candidates, scores, self.threshold, query, None)
+            new = [row for row in window.order.tolist() if candidates.ids[row] not in seen]
+            window = replace(window, order=np.array(new, dtype=np.intp))
+        else:
+            sameness = Sameness.of(self.space) if query.collapse else None
+            window = judged(candidates, scores, self.threshold, query, sameness)
             window = mixed(window, query.diversity, query.offset + query.limit)
-        ids = window.candidates.ids
-        rows = [row for row in window.order if ids[row] not in self._seen]
-        self.places += [(window, row) for row in rows]
-        self._seen.update(ids[row] for row in (*rows, *(copy for row in rows for copy in window.copies.get(row, ()))))
+        if len(window.order):
+            self.windows.append(window)
 
     @property
     def page(self) -> tuple[Hit, ...]:
-        offset = self.query.offset
-        return tuple(window.hit(row) for window, row in self.places[offset : offset + self.query.limit])
+        places = ((window, row) for window in self.windows for row in window.order.tolist())
+        return tuple(
+            window.hit(row) for window, row in islice(places, self.query.offset, self.query.offset + self.query.limit)
+        )
 
     @property
     def counted(self) -> list[Known]:
         """Those of the first window that are not below the threshold; all of them where none is above it."""
-        first = self.places[0][0] if self.places else None
-        rows = [row for window, row in self.places if window is first]
-        some = any(not first.below[row] for row in rows) if first is not None else False
-        return [] if first is None else [first.candidates.known[row] for row in rows if not (some and first.below[row])]
+        if not self.windows:
+            return []
+        first = self.windows[0]
+        rows = first.above if len(first.above) else first.order
+        return [first.candidates.known[row] for row in rows.tolist()]
 
     @property
     def above(self) -> int:
-        """How many are not below the threshold; without one nobody can say, and all count."""
-        return sum(not window.below[row] for window, row in self.places)
+        return sum(len(window.above) for window in self.windows)
 
 
 def judged(
@@ -148,10 +157,14 @@ def judged(
     if query.hybrid:
         asked = {word for text in query.texts for word in text.casefold().split()}
         below &= np.array([not asked & _words(known.record) for known in candidates.known], dtype=bool)
-    order = by_value(candidates.ids, candidates.values if query.hybrid else scores.relevance).tolist()
-    copies = _copies(candidates, order, sameness) if sameness else {}
-    hidden = {row for rows in copies.values() for row in rows}
-    return Ranked(candidates, scores, below, [row for row in order if row not in hidden], copies, query.hybrid)
+    order = by_value(candidates.ids, candidates.values if query.hybrid else scores.relevance)
+    copies: dict[int, list[int]] = {}
+    if sameness:
+        facts, vectors = candidates.facts[order], candidates.vectors[TARGET][order]
+        groups = find_copies(vectors, facts["hash"], facts["hashed"], sameness)
+        copies = {int(order[head]): order[behind].tolist() for head, behind in groups.items()}
+        order = np.delete(order, [place for behind in groups.values() for place in behind])
+    return Ranked(candidates, scores, below, order, copies, query.hybrid)
 
 
 def by_value(ids: Sequence[bytes], values: NDArray[np.float64]) -> NDArray[np.intp]:
@@ -165,14 +178,11 @@ def mixed(ranked: Ranked, diversity: float, most: int) -> Ranked:
     if not diversity:
         return ranked
     images = ranked.candidates.vectors["image"]
-    above = [row for row in ranked.order if not ranked.below[row] and images[row].any()]
+    above = ranked.above[images[ranked.above].any(axis=1)]
     if len(above) < 2:
         return ranked
-    order = mmr(ranked.scores.relevance[above], images[above], diversity, most)
-    first = [above[place] for place in order]
-    placed = set(first)
-    order = [*first, *(row for row in ranked.order if row not in placed)]
-    return replace(ranked, order=order)
+    first = above[mmr(ranked.scores.relevance[above], images[above], diversity, most)]
+    return replace(ranked, order=np.concatenate([first, ranked.order[~np.isin(ranked.order, first)]]))
 
 
 def shares_of(scores: Scores, row: int, *, captioned: bool = True) -> tuple[Share, ...]:
@@ -197,15 +207,6 @@ def _words(record: ImageRecord) -> set[str]:
     return set(re.findall(r"[^\W_]+", f"{record.caption} {' '.join(record.tags)} {name}".casefold()))
 
 
-def _copies(candidates: Candidates, order: Sequence[int], sameness: Sameness) -> dict[int, list[int]]:
-    """Near-duplicates by the row that they stand behind."""
-    hashes = [candidates.known[row].record.phash for row in order]
-    near = sorted(resembling(hashes, sameness))
-    rows = [order[place] for place in near]
-    groups = collapse(candidates.vectors[TARGET][rows], [hashes[place] for place in near], sameness)
-    return {rows[head]: [rows[copy] for copy in behind] for head, behind in groups if behind}
-
-
 def mmr(relevance: NDArray[np.floating], vectors: Embeddings, diversity: float, k: int) -> list[int]:
     """Indices of `k` candidates in the order of maximal marginal relevance.
 
@@ -222,7 +223,6 @@ def mmr(relevance: NDArray[np.floating], vectors: Embeddings, diversity: float, 
     rows = np.ascontiguousarray(vectors, dtype=np.float32)
     wanted = (1 - diversity) * _scaled(values, float(np.median(values)))
     usual = _mean_cosine(rows)
-    likenesses = (rows @ rows.T - usual) / max(1 - usual, 1e-6)  # (n, n)
     likeness = np.full(n, -np.inf)
     left = np.ones(n, dtype=bool)
     order: list[int] = []
@@ -232,7 +232,7 @@ def mmr(relevance: NDArray[np.floating], vectors: Embeddings, diversity: float, 
         best = int(gain.argmax())
         order.append(best)
         left[best] = False
-        np.maximum(likeness, likenesses[best], out=likeness)
+        np.maximum(likeness, (rows @ rows[best] - usual) / max(1 - usual, 1e-6), out=likeness)
     return order
 
 
@@ -289,44 +289,22 @@ def _mean_cosine(rows: Embeddings) -> float:
     return float((whole @ whole - n) / (n * (n - 1)))
 
 
-def collapse(
-    vectors: Embeddings, phashes: Sequence[str], sameness: Sameness | None = None
-) -> list[tuple[int, tuple[int, ...]]]:
-    """(index, indices of the near-duplicates behind it) for (n, d) unit rows of TARGET, best ranked first, and their
-    perceptual hashes (16 hex digits). A picture without a hash is a duplicate of nothing."""
-    rule = sameness or Sameness()
-    hashes, known = _numbers(phashes)
-    left = np.ones(len(vectors), dtype=bool)
-    found: list[tuple[int, tuple[int, ...]]] = []
-    for index in range(len(vectors)):
-        if not left[index]:
+def find_copies(
+    vectors: Embeddings, hashes: NDArray[np.uint64], hashed: NDArray[np.bool_], sameness: Sameness
+) -> dict[int, list[int]]:
+    """Row -> rows of the near-duplicates behind it, for (n, d) unit rows of TARGET, best ranked first, and their
+    perceptual hashes. A picture without a hash is a duplicate of nothing."""
+    differing = np.bitwise_count(hashes[:, None] ^ hashes)  # (n, n)
+    close = (differing <= sameness.bits) & hashed & hashed[:, None]
+    left = close.sum(axis=1) > hashed  # close to another one: the others cannot be near-duplicates
+    found: dict[int, list[int]] = {}
+    for row in np.flatnonzero(left).tolist():
+        if not left[row]:
             continue
-        left[index] = False
-        copies: list[int] = []
-        if known[index]:
-            differing = np.bitwise_count(hashes ^ hashes[index])
-            rows = np.flatnonzero(left & known & (differing <= rule.bits))
-            apart = differing[rows] / rule.bits + (1 - vectors[rows] @ vectors[index]) / rule.distance
-            copies = [int(row) for row in rows[apart <= 1 + 1e-6]]
+        left[row] = False
+        others = np.flatnonzero(close[row] & left)
+        apart = differing[row, others] / sameness.bits + (1 - vectors[others] @ vectors[row]) / sameness.distance
+        if len(copies := others[apart <= 1 + 1e-6]):
             left[copies] = False
-        found.append((index, tuple(copies)))
+            found[row] = copies.tolist()
     return found
-
-
-def resembling(phashes: Sequence[str], sameness: Sameness | None = None) -> set[int]:
-    """Indices of the pictures whose perceptual hash is close to that of another: only these can be near-duplicates."""
-    rule = sameness or Sameness()
-    hashes, known = _numbers(phashes)
-    close = (np.bitwise_count(hashes[:, None] ^ hashes[None]) <= rule.bits) & known & known[:, None]
-    np.fill_diagonal(close, False)
-    return set(np.flatnonzero(close.any(axis=1)).tolist())
-
-
-def _numbers(phashes: Sequence[str]) -> tuple[NDArray[np.uint64], NDArray[np.bool_]]:
-    """The hashes, and which of them can be read."""
-    values = np.zeros(len(phashes), dtype=np.uint64)
-    known = np.zeros(len(phashes), dtype=bool)
-    for index, text in enumerate(phashes):
-        if HASH.fullmatch(text):
-            values[index], known[index] = int(text, 16), True
-    return values, known

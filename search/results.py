@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import Any
@@ -25,14 +25,25 @@ Counts = tuple[tuple[str, int], ...]
 Pairs = tuple[tuple[str, str], ...]
 
 
+@dataclass(frozen=True)
+class Known:
+    """A picture without its vectors."""
+
+    record: ImageRecord
+    captioned: bool
+    facets: Pairs
+    roots: tuple[str, ...]
+    """What was ingested that it lies in."""
+
+
 def text_properties() -> dict[str, str]:
     """Facet -> the text property that holds its values: of the filters that are counted, and the month."""
     return {row.noun: row.prop for row in FIELDS.values() if row.is_counted} | {"month": "month"}
 
 
-def pairs_of(properties: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """(facet, value) of a picture's stored properties."""
-    for name, stored in text_properties().items():
+def pairs_of(properties: Mapping[str, Any], names: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """(facet, value) of a picture's stored properties; `names`: what `text_properties` gives."""
+    for name, stored in names.items():
         value = properties.get(stored)
         values = value if isinstance(value, list) else [value] if value else []
         yield from dict.fromkeys((name, _shown(name, one)) for one in values)
@@ -41,12 +52,12 @@ def pairs_of(properties: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "captioned", "yes" if properties.get("captioned") else "no"
 
 
-def count_facets(pictures: Iterable[Pairs], roots: Iterable[str]) -> dict[str, Counts]:
-    """Each facet's values over some pictures, most frequent first. `roots`: what was ingested of them."""
+def count_facets(pictures: Sequence[Known]) -> dict[str, Counts]:
+    """Each facet's values over some pictures, most frequent first."""
     counters: dict[str, dict[str, int]] = {name: {} for name in (*text_properties(), "year", "captioned")}
-    for (name, value), n in Counter(chain.from_iterable(pictures)).items():
+    for (name, value), n in Counter(chain.from_iterable(one.facets for one in pictures)).items():
         counters[name][value] = n
-    counters["folder"] = _below(counters["folder"], roots)
+    counters["folder"] = _below(counters["folder"], {root for one in pictures for root in one.roots})
     return {name: _by_frequency(counter) for name, counter in counters.items()}
 
 

@@ -181,11 +181,14 @@ def linear(
     """
     sums: dict[str, Array] = {}
     reach: dict[str, float] = {}
-    for term, weight in zip(asked, _linear_weights(asked, strategy or "average"), strict=True):
-        for name, share in term.targets.items():
-            factor = weight * share / (1.0 if space is None else space.level(name, term.vectors[name])[1])
-            sums[name] = sums.get(name, 0.0) + factor * term.vectors[name].astype(np.float64)
-            reach[name] = reach.get(name, 0.0) + abs(factor)
+    weights = _linear_weights(asked, strategy or "average")
+    for name in targets_of(asked):
+        which = [t for t, term in enumerate(asked) if name in term.targets]
+        rows = np.stack([asked[t].vectors[name] for t in which])  # (terms with this target, dim)
+        factors = np.array([weights[t] * asked[t].targets[name] for t in which])
+        if space is not None:
+            factors /= space.levels(name, rows)[1]
+        sums[name], reach[name] = factors @ rows.astype(np.float64), float(np.abs(factors).sum())
     lengths = {name: float(np.linalg.norm(vector)) for name, vector in sums.items()}
     longest = max(lengths.values(), default=0.0)
     return {

@@ -5,7 +5,6 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Collection, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 
@@ -15,13 +14,13 @@ from encoder.occlusion import embeddings_without
 from encoder.protocol import Embeddings, Encoder
 from errors import FilterError, QueryError
 from schema.collection import Pictures
-from schema.patience import Patience, begin, reading
+from schema.patience import Patience, reading
 from schema.record import ImageRecord, from_properties
 from search.asking import DEFAULT_TARGETS, encode, prepare, weights_of
 from search.conditions import Passing, to_weaviate, undescribed
 from search.explain import Explanation, Vocabulary, by_words, find_meant, heat, seen
 from search.filters import Condition
-from search.index import LibraryVersion, PictureIndex, one_question
+from search.index import LibraryVersion, PictureIndex, one_question, union
 from search.library import Library, PictureCache, Refreshed, read_space
 from search.query import MAX_WINDOW, Query
 from search.ranking import WINDOWS, Ranking, side_by_side, spread_out
@@ -68,7 +67,6 @@ class Searcher:
         self._bank: Bank | None = None
         self._vocabulary = Vocabulary(encoder)
         self._library = Refreshed(pictures, self._learn)
-        self._threads = ThreadPoolExecutor(2, "asks Weaviate")
 
     @one_question
     def answer(self, query: Query) -> Results:
@@ -89,39 +87,27 @@ class Searcher:
         library = self._library.get()
         prepared = prepare(query, vectors, library.space)
         asked, others = prepared.asked, self._passing(query.filters, query.left_out)
-        counting = begin(self._threads, partial(self.index.count, others))
+        counting = self.index.begin(partial(self.index.count, others))
         threshold = library.background.threshold(asked, self._threshold.false_alarm, query.strategy)
         ranking = Ranking(query, threshold, library.space)
         words = " ".join(query.texts) if query.hybrid else ""
         for window in WINDOWS:
-            likes = [] if ranking.places else prepared.likes.items()
+            likes = [] if ranking.windows else prepared.likes.items()
             ask = partial(self.index.near_any, condition=others.filter, limit=window)
-            begun = [begin(self._threads, partial(ask, name, rows)) for name, rows in likes]
+            begun = [self.index.begin(partial(ask, name, rows)) for name, rows in likes]
             near = self.index.near(prepared.probes, others.filter, window, words)
-            more = [result() for result in begun]
-            candidates = self._cache.candidates([near, *more], {*targets_of(asked), *ranking.vectors})
-            scores = score(asked, candidates.vectors, candidates.captioned, library.space, query.strategy)
+            found = union([near, *(result() for result in begun)])
+            candidates = self._cache.candidates(found, {*targets_of(asked), *ranking.vectors})
+            scores = score(asked, candidates.vectors, candidates.facts["captioned"], library.space, query.strategy)
             ranking.add(candidates, scores)
             if ranking.is_long_enough or len(near.ids) < window:
                 break
-        hits = ranking.page
-        counted = ranking.counted if query.facets else []
-        asking = time.perf_counter()
-        total = counting()
-        done = time.perf_counter()
-        waited = self.index.waited() - waited + done - asking
-        roots = {root for one in counted for root in one.roots}
+        hits, counted, total = ranking.page, ranking.counted if query.facets else [], counting()
+        facets = count_facets(counted) if query.facets else {}
+        targets = next((term.targets for term in asked if term.example), asked[0].targets)
+        timing = self._timing(encode_ms, started, waited)
         return Results(
-            hits,
-            total,
-            query.offset,
-            query.limit,
-            Timing(encode_ms, 1000 * waited, 1000 * (done - started)),
-            count_facets((one.facets for one in counted), roots) if query.facets else {},
-            len(counted),
-            threshold,
-            ranking.above,
-            next((term.targets for term in asked if term.example), asked[0].targets),
+            hits, total, query.offset, query.limit, timing, facets, len(counted), threshold, ranking.above, targets
         )
 
     def _listed(self, query: Query, started: float, waited: float) -> Results:
@@ -132,9 +118,12 @@ class Searcher:
         found = self.index.listed(passing.filter, query.offset, query.limit)
         total = self.index.count(passing)
         hits = tuple(Hit(key, there_first(from_properties(properties)), None) for key, properties in found)
-        timing = Timing(0.0, 1000 * (self.index.waited() - waited), 1000 * (time.perf_counter() - started))
+        timing = self._timing(0.0, started, waited)
         facets, counted = (facets_of(*counts), total) if counts else ({}, 0)
         return Results(hits, total, query.offset, query.limit, timing, facets, counted, above=total)
+
+    def _timing(self, encode_ms: float, started: float, waited: float) -> Timing:
+        return Timing(encode_ms, 1000 * (self.index.waited() - waited), 1000 * (time.perf_counter() - started))
 
     @one_question
     def records(self, uuids: Sequence[uuid.UUID]) -> dict[uuid.UUID, ImageRecord]:

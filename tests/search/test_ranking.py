@@ -6,7 +6,8 @@ from PIL import Image
 
 from encoder.protocol import unit
 from pictures.looks import perceptual_hash
-from search.ranking import SHARE, Sameness, collapse, mmr, resembling, side_by_side, spread_out
+from search.library import hash_of
+from search.ranking import SHARE, Sameness, find_copies, mmr, side_by_side, spread_out
 from search.scoring import LibrarySpace
 
 
@@ -117,12 +118,13 @@ def at(*cosines: float) -> np.ndarray:
     return np.array([[c, np.sqrt(1 - c * c)] for c in cosines], dtype=np.float32)
 
 
-def hashes(*differing: int) -> list[str]:
-    """Hashes that differ from 0 in so many bits."""
-    return [f"{(1 << bits) - 1:016x}" for bits in differing]
-
-
 RULE = Sameness(bits=16, distance=0.4)
+
+
+def copies(vectors: np.ndarray, *differing: int | None) -> dict[int, list[int]]:
+    """Of pictures whose hashes differ from 0 in so many bits; None: without a hash."""
+    hashes = np.array([(1 << (bits or 0)) - 1 for bits in differing], dtype=np.uint64)
+    return find_copies(vectors, hashes, np.array([bits is not None for bits in differing], dtype=bool), RULE)
 
 
 @pytest.mark.parametrize(
@@ -138,35 +140,29 @@ RULE = Sameness(bits=16, distance=0.4)
     ],
 )
 def test_bits_and_distance_share_one_allowance(cosine: float, bits: int, same: bool) -> None:
-    assert collapse(at(1.0, cosine), hashes(0, bits), RULE) == ([(0, (1,))] if same else [(0, ()), (1, ())])
+    assert copies(at(1.0, cosine), 0, bits) == ({0: [1]} if same else {})
 
 
 def test_chains_join_nothing() -> None:
     """b is a copy of a, c of b but not of a: c stands by itself, and takes d that is its own copy."""
     angles = np.radians([0, 30, 60, 62])
     vectors = np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
-    assert collapse(vectors, hashes(0, 0, 0, 0), RULE) == [(0, (1,)), (2, (3,))]
+    assert copies(vectors, 0, 0, 0, 0) == {0: [1], 2: [3]}
 
 
 def test_a_copy_stands_behind_the_best_ranked_and_is_counted_once() -> None:
     vectors = at(1.0, 0.1, 0.99, 0.98, 0.12)
-    groups = collapse(vectors, hashes(0, 40, 1, 2, 40), RULE)
-    assert groups == [(0, (2, 3)), (1, (4,))]
-    assert sorted(i for head, behind in groups for i in (head, *behind)) == [0, 1, 2, 3, 4]
+    assert copies(vectors, 0, 40, 1, 2, 40) == {0: [2, 3], 1: [4]}
+
+
+def test_a_picture_without_a_hash_is_a_duplicate_of_nothing() -> None:
+    assert copies(at(1.0, 1.0), None, None) == copies(at(1.0, 1.0), 0, None) == copies(at(1.0, 1.0), None, 0) == {}
+    assert copies(np.zeros((0, 2), np.float32)) == {}
 
 
 @pytest.mark.parametrize("text", ["", "xyz", "0" * 15, "0x" + "0" * 14, " " + "0" * 15])
-def test_a_picture_without_a_hash_is_a_duplicate_of_nothing(text: str) -> None:
-    assert collapse(at(1.0, 1.0), [text, text], RULE) == [(0, ()), (1, ())]
-
-
-def test_nothing_collapses_to_nothing() -> None:
-    assert collapse(np.zeros((0, 2), np.float32), [], RULE) == []
-
-
-def test_resembling_names_all_that_can_be_copies_and_only_them() -> None:
-    found = resembling(["", *hashes(0, 10, 40, 60)], RULE)
-    assert found == {1, 2}  # 40 and 60 differ in 20
+def test_what_is_no_hash_is_none(text: str) -> None:
+    assert hash_of(text) is None and hash_of("0" * 15 + "A") == 10
 
 
 def test_the_distance_goes_with_the_encoder() -> None:
@@ -187,5 +183,5 @@ def test_real_hashes_of_a_picture_resized_and_another_one() -> None:
         Image.fromarray(rng.integers(0, 255, (8, 8, 3), dtype=np.uint8)).resize((256, 256), Image.Resampling.BICUBIC)
         for _ in range(2)
     )
-    told = [perceptual_hash(picture) for picture in (first, second, first.resize((128, 128)))]
-    assert collapse(at(1.0, 1.0, 0.9), told, RULE) == [(0, (2,)), (1, ())]
+    found = [hash_of(perceptual_hash(picture)) for picture in (first, second, first.resize((128, 128)))]
+    assert find_copies(at(1.0, 1.0, 0.9), np.array(found, np.uint64), np.ones(3, bool), RULE) == {0: [2]}
