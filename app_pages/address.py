@@ -5,7 +5,7 @@ The picture that was uploaded is the exception: it is in the session, because no
 
 import base64
 import io
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import streamlit as st
@@ -36,18 +36,19 @@ class AskingPicture:
         return cls(image, name, f"data:image/jpeg;base64,{base64.b64encode(output.getvalue()).decode()}")
 
 
-def _params() -> dict[str, list[str]]:
-    return {name: st.query_params.get_all(name) for name in st.query_params}
-
-
-def _query(params: Mapping[str, list[str]]) -> Query:
-    asking = picture()
-    return Query.from_params(params, [asking.image] if asking else [])
+def picture() -> AskingPicture | None:
+    found = st.session_state.get(_PICTURE)
+    return found if isinstance(found, AskingPicture) else None
 
 
 def read() -> Query:
     """The question, with the uploaded picture."""
     return _query(_params())
+
+
+def asked() -> Query:
+    """The question as the search page asks it: the last page ends where paging ends."""
+    return _asked(_params())
 
 
 def write(query: Query) -> None:
@@ -59,33 +60,28 @@ def write(query: Query) -> None:
     st.query_params.from_dict(params)
 
 
-def asked() -> Query:
-    """The question as the search page asks it: the last page ends where paging ends."""
-    return _asked(_params())
+def begin(query: Query, asking: AskingPicture | None = None) -> None:
+    """Writes a question of another uploaded picture, or of none."""
+    st.session_state[_PICTURE] = asking
+    write(query)
 
 
-def _asked(params: Mapping[str, list[str]]) -> Query:
-    offset, size = (params.get("offset") or ["0"])[-1], page_size(params)
-    left = MAX_WINDOW - int(offset) if offset.isdecimal() and len(offset) < 7 else 0
-    return _query({**params, "limit": [str(left)]} if 0 < left < size else params)
+def more_like(*uuids: str) -> None:
+    """Pictures of the library instead of what was asked."""
+    begin(read().more_like(*uuids))
 
 
-def page_size(params: Mapping[str, list[str]] | None = None) -> int:
-    text = ((_params() if params is None else params).get("limit") or [""])[-1]
-    return int(text) if text in map(str, PAGE_SIZES) else LIMIT
+def page_size() -> int:
+    return size if (size := read().limit) in PAGE_SIZES else LIMIT
 
 
 def page() -> int:
     """From 1."""
-    offset = st.query_params.get("offset", "")
-    return int(offset) // page_size() + 1 if offset.isdecimal() and len(offset) < 7 else 1
+    return read().offset // page_size() + 1
 
 
 def turn_to(page: int, size: int) -> None:
-    """Closes the details too."""
-    params = {**_params(), "limit": [str(size)], "offset": [str((page - 1) * size)]}
-    away = [ITEM, *(["limit"] if size == LIMIT else []), *(["offset"] if page == 1 else [])]
-    st.query_params.from_dict({name: values for name, values in params.items() if name not in away})
+    write(read().edit(limit=size, offset=(page - 1) * size))
 
 
 def item() -> str:
@@ -100,15 +96,6 @@ def close_item() -> None:
     st.query_params.pop(ITEM, None)
 
 
-def picture() -> AskingPicture | None:
-    found = st.session_state.get(_PICTURE)
-    return found if isinstance(found, AskingPicture) else None
-
-
-def set_picture(picture: AskingPicture | None) -> None:
-    st.session_state[_PICTURE] = picture
-
-
 def remember() -> None:
     """Called when the search page was drawn."""
     st.session_state[_LAST] = _params()
@@ -119,9 +106,15 @@ def last() -> Query:
     return _asked(st.session_state.get(_LAST, {}))
 
 
-def go_on_with(query: Query) -> None:
-    """The search page will ask this when it is opened next."""
-    st.session_state[_LAST] = query.params()
+def ask_there(query: Query, to_search: Callable[[], None]) -> None:
+    """Asks a question on the search page, from another one."""
+    close_item()
+    st.session_state[_PICTURE], st.session_state[_LAST] = None, query.params()
+    to_search()
+
+
+def more_like_there(to_search: Callable[[], None], uuid: str) -> None:
+    ask_there(Query(collapse=True).more_like(uuid), to_search)
 
 
 def leave() -> None:
@@ -133,3 +126,18 @@ def resume() -> None:
     """Back from another page: the last question again, unless a new one came with the address."""
     if st.session_state.pop(_AWAY, False) and not st.query_params.to_dict():
         st.query_params.from_dict(st.session_state.get(_LAST, {}))
+
+
+def _params() -> dict[str, list[str]]:
+    return {name: st.query_params.get_all(name) for name in st.query_params}
+
+
+def _query(params: Mapping[str, list[str]]) -> Query:
+    asking = picture()
+    return Query.from_params(params, [asking.image] if asking else [])
+
+
+def _asked(params: Mapping[str, list[str]]) -> Query:
+    query = _query(params)
+    left = MAX_WINDOW - query.offset
+    return _query({**params, "limit": [str(left)]}) if 0 < left < query.limit else query

@@ -23,48 +23,25 @@ st.html(HERE / "widgets" / "style.css")
 st.html(HERE / "discover" / "discover.css")
 context = installed()
 search = st.Page(
-    partial(search_page, context),
-    title="Search",
-    icon=":material/search:",
-    url_path="search",
-    default=True,
+    partial(search_page, context), title="Search", icon=":material/search:", url_path="search", default=True,
     help="Find pictures by words or by another picture.",
-)
+)  # fmt: skip
 to_search = partial(st.switch_page, search)
-page = st.navigation(
-    [
-        search,
-        st.Page(
-            partial(discover_page, context, to_search),
-            title="Discover",
-            icon=":material/explore:",
-            url_path="discover",
-            help="What to look at next, from the pictures you like and dislike.",
-        ),
-        st.Page(
-            partial(albums_page, context, to_search),
-            title="Albums",
-            icon=":material/bookmarks:",
-            url_path="albums",
-            help="Questions you kept, each with what it finds now.",
-        ),
-        st.Page(
-            partial(library_page, context),
-            title="Library",
-            icon=":material/photo_library:",
-            url_path="library",
-            help="What is in the library; add folders and bring them up to date.",
-        ),
-        st.Page(
-            partial(map_page, context, to_search),
-            title="Map",
-            icon=":material/scatter_plot:",
-            url_path="map",
-            help="The library's space as a picture; a training run over its epochs.",
-        ),
-    ],
-    position="top",
-)
+others = (
+    (partial(discover_page, context, to_search), "Discover", "explore",
+     "What to look at next, from the pictures you like and dislike."),
+    (partial(albums_page, context, to_search), "Albums", "bookmarks",
+     "Questions you kept, each with what it finds now."),
+    (partial(library_page, context), "Library", "photo_library",
+     "What is in the library; add folders and bring them up to date."),
+    (partial(map_page, context, to_search), "Map", "scatter_plot",
+     "The library's space as a picture; a training run over its epochs."),
+)  # fmt: skip
+pages = [
+    st.Page(draw, title=title, icon=f":material/{icon}:", url_path=title.lower(), help=text)
+    for draw, title, icon, text in others
+]
+page = st.navigation([search, *pages], position="top")
 try:
     page.run()
 except FolderError as error:

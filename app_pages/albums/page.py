@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 import streamlit as st
@@ -10,14 +11,13 @@ import streamlit as st
 from api.context import AppContext
 from app_pages import address
 from app_pages.widgets import gallery, unavailable
-from app_pages.widgets.markdown import escape, escape_markdown, sentence
+from app_pages.widgets.markdown import escape_markdown, sentence
 from errors import DocumentError, EncoderError, NameTaken, NoLibrary, SchemaError, SearchError
-from schema.documents import MAX_NAME, Entry
+from schema.documents import MAX_NAME, DocumentStore
 from search import albums
 from search.albums import Album, Look
 from search.grammar import show
 from search.query import Query
-from search.results import Hit
 from search.searcher import Searcher
 
 PER_PAGE = 12
@@ -26,7 +26,7 @@ LOOK_TTL_S = 15
 _WORD, _PAGE = "albums-word", "albums-page"
 _NAME, _REPLACE, _TURN = "album-name", "album-replace", "album-turn"
 COVERS = 'style="display: grid; grid-template-columns: repeat(4, 1fr); gap: 4px; min-height: 4.2rem"'
-COVER = 'style="width: 100%; aspect-ratio: 1; object-fit: cover; border-radius: 6px; display: block"'
+COVER = "width: 100%; aspect-ratio: 1; object-fit: cover; border-radius: 6px; display: block"
 
 
 @dataclass(frozen=True)
@@ -42,13 +42,15 @@ class Card:
 def albums_page(context: AppContext, to_search: Callable[[], None]) -> None:
     """`to_search` opens the search page."""
     address.leave()
+    searcher = None
     try:
-        searcher = _searcher(context)
+        with suppress(NoLibrary):  # nothing was ingested yet: albums outlive their library
+            searcher = unavailable.wait_for_searcher(context)
     except (SchemaError, EncoderError) as error:
         unavailable.show(error, context)
         return
     try:
-        cards, pages = _fetch(context.connection.documents("Albums").list(), searcher, context)
+        cards, pages = _fetch(context.connection.documents("Albums"), searcher)
     except SchemaError as error:  # the library answers, so looking again by itself would never end
         st.error(sentence(error), icon=":material/error:")
         st.button("Look again", key="albums-again")
@@ -56,35 +58,25 @@ def albums_page(context: AppContext, to_search: Callable[[], None]) -> None:
     _draw(cards, pages, searcher, context, to_search)
 
 
-def _searcher(context: AppContext) -> Searcher | None:
-    """None where nothing was ingested yet: albums outlive their library."""
-    try:
-        return unavailable.wait_for_searcher(context)
-    except NoLibrary:
-        return None
-
-
-def _fetch(entries: list[Entry], searcher: Searcher | None, context: AppContext) -> tuple[list[Card], int]:
+def _fetch(store: DocumentStore, searcher: Searcher | None) -> tuple[list[Card], int]:
     """The cards of the page that is turned to, and how many pages there are."""
+    entries = store.list()
     pages = max(1, math.ceil(len(entries) / PER_PAGE))
     page = min(int(st.session_state.get(_PAGE) or 1), pages)
     shown = entries[(page - 1) * PER_PAGE : page * PER_PAGE]
-    return [_card(entry, searcher, context) for entry in shown], pages
+    return [_card(entry.name, store, searcher) for entry in shown], pages
 
 
-def _card(entry: Entry, searcher: Searcher | None, context: AppContext) -> Card:
+def _card(name: str, store: DocumentStore, searcher: Searcher | None) -> Card:
+    album = None
     try:
-        album = albums.find(context.connection.documents("Albums"), entry.name)
-    except DocumentError as error:
-        return Card(entry.name, problem=str(error))
-    if searcher is None:
-        return Card(entry.name, album, problem="There is no library yet, so nothing is in it.")
-    text = json.dumps(album.query.to_json(), sort_keys=True)
-    try:
-        look = _look(searcher, searcher.pictures.name, text)
-    except SearchError as error:
-        return Card(entry.name, album, problem=str(error))
-    return Card(entry.name, album, look, look.problem)
+        album = albums.find(store, name)
+        if searcher is None:
+            return Card(name, album, problem="There is no library yet, so nothing is in it.")
+        look = _look(searcher, searcher.pictures.name, json.dumps(album.query.to_json(), sort_keys=True))
+        return Card(name, album, look, look.problem)
+    except (DocumentError, SearchError) as error:
+        return Card(name, album, problem=str(error))
 
 
 @st.cache_data(ttl=LOOK_TTL_S, max_entries=200, show_spinner=False)
@@ -112,7 +104,7 @@ def _draw(
 
 def _draw_card(card: Card, encoder: str, context: AppContext, to_search: Callable[[], None]) -> None:
     look, album = card.look or Look(), card.album
-    st.html(f"<div {COVERS}>{''.join(map(_cover, look.covers))}</div>")
+    st.html(f"<div {COVERS}>{''.join(gallery.thumbnail(hit.record, COVER) for hit in look.covers)}</div>")
     st.markdown(f"**{escape_markdown(card.name)}**")
     if album is not None:
         st.caption(
@@ -125,11 +117,9 @@ def _draw_card(card: Card, encoder: str, context: AppContext, to_search: Callabl
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         opened = st.button("Open", key=f"open-album-{card.name}", type="primary", disabled=album is None)
         with st.popover("Change", key=f"change-album-{card.name}"):
-            _change(card.name, context)
+            _draw_changes(card.name, context)
     if opened and album is not None:
-        address.set_picture(None)
-        address.go_on_with(album.query)
-        to_search()
+        address.ask_there(album.query, to_search)
 
 
 def described(query: Query) -> str:
@@ -138,42 +128,28 @@ def described(query: Query) -> str:
     return text if len(text) <= 120 else f"{text[:119]}…"
 
 
-def _cover(hit: Hit) -> str:
-    title = escape(gallery.title_of(hit.record))
-    return f'<img src="{gallery.thumbnail_url(hit.record)}" alt="{title}" title="{title}" loading="lazy" {COVER}>'
-
-
-def _change(name: str, context: AppContext) -> None:
+def _draw_changes(name: str, context: AppContext) -> None:
     key = f"rename-album-{name}"
+
+    def change(act: Callable[[DocumentStore], object]) -> None:
+        try:
+            act(context.connection.documents("Albums"))
+        except SchemaError as error:
+            st.session_state[_WORD] = sentence(error)
+
     with st.form(f"{key}-form", border=False):
         st.text_input("New name", value=name, key=key, max_chars=MAX_NAME)
-        st.form_submit_button("Rename", on_click=_rename, args=(name, key, context))
+        st.form_submit_button(
+            "Rename", on_click=change, args=(lambda store: store.rename(name, st.session_state[key]),)
+        )
     st.button(
-        "Delete the album",
-        key=f"delete-album-{name}",
-        icon=":material/delete:",
-        on_click=_delete,
-        args=(name, context),
+        "Delete the album", key=f"delete-album-{name}", icon=":material/delete:",
+        on_click=change, args=(lambda store: store.delete(name),),
         help="Only the question goes. No picture is touched.",
-    )
+    )  # fmt: skip
 
 
-def _rename(name: str, key: str, context: AppContext) -> None:
-    _try(lambda: context.connection.documents("Albums").rename(name, st.session_state[key]))
-
-
-def _delete(name: str, context: AppContext) -> None:
-    _try(lambda: context.connection.documents("Albums").delete(name))
-
-
-def _try(change: Callable[[], object]) -> None:
-    try:
-        change()
-    except SchemaError as error:
-        st.session_state[_WORD] = sentence(error)
-
-
-def draw_save_button(query: Query, searcher: Searcher, context: AppContext) -> None:
+def draw_save_button(query: Query, context: AppContext) -> None:
     """`query`: what is asked now, with the uploaded picture where there is one."""
     turn = st.session_state.setdefault(_TURN, 0)  # a new key closes the popover after saving
     with st.popover("Save as album", type="tertiary", icon=":material/bookmark_add:", key=f"save-album-{turn}"):
@@ -185,17 +161,18 @@ def draw_save_button(query: Query, searcher: Searcher, context: AppContext) -> N
             with st.form("save-album-form", border=False):
                 st.text_input("Name", key=_NAME, max_chars=MAX_NAME, placeholder="Summer by the sea")
                 st.checkbox("Replace the album of that name", key=_REPLACE)
-                st.form_submit_button("Save", type="primary", on_click=_save, args=(query, searcher, context))
+                st.form_submit_button("Save", type="primary", on_click=_save, args=(query, context))
             st.caption("The album is the question: it always shows what the library holds now.")
         if problem := st.session_state.pop(_WORD, ""):
             st.warning(problem)
 
 
-def _save(query: Query, searcher: Searcher, context: AppContext) -> None:
+def _save(query: Query, context: AppContext) -> None:
     replacing = bool(st.session_state[_REPLACE])
     try:
+        encoder = context.connection.encoder().identity.id
         store = context.connection.documents("Albums")
-        album = albums.keep(store, st.session_state[_NAME], query, searcher.pictures.identity.id, new=not replacing)
+        album = albums.keep(store, st.session_state[_NAME], query, encoder, new=not replacing)
     except NameTaken as error:
         st.session_state[_WORD] = f"{sentence(error)} Or tick “Replace”."
     except (SchemaError, SearchError, EncoderError) as error:

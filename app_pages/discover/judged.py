@@ -8,10 +8,10 @@ from uuid import UUID
 
 import streamlit as st
 
+from app_pages import address
 from app_pages.discover import session as discover_session
 from app_pages.widgets import gallery
-from app_pages.widgets.gallery import Click
-from app_pages.widgets.markdown import escape, escape_markdown
+from app_pages.widgets.markdown import escape_markdown
 from schema.record import ImageRecord
 from search.preference import Profile
 
@@ -21,62 +21,44 @@ MOST = 100
 """Pictures drawn of each kind; the latest."""
 
 
-def draw_judged(profile: Profile, records: Mapping[UUID, ImageRecord], on_open: Click) -> None:
+def draw_judged(profile: Profile, records: Mapping[UUID, ImageRecord]) -> None:
     """`records` of those that are in the library."""
-    kinds = (("liked", "Liked", profile.likes), ("disliked", "Disliked", profile.dislikes))
     if not records:
         return
     with st.container(horizontal=True, gap="medium", key="judged"):
-        for name, kind, weights in kinds:
+        for name, weights in (("liked", profile.likes), ("disliked", profile.dislikes)):
             there = [one for one in reversed(list(weights)) if one in records]
             if not there:
                 continue
             with st.container(key=f"judged-{name}", gap=None, width="content"):
                 more = f", the latest {MOST} shown" if len(there) > MOST else ""
-                st.html(f'<p class="loupe-heading">{kind} ({len(there):,}{more})</p>')
+                st.html(f'<p class="loupe-heading">{name.capitalize()} ({len(there):,}{more})</p>')
                 with st.container(horizontal=True, wrap=False, gap="small", key=f"strip-{name}"):
                     for one in there[:MOST]:
-                        _judged(records[one], weights[one], name, on_open)
+                        _judged(records[one], weights[one], name)
 
 
-def _judged(record: ImageRecord, weight: float, name: str, on_open: Click) -> None:
-    key = str(record.uuid)
-    title = gallery.title_of(record)
+def _judged(record: ImageRecord, weight: float, name: str) -> None:
+    key, title = str(record.uuid), escape_markdown(gallery.title_of(record))
     with st.container(key=f"one-judged-{key}", gap=None, width=WIDTH_PX):
-        st.html(
-            f'<img class="loupe-judged loupe-{name}" src="{gallery.thumbnail_url(record)}" alt="{escape(title)}" '
-            f'title="{escape(title)}" style="{gallery.SHAPE}" loading="lazy">'
-        )
+        st.html(gallery.thumbnail(record, css=f"loupe-judged loupe-{name}"))
         with st.container(horizontal=True, wrap=False, gap=None, key=f"counts-{key}"):
-            options = list(WEIGHTS) if weight in WEIGHTS else [*WEIGHTS, weight]
             widget = f"weight-of-{key}"
             st.session_state[widget] = weight
             st.segmented_control(
-                f"How much {escape_markdown(title)} counts",
-                options,
-                key=widget,
-                format_func=_shown,
-                required=True,
-                label_visibility="collapsed",
-                on_change=_weigh,
-                args=(record.uuid, widget),
-            )
-            st.button(
-                "Take it back", key=f"forget-{key}", type="tertiary", icon=":material/close:", on_click=_forget,
-                args=(record.uuid, title), help=f"No longer {name}: {escape_markdown(title)}",
+                f"How much {title} counts", list(WEIGHTS | {weight: ""}), key=widget, required=True,
+                format_func=lambda weight: WEIGHTS.get(weight, f"{weight:g}"), label_visibility="collapsed",
+                on_change=_weigh, args=(record.uuid, widget),
             )  # fmt: skip
-            st.button("Details", key=f"see-{key}", type="tertiary", on_click=on_open, args=(key,))
-
-
-def _shown(weight: float) -> str:
-    return WEIGHTS.get(weight, f"{weight:g}")
+            st.button(
+                "Take it back", key=f"forget-{key}", type="tertiary", icon=":material/close:",
+                on_click=discover_session.judge, args=(record.uuid, gallery.title_of(record), 0),
+                help=f"No longer {name}: {title}",
+            )  # fmt: skip
+            st.button("Details", key=f"see-{key}", type="tertiary", on_click=address.open_item, args=(key,))
 
 
 def _weigh(one: UUID, widget: str) -> None:
     weight = st.session_state[widget]
     if isinstance(weight, int | float):
         discover_session.weigh(one, float(weight))
-
-
-def _forget(one: UUID, title: str) -> None:
-    discover_session.judge(one, title, 0)

@@ -19,14 +19,12 @@ from app_pages.discover import session as discover_session
 from app_pages.discover import why as discover_why
 from app_pages.discover.session import Session
 from app_pages.search import ask, detail, filter_column
-from app_pages.search.filter_column import Counts
-from app_pages.widgets import gallery, keyboard, thumbs, unavailable, weighing
-from app_pages.widgets.markdown import escape_markdown, sentence
+from app_pages.widgets import gallery, thumbs, unavailable
+from app_pages.widgets.markdown import escape_markdown
 from errors import EncoderError, NoLibrary, QueryError, SchemaError, SearchError
 from schema.record import ImageRecord
-from search.grammar import GrammarError
 from search.preference import Profile
-from search.query import MAX_HIDDEN, MAX_TERMS, Query, Term, parse_uuid
+from search.query import MAX_HIDDEN, MAX_TERMS, Query
 from search.results import Results, did_you_mean
 from search.searcher import Searcher
 
@@ -34,6 +32,10 @@ SUGGESTIONS = 24
 SPREAD_TTL_S = 600
 IN_SESSION = ("q", "like", "dislike", "target", "strategy", "diversity")
 """The parameters of an address that are the session's."""
+NOTHING_LEFT = (
+    "Nothing is left to suggest: everything that passes the filters is judged or was seen. Take a filter away or start "
+    "over."
+)
 _WRITTEN, _FILTERS = "discover-address", "discover-filters"
 
 
@@ -47,7 +49,7 @@ class Found:
     spread: tuple[ImageRecord, ...] = ()
     """To begin with, where nothing is known yet."""
     notes: tuple[str, ...] = ()
-    problem: Exception | None = None
+    problem: SearchError | None = None
 
 
 def discover_page(context: AppContext, to_search: Callable[[], None]) -> None:
@@ -60,7 +62,6 @@ def discover_page(context: AppContext, to_search: Callable[[], None]) -> None:
         thumbs.hint_no_more()
         discover_session.kept_by(partial(discover_profiles.keep, context))
         _session(context, to_search)
-        keyboard.listen()
 
     unavailable.draw_page(context, draw)
 
@@ -69,14 +70,27 @@ def discover_page(context: AppContext, to_search: Callable[[], None]) -> None:
 def _session(context: AppContext, to_search: Callable[[], None]) -> None:
     try:
         searcher = context.connection.searcher()
-        discover_session.of_encoder(searcher.pictures.identity.id)
-        unread = _follow_address(searcher.pictures.identity.id)
+        encoder, on_like = searcher.pictures.identity.id, partial(address.more_like_there, to_search)
+        discover_session.of_encoder(encoder)
+        unread = _follow_address(encoder)
         session = discover_session.read()
-        filters = Query.from_params({"filter": st.query_params.get_all("filter")})
-        found = _fetch(session.profile, filters, searcher)
-        _draw_session(session, filters, found, context, searcher, to_search, unread)
+        query = Query.from_params({"filter": st.query_params.get_all("filter")})
+        found = _fetch(session.profile, query, searcher)
+        _draw_bar(session, query, found, context)
+        discover_profiles.draw_foreign()
+        for text in filter(None, (unread, session.trouble)):
+            st.warning(escape_markdown(text), icon=":material/error:")
+        _draw_notes(session.profile, found)
+        discover_judged.draw_judged(session.profile, found.records)
+        side, place = filter_column.columns()
+        with place:
+            _draw_suggestions(session, found, on_like)
+        if side is not None:
+            with side:  # suggestions are not cut at the threshold, so what is counted is not either
+                counts = "Counts of all that pass the filters."
+                filter_column.draw(query, lambda other: searcher.facets(other.filters), counts, ())
         if item := address.item():
-            detail.show(item, found.answer, searcher, context, partial(_more_like, to_search))
+            detail.show(item, found.answer, searcher, context, on_like)
     except NoLibrary:
         st.rerun()
     except (SchemaError, EncoderError, SearchError) as error:
@@ -119,7 +133,9 @@ def _fetch(profile: Profile, query: Query, searcher: Searcher) -> Found:
         if profile.empty:
             if filters:
                 notes.append("Filters count from the first like on.")
-            return Found(records, spread=_spread(searcher, profile.seen), notes=tuple(notes))
+            seen = tuple(map(str, profile.seen))
+            spread = _spread(searcher, searcher.pictures.name, searcher.count(), seen)
+            return Found(records, spread=spread, notes=tuple(notes))
         asking = profile.within(profile.room)
         if len(profile.items) + len(profile.seen) > MAX_HIDDEN:
             notes.append(f"More than {MAX_HIDDEN:,} pictures were judged or seen: the first seen may come back.")
@@ -128,7 +144,9 @@ def _fetch(profile: Profile, query: Query, searcher: Searcher) -> Found:
                 f"{len(profile.items)} pictures are judged, one question takes {MAX_TERMS} terms: the strongest "
                 f"and the latest {len(asking.items)} count."
             )
-        query = _hiding(asking, profile).query(SUGGESTIONS, filters=filters)
+        # Judged pictures that do not count any more do not come back either.
+        left = [one for one in profile.items if one not in asking.items]
+        query = replace(asking, seen=(*left, *asking.seen)).query(SUGGESTIONS, filters=filters)
         results = searcher.answer(query)
         if results.meant:
             notes.append(did_you_mean(results))
@@ -137,20 +155,10 @@ def _fetch(profile: Profile, query: Query, searcher: Searcher) -> Found:
         return Found(records, notes=tuple(notes), problem=error)
 
 
-def _spread(searcher: Searcher, seen: tuple[UUID, ...]) -> tuple[ImageRecord, ...]:
-    return _cached_spread(searcher, searcher.pictures.name, searcher.count(), tuple(map(str, seen)))
-
-
 @st.cache_data(ttl=SPREAD_TTL_S, max_entries=100, show_spinner=False)
-def _cached_spread(_searcher: Searcher, collection: str, count: int, seen: tuple[str, ...]) -> tuple[ImageRecord, ...]:
+def _spread(_searcher: Searcher, collection: str, count: int, seen: tuple[str, ...]) -> tuple[ImageRecord, ...]:
     """Of a library of so many pictures. Over a full sample it takes half a second, and every redraw would."""
     return _searcher.spread(SUGGESTIONS, [UUID(one) for one in seen])
-
-
-def _hiding(asking: Profile, profile: Profile) -> Profile:
-    """Judged pictures that do not count any more do not come back either."""
-    left = [one for one in profile.items if one not in asking.likes and one not in asking.dislikes]
-    return replace(asking, seen=(*left, *asking.seen))
 
 
 def _named(gone: str) -> str:
@@ -160,93 +168,60 @@ def _named(gone: str) -> str:
     return gone
 
 
-def _draw_session(
-    session: Session,
-    query: Query,
-    found: Found,
-    context: AppContext,
-    searcher: Searcher,
-    to_search: Callable[[], None],
-    unread: str,
-) -> None:
+def _draw_bar(session: Session, query: Query, found: Found, context: AppContext) -> None:
+    profile = session.profile
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="discover-bar"):
-        discover_controls.draw_words(session.profile)
-        discover_controls.draw_targets(session.profile, found.answer.results.targets if found.answer else {})
-        discover_controls.draw_joining(session.profile)
-        weighing.draw_filters_switch(len(query.filters))
+        discover_controls.draw_words(profile)
+        discover_controls.draw_targets(profile, found.answer.results.targets if found.answer else {})
+        discover_controls.draw_joining(profile)
+        filter_column.draw_switch(query)
         st.button(
             "Undo", key="discover-undo", type="tertiary", icon=":material/undo:", on_click=discover_session.undo,
             disabled=not session.can_undo,
         )  # fmt: skip
         st.button(
             "Start over", key="discover-reset", type="tertiary", icon=":material/restart_alt:",
-            on_click=discover_session.start_over, disabled=session.profile.empty and not session.profile.seen,
+            on_click=discover_session.start_over, disabled=profile.empty and not profile.seen,
             help="Nothing liked, disliked or seen. Undo brings it back."
             + (f" The profile “{escape_markdown(session.name)}” stays as it is." if session.name else ""),
         )  # fmt: skip
         discover_profiles.draw_profiles(context, session)
-    discover_profiles.draw_foreign()
-    for text in (unread, session.trouble):
-        if text:
-            st.warning(escape_markdown(text), icon=":material/error:")
+
+
+def _draw_notes(profile: Profile, found: Found) -> None:
     for note in found.notes:
         st.caption(escape_markdown(note))
-    if gone := [one for one in session.profile.items if one not in found.records]:
+    if gone := [one for one in profile.items if one not in found.records]:
         st.button(
-            "Forget them", key="drop-gone", type="tertiary", icon=":material/close:",
-            on_click=discover_session.forget, args=(gone,), help="Until then they count again if they come back.",
+            "Forget them", key="drop-gone", type="tertiary", icon=":material/close:", args=(gone, 0),
+            on_click=discover_session.judge_all, help="Until then they count again if they come back.",
         )  # fmt: skip
-    discover_judged.draw_judged(session.profile, found.records, address.open_item)
-    side, place = None, st.container()
-    if st.session_state["filters_open"]:
-        side, place = st.columns([1, 3.2], gap="medium")
-    with place:
-        _draw_suggestions(session, found, partial(_more_like, to_search))
-    if side is not None:
-        with side:
-            _draw_filters(query, searcher)
 
 
 def _draw_suggestions(session: Session, found: Found, on_like: gallery.Click) -> None:
-    if isinstance(found.problem, GrammarError):
-        ask.point_at(found.problem)
-    elif found.problem is not None:
-        st.warning(sentence(found.problem), icon=":material/edit:")
+    """The best of what is left: one below the threshold is drawn like the others."""
+    if found.problem is not None:
+        ask.draw_problem(found.problem)
+    elif found.answer is not None and (hits := found.answer.results.hits):
+        terms = found.answer.query.terms
+        with st.container(key="count"):
+            st.caption(_summary(found.answer.results, session.profile))
+        gallery.draw_grid(
+            [replace(hit, below=False) for hit in hits],
+            on_like,
+            under=lambda hit: thumbs.draw(hit.record, copies=hit.copies),
+            note=lambda hit: discover_why.details(hit, terms, found.records),
+        )
+        _more("Others, please", [one for hit in hits for one in (hit.uuid, *hit.copies)])
     elif found.answer is not None:
-        _draw_found(found.answer, session.profile, found.records, on_like)
+        st.info(NOTHING_LEFT, icon=":material/done_all:")
     elif found.spread:
         with st.container(key="count"):
             st.caption("A spread of your library, as different as it gets. Like what you would see more of.")
-        gallery.draw_unranked(
-            found.spread, on_like, address.open_item, under=lambda hit: thumbs.draw_thumbs(hit.record)
-        )
+        gallery.draw_unranked(found.spread, on_like, under=lambda hit: thumbs.draw(hit.record))
         _more("Show others", [record.uuid for record in found.spread])
     else:
         st.info("You have seen a spread of the whole library. Start over to see it again.", icon=":material/done_all:")
-
-
-def _draw_found(
-    answer: detail.Answer, profile: Profile, records: Mapping[UUID, ImageRecord], on_like: gallery.Click
-) -> None:
-    """Suggestions are the best of what is left: one below the line of unrelated questions is drawn like the others."""
-    results = answer.results
-    if not results.hits:
-        st.info(
-            "Nothing is left to suggest: everything that passes the filters is judged or was seen. Take a filter away "
-            "or start over.",
-            icon=":material/done_all:",
-        )
-        return
-    with st.container(key="count"):
-        st.caption(_summary(results, profile))
-    gallery.draw_grid(
-        [replace(hit, below=False) for hit in results.hits],
-        on_like,
-        address.open_item,
-        under=lambda hit: thumbs.draw_thumbs(hit.record, copies=hit.copies),
-        note=lambda hit: discover_why.details(hit, answer.query.terms, records),
-    )
-    _more("Others, please", [one for hit in results.hits for one in (hit.uuid, *hit.copies)])
 
 
 def _summary(results: Results, profile: Profile) -> str:
@@ -266,17 +241,3 @@ def _more(label: str, shown: list[UUID]) -> None:
             label, key="discover-others", icon=":material/skip_next:", on_click=discover_session.see, args=(shown,),
             help="These count as seen: they do not come back, and say nothing about what you like.",
         )  # fmt: skip
-
-
-def _draw_filters(query: Query, searcher: Searcher) -> None:
-    """Suggestions are not cut at the line of unrelated questions, so what is counted is not either."""
-
-    def counts_of(other: Query) -> Mapping[str, Counts]:
-        return searcher.facets(other.filters)
-
-    filter_column.draw(query, counts_of, "Counts of all that pass the filters.", ())
-
-
-def _more_like(to_search: Callable[[], None], one: str) -> None:
-    address.go_on_with(Query((Term(item=parse_uuid(one)),)))
-    to_search()

@@ -18,7 +18,7 @@ from app_pages.discover.session import Session
 from app_pages.widgets.markdown import escape_markdown, sentence
 from errors import DocumentError, LoupeError, QueryError, SchemaError
 from pictures.text import inert
-from schema.documents import MAX_NAME, DocumentStore, Entry
+from schema.documents import MAX_NAME, DocumentStore
 from search.preference import Profile
 from search.query import AUTO, MAX_TERMS, parse_uuid
 
@@ -52,23 +52,23 @@ def draw_profiles(context: AppContext, session: Session) -> None:
     """The popover. What is kept is read while it is open only."""
     label = escape_markdown(session.name) if session.name else "Not kept"
     with st.popover(label, icon=":material/bookmark:", key="profiles", on_change="rerun") as popover:
-        if popover.open:
-            _draw_popover(context, session)
+        if not popover.open:
+            return
+        try:
+            entries = context.connection.documents("Profiles").list()
+        except SchemaError as error:
+            st.error(sentence(error), icon=":material/cloud_off:")
+            return
+        _draw_popover(context, session, [entry.name for entry in entries if entry.name != session.name])
 
 
-def _draw_popover(context: AppContext, session: Session) -> None:
-    try:
-        entries = context.connection.documents("Profiles").list()
-    except SchemaError as error:
-        st.error(sentence(error), icon=":material/cloud_off:")
-        return
+def _draw_popover(context: AppContext, session: Session, others: list[str]) -> None:
     if trouble := st.session_state.pop(_TROUBLE, ""):
         st.warning(escape_markdown(trouble), icon=":material/edit:")
     if session.name:
         _draw_in_use(context, session)
     else:
         _draw_save(context, session)
-    others = [entry for entry in entries if entry.name != session.name]
     if others:
         _draw_open(context, others, session)
     st.caption(SHARED)
@@ -98,11 +98,11 @@ def _draw_save(context: AppContext, session: Session) -> None:
         )  # fmt: skip
 
 
-def _draw_open(context: AppContext, entries: list[Entry], session: Session) -> None:
+def _draw_open(context: AppContext, names: list[str], session: Session) -> None:
     unsaved = "" if session.name or session.profile.empty else " Undo comes back to this session."
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         st.selectbox(
-            "Kept", [entry.name for entry in entries], key="profile-choice", index=None, placeholder="Choose",
+            "Kept", names, key="profile-choice", index=None, placeholder="Choose",
             format_func=inert,
         )  # fmt: skip
         st.button("Open", key="open-profile", on_click=_load, args=(context,), help=f"Go on with it.{unsaved}")
@@ -165,19 +165,20 @@ def draw_foreign() -> None:
     found = st.session_state.get(_FOREIGN)
     if not isinstance(found, Session):
         return
+    name, theirs, ours = map(
+        escape_markdown, (found.name, found.profile.encoder, discover_session.read().profile.encoder)
+    )
     with st.container(key="foreign-profile"):
         st.warning(
-            f"The profile “{escape_markdown(found.name)}” was made in a library of "
-            f"{escape_markdown(found.profile.encoder)}, this one is of "
-            f"{escape_markdown(discover_session.read().profile.encoder)}. "
-            f"Its {_content(found.profile)} can be taken over, "
-            "where this library has the pictures; its weights cannot, what counts is learned anew.",
+            f"The profile “{name}” was made in a library of {theirs}, this one is of {ours}. Its "
+            f"{_content(found.profile)} can be taken over, where this library has the pictures; its weights cannot, "
+            "what counts is learned anew.",
             icon=":material/swap_horiz:",
         )
         with st.container(horizontal=True, gap="small"):
             st.button("Take over", key="take-over-profile", type="primary", on_click=_take_over,
                       help="As a new session, which has no name yet: the profile itself stays as it is.")  # fmt: skip
-            st.button("Leave it", key="leave-foreign-profile", on_click=_leave_foreign)
+            st.button("Leave it", key="leave-foreign-profile", on_click=st.session_state.pop, args=(_FOREIGN, None))
 
 
 def _content(profile: Profile) -> str:
@@ -191,7 +192,3 @@ def _take_over() -> None:
     found: Session = st.session_state.pop(_FOREIGN)
     encoder = discover_session.read().profile.encoder
     discover_session.begin(replace(found.profile, encoder=encoder, targets=AUTO, history=()), titles=found.titles)
-
-
-def _leave_foreign() -> None:
-    st.session_state.pop(_FOREIGN, None)

@@ -6,16 +6,21 @@ keeps a named profile is handed in (`kept_by`), because a thumb on another page 
 
 import logging
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import streamlit as st
 
 from errors import QueryError, SchemaError
-from search.preference import MOST_UNDONE, Profile
+from search.preference import Profile
 from search.query import AUTO, MAX_HIDDEN
 
 UP, DOWN = 1, -1
+VERBS: Mapping[int, Callable[[Profile, uuid.UUID], Profile]] = {
+    UP: Profile.liking,
+    DOWN: Profile.disliking,
+    0: Profile.forgetting,
+}
 _STATE, _KEEP = "discover-session", "discover-keep"
 log = logging.getLogger(__name__)
 
@@ -74,41 +79,30 @@ def judge(one: uuid.UUID, title: str, opinion: int, copies: Sequence[uuid.UUID] 
     """`opinion` UP, DOWN, or 0 for neither. `copies`: near-duplicates that stood behind it; they do not come back."""
     session = read()
     write(replace(session, titles={**session.titles, one: title}))
-    if opinion == UP:
-        change(lambda profile: profile.liking(one).seeing(copies))
-    elif opinion == DOWN:
-        change(lambda profile: profile.disliking(one).seeing(copies))
-    else:
-        change(lambda profile: profile.forgetting(one))
+    judge_all([one], opinion, copies)
+
+
+def judge_all(ones: Iterable[uuid.UUID], opinion: int, copies: Sequence[uuid.UUID] = ()) -> None:
+    """In one step."""
+
+    def edit(profile: Profile) -> Profile:
+        judged = profile.seeing(copies if opinion else ())
+        for one in ones:
+            judged = VERBS[opinion](judged, one)
+        return profile.edit(likes=judged.likes, dislikes=judged.dislikes, seen=judged.seen)
+
+    change(edit)
 
 
 def weigh(one: uuid.UUID, weight: float) -> None:
     """How much a judged picture counts, in the place it has."""
-    if one in read().profile.dislikes:
-        change(lambda profile: profile.disliking(one, weight))
-    else:
-        change(lambda profile: profile.liking(one, weight))
-
-
-def forget(ones: Sequence[uuid.UUID]) -> None:
-    """Neither liked nor disliked any more."""
-
-    def edit(profile: Profile) -> Profile:
-        for one in ones:
-            profile = profile.forgetting(one)
-        return profile
-
-    change(edit)
+    verb = Profile.disliking if one in read().profile.dislikes else Profile.liking
+    change(lambda profile: verb(profile, one, weight))
 
 
 def see(shown: Sequence[uuid.UUID]) -> None:
     """Those do not come back, until that is undone; of more than one question can hide (MAX_HIDDEN) the latest."""
-
-    def edit(profile: Profile) -> Profile:
-        past: tuple[Profile, ...] = (*profile.history, replace(profile, history=()))
-        return replace(profile, seen=profile.seeing(shown).seen[-MAX_HIDDEN:], history=past[-MOST_UNDONE:])
-
-    change(edit)
+    change(lambda profile: profile.edit(seen=profile.seeing(shown).seen[-MAX_HIDDEN:]))
 
 
 def undo() -> None:

@@ -19,16 +19,9 @@ BARS = 6
 Records = Mapping[UUID, ImageRecord]
 
 
-def brought_by(hit: Hit) -> Share | None:
-    """The part that raised the hit most; None where none did."""
-    best = max(hit.shares, key=lambda share: share.amount, default=None)
-    return best if best is not None and best.amount > 0 else None
-
-
 def sentence(hit: Hit, terms: Sequence[Term], records: Records) -> str:
     """One line of plain text, as: What it shows: like “Fox in the snow”."""
-    share = brought_by(hit)
-    if share is None:
+    if (share := _best(hit)) is None:
         return "No example speaks for it; it is only less unlike them than others"
     term = terms[share.term]
     return f"{_target(share)}: {_side(term)} {_name(term, records)}"
@@ -37,8 +30,7 @@ def sentence(hit: Hit, terms: Sequence[Term], records: Records) -> str:
 def details(hit: Hit, terms: Sequence[Term], records: Records) -> str:
     """The sentence, which opens into the bars."""
     said = escape(sentence(hit, terms, records))
-    share = brought_by(hit)
-    small = _small(terms[share.term], records) if share else ""
+    small = _small(terms[share.term], records) if (share := _best(hit)) else ""
     return (
         f'<details class="loupe-why" name="loupe-why"><summary title="{said}">{small}<span>{said}</span></summary>'
         f"{bars(hit, terms, records)}</details>"
@@ -67,11 +59,13 @@ def bars(hit: Hit, terms: Sequence[Term], records: Records) -> str:
     drawn = "".join(
         f"<tr><th>{label}</th><td>{_bar(amount / longest)}</td><td>{amount:+.2f}</td></tr>" for label, amount in rows
     )
-    return f'<table class="loupe-parts">{drawn}<tr><th>Together</th><td></td><td>{_total(hit):+.2f}</td></tr></table>'
+    total = sum(share.amount for share in hit.shares)
+    return f'<table class="loupe-parts">{drawn}<tr><th>Together</th><td></td><td>{total:+.2f}</td></tr></table>'
 
 
-def _total(hit: Hit) -> float:
-    return sum(share.amount for share in hit.shares)
+def _best(hit: Hit) -> Share | None:
+    """The part that raised the hit most; None where none did."""
+    return max((share for share in hit.shares if share.amount > 0), key=lambda share: share.amount, default=None)
 
 
 def _bar(part: float) -> str:
@@ -97,6 +91,5 @@ def _name(term: Term, records: Records) -> str:
 
 
 def _small(term: Term, records: Records) -> str:
-    if term.item is None or term.item not in records:
-        return ""
-    return f'<img src="{gallery.thumbnail_url(records[term.item])}" alt="" loading="lazy">'
+    record = records.get(term.item) if term.item else None
+    return gallery.thumbnail(record, "", alt="") if record else ""

@@ -13,13 +13,13 @@ import streamlit as st
 from api.context import AppContext
 from app_pages.widgets import visitor
 from app_pages.widgets.markdown import escape_markdown
-from host.jobs import Status
 from pictures.open import EXTENSIONS
 from pictures.text import inert
 from search.filters import Condition
 from search.searcher import Searcher
 
 POLL_S = 2
+_ASKING = "confirming"
 COUNTS = {
     "added": "added",
     "updated": "updated",
@@ -90,10 +90,9 @@ def _add(context: AppContext) -> None:
 
 def progress(context: AppContext) -> bool:
     """Draws the running ingest, and whether one runs. The page is drawn anew when it ends."""
-    if context.ingestion.running:
+    if running := context.ingestion.running:
         _watch(context)
-        return True
-    return False
+    return running
 
 
 @st.fragment(run_every=POLL_S)
@@ -101,11 +100,15 @@ def _watch(context: AppContext) -> None:
     if not context.ingestion.running:
         st.cache_data.clear()
         st.rerun()
-    status = context.ingestion.status()
-    if status is None:
+    if (status := context.ingestion.status()) is None:
         st.progress(0.0, "Starting: the encoder is being loaded")
         return
-    st.progress(min(status.done / status.total, 1.0) if status.total else 0.0, _text(status))
+    failed = f", {status.failed:,} could not be read" if status.failed else ""
+    st.progress(
+        min(status.done / status.total, 1.0) if status.total else 0.0,
+        f"{escape_markdown(status.folder)}: {status.done:,} of {status.total:,} files, {status.encoded:,} encoded"
+        + failed,
+    )
 
 
 @st.fragment(run_every=POLL_S)
@@ -115,73 +118,50 @@ def _wait_for_others(context: AppContext) -> None:
         st.rerun()
 
 
-def _text(status: Status) -> str:
-    failed = f", {status.failed:,} could not be read" if status.failed else ""
-    return (
-        f"{escape_markdown(status.folder)}: {status.done:,} of {status.total:,} files, "
-        f"{status.encoded:,} encoded{failed}"
-    )
-
-
 def last_report(context: AppContext) -> None:
     """What the last ingest did, and what can be done about it; of one that did not begin, why."""
     if failure := context.ingestion.failure():
         st.error(escape_markdown(failure), icon=":material/error:")
         return
-    status = context.ingestion.status()
-    if status is None:
+    if (status := context.ingestion.status()) is None:
         return
+    folder, report = escape_markdown(status.folder), status.report or {}
     if status.died or status.error:
         reason = status.error or "it ended without a word (killed, or the machine went down)"
-        st.warning(
-            f"The last ingest of {escape_markdown(status.folder)} ended early: {escape_markdown(reason)}",
-            icon=":material/error:",
-        )
+        st.warning(f"The last ingest of {folder} ended early: {escape_markdown(reason)}", icon=":material/error:")
         return
-    report: dict[str, Any] = status.report or {}
     if report.get("dry_run"):
         return
-    left_out = str(report.get("left_out", ""))
+    left_out = escape_markdown(str(report.get("left_out", "")))
     counts = [f"{report[name]:,} {label}" for name, label in COUNTS.items() if report.get(name)]
     counts += [f"{len(report[name]):,} {label}" for name, label in FAILURES.items() if report.get(name)]
     if report.get("forgotten"):
         taken = report.get("removed", 0)
-        st.caption(f"{escape_markdown(status.folder)} was taken out of the library, and {taken:,} files with it.")
-        _failures(report)
-        return
-    if not counts and not report.get("interrupted") and not report.get("ended_by"):
-        there = escape_markdown(left_out) if left_out else "It is empty"
+        st.caption(f"{folder} was taken out of the library, and {taken:,} files with it.")
+    elif counts or report.get("interrupted") or report.get("ended_by"):
+        speed = f", {report.get('images_per_second', 0):g} pictures a second" if report.get("encoded") else ""
+        st.caption(
+            f"Last time, {folder}: {', '.join(counts)}, in {report.get('seconds', 0):.1f} s{speed}."
+            + (f" {left_out}." if left_out else "")
+            + (" It was interrupted." if report.get("interrupted") else "")
+        )
+        if report.get("ended_by"):
+            st.warning(escape_markdown(report["ended_by"]), icon=":material/error:")
+    else:
         st.info(
-            f"No pictures were found in {escape_markdown(status.folder)}. {there}. Loupe reads files that end in "
+            f"No pictures were found in {folder}. {left_out or 'It is empty'}. Loupe reads files that end in "
             f"{', '.join(sorted(EXTENSIONS))}.",
             icon=":material/folder_off:",
         )
-        _failures(report)
-        return
-    speed = f", {report.get('images_per_second', 0):g} pictures a second" if report.get("encoded") else ""
-    st.caption(
-        f"Last time, {escape_markdown(status.folder)}: {', '.join(counts)}, "
-        + f"in {report.get('seconds', 0):.1f} s{speed}."
-        + (f" {escape_markdown(left_out)}." if left_out else "")
-        + (" It was interrupted." if report.get("interrupted") else "")
-    )
-    if report.get("ended_by"):
-        st.warning(escape_markdown(report["ended_by"]), icon=":material/error:")
     _failures(report)
     if missing := report.get("missing", 0) + report.get("excluded", 0):
         gone = "gone or left out" if report.get("excluded") else "gone"
-        st.button(
-            f"Remove the {missing:,} whose files are {gone}", key="prune", icon=":material/delete_sweep:",
-            on_click=partial(st.session_state.__setitem__, "confirming", True),
+        _confirmed(
+            f"Remove the {missing:,} whose files are {gone}", "prune", "Remove from the library?",
+            f"{_count(missing)} of {folder} will leave the library, because the files are gone. No file is touched.",
+            f"Remove {_count(missing)}", "Keep them", "delete_sweep",
+            partial(start, context, status.folder, "--prune", "--at-most", str(missing)),  # no more than was agreed to
         )  # fmt: skip
-        if st.session_state.get("confirming"):
-            folder, count = status.folder, _count(missing)
-            _confirm(
-                "Remove from the library?",
-                f"{count} of {escape_markdown(folder)} will leave the library, because the files are gone. No file is "
-                "touched.",
-                f"Remove {count}", "Keep them", "prune", partial(_prune, folder, missing, context),
-            )  # fmt: skip
 
 
 def _failures(report: dict[str, Any]) -> None:
@@ -196,51 +176,49 @@ def _failures(report: dict[str, Any]) -> None:
             st.dataframe(rows, hide_index=True)
 
 
-def _settle() -> None:
-    st.session_state["confirming"], st.session_state["forgetting"] = False, None
-
-
 def forget_button(root: Path, searcher: Searcher, context: AppContext, *, disabled: bool) -> None:
     """Takes the folder out of the library, after asking."""
-    st.button(
-        "Take it out", key=f"forget-{root}", type="tertiary", icon=":material/folder_delete:", disabled=disabled,
-        on_click=partial(st.session_state.__setitem__, "forgetting", root),
+
+    def forget() -> None:
+        if may_change_folders(context):
+            start(context, str(root), "--forget", "--yes")
+
+    count = _count(searcher.count([Condition("folder", "=", str(root))])) if _asking(f"forget-{root}") else ""
+    _confirmed(
+        "Take it out", f"forget-{root}", "Take the folder out of the library?",
+        f"{count} of {escape_markdown(str(root))} will leave the library with the tags that were given here, except "
+        "those that lie in another folder too. No file is touched. Adding the folder again encodes them again.",
+        "Take it out", "Keep it", "folder_delete", forget, disabled=disabled, type="tertiary",
         help="Loupe forgets this folder; no file is touched",
     )  # fmt: skip
-    if st.session_state.get("forgetting") == root and not disabled:
-        count = _count(searcher.count([Condition("folder", "=", str(root))]))
-        _confirm(
-            "Take the folder out of the library?",
-            f"{count} of {escape_markdown(str(root))} will leave the library with the tags that were given here, "
-            "except those that lie in another folder too. No file is touched. Adding the folder "
-            "again encodes them again.",
-            "Take it out", "Keep it", "forget", partial(_forget, root, context),
-        )  # fmt: skip
 
 
-def _forget(root: Path, context: AppContext) -> None:
-    _settle()
-    if may_change_folders(context):
-        start(context, str(root), "--forget", "--yes")
+def _confirmed(
+    label: str, key: str, title: str, text: str, yes: str, no: str, icon: str, act: Callable[[], None], **options: Any
+) -> None:
+    """A button, and after a click a dialog: `act` happens after the first of its two buttons."""
+    ask = partial(st.session_state.__setitem__, _ASKING)
+    st.button(label, key=key, icon=f":material/{icon}:", on_click=ask, args=(key,), **options)
 
-
-def _confirm(title: str, text: str, yes: str, no: str, key: str, act: Callable[[], None]) -> None:
-    """A dialog: `act` happens after the first of its two buttons."""
+    def answer(agreed: bool) -> None:
+        ask("")
+        if agreed:
+            act()
 
     def draw() -> None:
         st.write(text)
         with st.container(horizontal=True):
-            st.button(yes, type="primary", key=f"{key}-yes", on_click=act)
-            st.button(no, key=f"{key}-no", on_click=_settle)
+            kind = key.partition("-")[0]
+            st.button(yes, type="primary", key=f"{kind}-yes", on_click=answer, args=(True,))
+            st.button(no, key=f"{kind}-no", on_click=answer, args=(False,))
 
-    st.dialog(title, on_dismiss=_settle)(draw)()
+    if _asking(key) and not options.get("disabled"):
+        st.dialog(title, on_dismiss=partial(answer, False))(draw)()
+
+
+def _asking(key: str) -> bool:
+    return bool(st.session_state.get(_ASKING) == key)
 
 
 def _count(number: int) -> str:
     return "1 picture" if number == 1 else f"{number:,} pictures"
-
-
-def _prune(folder: str, confirmed: int, context: AppContext) -> None:
-    """No more than the person has agreed to, whatever went away meanwhile."""
-    _settle()
-    start(context, folder, "--prune", "--at-most", str(confirmed))

@@ -68,15 +68,10 @@ def _draw_adding(searcher: Searcher, context: AppContext) -> None:
         with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"root-{root}"):
             st.markdown(f":material/folder: {escape_markdown(str(root))}")
             st.button(
-                "Bring up to date",
-                key=f"update-{root}",
-                type="tertiary",
-                icon=":material/sync:",
-                disabled=running,
-                on_click=adding.start,
-                args=(context, str(root)),
+                "Bring up to date", key=f"update-{root}", type="tertiary", icon=":material/sync:", disabled=running,
+                on_click=adding.start, args=(context, str(root)),
                 help="Add what is new, note what changed or is gone",
-            )
+            )  # fmt: skip
             if adding.may_change_folders(context):
                 adding.forget_button(root, searcher, context, disabled=running)
     if not running:
@@ -87,18 +82,13 @@ def _draw_counts(figures: Figures) -> None:
     st.subheader("What is in it", anchor=False)
     with st.grid(2, min_column_width=300, gap="medium"):
         for name, title in TITLES.items():
-            _table(title, figures.counts.get(name, ()))
-
-
-def _table(title: str, counts: Sequence[tuple[str, int]]) -> None:
-    if not counts:
-        return
-    most = max(count for _, count in counts)
-    st.dataframe(
-        [{title: inert(str(value)), "Pictures": count} for value, count in counts],
-        hide_index=True,
-        column_config={"Pictures": st.column_config.ProgressColumn(format="localized", min_value=0, max_value=most)},
-    )
+            if not (counts := figures.counts.get(name)):
+                continue
+            bar = st.column_config.ProgressColumn(
+                format="localized", min_value=0, max_value=max(count for _, count in counts)
+            )
+            rows = [{title: inert(str(value)), "Pictures": count} for value, count in counts]
+            st.dataframe(rows, hide_index=True, column_config={"Pictures": bar})
 
 
 @st.cache_data(ttl=FIGURES_TTL_S, max_entries=4, show_spinner=False)

@@ -5,18 +5,19 @@ The layout is computed by a process of its own (`host.jobs`); here it is only wa
 
 import math
 from collections.abc import Callable
+from functools import partial
 
 import streamlit as st
 
 from api.context import AppContext
 from app_pages import address
 from app_pages.library import adding
-from app_pages.map import colours as map_colours
 from app_pages.map import question as map_question
 from app_pages.map import replay as map_replay
 from app_pages.map import view as map_view
+from app_pages.map.colours import COLOURINGS
 from app_pages.map.view import Lasso
-from app_pages.search import ask, detail
+from app_pages.search import detail
 from app_pages.widgets import gallery, unavailable
 from app_pages.widgets.markdown import escape_markdown
 from errors import NoLibrary
@@ -39,11 +40,7 @@ HELP = (
 def map_page(context: AppContext, to_search: Callable[[], None]) -> None:
     """`to_search` opens the search page."""
     address.leave()
-    query = address.read()
-    if {"q", "like"} & query.params().keys():  # "More like this" was pressed
-        address.go_on_with(query)
-        st.query_params.clear()
-        to_search()
+    on_like = partial(address.more_like_there, to_search)
     st.session_state.setdefault("map-tab", LIBRARY)
     tab = st.segmented_control(
         "Show", [LIBRARY, RUN], key="map-tab", required=True, label_visibility="collapsed", persist_state="session"
@@ -53,14 +50,14 @@ def map_page(context: AppContext, to_search: Callable[[], None]) -> None:
         return
 
     def draw(searcher: Searcher) -> None:
-        _draw_library(searcher, context)
+        _draw_library(searcher, context, on_like)
         if item := address.item():
-            detail.show(item, None, searcher, context)
+            detail.show(item, None, searcher, context, on_like)
 
     unavailable.draw_page(context, draw)
 
 
-def _draw_library(searcher: Searcher, context: AppContext) -> None:
+def _draw_library(searcher: Searcher, context: AppContext, on_like: gallery.Click) -> None:
     """Raises NoLibrary for an empty library, and what reading it raises."""
     version = _version(searcher, searcher.pictures.name)
     if version.count == 0:
@@ -73,32 +70,27 @@ def _draw_library(searcher: Searcher, context: AppContext) -> None:
             adding.last_report(context)
         return
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium", key="map-choices"):
-        space, colouring = _choices()
+        space = st.selectbox(
+            "Vectors", SPACES, format_func=SPACES.__getitem__, key="map-space", persist_state="session", width=260
+        )
+        colouring = st.selectbox("Colour by", COLOURINGS, key="map-colour", persist_state="session", width=130)
         layout = context.layouts.read(space)
         view = _view(layout) if layout is not None else ""
     _keep_up(layout, space, version, searcher, context)
     if layout is None:
         return
-    groups = map_colours.COLOURINGS[colouring](layout)
-    placed = _question(layout, view, searcher)
+    groups = COLOURINGS[colouring](layout)
+    query, placed = address.last(), None
+    if query.terms or query.unread:
+        placed = map_question.place(query, address.picture(), layout, view, searcher)
     picture, figures = st.columns([5, 1], gap="medium")
     with figures:
         _figures(layout, view)
     with picture:
         asked = placed.asked if placed else None
-        lasso = map_view.draw(layout, view, groups, asked, lambda index: _open(layout, index))
+        lasso = map_view.draw(layout, view, groups, asked, lambda index: address.open_item(str(layout.key(index))))
         _words(layout, view, placed.sentence if placed else "")
-    _chosen(lasso, layout, searcher)
-
-
-def _choices() -> tuple[str, str]:
-    space = st.selectbox(
-        "Vectors", list(SPACES), format_func=SPACES.__getitem__, key="map-space", persist_state="session", width=260
-    )
-    colouring = st.selectbox(
-        "Colour by", list(map_colours.COLOURINGS), key="map-colour", persist_state="session", width=130
-    )
-    return space, colouring
+    _chosen(lasso, layout, searcher, on_like)
 
 
 def _view(layout: Layout) -> str:
@@ -109,13 +101,9 @@ def _view(layout: Layout) -> str:
     return str(
         st.segmented_control(
             "View", views, format_func=VIEWS.__getitem__, key="map-view", required=True, help=HELP,
-            persist_state="session", on_change=_choose_view,
+            persist_state="session", on_change=partial(st.session_state.__setitem__, "map-view-chosen", True),
         )
     )  # fmt: skip
-
-
-def _choose_view() -> None:
-    st.session_state["map-view-chosen"] = True
 
 
 def _keep_up(
@@ -161,13 +149,6 @@ def _meanwhile(layout: Layout | None, version: LibraryVersion) -> str:
     if layout.version == str(version):
         return "PCA is drawn; UMAP is on its way."
     return f"This is the layout of an older version of the library ({layout.total:,} pictures, now {version.count:,})."
-
-
-def _question(layout: Layout, view: str, searcher: Searcher) -> map_question.Placed | None:
-    query = address.last()
-    if not query.terms and not query.unread:
-        return None
-    return map_question.place(query, address.picture(), layout, view, searcher)
 
 
 def _figures(layout: Layout, view: str) -> None:
@@ -223,7 +204,7 @@ def _words(layout: Layout, view: str, placed: str) -> None:
         st.caption(escape_markdown(line))
 
 
-def _chosen(lasso: Lasso | None, layout: Layout, searcher: Searcher) -> None:
+def _chosen(lasso: Lasso | None, layout: Layout, searcher: Searcher, on_like: gallery.Click) -> None:
     """The grid of the lassoed pictures. A picture and its caption, both lassoed, are one picture."""
     if lasso is None:
         return
@@ -232,21 +213,12 @@ def _chosen(lasso: Lasso | None, layout: Layout, searcher: Searcher) -> None:
     page = st.session_state.get("map-page", 1) if pages > 1 else 1
     shown = keys[(min(page, pages) - 1) * PAGE :][:PAGE]
     records = searcher.records(shown)
-    st.subheader(_title(lasso, len(keys)), anchor=False)
-    gallery.draw_unranked([records[key] for key in shown if key in records], ask.more_like, address.open_item)
+    there = f"{len(keys):,} {'picture' if len(keys) == 1 else 'pictures'}"
+    left_out = f"{lasso.count:,} points in the lasso; the first {there}"
+    st.subheader(left_out if lasso.count > len(lasso.indices) else f"{there} in the lasso", anchor=False)
+    gallery.draw_unranked([records[key] for key in shown if key in records], on_like)
     if pages > 1:
         st.pagination(pages, key="map-page")
-
-
-def _title(lasso: Lasso, pictures: int) -> str:
-    if lasso.count > len(lasso.indices):
-        return f"{lasso.count:,} points in the lasso; the first {pictures:,} pictures"
-    return f"{pictures:,} {'picture' if pictures == 1 else 'pictures'} in the lasso"
-
-
-def _open(layout: Layout, index: int) -> None:
-    if 0 <= index < len(layout):
-        address.open_item(str(layout.key(index)))
 
 
 @st.cache_data(ttl=VERSION_TTL_S, max_entries=4, show_spinner=False)

@@ -9,9 +9,10 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 from api.context import AppContext
 from app_pages import address
 from app_pages.address import AskingPicture
+from app_pages.search import filter_column
 from app_pages.widgets import keyboard, weighing
 from app_pages.widgets.markdown import escape, escape_markdown, sentence
-from errors import PictureError
+from errors import PictureError, QueryError, SearchError
 from pictures.open import EXTENSIONS, open_image
 from search.asking import DEFAULT_TARGETS
 from search.filters import FIELDS
@@ -68,7 +69,7 @@ def draw_box(query: Query, context: AppContext) -> None:
 def draw_tools(query: Query) -> None:
     """Filters, what counts, words too: one row."""
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="tools", width="content"):
-        weighing.draw_filters_switch(len(query.filters))
+        filter_column.draw_switch(query)
         name, examples = weighing.name_of(query.targets), any(term.example for term in query.terms)
         with st.popover(f"What counts: {name.lower()}", icon=":material/tune:", key="weights"):
             offered = [one for one in weighing.CHOICES if examples or one != weighing.LEARNED or one == name]
@@ -99,28 +100,35 @@ def _how() -> None:
     st.caption("Type what the pictures show. Each of these is a question; click one to ask it.")
     for number, (text, meaning) in enumerate(HOW):
         with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"how-{number}"):
-            st.button(escape_markdown(text), key=f"ask-how-{number}", on_click=ask_example, args=(text,))
+            st.button(escape_markdown(text), key=f"ask-how-{number}", on_click=ask, args=(text,))
             st.caption(meaning)
     st.caption(f"**Filters**: {escape_markdown(', '.join(FIELDS))}.")
     st.caption("**This, but red**: give a picture with the button Picture, then type what should differ.")
-    rows = "".join(f"<tr><td>{_kbd(keys)}</td><td>{escape(does)}</td></tr>" for keys, does in keyboard.KEYS)
-    st.html(f'<table class="loupe-keys">{rows}</table>')
+    rows = [
+        f"<tr><td>{' '.join(f'<kbd>{escape(key)}</kbd>' for key in keys.split())}</td><td>{escape(does)}</td></tr>"
+        for keys, does in keyboard.KEYS
+    ]
+    st.html(f'<table class="loupe-keys">{"".join(rows)}</table>')
 
 
-def _kbd(keys: str) -> str:
-    return " ".join(f"<kbd>{escape(key)}</kbd>" for key in keys.split())
+def draw_problem(error: SearchError) -> None:
+    """Why there is no answer; of a line that cannot be read, the place in it."""
+    if isinstance(error, GrammarError):
+        st.html(f'<pre class="loupe-pointer" role="alert">{escape(error.pointer)}</pre>')
+    if isinstance(error, QueryError):
+        st.warning(sentence(error), icon=":material/edit:")
+    else:
+        st.error(sentence(error), icon=":material/error:")
 
 
-def point_at(error: GrammarError) -> None:
-    """A question that cannot be read: the place in it, and why."""
-    st.html(f'<pre class="loupe-pointer" role="alert">{escape(error.pointer)}</pre>')
-    st.warning(sentence(error), icon=":material/edit:")
+def ask(text: str) -> None:
+    """Other words in the box."""
+    address.write(address.read().ask(text))
 
 
 def _ask() -> None:
-    query = address.read().ask(st.session_state["words"])
-    st.session_state["words_shown"] = "".join(query.lines[:1])
-    address.write(query)
+    ask(st.session_state["words"])
+    st.session_state["words_shown"] = "".join(address.read().lines[:1])
 
 
 def _picture(context: AppContext, turn: int) -> None:
@@ -157,15 +165,4 @@ def _take(key: str, context: AppContext) -> None:
     except PictureError as error:
         st.session_state["picture_error"] = f"{file.name} cannot be used: {error}."
         return
-    address.set_picture(AskingPicture.of(opened.image, file.name))
-    address.write(address.read())
-    address.turn_to(1, address.page_size())
-
-
-def more_like(uuid: str) -> None:
-    address.set_picture(None)
-    address.write(address.read().more_like(uuid))
-
-
-def ask_example(text: str) -> None:
-    address.write(address.read().ask(text))
+    address.begin(address.read().edit(), AskingPicture.of(opened.image, file.name))

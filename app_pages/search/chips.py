@@ -1,7 +1,7 @@
 """The question as chips: every part of it, each with a click that takes it away."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import PurePath
 from uuid import UUID
 
@@ -34,8 +34,11 @@ class Chip:
     @property
     def label(self) -> str:
         """With its sign, and its weight where that is not 1."""
+        return self.named(self.text)
+
+    def named(self, text: str) -> str:
         size = "" if abs(self.weight) == 1 else f"{abs(self.weight):g} × "
-        return f"{'− ' if self.weight < 0 else ''}{size}{self.text}"
+        return f"{'− ' if self.weight < 0 else ''}{size}{text}"
 
     @property
     def help(self) -> str:
@@ -71,23 +74,29 @@ def _name(term: Term) -> str:
     return term.text if term.text is not None else str(term.item)
 
 
-def place_for_chips() -> DeltaGenerator:
-    return st.container(horizontal=True, vertical_alignment="center", gap="xsmall", key="chips", width="content")
-
-
 def draw_chips(query: Query, asking: AskingPicture | None, records: Mapping[UUID, ImageRecord]) -> None:
     """`records`: of the pictures in the question."""
-    if asking is not None:
-        with _pair("chip-pair-picture"):
-            gallery.draw_small(asking.chip, asking.name)
-            st.button(
-                escape_markdown(asking.name), key="chip-picture", icon=":material/close:", icon_position="right",
-                on_click=_drop_picture,
-                help="Take this picture away. It is not part of the address: a shared link asks without it.",
-            )  # fmt: skip
-    for number, chip in enumerate(chips_of(query)):
-        _draw_chip(number, chip, records.get(chip.item) if chip.item else None)
-    st.button("Start over", key="start-over", type="tertiary", on_click=start_over)
+    with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", key="chips", width="content"):
+        if asking is not None:
+            with _pair("chip-pair-picture"):
+                gallery.draw_small(asking.chip, asking.name)
+                st.button(
+                    escape_markdown(asking.name), key="chip-picture", icon=":material/close:", icon_position="right",
+                    on_click=lambda: address.begin(address.read().edit()),
+                    help="Take this picture away. It is not part of the address: a shared link asks without it.",
+                )  # fmt: skip
+        for number, chip in enumerate(chips_of(query)):
+            record = records.get(chip.item) if chip.item else None
+            label = chip.named(gallery.title_of(record)) if record else chip.label
+            with _pair(f"chip-pair-{number}"):
+                if record is not None:
+                    gallery.draw_small(record, gallery.title_of(record))
+                st.button(
+                    escape_markdown(label if len(label) <= LONGEST else f"{label[: LONGEST - 1]}…"),
+                    key=f"chip-{'minus' if chip.weight < 0 else 'plus'}-{number}", icon=":material/close:",
+                    icon_position="right", help=chip.help, on_click=_drop, args=(chip,),
+                )  # fmt: skip
+        st.button("Start over", key="start-over", type="tertiary", on_click=address.begin, args=(Query(),))
 
 
 def _pair(key: str) -> DeltaGenerator:
@@ -96,27 +105,5 @@ def _pair(key: str) -> DeltaGenerator:
     )
 
 
-def _draw_chip(number: int, chip: Chip, record: ImageRecord | None) -> None:
-    label = (replace(chip, text=gallery.title_of(record)) if record else chip).label
-    label = label if len(label) <= LONGEST else f"{label[: LONGEST - 1]}…"
-    with _pair(f"chip-pair-{number}"):
-        if record is not None:
-            gallery.draw_small(gallery.thumbnail_url(record), gallery.title_of(record))
-        st.button(
-            escape_markdown(label), key=f"chip-{'minus' if chip.weight < 0 else 'plus'}-{number}",
-            icon=":material/close:", icon_position="right", help=chip.help, on_click=_drop, args=(chip,),
-        )  # fmt: skip
-
-
 def _drop(chip: Chip) -> None:
     address.write(without(address.read(), chip))
-
-
-def _drop_picture() -> None:
-    address.set_picture(None)
-    address.turn_to(1, address.page_size())
-
-
-def start_over() -> None:
-    address.set_picture(None)
-    address.write(Query())

@@ -1,10 +1,9 @@
 """One picture of the library, large: its neighbours, its data, why it was found."""
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
 
 import streamlit as st
 
@@ -13,7 +12,7 @@ from api.files import find_original
 from api.links import link
 from app_pages import address
 from app_pages.discover import why as discover_why
-from app_pages.search import ask, explain_panel
+from app_pages.search import explain_panel
 from app_pages.widgets import gallery, thumbs
 from app_pages.widgets.markdown import escape, escape_markdown, sentence
 from errors import SearchError
@@ -49,81 +48,57 @@ class Answer:
 
 
 def show(
-    text: str, answer: Answer | None, searcher: Searcher, context: AppContext, on_like: gallery.Click = ask.more_like
+    text: str,
+    answer: Answer | None,
+    searcher: Searcher,
+    context: AppContext,
+    on_like: gallery.Click = address.more_like,
 ) -> None:
     """The details of the picture `text` (a uuid) over the page; closing them takes it out of the address. `on_like`:
     what "More like this" does."""
-    problem: Exception | None = None
-    record: ImageRecord | None = None
-    neighbours: Sequence[Hit] = ()
-    records: Mapping[uuid.UUID, ImageRecord] = {}
+
+    def dialog(title: str, draw: Callable[[], object]) -> None:
+        st.dialog(title, width="large", on_dismiss=address.close_item)(draw)()
+
+    problem = f"There is no picture {escape_markdown(text[:80])} in the library (any more)."
     try:
         key = parse_uuid(text)
-        records = searcher.records([key, *_others(key, answer)])
+        found = answer.place_of(key) if answer else None
+        copies = found[1].copies if found else ()
+        asking = [term.item for term in answer.query.terms if term.item is not None] if answer and found else []
+        records = searcher.records([key, *asking, *copies])
         if (record := records.get(key)) is not None:
             neighbours = searcher.search(Query((Term(item=key),), limit=NEIGHBOURS)).hits
     except SearchError as error:
-        problem = error
-    title = "This picture cannot be shown" if record is None else escape_markdown(gallery.title_of(record))
-    dialog = st.dialog(title, width="large", on_dismiss=address.close_item)
+        problem, record = sentence(error), None
     if record is None:
-        gone = f"There is no picture {escape_markdown(text[:80])} in the library (any more)."
-        dialog(st.warning)(sentence(problem) if problem else gone)
-    else:
-        dialog(partial(_draw, text, record, neighbours, answer, records, searcher, context, on_like))()
+        dialog("This picture cannot be shown", lambda: st.warning(problem))
+        return
+
+    def draw() -> None:
+        if address.item() != text:  # a click in here opened another picture or asked for more like this one
+            st.rerun()
+        _draw_picture(record, on_like, context)
+        if answer and found:
+            _draw_reasons(*found, answer, records)
+            to_explain = gallery.place_for("explained", f"{key}{address.read()!r}", EXPLAINED_PX)
+        st.markdown("##### Nearest pictures")
+        gallery.draw_strip([(hit.record, gallery.number(hit)) for hit in neighbours], "near")
+        st.markdown("##### Data")
+        st.html(_table(record))
+        if answer and found:
+            with to_explain():  # last, because it takes longest
+                explain_panel.draw(answer.query, record, searcher, context)
+
+    dialog(escape_markdown(gallery.title_of(record)), draw)
 
 
-def _others(key: uuid.UUID, answer: Answer | None) -> list[uuid.UUID]:
-    """The pictures that say why it was found, and those that stand behind it."""
-    found = answer.place_of(key) if answer else None
-    if answer is None or found is None:
-        return []
-    return [term.item for term in answer.query.terms if term.item is not None] + list(found[1].copies)
-
-
-def _draw(
-    text: str,
-    record: ImageRecord,
-    neighbours: Sequence[Hit],
-    answer: Answer | None,
-    records: Mapping[uuid.UUID, ImageRecord],
-    searcher: Searcher,
-    context: AppContext,
-    on_like: gallery.Click,
-) -> None:
-    if address.item() != text.strip():  # a click in here opened another picture or asked for more like this one
-        st.rerun()
+def _draw_picture(record: ImageRecord, on_like: gallery.Click, context: AppContext) -> None:
+    """And what can be done with it."""
     reachable = find_original(record, context) is not None
     gallery.draw_large(record, reachable=reachable)
     if not reachable:
         st.caption("The file is out of reach from here (moved, or its disk is not mounted): this is its thumbnail.")
-    _actions(record, reachable, on_like)
-    found = answer.place_of(record.uuid) if answer is not None else None
-    explained = st.container()
-    if answer is not None and found is not None:
-        with explained:
-            _found(*found, answer, records)
-            to_explain = gallery.place_for("explained", f"{record.uuid}{address.read()!r}", EXPLAINED_PX)
-    st.markdown("##### Nearest pictures")
-    gallery.draw_strip(neighbours, address.open_item)
-    st.markdown("##### Data")
-    st.html(_table(record))
-    if answer is not None and found is not None:
-        with to_explain():  # last, because it takes longest
-            explain_panel.draw(answer.query, record, searcher, context)
-
-
-def _found(place: int, hit: Hit, answer: Answer, records: Mapping[uuid.UUID, ImageRecord]) -> None:
-    """Its near-duplicates, and why it is among the hits."""
-    if copies := [records[key] for key in hit.copies if key in records]:
-        st.markdown("##### Near-duplicates")
-        gallery.draw_copies(copies, address.open_item)
-    st.markdown("##### Why it was found")
-    st.caption(_place(place, hit, answer.results))
-    st.html(discover_why.bars(hit, answer.query.terms, records))
-
-
-def _actions(record: ImageRecord, reachable: bool, on_like: gallery.Click) -> None:
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
         thumbs.draw_fragment(record, "detail-")
         st.button(
@@ -134,34 +109,38 @@ def _actions(record: ImageRecord, reachable: bool, on_like: gallery.Click) -> No
             st.link_button("Open the picture", link(f"/originals/{record.uuid}"), icon=":material/open_in_new:")
 
 
+def _draw_reasons(place: int, hit: Hit, answer: Answer, records: Mapping[uuid.UUID, ImageRecord]) -> None:
+    """Its near-duplicates, each with its size, by which they differ most, and why it is among the hits."""
+    if copies := [records[key] for key in hit.copies if key in records]:
+        st.markdown("##### Near-duplicates")
+        gallery.draw_strip([(one, f"{one.width} x {one.height}") for one in copies], "copy")
+    st.markdown("##### Why it was found")
+    st.caption(_place(place, hit, answer.results))
+    st.html(discover_why.bars(hit, answer.query.terms, records))
+
+
 def _place(place: int, hit: Hit, results: Results) -> str:
     words = f", words and meaning together {hit.score:.3f}" if hit.score is not None else ""
     return f"Number {place} of {results.total:,} for your question{words}. {gallery.meaning_of(hit, results.threshold)}"
 
 
 def _table(record: ImageRecord) -> str:
-    rows = "".join(
-        f"<tr><th>{escape(name)}</th><td>{escape(value)}</td></tr>" for name, value in _facts(record).items() if value
-    )
-    return f'<table class="loupe-facts">{rows}</table>'
-
-
-def _facts(record: ImageRecord) -> dict[str, str]:
-    latitude, longitude = record.latitude, record.longitude
-    place = "" if latitude is None or longitude is None else f"{latitude:.5f}, {longitude:.5f}"
+    there = record.latitude is not None and record.longitude is not None
     frames = f", {record.n_frames} frames" if record.animated else ""
-    return {
+    facts = {
         "File" if len(record.places) == 1 else "Files": "\n".join(place.path for place in record.places),
         "Size": f"{record.width:,} x {record.height:,} pixels, {record.bytes / 1000:,.0f} kB, {record.format}{frames}",
         "Taken": taken(record),
         "Camera": record.camera,
-        "Place": place,
+        "Place": f"{record.latitude:.5f}, {record.longitude:.5f}" if there else "",
         "Tags": ", ".join(record.tags),
         "Caption from": record.caption_source,
         "Added": _moment(record.added_at),
         "Cut off": "yes: the file is damaged, what could be read is shown" if record.truncated else "",
         "Id": str(record.uuid),
     }
+    rows = [f"<tr><th>{escape(name)}</th><td>{escape(value)}</td></tr>" for name, value in facts.items() if value]
+    return f'<table class="loupe-facts">{"".join(rows)}</table>'
 
 
 def taken(record: ImageRecord) -> str:

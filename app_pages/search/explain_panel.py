@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from api.context import AppContext
-from app_pages.widgets.gallery import thumbnail_url, title_of
+from app_pages.widgets import gallery
 from app_pages.widgets.markdown import escape, escape_markdown, sentence
 from errors import PictureError, SearchError
 from pictures.open import open_image
@@ -75,9 +75,9 @@ def heat_html(heat: HeatMap, record: ImageRecord) -> str:
         for x in range(columns)
         if shown[y, x] > 0.05
     )
-    title = escape(title_of(record))
+    picture = gallery.thumbnail(record, "", alt=f"Where the question lies in: {gallery.title_of(record)}")
     return (
-        f'<figure class="loupe-heat"><img src="{thumbnail_url(record)}" alt="Where the question lies in: {title}">'
+        f'<figure class="loupe-heat">{picture}'
         f'<div aria-hidden="true" style="grid-template: repeat({rows}, 1fr) / repeat({columns}, 1fr)">{cells}</div>'
         "</figure>"
     )

@@ -22,6 +22,7 @@ from search.query import Query
 Counts = Sequence[tuple[str, int]]
 CountsOf = Callable[[Query], Mapping[str, Counts]]
 """How many of a question's pictures have each value, by facet."""
+OPEN = "filters_open"
 SIZES = {"1": "1 megapixel or more", "4": "4 or more", "12": "12 or more", "24": "24 or more"}
 
 
@@ -39,6 +40,21 @@ class Column:
         for operator in (*COMPARISONS, "~") if fields else ():
             question = question.with_filter(fields, operator, None)
         return dict(self.counts_of(question).get(facet, ()))
+
+
+def draw_switch(question: Query) -> None:
+    """Opens and closes the column."""
+    count = len(question.filters)
+    st.session_state.setdefault(OPEN, False)
+    st.toggle(f"Filters ({count})" if count else "Filters", key=OPEN, persist_state="session")
+
+
+def columns() -> tuple[DeltaGenerator | None, DeltaGenerator]:
+    """The places for the filters, where they are open, and for what they filter."""
+    if not st.session_state.get(OPEN):
+        return None, st.container()
+    side, place = st.columns([1, 3.2], gap="medium")
+    return side, place
 
 
 def draw(question: Query, counts_of: CountsOf, note: str, places: Sequence[Place]) -> None:

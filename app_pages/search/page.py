@@ -3,23 +3,23 @@
 import math
 import uuid
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 import streamlit as st
 
 from api.context import AppContext
 from app_pages import address
-from app_pages.address import PAGE_SIZES, AskingPicture
+from app_pages.address import PAGE_SIZES
 from app_pages.albums.page import draw_save_button
 from app_pages.search import ask, chips, detail, filter_column
 from app_pages.search.detail import Answer
 from app_pages.search.filter_column import Counts
 from app_pages.widgets import gallery, selection, thumbs, unavailable
-from app_pages.widgets.markdown import escape_markdown, sentence
+from app_pages.widgets.markdown import escape_markdown
 from app_pages.widgets.near_map import Place
-from errors import FilterError, NoLibrary, QueryError, SearchError
+from errors import FilterError, NoLibrary, SearchError
 from search.conditions import contradiction
-from search.grammar import GrammarError
 from search.query import MAX_WINDOW, Query, Term
 from search.ranking import WINDOWS
 from search.results import NEAREST, Hit, Results, did_you_mean
@@ -72,64 +72,45 @@ def _draw_landing(query: Query, count: int, searcher: Searcher, context: AppCont
         ask.draw_box(query, context)
         with st.skeleton(height=EXAMPLES_PX):
             examples = _examples(searcher, searcher.pictures.name, count)
-        gallery.draw_examples(examples, ask.ask_example)
+        gallery.draw_examples(examples, ask.ask)
 
 
 def _draw_answer(query: Query, searcher: Searcher, context: AppContext) -> Answer | None:
     asking = address.picture()
+    key = f"{query.params()}{asking.chip if asking else ''}"
     ask.draw_box(query, context)
-    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute", key="bar"):
-        place_for_chips = chips.place_for_chips()
-        ask.draw_tools(query)
-    side, place = None, st.container()
-    filtering = bool(st.session_state["filters_open"])
-    if filtering:
-        side, place = st.columns([1, 3.2], gap="medium")
+    bar = st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute", key="bar")
+    side, place = filter_column.columns()
     with place:
-        to_draw = gallery.place_for("hits", f"{query.params()}{asking.chip if asking else ''}", SKELETON_PX)
-    with place_for_chips:  # what was found for another question is gone by now
+        to_draw = gallery.place_for("hits", key, SKELETON_PX)
+    with bar:  # what was found for another question is gone by now
         chips.draw_chips(query, asking, searcher.records([term.item for term in query.terms if term.item is not None]))
-    with place:
-        found = _ask(query, searcher, facets=filtering)
-        with to_draw():
-            if isinstance(found, Answer):
-                _draw_hits(found, searcher, context)
-            else:
-                _draw_problem(found)
-    answer = found if isinstance(found, Answer) else None
+        ask.draw_tools(query)
+    answer = None
+    try:
+        answer = Answer(query, searcher.answer(replace(query, facets=query.facets or side is not None)))
+    except SearchError as error:
+        with place, to_draw():
+            ask.draw_problem(error)
+    else:
+        with place, to_draw():
+            _draw_hits(answer, context)
     if side is not None:
         with side:
             _draw_filters(query, answer.results if answer else None, searcher)
     return answer
 
 
-def _ask(query: Query, searcher: Searcher, *, facets: bool) -> Answer | SearchError:
-    """Or why there is no answer."""
-    query = replace(query, facets=query.facets or facets)
-    try:
-        return Answer(query, searcher.answer(query))
-    except SearchError as error:
-        return error
-
-
-def _draw_problem(error: SearchError) -> None:
-    if isinstance(error, GrammarError):
-        ask.point_at(error)
-    elif isinstance(error, QueryError):
-        st.warning(sentence(error), icon=":material/edit:")
-    else:
-        st.error(sentence(error), icon=":material/error:")
-
-
 def _draw_filters(query: Query, results: Results | None, searcher: Searcher) -> None:
-    asking = address.picture()
+    collection, asking = searcher.pictures.name, address.picture()
 
     def counts_of(other: Query) -> Mapping[str, Counts]:
         if results is not None and other.filters == query.filters:
             return results.facets
-        return _cached_counts(searcher, searcher.pictures.name, other.edit(limit=1), asking)
+        other = other.edit(limit=1, facets=True)
+        return _cached_counts(searcher, collection, other, f"{other.params()}{asking.chip if asking else ''}")
 
-    filter_column.draw(query, counts_of, counted(results), _places(searcher, searcher.pictures.name))
+    filter_column.draw(query, counts_of, counted(results), _places(searcher, collection))
 
 
 def counted(results: Results | None) -> str:
@@ -143,12 +124,12 @@ def counted(results: Results | None) -> str:
     return f"Counts of {results.counted:,} likely {_pictures(results.counted)}."
 
 
-def _draw_hits(answer: Answer, searcher: Searcher, context: AppContext) -> None:
+def _draw_hits(answer: Answer, context: AppContext) -> None:
     results = answer.results
     if not results.hits:
         if results.offset and results.total:
             st.info(_beyond(results))
-            st.button("To the first page", on_click=_turn_to, args=(1,))
+            st.button("To the first page", on_click=address.turn_to, args=(1, address.page_size()))
         else:
             why = contradiction(answer.query.filters) or did_you_mean(results) or TAKE_AWAY
             st.info(escape_markdown(why), icon=":material/filter_alt_off:")
@@ -157,9 +138,9 @@ def _draw_hits(answer: Answer, searcher: Searcher, context: AppContext) -> None:
         st.info(escape_markdown(did_you_mean(results)), icon=":material/spellcheck:")
     with st.container(horizontal=True, vertical_alignment="center", gap="medium", key="count"):
         st.caption(summary(results), width="content")
-        draw_save_button(answer.query, searcher, context)
+        draw_save_button(answer.query, context)
         selection.switch()
-    selection.bar(answer.query, results, searcher, context)
+    selection.bar(answer.query, results, context)
     likely = [hit for hit in results.hits if not hit.below]
     unlikely = [hit for hit in results.hits if hit.below]
     if likely:
@@ -191,7 +172,7 @@ def _folded(hits: Sequence[Hit], results: Results) -> None:
 
 
 def _grid(hits: Sequence[Hit], results: Results, name: str) -> None:
-    gallery.draw_grid(hits, ask.more_like, address.open_item, under=_under, line=results.threshold, name=name)
+    gallery.draw_grid(hits, address.more_like, under=_under, threshold=results.threshold, name=name)
 
 
 def _under(hit: Hit) -> None:
@@ -214,30 +195,23 @@ def draw_paging(results: Results) -> None:
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center", key="paging"):
         page = min(address.page(), pages)
         key = f"page-{page}-of-{pages}-by-{size}"  # its first page is a default, which no assignment may meet
-        st.pagination(pages, default=page, key=key, on_change=_turn, args=(key,))
+        st.pagination(pages, default=page, key=key, on_change=_turn, args=(key, size))
         st.session_state["size"] = size
         if pages > JUMP_FROM:
             jump = f"jump-from-{page}-of-{pages}"
             st.number_input(
                 "Go to page", 1, pages, value=None, key=jump, placeholder=f"Page 1 to {pages}", width=JUMP_PX,
-                label_visibility="collapsed", on_change=_turn, args=(jump,),
+                label_visibility="collapsed", on_change=_turn, args=(jump, size),
             )  # fmt: skip
         st.segmented_control(
-            "Pictures on a page", PAGE_SIZES, key="size", required=True, label_visibility="collapsed", on_change=_resize
-        )
+            "Pictures on a page", PAGE_SIZES, key="size", required=True, label_visibility="collapsed",
+            on_change=lambda: address.turn_to(1, int(st.session_state["size"])),
+        )  # fmt: skip
 
 
-def _turn(key: str) -> None:
-    if st.session_state[key]:
-        _turn_to(int(st.session_state[key]))
-
-
-def _turn_to(page: int) -> None:
-    address.turn_to(page, address.page_size())
-
-
-def _resize() -> None:
-    address.turn_to(1, int(st.session_state["size"]))
+def _turn(key: str, size: int) -> None:
+    if page := st.session_state[key]:
+        address.turn_to(int(page), size)
 
 
 def _pictures(count: int) -> str:
@@ -255,24 +229,14 @@ def _examples(_searcher: Searcher, collection: str, count: int) -> list[tuple[st
     return list(found.values())
 
 
-@st.cache_data(
-    ttl=FACETS_TTL_S,
-    max_entries=100,
-    show_spinner=False,
-    hash_funcs={Query: lambda query: repr(query.params()), AskingPicture: lambda asking: asking.chip},
-)
-def _cached_counts(
-    _searcher: Searcher, collection: str, query: Query, asking: AskingPicture | None
-) -> Mapping[str, Counts]:
+@st.cache_data(ttl=FACETS_TTL_S, max_entries=100, show_spinner=False)
+def _cached_counts(_searcher: Searcher, collection: str, _query: Query, key: str) -> Mapping[str, Counts]:
     """Of the same question with one filter less; of all that pass its filters where it cannot be asked."""
-    try:
-        return _searcher.search(replace(query, facets=True)).facets
-    except SearchError:  # reported where the hits would be
-        pass
-    try:
-        return _searcher.facets(query.filters)
-    except SearchError:
-        return {}
+    with suppress(SearchError):  # reported where the hits would be
+        return _searcher.search(_query).facets
+    with suppress(SearchError):
+        return _searcher.facets(_query.filters)
+    return {}
 
 
 @st.cache_data(ttl=PLACES_TTL_S, max_entries=4, show_spinner=False)

@@ -13,14 +13,13 @@ import streamlit as st
 from api.context import AppContext
 from app_pages import address
 from app_pages.discover import session as discover_session
-from app_pages.widgets import gallery
+from app_pages.widgets import gallery, thumbs
 from app_pages.widgets.markdown import escape_markdown, sentence
 from errors import LoupeError
 from ingest import tagging
 from pictures.text import inert
 from schema.record import ImageRecord
 from search.export import ExportError, check_size
-from search.preference import MOST_UNDONE, Profile
 from search.query import MAX_LIMIT, MAX_TERMS, MAX_WINDOW, Query
 from search.results import Hit, Results
 from search.searcher import Searcher
@@ -66,49 +65,43 @@ def switch() -> None:
     st.toggle("Select", key=SELECTING, persist_state="session", help="Mark pictures to tag, like or export them.")
 
 
-def bar(query: Query, results: Results, searcher: Searcher, context: AppContext) -> None:
+def bar(query: Query, results: Results, context: AppContext) -> None:
     """The row above a grid while pictures are being selected. `query`: what `results` answer."""
     if selecting():
         with st.container(horizontal=True, vertical_alignment="center", gap="small", key="selection"):
-            _choices(query, results, searcher)
-            _actions(searcher, context)
+            _choices(query, results, context)
+            _actions(context)
     if word := st.session_state.pop(_WORD, None):
         kind, text = word
         (st.success if kind == "done" else st.warning)(text)
 
 
-def _choices(query: Query, results: Results, searcher: Searcher) -> None:
-    count, likely = len(selected()), _likely(results)
+def _choices(query: Query, results: Results, context: AppContext) -> None:
+    count, likely = len(selected()), "found" if results.threshold is None else "likely"
     st.markdown(f"**{count:,} selected**")
     shown = [hit for hit in results.hits if not hit.below] or results.hits
     st.button("All on this page", key="select-page", type="tertiary", on_click=_select, args=(shown,))
     st.button(
-        f"All {likely}", key="select-likely", type="tertiary", on_click=_select_likely, args=(query, searcher),
+        f"All {likely}", key="select-likely", type="tertiary", on_click=_select_likely, args=(query, context),
         help=f"Of all pages; {MAX_SELECTED:,} at most. Near-duplicates that stand behind a picture are not selected.",
     )  # fmt: skip
-    st.button("None", key="select-none", type="tertiary", on_click=_clear, disabled=not count)
+    st.button("None", key="select-none", type="tertiary", on_click=_keep, args=({},), disabled=not count)
 
 
-def _likely(results: Results) -> str:
-    return "found" if results.threshold is None else "likely"
-
-
-def _actions(searcher: Searcher, context: AppContext) -> None:
+def _actions(context: AppContext) -> None:
     none = not selected()
     turn = st.session_state.setdefault(_TURN, 0)  # a new key closes the popover after writing
     with st.popover("Tags", icon=":material/sell:", disabled=none, key=f"selection-tags-{turn}"):
         if not none:
-            _tags_form(searcher, context)
+            _tags_form(context)
     with st.popover("Export", icon=":material/download:", disabled=none, key="selection-export"):
         if not none:
             _files(context)
-    for label, icon, opinion in (
-        ("Like", ":material/thumb_up:", discover_session.UP),
-        ("Dislike", ":material/thumb_down:", discover_session.DOWN),
-    ):
+    for opinion, (name, label, _) in thumbs.SIGNS.items():
         st.button(
-            f"{label} all", key=f"selection-{label.lower()}", type="tertiary", icon=icon, disabled=none,
-            on_click=_judge, args=(opinion,), help="For what Discover suggests. One undo there takes it all back.",
+            f"{label} all", key=f"selection-{label.lower()}", type="tertiary", icon=f":material/thumb_{name}:",
+            on_click=_judge, args=(opinion,), disabled=none,
+            help="For what Discover suggests. One undo there takes it all back.",
         )  # fmt: skip
     st.button(
         "More like these", key="selection-more", type="tertiary", icon=":material/image_search:", disabled=none,
@@ -117,9 +110,8 @@ def _actions(searcher: Searcher, context: AppContext) -> None:
 
 
 def _files(context: AppContext) -> None:
-    hits = list(selected().values())
+    hits, problem = list(selected().values()), ""
     address_of = context.selections.hand_in(hits)
-    problem = ""
     try:
         check_size([hit.record for hit in hits])
     except ExportError as error:
@@ -129,14 +121,15 @@ def _files(context: AppContext) -> None:
     st.caption(problem or "The files are made when you click. Originals that are away are named in MISSING.txt.")
 
 
-def _tags_form(searcher: Searcher, context: AppContext) -> None:
+def _tags_form(context: AppContext) -> None:
+    searcher = context.connection.searcher()
     known = _known_tags(searcher, searcher.pictures.name)
     with st.form("tags-form", clear_on_submit=True, border=False):
         for key, label in (("tags-add", "Add"), ("tags-remove", "Take away")):
             st.multiselect(
                 label, known, key=key, accept_new_options=True, placeholder="Type or choose tags", format_func=inert
             )
-        st.form_submit_button("Write the tags", type="primary", on_click=_tag, args=(searcher, context))
+        st.form_submit_button("Write the tags", type="primary", on_click=_tag, args=(context,))
     st.caption("Kept in the library, found at once; the files stay as they are.")
 
 
@@ -148,25 +141,29 @@ def _pick(key: str, hit: Hit) -> None:
     if st.session_state[key]:
         _select([hit])
     else:
-        st.session_state[_SELECTED] = {one: kept for one, kept in selected().items() if one != hit.uuid}
+        _keep({one: kept for one, kept in selected().items() if one != hit.uuid})
 
 
 def _select(hits: Sequence[Hit]) -> None:
     together = {**selected(), **{hit.uuid: slim(hit) for hit in hits}}
     if len(together) > MAX_SELECTED:
         _say("problem", f"At most {MAX_SELECTED:,} pictures can be selected; the rest was left out.")
-    st.session_state[_SELECTED] = dict(list(together.items())[:MAX_SELECTED])
+    _keep(dict(list(together.items())[:MAX_SELECTED]))
 
 
-def _select_likely(query: Query, searcher: Searcher) -> None:
+def _keep(hits: Mapping[uuid.UUID, Hit]) -> None:
+    st.session_state[_SELECTED] = hits
+
+
+def _select_likely(query: Query, context: AppContext) -> None:
     try:
-        _select(all_likely(query, searcher, MAX_SELECTED + 1))
+        _select(all_likely(query, context.connection.searcher(), MAX_SELECTED + 1))
     except LoupeError as error:
         _say("problem", sentence(error))
 
 
 def all_likely(query: Query, searcher: Searcher, most: int) -> list[Hit]:
-    """Every hit above the line, whatever the page; all of them where there is no line. At most `most`."""
+    """Every hit above the threshold, whatever the page; all of them where there is none. At most `most`."""
     found: list[Hit] = []
     for offset in range(0, min(most, MAX_WINDOW), MAX_LIMIT):
         hits = searcher.search(replace(query, offset=offset, limit=MAX_LIMIT, facets=False)).hits
@@ -177,14 +174,11 @@ def all_likely(query: Query, searcher: Searcher, most: int) -> list[Hit]:
     return found[:most]
 
 
-def _clear() -> None:
-    st.session_state[_SELECTED] = {}
-
-
-def _tag(searcher: Searcher, context: AppContext) -> None:
+def _tag(context: AppContext) -> None:
     add, remove = list(st.session_state["tags-add"]), list(st.session_state["tags-remove"])
     try:
-        report = tagging.tag(searcher.pictures, list(selected()), add, remove, home=context.home)
+        pictures = context.connection.searcher().pictures
+        report = tagging.tag(pictures, list(selected()), add, remove, home=context.home)
     except LoupeError as error:
         _say("problem", sentence(error))
         return
@@ -199,24 +193,15 @@ def _judge(opinion: int) -> None:
     if len(set(profile.items) | set(selected())) > MAX_TERMS:
         _say("problem", f"At most {MAX_TERMS} pictures can be liked and disliked at once. Select fewer.")
         return
-    discover_session.change(lambda before: _judged(before, opinion))
-
-
-def _judged(before: Profile, opinion: int) -> Profile:
-    after = before
-    for one in selected():
-        after = after.liking(one) if opinion == discover_session.UP else after.disliking(one)
-    past: tuple[Profile, ...] = (*before.history, replace(before, history=()))
-    return replace(after, history=past[-MOST_UNDONE:])
+    discover_session.judge_all(selected(), opinion)
 
 
 def _more_like() -> None:
     ones = list(map(str, selected()))
     if len(ones) > MAX_TERMS:
         _say("problem", f"A question holds at most {MAX_TERMS} pictures, and {len(ones):,} are selected. Select fewer.")
-        return
-    address.set_picture(None)
-    address.write(address.read().more_like(*ones))
+    else:
+        address.more_like(*ones)
 
 
 @st.cache_data(ttl=TAGS_TTL_S, max_entries=4, show_spinner=False)

@@ -1,7 +1,4 @@
-"""Thumbs: like and dislike a picture, wherever it is shown. What they decide is the session's (`discover_session`).
-
-Each pair redraws itself alone, so that a thumb among search results costs no search.
-"""
+"""Thumbs: like and dislike a picture, wherever it is shown. What they decide is the session's (`discover.session`)."""
 
 import uuid
 from collections.abc import Sequence
@@ -13,41 +10,34 @@ from app_pages.discover.session import DOWN, UP
 from app_pages.widgets import gallery
 from schema.record import ImageRecord
 
-SIGNS = {
-    UP: ("up", "Like", ":material/thumb_up:"),
-    DOWN: ("down", "Dislike", ":material/thumb_down:"),
-}
+SIGNS = {UP: ("up", "Like", "more"), DOWN: ("down", "Dislike", "less")}
 HINT, SAID = "hint-of-thumbs", "said"
 """Shown once: what the first thumb of a session leads to."""
 
 
 @st.fragment
 def draw_fragment(record: ImageRecord, place: str = "", copies: Sequence[uuid.UUID] = ()) -> None:
-    """`place` distinguishes the pairs of one picture: on its tile, in its details."""
-    draw_thumbs(record, place, copies)
+    """The pair redraws itself alone, so that a thumb among search results costs no search."""
+    draw(record, place, copies)
     if st.session_state.get(HINT) == record.uuid:
-        st.session_state[HINT] = SAID
+        hint_no_more()
         st.toast("Noted. The page Discover suggests what to look at next.", icon=":material/explore:")
 
 
-def draw_thumbs(record: ImageRecord, place: str = "", copies: Sequence[uuid.UUID] = ()) -> None:
-    """The two buttons; the page that they are drawn on is drawn again by them. `copies`: near-duplicates behind it."""
+def draw(record: ImageRecord, place: str = "", copies: Sequence[uuid.UUID] = ()) -> None:
+    """The two buttons; the page that they are drawn on is drawn again by them. `place` distinguishes the pairs of one
+    picture: on its tile, in its details. `copies`: near-duplicates behind it."""
     opinion = discover_session.read().opinion(record.uuid)
-    title = gallery.title_of(record)
-    with st.container(
-        horizontal=True, gap="small" if place else None, width="content", key=f"thumbs-{place}{record.uuid}"
-    ):
-        for value, (name, label, icon) in SIGNS.items():
+    key = f"{place}{record.uuid}"
+    with st.container(horizontal=True, gap="small" if place else None, width="content", key=f"thumbs-{key}"):
+        for value, (name, label, effect) in SIGNS.items():
             on = opinion == value
             st.button(
-                f"{label}d" if on else label,
-                key=f"thumb-{name}-{place}{record.uuid}",
-                type="primary" if on else "tertiary",
-                icon=icon,
-                help=f"{label}d. Click to take it back." if on else f"{label}: Discover suggests {_effect(value)}.",
-                on_click=_judge,
-                args=(record.uuid, title, 0 if on else value, copies),
-            )
+                f"{label}d" if on else label, key=f"thumb-{name}-{key}", type="primary" if on else "tertiary",
+                icon=f":material/thumb_{name}:", on_click=_judge, args=(record, 0 if on else value, copies),
+                help=f"{label}d. Click to take it back."
+                if on else f"{label}: Discover suggests {effect} of this kind.",
+            )  # fmt: skip
 
 
 def hint_no_more() -> None:
@@ -55,10 +45,6 @@ def hint_no_more() -> None:
     st.session_state[HINT] = SAID
 
 
-def _effect(value: int) -> str:
-    return "more of this kind" if value == UP else "less of this kind"
-
-
-def _judge(one: uuid.UUID, title: str, opinion: int, copies: Sequence[uuid.UUID]) -> None:
-    discover_session.judge(one, title, opinion, copies)
-    st.session_state.setdefault(HINT, one)
+def _judge(record: ImageRecord, opinion: int, copies: Sequence[uuid.UUID]) -> None:
+    discover_session.judge(record.uuid, gallery.title_of(record), opinion, copies)
+    st.session_state.setdefault(HINT, record.uuid)

@@ -79,9 +79,3 @@ def draw_switch(label: str, field: str, on: bool, edit: Edit, **options: str | b
     """A switch for a field of the query that is true or false."""
     st.session_state[field] = on
     st.toggle(label, key=field, on_change=lambda: edit(**{field: bool(st.session_state[field])}), **options)  # type: ignore[arg-type]
-
-
-def draw_filters_switch(count: int) -> None:
-    """Opens and closes the column of filters, of which `count` are set."""
-    st.session_state.setdefault("filters_open", False)
-    st.toggle(f"Filters ({count})" if count else "Filters", key="filters_open", persist_state="session")

@@ -39,7 +39,7 @@ def saving_script(context):
     terms = [Term(text=st.query_params["q"])] if "q" in st.query_params else []
     if "picture" in st.query_params:
         terms.append(Term(image=Image.new("RGB", (1, 1))))
-    draw_save_button(Query(tuple(terms), limit=60, offset=60), context.connection.searcher(), context)
+    draw_save_button(Query(tuple(terms), limit=60, offset=60), context)
 
 
 @pytest.fixture

@@ -29,8 +29,8 @@ def select_script(context):  # Streamlit copies its source: it may name nothing 
     query = Query((Term(text=st.query_params.get("q", "white")),), limit=5, offset=offset)
     results = searcher.search(query)
     selection.switch()
-    selection.bar(query, results, searcher, context)
-    gallery.draw_grid(results.hits, print, print, under=selection.mark, line=results.threshold)
+    selection.bar(query, results, context)
+    gallery.draw_grid(results.hits, print, under=selection.mark, threshold=results.threshold)
 
 
 @pytest.fixture
