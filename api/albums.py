@@ -1,18 +1,19 @@
 """Albums over HTTP: which there are, and what one holds now. Reading only."""
 
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from anyio import to_thread
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
-from api import links, threads
+from api import links
 from api.context import AppContext
 from api.links import link
-from errors import LoupeError, QueryError
+from api.search import answered, lists
+from errors import QueryError
 from search import albums
 from search.query import Query
 from search.results import to_json
@@ -31,33 +32,31 @@ def routes(context: AppContext) -> list[Route]:
 
 async def every(context: AppContext, request: Request) -> Response:
     """GET /api/albums: {"albums": [{"name", "encoder", "changed_at", "address"}]}, by name."""
-    return await to_thread.run_sync(_answer, lambda: _every(context), limiter=threads.QUESTIONS)
+    return await answered(partial(_every, context))
 
 
 async def one(context: AppContext, request: Request) -> Response:
     """GET /api/albums/<name>?limit=&offset=&facets=: the answer of /api/search to the question that was kept, with
     "album", "page" (the question's address on the page) and "encoder", a sentence where another one's library is open.
     """
-    name = request.path_params["name"]
-    params = {key: request.query_params.getlist(key) for key in request.query_params}
-    return await to_thread.run_sync(_answer, lambda: _one(name, params, context), limiter=threads.QUESTIONS)
+    params = lists(request.query_params.multi_items())
+    return await answered(partial(_one, request.path_params["name"], params, context))
 
 
 def _every(context: AppContext) -> dict[str, Any]:
-    return {
-        "albums": [
-            {
-                "name": entry.name,
-                "encoder": entry.encoder,
-                "changed_at": entry.changed_at.isoformat(),
-                "address": link(f"{PREFIX}/{quote(entry.name, safe='')}"),
-            }
-            for entry in context.connection.documents("Albums").list()
-        ]
-    }
+    found = [
+        {
+            "name": entry.name,
+            "encoder": entry.encoder,
+            "changed_at": entry.changed_at.isoformat(),
+            "address": link(f"{PREFIX}/{quote(entry.name, safe='')}"),
+        }
+        for entry in context.connection.documents("Albums").list()
+    ]
+    return {"albums": found}
 
 
-def _one(name: str, params: dict[str, list[str]], context: AppContext) -> dict[str, Any]:
+def _one(name: str, params: Mapping[str, list[str]], context: AppContext) -> dict[str, Any]:
     if unknown := sorted(set(params) - set(PAGE)):
         raise QueryError(f"unknown parameter {unknown[0]!r}; an album takes {', '.join(PAGE)}")
     album = albums.find(context.connection.documents("Albums"), name)
@@ -70,10 +69,3 @@ def _one(name: str, params: dict[str, list[str]], context: AppContext) -> dict[s
         "page": link(f"/?{urlencode(kept, doseq=True)}"),
         **to_json(asked, searcher.answer(asked), links.prefix()),
     }
-
-
-def _answer(ask: Any) -> Response:
-    try:
-        return JSONResponse(ask())
-    except LoupeError as error:
-        return JSONResponse({"error": str(error)}, status_code=error.status)

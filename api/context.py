@@ -85,14 +85,11 @@ def layout_jobs(store: LayoutStore, home: Path, project: Path) -> dict[str, Job]
 
 
 _installed: list[AppContext] = []
-
-
-def install(context: AppContext) -> None:
-    _installed[:] = [context]
+install = _installed.append
 
 
 def installed() -> AppContext:
     """Raises RuntimeError when the script was started without app.py."""
     if not _installed:
         raise RuntimeError("Start the app with: streamlit run app.py")
-    return _installed[0]
+    return _installed[-1]

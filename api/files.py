@@ -52,22 +52,19 @@ async def original(context: AppContext, request: Request) -> Response:
 
 
 def _original(context: AppContext, name: str) -> Response:
+    path = None
     try:
         key = uuid.UUID(name)
         record = context.connection.searcher().records([key]).get(key)
-    except ValueError:
-        return _missing()
-    except LoupeError as error:
-        return PlainTextResponse(str(error), status_code=503)
-    try:
-        if record is None or (path := find_original(record, context)) is None:
-            return _missing()
-        return _picture(path, context.limits)
+        path = find_original(record, context) if record else None
+        return _picture(path, context.limits) if path else _missing()
     except PictureError as error:
-        log.warning("the original of %s is not sent: %s: %s", key, path, error)
+        log.warning("the original of %s is not sent: %s: %s", name, path, error)
         return _missing()
     except LoupeError as error:
         return PlainTextResponse(str(error), status_code=503)
+    except ValueError:  # no uuid
+        return _missing()
 
 
 def find_original(record: ImageRecord, context: AppContext) -> Path | None:

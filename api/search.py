@@ -1,7 +1,7 @@
 """The HTTP API: /api/search, what it says of itself at /api, and /healthz."""
 
 import json
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from functools import partial
 from http import HTTPStatus
 from typing import Any
@@ -120,19 +120,31 @@ def _problem(context: AppContext) -> str:
 
 async def search(context: AppContext, request: Request) -> Response:
     """GET and POST /api/search, see ABOUT."""
-    try:
-        if request.method != "POST":
-            query = _query_of(_lists(request.query_params.multi_items()), None, context)
-        else:
+
+    def answer(query: Query) -> dict[str, Any]:
+        return to_json(query, context.connection.searcher().answer(query), links.prefix())
+
+    if request.method == "POST":
+        try:
             query = await _posted(request, context)
-        return JSONResponse(await to_thread.run_sync(_answer, context, query, limiter=threads.QUESTIONS))
+        except LoupeError as error:
+            return _refused(error)
+        return await answered(partial(answer, query))
+    params = lists(request.query_params.multi_items())
+    return await answered(lambda: answer(_query_of(params, None, context)))
+
+
+async def answered(ask: Callable[[], Any]) -> Response:
+    """The JSON of what `ask` gives, asked in a thread; of an error its sentence and its status."""
+    try:
+        return JSONResponse(await to_thread.run_sync(ask, limiter=threads.QUESTIONS))
     except LoupeError as error:
-        place = {"position": error.position} if isinstance(error, GrammarError) else {}
-        return JSONResponse({"error": str(error), **place}, status_code=error.status)
+        return _refused(error)
 
 
-def _answer(context: AppContext, query: Query) -> dict[str, Any]:
-    return to_json(query, context.connection.searcher().answer(query), links.prefix())
+def _refused(error: LoupeError) -> Response:
+    place = {"position": error.position} if isinstance(error, GrammarError) else {}
+    return JSONResponse({"error": str(error), **place}, status_code=error.status)
 
 
 async def _posted(request: Request, context: AppContext) -> Query:
@@ -168,7 +180,7 @@ async def _form_query(form: FormData, context: AppContext) -> Query:
         raise QueryError("'image' must be a file, got text")
     if strange := [name for name, value in form.multi_items() if name != "image" and isinstance(value, UploadFile)]:
         raise QueryError(f"unknown file {strange[0][:40]!r}; the picture that asks is named image")
-    fields = _lists([(name, value) for name, value in form.multi_items() if isinstance(value, str)])
+    fields = lists((name, value) for name, value in form.multi_items() if isinstance(value, str))
     return await to_thread.run_sync(_query_of, fields, data, context)
 
 
@@ -196,8 +208,9 @@ async def _bounded(request: Request, most: int) -> AsyncGenerator[bytes, None]:
         raise QueryError("the request ended early") from None
 
 
-def _lists(pairs: list[tuple[str, str]]) -> dict[str, list[str]]:
-    lists: dict[str, list[str]] = {}
+def lists(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
+    """Each name's values."""
+    found: dict[str, list[str]] = {}
     for name, value in pairs:
-        lists.setdefault(name, []).append(value)
-    return lists
+        found.setdefault(name, []).append(value)
+    return found

@@ -256,6 +256,8 @@ def note(query: Query, results: Results) -> str:
         return "There is no picture to search: the library is empty, or all of it asks or is hidden."
     if results.meant:
         return did_you_mean(results)
+    if not results.hits and results.offset < results.total:
+        return f"Nothing is left at offset {results.offset}: near-duplicates stand behind the pictures before."
     if not results.hits:
         return f"There are {results.total} pictures, so nothing is at offset {results.offset}."
     if nothing_likely(results):

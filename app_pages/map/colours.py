@@ -1,5 +1,6 @@
 """Which group each point of the map belongs to, and the groups' colours."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -37,16 +38,22 @@ def by_folder(layout: Layout) -> Groups:
     than half of them is divided further."""
     folders = [path.split("/") for path in layout.folders.all()]
     sizes = np.bincount(layout.folder, minlength=len(folders))
-    deepest = max((len(parts) for parts in folders), default=1)
+    deepest = max(map(len, folders), default=1)
     shared = _shared(folders)
-    cut: list[Sequence[str]] = [path[: shared + 1] for path in folders]
+    cut = [path[: shared + 1] for path in folders]
     for depth in range(deepest, shared, -1):
-        tops = ["/".join(parts[:depth]) for parts in folders]
-        if len(set(tops)) == 1 or _covered(tops, sizes) < ENOUGH:
-            continue
-        cut = [parts[:depth] for parts in folders]
-        break
-    while deeper := _largest_apart(cut, folders, sizes):
+        deeper = [parts[:depth] for parts in folders]
+        if len(points := _points(deeper, sizes)) > 1 and _is_covered(points):
+            cut = deeper
+            break
+    while points := _points(cut, sizes):
+        largest, size = points.most_common(1)[0]
+        deeper = [
+            whole[: len(parts) + 1] if "/".join(parts) == largest else parts
+            for parts, whole in zip(cut, folders, strict=True)
+        ]
+        if 2 * size <= points.total() or deeper == cut or not _is_covered(_points(deeper, sizes)):
+            break
         cut = deeper
     names = ["/".join(parts[shared:]) or "/".join(parts) or "/" for parts in cut]
     return _grouped(layout.folder, names)
@@ -82,39 +89,24 @@ COLOURINGS: Mapping[str, Callable[[Layout], Groups]] = {
 }
 
 
-def _largest_apart(
-    cut: Sequence[Sequence[str]], folders: Sequence[Sequence[str]], sizes: NDArray[np.int64]
-) -> list[Sequence[str]]:
-    """The cut with its largest folder in parts; [] where it holds less than half, has none, or they are too many."""
-    largest, size = max(_whole(["/".join(parts) for parts in cut], sizes).items(), key=lambda pair: pair[1])
-    deeper = [
-        whole[: len(parts) + 1] if "/".join(parts) == largest else parts
-        for parts, whole in zip(cut, folders, strict=True)
-    ]
-    enough = _covered(["/".join(parts) for parts in deeper], sizes) >= ENOUGH
-    return deeper if 2 * size > sizes.sum() and deeper != list(cut) and enough else []
-
-
 def _shared(folders: Sequence[Sequence[str]]) -> int:
     """How many parts all the folders have in common, at most all but the last of the shortest."""
-    if not folders:
-        return 0
-    shortest = min(len(parts) for parts in folders)
+    shortest = min(map(len, folders), default=1)
     same = next((i for i in range(shortest) if len({parts[i] for parts in folders}) > 1), shortest)
     return min(same, shortest - 1)
 
 
-def _covered(names: Sequence[str], sizes: NDArray[np.int64]) -> float:
-    """The share of the points that the MOST largest names hold."""
-    return sum(sorted(_whole(names, sizes).values())[-MOST:]) / max(int(sizes.sum()), 1)
+def _points(cut: Sequence[Sequence[str]], sizes: NDArray[np.int64]) -> Counter[str]:
+    """Of each folder."""
+    points: Counter[str] = Counter()
+    for parts, size in zip(cut, sizes, strict=True):
+        points["/".join(parts)] += int(size)
+    return points
 
 
-def _whole(names: Sequence[str], sizes: NDArray[np.int64]) -> dict[str, int]:
-    """Name -> its points."""
-    whole: dict[str, int] = {}
-    for name, size in zip(names, sizes, strict=True):
-        whole[name] = whole.get(name, 0) + int(size)
-    return whole
+def _is_covered(points: Counter[str]) -> bool:
+    """Whether the MOST largest folders hold nearly all."""
+    return sum(size for _, size in points.most_common(MOST)) >= ENOUGH * max(points.total(), 1)
 
 
 def _grouped(labels: NDArray[np.integer], names: Sequence[str], *, last_is_other: bool = False) -> Groups:

@@ -72,44 +72,40 @@ def replay(space: RunSpace, view: str, metrics: Sequence[dict[str, float]], dark
         for number, (name, chosen) in enumerate(groups):
             axes = dict(zip("xyz", space.layouts[view][place][chosen].T, strict=False))
             colour = "#9aa5a5" if name == OTHER else palette[number % len(palette)]
-            kind = go.Scatter3d if view == "pca" else go.Scattergl
-            size = 2.5 if view == "pca" else 5
-            drawn.append(
-                kind(
-                    **axes, name=escape(name), mode="markers", hoverinfo="name", marker={"size": size, "color": colour}
-                )
-            )
+            kind, size = (go.Scatter3d, 2.5) if view == "pca" else (go.Scattergl, 5)
+            marker = {"size": size, "color": colour}
+            drawn.append(kind(**axes, name=escape(name), mode="markers", hoverinfo="name", marker=marker))
         return drawn
 
     titles = [_heading(epoch, metrics) for epoch in space.epochs]
     last = len(space.epochs) - 1
-    figure = go.Figure(
-        traces(last),
-        frames=[
-            go.Frame(data=traces(place), name=str(epoch), layout={"annotations": [titles[place]]})
-            for place, epoch in enumerate(space.epochs)
-        ],
-    )
+    frames = [
+        go.Frame(data=traces(place), name=str(epoch), layout={"annotations": [titles[place]]})
+        for place, epoch in enumerate(space.epochs)
+    ]
+    figure = go.Figure(traces(last), frames=frames)
     at_once = {"mode": "immediate", "frame": {"duration": 0, "redraw": True}, "transition": {"duration": 0}}
     playing = {"fromcurrent": True, "frame": {"duration": FRAME_MS, "redraw": True}, "transition": {"duration": 0}}
-    buttons: list[dict[str, Any]] = [
+    buttons = [
         {"label": "▶ Play", "method": "animate", "args": [None, playing]},
         {"label": "❚❚", "method": "animate", "args": [[None], at_once]},
     ]
     steps = [{"label": str(e), "method": "animate", "args": [[str(e)], at_once]} for e in space.epochs]
+    below = {"y": 0, "xanchor": "left", "yanchor": "top", "bordercolor": line}
+    menu = {
+        "type": "buttons", "direction": "left", "buttons": buttons, "x": 0, "pad": {"t": 34}, "showactive": False,
+        "bgcolor": "rgba(127,140,140,.15)", **below,
+    }  # fmt: skip
+    slider = {
+        "active": last, "steps": steps, "currentvalue": {"prefix": "epoch ", "xanchor": "left"}, "x": 0.3, "len": 0.7,
+        "pad": {"t": 26}, "bgcolor": "rgba(127,140,140,.3)", **below,
+    }  # fmt: skip
     figure.update_layout(
-        height=HEIGHT_PX,
-        margin={"l": 8, "r": 8, "t": 8, "b": 8},
-        uirevision=view,
-        annotations=[titles[last]],
-        font={"color": text, "family": FONT},
-        paper_bgcolor="rgba(0,0,0,0)",
-        plot_bgcolor="rgba(0,0,0,0)",
+        height=HEIGHT_PX, margin={"l": 8, "r": 8, "t": 8, "b": 8}, uirevision=view, annotations=[titles[last]],
+        font={"color": text, "family": FONT}, paper_bgcolor="rgba(0,0,0,0)", plot_bgcolor="rgba(0,0,0,0)",
         legend={"itemsizing": "constant", "orientation": "h", "y": 1, "yanchor": "bottom"},
-        updatemenus=[_below(buttons, line)],
-        sliders=[_slider(steps, last, line)],
-        **_axes(space, view, line),
-    )
+        updatemenus=[menu], sliders=[slider], **_axes(space, view, line),
+    )  # fmt: skip
     return figure
 
 
@@ -174,18 +170,6 @@ def _groups(space: RunSpace) -> list[tuple[str, Any]]:
     return groups
 
 
-def _below(buttons: Sequence[dict[str, Any]], line: str) -> dict[str, Any]:
-    place = {"x": 0, "y": 0, "xanchor": "left", "yanchor": "top", "pad": {"t": 34}}
-    look = {"bgcolor": "rgba(127,140,140,.15)", "bordercolor": line, "showactive": False}
-    return {"type": "buttons", "direction": "left", "buttons": buttons, **place, **look}
-
-
-def _slider(steps: Sequence[dict[str, Any]], last: int, line: str) -> dict[str, Any]:
-    place = {"x": 0.3, "len": 0.7, "pad": {"t": 26}}
-    look = {"bgcolor": "rgba(127,140,140,.3)", "bordercolor": line}
-    return {"active": last, "steps": steps, "currentvalue": {"prefix": "epoch ", "xanchor": "left"}, **place, **look}
-
-
 def _axes(space: RunSpace, view: str, line: str) -> dict[str, Any]:
     """The same range at every epoch."""
     reach = float(abs(space.layouts[view]).max()) * 1.03 or 1.0
@@ -202,9 +186,8 @@ def _dark() -> bool:
 
 def _ink(dark: bool) -> tuple[str, str]:
     """Of text and of lines, as .streamlit/config.toml has them."""
-    theme = "dark" if dark else "light"
-    names = [f"theme.{theme}.{name}" for name in ("textColor", "borderColor")]
-    text, line = [str(st.get_option(name) or "#808080") for name in names]
+    theme = f"theme.{'dark' if dark else 'light'}."
+    text, line = [str(st.get_option(theme + name) or "#808080") for name in ("textColor", "borderColor")]
     return text, line
 
 

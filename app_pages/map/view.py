@@ -37,13 +37,6 @@ class DrawnQuestion:
     """Points."""
 
 
-@dataclass(frozen=True)
-class Lasso:
-    count: int
-    indices: Sequence[int]
-    """Of the first `map.js: CHOSEN_MOST` points."""
-
-
 class Opened(BaseModel):
     """What the component sends when a point is clicked."""
 
@@ -51,12 +44,13 @@ class Opened(BaseModel):
     index: int
 
 
-class Lassoed(BaseModel):
+class Lasso(BaseModel):
     """What the component sends when points are lassoed."""
 
     layout: str
     count: int
     indices: list[int]
+    """Of the first `map.js: CHOSEN_MOST` points."""
 
 
 Sent = TypeVar("Sent", bound=BaseModel)
@@ -65,7 +59,7 @@ Sent = TypeVar("Sent", bound=BaseModel)
 def draw(
     layout: Layout, view: str, groups: Groups, asked: DrawnQuestion | None, on_open: Callable[[int], None]
 ) -> Lasso | None:
-    """The map, and what is lassoed on it."""
+    """The map, and what is lassoed on it: None for nothing, or on a layout that is gone."""
     component = st.components.v2.component(
         "loupe_map", html=_HTML, js=(_HERE / "map.js").read_text(), isolate_styles=False
     )
@@ -75,13 +69,13 @@ def draw(
         if event and event.layout == layout.id and 0 <= event.index < len(layout):
             on_open(event.index)
 
-    state = component(
-        key=KEY,
-        data=data_of(layout, view, groups, asked),
-        on_opened_change=opened,
-        on_lasso_change=lambda: None,
-    )
-    return _lasso(state.get("lasso"), layout)
+    data = data_of(layout, view, groups, asked)
+    state = component(key=KEY, data=data, on_opened_change=opened, on_lasso_change=lambda: None)
+    lasso = _claim(Lasso, state.get("lasso"))
+    if lasso is None or lasso.layout != layout.id:
+        return None
+    indices = [index for index in lasso.indices if 0 <= index < len(layout)]
+    return Lasso(layout=lasso.layout, count=max(lasso.count, len(indices)), indices=indices) if indices else None
 
 
 def data_of(layout: Layout, view: str, groups: Groups, asked: DrawnQuestion | None) -> dict[str, Any]:
@@ -111,15 +105,6 @@ def axis_titles(layout: Layout, view: str) -> list[str]:
     if view == "umap2":
         return ["", ""]
     return [f"PC {axis + 1} · {layout.explained[axis]:.0%}" for axis in range(VIEWS[view])]
-
-
-def _lasso(value: Any, layout: Layout) -> Lasso | None:
-    """None when nothing is lassoed, or on a layout that is gone."""
-    claim = _claim(Lassoed, value)
-    if claim is None or claim.layout != layout.id:
-        return None
-    indices = [index for index in claim.indices if 0 <= index < len(layout)]
-    return Lasso(max(claim.count, len(indices)), indices) if indices else None
 
 
 def _claim(kind: type[Sent], value: Any) -> Sent | None:

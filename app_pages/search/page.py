@@ -19,10 +19,9 @@ from app_pages.widgets import gallery, selection, thumbs, unavailable
 from app_pages.widgets.markdown import escape_markdown
 from app_pages.widgets.near_map import Place
 from errors import FilterError, NoLibrary, SearchError
-from search.conditions import contradiction
 from search.query import MAX_WINDOW, Query, Term
 from search.ranking import WINDOWS
-from search.results import NEAREST, Hit, Results, did_you_mean
+from search.results import NEAREST, Hit, Results, did_you_mean, note
 from search.searcher import Searcher
 
 EXAMPLES = (
@@ -40,7 +39,6 @@ EXAMPLES_PX = 300
 JUMP_FROM, JUMP_PX = 7, 130
 """More pages than the row of numbers shows get a field to jump."""
 FACETS_TTL_S = 15
-TAKE_AWAY = "No picture passes these filters. Take one away above."
 PLACES_TTL_S = 60
 PLACES_MOST = 2000
 EXAMPLES_TTL_S = 600
@@ -127,12 +125,9 @@ def counted(results: Results | None) -> str:
 def _draw_hits(answer: Answer, context: AppContext) -> None:
     results = answer.results
     if not results.hits:
+        st.info(escape_markdown(note(answer.query, results)), icon=":material/filter_alt_off:")
         if results.offset and results.total:
-            st.info(_beyond(results))
             st.button("To the first page", on_click=address.turn_to, args=(1, address.page_size()))
-        else:
-            why = contradiction(answer.query.filters) or did_you_mean(results) or TAKE_AWAY
-            st.info(escape_markdown(why), icon=":material/filter_alt_off:")
         return
     if results.meant:
         st.info(escape_markdown(did_you_mean(results)), icon=":material/spellcheck:")
@@ -157,12 +152,6 @@ def _draw_hits(answer: Answer, context: AppContext) -> None:
     if results.offset:
         st.html(TO_THE_TOP.format(offset=results.offset), unsafe_allow_javascript=True)
     draw_paging(results)
-
-
-def _beyond(results: Results) -> str:
-    if results.offset < results.total:
-        return f"Nothing is left at {results.offset:,}: near-duplicates stand behind the pictures before."
-    return f"There are {results.total:,} pictures, so nothing is at {results.offset:,}."
 
 
 def _folded(hits: Sequence[Hit], results: Results) -> None:

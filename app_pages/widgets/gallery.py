@@ -73,8 +73,8 @@ def draw_grid(
                         ("Details", "open_in_full", "open", address.open_item),
                     ):
                         st.button(
-                            label, key=f"{kind}-{key}", type="tertiary", icon=f":material/{icon}:", help=label,
-                            on_click=act, args=(key,),
+                            label, key=f"{kind}-{key}", type="tertiary", icon=f":material/{icon}:", on_click=act,
+                            args=(key,), help=label if kind == "like" else None,
                         )  # fmt: skip
 
 

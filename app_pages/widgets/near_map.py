@@ -78,23 +78,18 @@ def window(places: Sequence[Place]) -> tuple[tuple[float, float], tuple[float, f
 
 def spec(places: Sequence[Place], near: tuple[float, float, float] | None) -> dict[str, Any]:
     """Vega-Lite: the points, sized by their pictures, zoomed with the wheel; the chosen circle over them."""
-    longitudes, latitudes = window(places)
     axis = {"format": "~f", "tickCount": 4, "title": None, "labelExpr": "datum.label + '°'"}
-    x = {
-        "field": "longitude",
-        "type": "quantitative",
-        "scale": {"domain": list(longitudes), "nice": False},
-        "axis": axis,
-    }
-    y = {"field": "latitude", "type": "quantitative", "scale": {"domain": list(latitudes), "nice": False}, "axis": axis}
+    x, y = (
+        {"field": name, "type": "quantitative", "scale": {"domain": list(domain), "nice": False}, "axis": axis}
+        for name, domain in zip(("longitude", "latitude"), window(places), strict=True)
+    )
     most = max(LARGEST, *(count for _, _, count in places))
+    values = [
+        {"number": number, "latitude": lat, "longitude": lon, "pictures": count}
+        for number, (lat, lon, count) in enumerate(places)
+    ]
     points = {
-        "data": {
-            "values": [
-                {"number": number, "latitude": lat, "longitude": lon, "pictures": count}
-                for number, (lat, lon, count) in enumerate(places)
-            ]
-        },
+        "data": {"values": values},
         "params": [
             {"name": SELECTION, "select": {"type": "point", "fields": ["number"], "nearest": False}},
             {"name": ZOOM, "select": {"type": "interval"}, "bind": "scales"},
@@ -116,9 +111,7 @@ def spec(places: Sequence[Place], near: tuple[float, float, float] | None) -> di
     if near is None:
         return {"layer": [points]}
     ring = {
-        "data": {
-            "values": [{"order": i, "latitude": a, "longitude": b} for i, (a, b) in enumerate(circle(*near))],
-        },
+        "data": {"values": [{"order": i, "latitude": a, "longitude": b} for i, (a, b) in enumerate(circle(*near))]},
         "mark": {"type": "line", "color": "#c2762b", "strokeWidth": 2, "clip": True},
         "encoding": {"x": x, "y": y, "order": {"field": "order"}},
     }  # fmt: skip

@@ -90,6 +90,11 @@ def test_where_the_library_is_too_small_to_tell_nothing_is_said_to_be_unlikely()
         ),
         (CAT, results(total=0), "There is no picture to search: the library is empty, or all of it asks or is hidden."),
         (CAT, results(total=7, offset=48), "There are 7 pictures, so nothing is at offset 48."),
+        (
+            CAT,
+            results(total=70, offset=48),
+            "Nothing is left at offset 48: near-duplicates stand behind the pictures before.",
+        ),
     ],
 )
 def test_no_hits_at_all_are_explained(query: Query, found: Results, sentence: str) -> None:
