@@ -11,12 +11,12 @@ import weaviate
 
 from encoder.load import load_encoder
 from encoder.protocol import Encoder
-from errors import HomeError, SchemaError, Unreachable, first_line
+from errors import HomeError, Refused, SchemaError, Unreachable, first_line
 from host import folders
 from pictures.open import Limits
 from pictures.thumbnails import ThumbnailStore
 from schema.check import mend_all
-from schema.client import CLIENT_ERRORS, Address, connect
+from schema.client import Address, connect, translating
 from schema.collection import StorageOptions
 from schema.patience import RESTART, RESTART_OWN, START, START_OWN, Patience
 from search.relevance import ThresholdOptions
@@ -97,29 +97,25 @@ def after_a_crash(server: LocalServer, client: weaviate.WeaviateClient) -> None:
                 held.enter_context(folders.own_lock(lock))
             running = server.running()
             if running is not None and running.to_check:
-                mend_all(client)
+                with translating():
+                    mend_all(client)
                 server.checked(running)
-    except (SchemaError, *CLIENT_ERRORS) as error:
+    except SchemaError as error:
         log.warning("That could not be done (%s). By hand: python -m server check --mend", first_line(error))
 
 
 @contextmanager
-def connected(
-    settings: Settings, *, for_questions: bool = False, mending: bool = True
-) -> Iterator[weaviate.WeaviateClient]:
+def connected(settings: Settings, *, mending: bool = True) -> Iterator[weaviate.WeaviateClient]:
     """A client of the server of WEAVIATE_URL, or else of the local one, which runs at least as long as the block.
 
     `mending`: what a crash of the local one may have lost is mended first.
     """
     if settings.weaviate_url:
-        with closing(connect(own_address(settings), for_questions=for_questions)) as client:
+        with connection(own_address(settings)) as client:
             yield client
         return
     server = local_server(settings)
-    with (
-        server.in_use() as running,
-        closing(connect(local_address(server, running), for_questions=for_questions)) as client,
-    ):
+    with server.in_use() as running, connection(local_address(server, running)) as client:
         if running.to_check and mending:
             after_a_crash(server, client)
         yield client
@@ -135,8 +131,22 @@ def attached(settings: Settings) -> Iterator[tuple[weaviate.WeaviateClient, Addr
         if (running := server.running()) is None:
             raise Unreachable(f"Weaviate is not running. {START}.")
         address = local_address(server, running)
-    with closing(connect(address)) as client:
+    with connection(address) as client:
         yield client, address
+
+
+@contextmanager
+def connection(address: Address) -> Iterator[weaviate.WeaviateClient]:
+    """A client for the block; what it raises becomes Refused or Unreachable."""
+
+    def refused(reason: str) -> Refused:
+        return Refused(f"Weaviate did not do what it was asked: {reason}.")
+
+    def away() -> Unreachable:
+        return Unreachable(f"Weaviate did not answer at {address.url}. {address.remedy}.")
+
+    with closing(connect(address)) as client, translating(refused, away):
+        yield client
 
 
 def make_home(settings: Settings) -> Path:

@@ -12,10 +12,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
-import grpc
-import httpx
-from weaviate.exceptions import WeaviateBaseError
-
 from errors import Exit as Exit
 from errors import LoupeError, first_line
 from host.folders import explain, is_refusal
@@ -44,8 +40,6 @@ def run(command: Callable[[], int]) -> NoReturn:
         _end("", Exit.DONE)
     except LoupeError as error:
         _end(str(error), error.exit)
-    except (WeaviateBaseError, httpx.HTTPError, grpc.RpcError) as error:
-        _end(f"Weaviate did not do what it was asked: {first_line(error)}. {_details(error)}", Exit.UNREACHABLE)
     except Exception as error:
         if isinstance(error, OSError) and is_refusal(error):
             _end(explain(error), Exit.USAGE)

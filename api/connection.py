@@ -210,7 +210,7 @@ class Connection:
                     self._address = self._find_address()
                     self._patience.remedy, self._patience.restart = self._address.remedy, self._address.restart
                     with waiting():
-                        client = self._client = connect(self._address, for_questions=True)
+                        client = self._client = connect(self._address)
                 except (Unreachable, ServerError) as error:
                     raise self._patience.failed(error) from None
             return client

@@ -19,7 +19,7 @@ from weaviate.exceptions import UnexpectedStatusCodeError
 
 from encoder.protocol import Embeddings
 from errors import NoLibrary, ReadOnly, Refused
-from schema.client import CLIENT_ERRORS
+from schema.client import reason_of, translating
 from schema.collection import PLACES, Pictures
 from schema.indexing import keep_found
 from schema.outage import ask_patiently
@@ -40,8 +40,6 @@ from schema.record import (
 Vectors = Mapping[str, Embeddings]  # named vector -> (dim,)
 Result = TypeVar("Result")
 PAGE = 1000
-MAX_REASON = 300
-"""Characters of a refusal, in Weaviate's words, that are kept."""
 log = logging.getLogger(__name__)
 
 
@@ -111,19 +109,19 @@ class Ledger:
 
         if not objects:
             return []
+        reported: dict[int, str] = {}
         try:
-            stored = self._write(lambda: self._collection.data.insert_many(objects), [item.uuid for item in objects])
-        except CLIENT_ERRORS as error:
+            with translating():
+                added = self._write(lambda: self._collection.data.insert_many(objects), [one.uuid for one in objects])
+            reported = {index: reason_of(error.message) for index, error in added.errors.items()}
+            whole = next(iter(reported.values()), "")
+        except Refused as error:
             if not self._ask(self._collection.exists):
                 raise NoLibrary("The library was removed while it was filled. Run the same command again.") from error
-            whole = _reason(error)
-            said: dict[int, str] = {}
-        else:
-            said = {index: _reason(error.message) for index, error in stored.errors.items()}
-            whole = next(iter(said.values()), "")
+            whole = str(error)
         # A read-only shard names one object and stores none: after an error only what is found there counts.
         there = self._stored([record for record, _ in records]) if whole else set()
-        return [(r, said.get(i, whole)) for i, (r, _) in enumerate(records) if whole and r.uuid not in there]
+        return [(r, reported.get(i, whole)) for i, (r, _) in enumerate(records) if whole and r.uuid not in there]
 
     def _stored(self, records: Sequence[ImageRecord]) -> set[uuid.UUID]:
         """Which of these are in the library in this version, with vectors."""
@@ -234,20 +232,8 @@ class Ledger:
 
     def _change(self, change: Callable[[], object], vectors_of: Sequence[uuid.UUID] = ()) -> None:
         """Raises Refused, or ReadOnly with what to do. `vectors_of`: the pictures whose vectors change."""
-        try:
+        with translating(lambda reason: self.read_only(reason) or Refused(f"Weaviate refused a change: {reason}")):
             self._write(change, vectors_of)
-        except CLIENT_ERRORS as error:
-            reason = _reason(error)
-            raise self.read_only(reason) or Refused(f"Weaviate refused a change: {reason}") from error
 
     def _say_waiting(self) -> None:
         log.warning("Weaviate has not answered yet; waiting for it, up to %.0f s", self._wait_s)
-
-
-def _reason(error: Exception | str) -> str:
-    """What Weaviate said, on one line."""
-    text = str(error)
-    if isinstance(error, UnexpectedStatusCodeError) and isinstance(body := error.error, dict):
-        said = body.get("error") or body.get("message") or text
-        text = "; ".join(str(one.get("message", one)) for one in said) if isinstance(said, list) else str(said)
-    return "; ".join(line.strip() for line in text.splitlines() if line.strip())[:MAX_REASON]

@@ -1,12 +1,11 @@
-"""The only caller of weaviate.connect_* (invariant I6).
+"""Connect to Weaviate, and translate what its client raises (invariant I6).
 
 What is set for HTTP is set for gRPC: host, port, TLS with its certificates, key, proxy, time. Proxies in the
 environment are read by neither: the client passes them by for HTTP, and gRPC is told to.
 """
 
-import json
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, closing, contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,20 +16,32 @@ import grpc
 import httpx
 import weaviate
 from weaviate.classes.init import AdditionalConfig, Auth
-from weaviate.collections import Collection
 from weaviate.config import GrpcConfig, Proxies
-from weaviate.exceptions import AuthenticationFailedError, UnexpectedStatusCodeError, WeaviateBaseError
+from weaviate.exceptions import (
+    AuthenticationFailedError,
+    UnexpectedStatusCodeError,
+    WeaviateBaseError,
+    WeaviateConnectionError,
+    WeaviateRetryError,
+    WeaviateTimeoutError,
+)
+from weaviate.proto.v1 import weaviate_pb2_grpc
 
-from errors import NoLibrary, Unreachable, first_line
+from errors import NoLibrary, Refused, Unreachable, first_line
 from schema.collection import Pictures
-from schema.patience import CLIENT_ERRORS as CLIENT_ERRORS
-from schema.patience import RESTART_OWN, START_OWN, Patience, TimeLeft, left_s, waiting, within
+from schema.patience import CLIENT_ERRORS, RESTART_OWN, START_OWN, Patience, TimeLeft, left_s, waiting, within
 
 CONNECT_S = 5
 ANSWERED = (grpc.StatusCode.OK, grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED)
-WAITS = json.dumps({"methodConfig": [{"name": [{}], "waitForReady": True}]})
-"""Calls wait for a gRPC that is away until their time is over. Without this they fail at once, and the client tries
-them again for a minute, whatever time they have."""
+MAX_REASON = 300
+"""Characters of a refusal, in Weaviate's words, that are kept."""
+AWAY = (
+    httpx.TransportError,
+    ConnectionError,
+    WeaviateConnectionError,
+    WeaviateTimeoutError,
+    WeaviateRetryError,
+)
 CHANNEL = [
     ("grpc.use_local_subchannel_pool", 1),  # a new client gets a new connection, not the dead one of the last
     ("grpc.initial_reconnect_backoff_ms", 200),
@@ -71,18 +82,15 @@ class Address:
         return f"{_bracketed(self.grpc_host)}:{self.grpc_port}"
 
 
-def connect(address: Address, *, for_questions: bool = False) -> weaviate.WeaviateClient:
-    """A connected client; close it when done. Raises Unreachable, with the address and what to do.
-
-    `for_questions`: for short-lived calls whose time is bounded, see `schema.patience`.
-    """
+def connect(address: Address) -> weaviate.WeaviateClient:
+    """Return a connected client; close it when done. Raises Unreachable, with the address and what to do."""
     # The client would notice a wrong gRPC port at the first question only.
     time_s = min(CONNECT_S, left_s())
     if problem := ask_both(address, time_s):
         raise Unreachable(problem)
     try:
         with within(time_s):
-            return weaviate.connect_to_custom(
+            client = weaviate.connect_to_custom(
                 http_host=_bracketed(address.http_host),
                 http_port=address.http_port,
                 http_secure=address.secure,
@@ -99,7 +107,7 @@ def connect(address: Address, *, for_questions: bool = False) -> weaviate.Weavia
                     if address.proxy
                     else None,
                     grpc_config=GrpcConfig(
-                        channel_options=_options(address) + ([("grpc.service_config", WAITS)] if for_questions else []),
+                        channel_options=_options(address),
                         credentials=_credentials() if address.secure else None,
                     ),
                 ),
@@ -120,6 +128,9 @@ def connect(address: Address, *, for_questions: bool = False) -> weaviate.Weavia
         raise Unreachable(
             f"Weaviate did not answer at {address.url} (gRPC port {address.grpc_port}). {address.remedy}."
         ) from error
+    connection = client._connection
+    connection._grpc_stub = weaviate_pb2_grpc.WeaviateStub(grpc.intercept_channel(connection._grpc_channel, _AtOnce()))
+    return client
 
 
 def ask_both(address: Address, timeout_s: float) -> str:
@@ -146,37 +157,79 @@ def ask_both(address: Address, timeout_s: float) -> str:
     return ""
 
 
-def answering(pictures: Pictures, patience: Patience, refused: type[Exception]) -> AbstractContextManager[None]:
-    """Translate what the client raises in the block into Unreachable, NoLibrary where the collection was removed, or
-    `refused`."""
-    return translating(lambda: check_there(pictures, patience), refused)
+@contextmanager
+def translating(
+    refused: Callable[[str], Exception] = Refused, away: Callable[[], Exception] | None = None
+) -> Iterator[None]:
+    """Translate what the client raises in the block: into `away` where Weaviate is not there, else into `refused` of
+    Weaviate's own words."""
+    try:
+        yield
+    except CLIENT_ERRORS as error:
+        if away is not None and is_away(error):
+            raise away() from error
+        raise refused(reason_of(error)) from error
 
 
 @contextmanager
-def translating(check: Callable[[], object], refused: type[Exception], what: str = "the question") -> Iterator[None]:
-    """Translate what the client raises in the block into what `check` raises, or else into `refused` with Weaviate's
-    own words."""
-    try:
-        with waiting():
-            yield
-    except CLIENT_ERRORS as error:
-        check()
-        raise refused(f"Weaviate refused {what}: {first_line(error)}.") from error
+def answering(
+    patience: Patience, refused: type[Exception], what: str = "the question", pictures: Pictures | None = None
+) -> Iterator[None]:
+    """The block is a part of a question: its errors are Unreachable, `refused`, and NoLibrary where the collection of
+    `pictures` was removed."""
+
+    def away() -> Exception:
+        return patience.failed(Unreachable(f"Weaviate did not answer the question. {patience.remedy}."))
+
+    def not_answered(reason: str) -> Exception:
+        if pictures is not None:
+            with answering(patience, refused, what):
+                if not pictures.collection.exists():
+                    return NoLibrary(f"The library {pictures.name} was removed. Open the search again.")
+        return refused(f"Weaviate refused {what}: {reason}.")
+
+    with translating(not_answered, away), waiting():
+        yield
 
 
-def is_there(collection: Collection[Any, Any], patience: Patience) -> bool:
-    """Whether there is such a collection. Raises Unreachable where Weaviate does not answer."""
-    try:
-        with waiting():
-            return bool(collection.exists())
-    except CLIENT_ERRORS as error:
-        raise patience.failed(Unreachable(f"Weaviate did not answer the question. {patience.remedy}.")) from error
+def is_away(error: BaseException | None) -> bool:
+    """Whether nobody answered, or the server is not ready yet: by the error or by those that it was raised for, as the
+    client hides a lost connection behind its own errors."""
+    while error is not None:
+        if isinstance(error, grpc.RpcError):
+            code = error.code() if isinstance(error, grpc.Call) else None
+            away = code in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
+        elif isinstance(error, UnexpectedStatusCodeError):
+            away = error.status_code == 503
+        else:
+            away = isinstance(error, AWAY)
+        if away:
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
-def check_there(pictures: Pictures, patience: Patience) -> None:
-    """Raise Unreachable where Weaviate does not answer, NoLibrary where the collection was removed."""
-    if not is_there(pictures.collection, patience):
-        raise NoLibrary(f"The library {pictures.name} was removed. Open the search again.")
+def reason_of(error: Exception | str) -> str:
+    """What Weaviate reported, on one line."""
+    text = str(error)
+    if isinstance(error, UnexpectedStatusCodeError) and isinstance(body := error.error, dict):
+        reported = body.get("error") or body.get("message") or text
+        text = (
+            "; ".join(str(one.get("message", one)) for one in reported) if isinstance(reported, list) else str(reported)
+        )
+    return "; ".join(line.strip() for line in text.splitlines() if line.strip())[:MAX_REASON].rstrip(".")
+
+
+class _AtOnce(grpc.UnaryUnaryClientInterceptor):  # type: ignore[misc]
+    """Raise ConnectionError where nobody takes a call: the client would try it again for a minute, whatever time it
+    has. One that was lost on its way, as with an old connection, is made once more."""
+
+    def intercept_unary_unary(self, continuation: Any, details: Any, request: Any) -> Any:
+        for _ in range(2):
+            call = continuation(details, request)
+            if call.code() is not grpc.StatusCode.UNAVAILABLE:
+                return call
+        raise ConnectionError(call.details())
 
 
 def _http_problem(address: Address, timeout_s: float) -> str:

@@ -14,7 +14,6 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 from typing import Any, Literal, TypeVar
 
 import weaviate
@@ -24,7 +23,7 @@ from weaviate.collections import Collection
 from weaviate.exceptions import UnexpectedStatusCodeError
 
 from errors import DocumentError, NameTaken, NameUnknown, SchemaError
-from schema.client import is_there, translating
+from schema.client import answering
 from schema.collection import ALIAS
 from schema.patience import Patience
 from schema.record import NAMESPACE, now
@@ -205,10 +204,7 @@ class DocumentStore:
 
     def _ask(self, question: Callable[[], Answer]) -> Answer:
         with self._patience.question():
-            check = partial(is_there, self._collection, self._patience)
-            if not self._patience.answered_lately:
-                check()
-            with translating(check, SchemaError, f"what was asked of its {self._kind}"):
+            with answering(self._patience, SchemaError, f"what was asked of its {self._kind}"):
                 return question()
 
 

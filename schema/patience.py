@@ -80,23 +80,16 @@ class Patience:
         self.remedy = remedy
         self.restart = restart
         self._failure: tuple[float, SchemaError] | None = None
-        self.answered_at = -math.inf
-        """When Weaviate last answered a part of a question, by time.monotonic()."""
-
-    @property
-    def answered_lately(self) -> bool:
-        """Whether a question need not begin by asking whether Weaviate is there."""
-        return time.monotonic() - self.answered_at < TOLD_S
 
     @contextmanager
-    def question(self) -> Iterator[bool]:
-        """The block is one question: True. Within another question it is a part of that: False."""
+    def question(self) -> Iterator[None]:
+        """The block is one question, or within another question a part of that."""
         if _question.get() is not None:
-            yield False
+            yield
             return
         token = _question.set(_Question(self, self.timeout_s))
         try:
-            yield True
+            yield
         finally:
             _question.reset(token)
 
@@ -130,7 +123,7 @@ class _Question:
     left_s: float
 
     @contextmanager
-    def waiting(self, asks: bool = True) -> Iterator[None]:
+    def waiting(self) -> Iterator[None]:
         self.patience.check()
         if self.left_s < LEAST_S:
             raise self.patience.too_late()
@@ -138,8 +131,6 @@ class _Question:
         try:
             with within(self.left_s):
                 yield
-            if asks:
-                self.patience.answered_at = time.monotonic()
         except (*CLIENT_ERRORS, TimeoutError) as error:
             if time.monotonic() - started > self.left_s - LEAST_S:
                 raise self.patience.too_late() from error
@@ -151,18 +142,17 @@ class _Question:
 _question: ContextVar[_Question | None] = ContextVar("_question", default=None)
 
 
-def waiting(*, asks: bool = True) -> AbstractContextManager[None]:
-    """The block waits for Weaviate, and the question has so much less left. `asks` false: for a thread or a lock, whose
-    end is no answer of Weaviate's. Raises Unreachable where no time is left, or where another question failed just now;
-    else what the client raises."""
+def waiting() -> AbstractContextManager[None]:
+    """The block waits for Weaviate, and the question has so much less left. Raises Unreachable where no time is left,
+    or where another question failed just now; else what the client raises."""
     question = _question.get()
-    return nullcontext() if question is None else question.waiting(asks)
+    return nullcontext() if question is None else question.waiting()
 
 
 @contextmanager
 def holding(lock: Lock) -> Iterator[None]:
     """The block has the lock of who reaches Weaviate, which is waited for like Weaviate."""
-    with waiting(asks=False):
+    with waiting():
         if not lock.acquire(timeout=_left_s() or -1):
             raise Unreachable("Weaviate is being started, or did not answer yet. Ask again in a moment.")
     try:
@@ -179,7 +169,7 @@ def begin(threads: Executor, work: Callable[[], Answer]) -> Callable[[], Answer]
     future = threads.submit(context.run, work)
 
     def result() -> Answer:
-        with waiting(asks=False):
+        with waiting():
             return future.result(_left_s())
 
     return result

@@ -19,7 +19,7 @@ def main(arguments: argparse.Namespace) -> int:
     limits = assembly.limits(settings)
     query = query_of(arguments, limits)
     files = open_files(query, limits)
-    with assembly.connected(settings, for_questions=True) as client:
+    with assembly.connected(settings) as client:
         open_pictures(client)  # says at once, before any model is loaded, that there is no library
         encoder = assembly.encoder(settings)
         patience = assembly.patience(settings)

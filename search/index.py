@@ -11,7 +11,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import wraps
@@ -24,7 +24,7 @@ from weaviate.classes.query import Filter, HybridFusion, MetadataQuery, Sort, Ta
 
 from encoder.protocol import Embeddings
 from errors import SearchError
-from schema.client import answering, check_there
+from schema.client import answering
 from schema.collection import Pictures
 from schema.names import folded, spellings
 from schema.patience import Patience, begin, reading
@@ -238,13 +238,9 @@ class PictureIndex:
         with self._answering():
             return frozenset(one.name for one in self._collection.config.get(simple=True).properties)
 
-    @contextmanager
-    def question(self) -> Iterator[None]:
-        """The block is one question to a library that is there."""
-        with self._patience.question() as whole:
-            if whole and not self._patience.answered_lately:
-                check_there(self.pictures, self._patience)
-            yield
+    def question(self) -> AbstractContextManager[None]:
+        """The block is one question."""
+        return self._patience.question()
 
     def begin(self, work: Callable[[], Found]) -> Callable[[], Found]:
         """Has a part of the question asked by another thread; its result is waited for like any other."""
@@ -258,7 +254,7 @@ class PictureIndex:
 
     @contextmanager
     def _answering(self) -> Iterator[None]:
-        with self._timed(), answering(self.pictures, self._patience, SearchError):
+        with self._timed(), answering(self._patience, SearchError, pictures=self.pictures):
             yield
 
     @contextmanager
@@ -357,7 +353,7 @@ def read_vectors(
 def library_version(pictures: Pictures) -> LibraryVersion:
     """Raises what `read_vectors` raises."""
     newest, wanted = Sort.by_update_time(ascending=False), MetadataQuery(last_update_time=True)
-    with answering(pictures, reading(), SearchError):
+    with answering(reading(), SearchError, pictures=pictures):
         count = pictures.collection.aggregate.over_all(total_count=True).total_count or 0
         last = pictures.collection.query.fetch_objects(
             limit=1, sort=newest, return_properties=[], return_metadata=wanted

@@ -39,7 +39,7 @@ def test_row_59_no_spelling_of_a_proxy_is_used_for_weaviate(
         monkeypatch.delenv(other, raising=False)
     monkeypatch.setenv(name, dead_proxy)
     assert ask_both(address, 2) == ""
-    with connect(address, for_questions=True) as client:
+    with connect(address) as client:
         assert client.collections.use(library.pictures.name).aggregate.over_all(total_count=True).total_count == 60
 
 

@@ -15,7 +15,7 @@ import weaviate
 from api.connection import Connection
 from encoder.protocol import Encoder
 from errors import EncoderError, EncoderMismatch, NoLibrary, SchemaError, ServerError, Unreachable
-from schema.client import Address
+from schema.client import Address, connect
 from schema.collection import Pictures, StorageOptions, ensure_pictures, open_pictures, switch_alias
 from search.query import Query, Term
 from server.local_server import HOST, LocalServer
@@ -134,6 +134,26 @@ def test_row_36_it_recovers_when_the_server_is_killed_and_started_again(
     assert not answers(connection)
     own_server.start()
     assert wait_for(lambda: answers(connection), 10) < 10
+    connection.close()
+
+
+def test_a_server_that_is_killed_right_after_an_answer_is_noticed_at_once(
+    own_server: LocalServer, colours: ColourEncoder
+) -> None:
+    """A connection that is refused is no server that hangs: the sentence is another, and nobody waits for it."""
+    own_server.start()
+    with connect(address_of(own_server)) as client:
+        ensure_pictures(client, colours.identity, StorageOptions())
+    connection = Connection(lambda: address_of(own_server), lambda: colours)
+    searcher, albums = connection.searcher(), connection.documents("Albums")
+    assert (searcher.search(RED).total, albums.list()) == (0, [])
+    kill(own_server)
+    for ask in (lambda: searcher.search(RED), searcher.count, albums.list):
+        started = time.monotonic()
+        with pytest.raises(Unreachable, match=r"^Weaviate did not answer the question\. Start it"):
+            ask()
+        assert time.monotonic() - started < 2
+        time.sleep(1.1)  # what failed a moment ago is told at once
     connection.close()
 
 
