@@ -13,7 +13,7 @@ import numpy as np
 from encoder.protocol import Embeddings, Encoder, invalid_rows
 from errors import EvaluationError, PictureError
 from host import streams
-from ingest.captions import FolderWords, Words
+from ingest.captions import FolderWords, WordsBeside
 from ingest.files import Census, PictureFile, Skipped, check_root, find_images
 from ingest.sidecars import SidecarReader
 from pictures.open import Limits, Opened, open_image
@@ -90,7 +90,7 @@ def read_captioned(
     skipped: list[Unread] = []
     by_hash: dict[str, CaptionedPicture] = {}
 
-    def found() -> Iterator[tuple[PictureFile, Words]]:
+    def found() -> Iterator[tuple[PictureFile, WordsBeside]]:
         for entry in find_images(root, census):
             if isinstance(entry, Skipped):
                 (skipped if entry.reason in _NEVER_OPENED else unread).append(Unread(entry.path, entry.message))

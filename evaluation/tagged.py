@@ -1,7 +1,7 @@
 """Read a folder with captions and tags: what a library would hold of it, and what recommending is judged by."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +13,9 @@ from errors import EvaluationError, PictureError
 from evaluation.folder import Unread, opened
 from evaluation.library import FEWEST, Pictured, example_of
 from host import streams
-from ingest.captions import FolderWords, Words
+from ingest.captions import FolderWords
 from ingest.files import PictureFile, check_root, find_images
+from pictures.describe import Words
 from pictures.looks import perceptual_hash
 from pictures.open import Limits, Opened
 from schema.names import escaped
@@ -49,7 +50,7 @@ def read_tagged(
                 unread.append(Unread(escaped(file.path), str(picture)))
                 continue
             new, known = picture.sha256 not in words_of, words_of.get(picture.sha256, own)
-            words_of[picture.sha256] = replace(known, caption=known.caption or own.caption, tags=known.tags or own.tags)
+            words_of[picture.sha256] = known.before(own)
             if new:
                 yield escaped(file.path), picture
 

@@ -13,8 +13,9 @@ from pathlib import Path, PurePosixPath
 
 from ingest.files import METADATA_NAMES, PictureFile, absolute_path
 from ingest.places import Look, look
-from ingest.rows import CAPTIONS, TAGS, Row, Rows
+from ingest.rows import CAPTIONS, TAGS, Rows
 from ingest.sidecars import read_small
+from pictures.describe import Words
 from pictures.text import clean_caption
 from schema.names import composed, escaped, spellings
 
@@ -27,13 +28,9 @@ MAX_NAMED = 20
 
 
 @dataclass(frozen=True)
-class Words:
-    """Caption and tags of one picture, each with where it was found: "metadata", "sidecar" (captions only) or ""."""
+class WordsBeside(Words):
+    """Caption and tags that stand beside one picture, of the sources "metadata" and "sidecar" (captions only)."""
 
-    caption: str = ""
-    caption_source: str = ""
-    tags: tuple[str, ...] = ()
-    tags_source: str = ""
     unread: bool = False
     """A file that may hold its words was there and could not be read: what it said before still counts."""
 
@@ -43,7 +40,8 @@ class _Table:
     """One metadata file."""
 
     file: Path
-    rows: dict[str, Row] = field(default_factory=dict)
+    rows: dict[str, tuple[str, Words]] = field(default_factory=dict)
+    """Key of a name -> the name as it is written, and its picture's words."""
     used: set[str] = field(default_factory=set)
 
 
@@ -61,7 +59,7 @@ class FolderWords:
         self.warnings: list[str] = []
         """Sentences for the report; `unused()` adds the last ones."""
 
-    def of(self, found: PictureFile) -> Words:
+    def of(self, found: PictureFile) -> WordsBeside:
         """Caption and tags each from the nearest metadata file that has them, up to the root; else the sidecar."""
         folder = found.path.parent
         chain = [f for f in (folder, *folder.parents) if f == self._root or self._root in f.parents]
@@ -70,20 +68,19 @@ class FolderWords:
         for above in reversed(chain):  # from the root down, so that warnings come in the order of the folders
             if above not in self._tables:
                 self._tables[above] = self._read_folder(above)
-        caption, tags = "", tuple[str, ...]()
+        words = Words()
         for above in chain:
             key = _key(found.path.relative_to(above).as_posix())
             for table in self._tables[above]:
-                if (row := table.rows.get(key)) is not None:
+                if key in table.rows:
                     table.used.add(key)
-                    caption, tags = caption or row.caption, tags or row.tags
-        source = "metadata" if caption else ""
+                    words = words.before(table.rows[key][1])
         unread = any(above in self._unread for above in chain)
-        if not caption and found.sidecar:
+        if not words.caption and found.sidecar:
             text = self._sidecar(found.sidecar)
             unread = unread or text is None
-            caption, source = text or "", "sidecar" if text else ""
-        return Words(caption, source, tags, "metadata" if tags else "", unread)
+            words = words.before(Words.of("sidecar", text or ""))
+        return WordsBeside(**vars(words), unread=unread)
 
     def unused(self) -> list[str]:
         """At the end of the walk: `warnings`, with the rows that name no file of every metadata file read."""
@@ -112,11 +109,11 @@ class FolderWords:
 
     def _fill(self, table: _Table, text: str) -> None:
         rows = Rows()
-        for number, row in rows.of_csv(text) if table.file.suffix == ".csv" else rows.of_jsonl(text):
-            key = _key(row.name)
+        for number, name, words in rows.of_csv(text) if table.file.suffix == ".csv" else rows.of_jsonl(text):
+            key = _key(name)
             if key in table.rows:
-                rows.problems.append(f"line {number} names {row.name!r} again, the last one counts")
-            table.rows[key] = row
+                rows.problems.append(f"line {number} names {name!r} again, the last one counts")
+            table.rows[key] = name, words
         self._warn_of_some(table.file, "has lines that were left out", rows.problems)
         if rows.unread:
             named = ", ".join(escaped(name[:40]) for name in rows.unread[:MAX_NAMED])
@@ -127,8 +124,8 @@ class FolderWords:
 
     def _leave(self, folder: Path) -> None:
         for table in self._tables.pop(folder):
-            unmatched = ((key, row) for key, row in table.rows.items() if key not in table.used)
-            missing = [repr(row.name) for key, row in unmatched if not _exists(folder, key, row)]
+            unmatched = ((key, name) for key, (name, _) in table.rows.items() if key not in table.used)
+            missing = [repr(name) for key, name in unmatched if not _exists(folder, key, name)]
             self._warn_of_some(table.file, "names files that are not there", missing)
 
     def _warn_of_some(self, file: Path, what: str, items: list[str]) -> None:
@@ -182,12 +179,12 @@ def _key(name: str) -> str:
     return composed(str(PurePosixPath(name)))
 
 
-def _exists(folder: Path, key: str, row: Row) -> bool:
+def _exists(folder: Path, key: str, written: str) -> bool:
     """Whether the row's file lies below the folder, or may. The disk is asked only for rows that matched no picture."""
     parts = PurePosixPath(key)
     if parts.is_absolute() or ".." in parts.parts or "\0" in key:
         return False
-    return any(look(folder / name) is not Look.GONE for name in {row.name, *spellings(key)})
+    return any(look(folder / name) is not Look.GONE for name in {written, *spellings(key)})
 
 
 def _is_album(file: Path) -> bool:

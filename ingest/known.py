@@ -10,7 +10,7 @@ from pathlib import Path
 from encoder.protocol import Embeddings, Encoder
 from errors import Refused
 from host.streams import batched
-from ingest.captions import Words
+from ingest.captions import WordsBeside
 from ingest.files import PictureFile
 from ingest.ledger import Ledger
 from ingest.places import Availability
@@ -29,7 +29,7 @@ class ChangedFile:
     """A file whose bytes have to be looked at: it is new, or has another size or time than its records say."""
 
     file: PictureFile
-    words: Words
+    words: WordsBeside
     stale: tuple[ImageRecord, ...]
     """Records that say their bytes lie at this path; they did, before it changed."""
     sha256: str = ""
@@ -41,7 +41,7 @@ class KnownFile:
 
     record: ImageRecord
     file: PictureFile
-    words: Words
+    words: WordsBeside
 
 
 class KnownPictures:
@@ -74,7 +74,7 @@ class KnownPictures:
         self.would_drop: set[str] = set()
         """After a dry run: places that a real one would have dropped, because their bytes were found elsewhere."""
 
-    def look_up(self, files: Sequence[tuple[PictureFile, Words]]) -> tuple[list[ChangedFile], list[KnownFile]]:
+    def look_up(self, files: Sequence[tuple[PictureFile, WordsBeside]]) -> tuple[list[ChangedFile], list[KnownFile]]:
         """The files that the library does not know at their path, size and time, and those that it does."""
         at_path = self._ledger.by_paths([str(file.path) for file, _ in files])
         changed: list[ChangedFile] = []

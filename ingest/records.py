@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from errors import PictureError
-from ingest.captions import Words
+from ingest.captions import WordsBeside
 from ingest.files import PictureFile
 from ingest.report import Failure
 from ingest.sidecars import SidecarReader
+from pictures.describe import Words
 from pictures.looks import palette, perceptual_hash
 from pictures.open import Facts, Limits, Opened, open_image, opened_for_reading
 from pictures.thumbnails import ThumbnailStore
@@ -94,9 +95,8 @@ def _described(opened: Opened, file: PictureFile, readable: bool) -> dict[str, A
     }
 
 
-def new_record(read: PictureRead, words: Words, root: Path) -> ImageRecord:
+def new_record(read: PictureRead, words: WordsBeside, root: Path) -> ImageRecord:
     file, facts = read.file, read.opened.facts
-    tags = _tags(file.path, words, facts)
     return ImageRecord(
         sha256=read.opened.sha256,
         places=(place_of(file, None, root),),
@@ -108,11 +108,9 @@ def new_record(read: PictureRead, words: Words, root: Path) -> ImageRecord:
         added_at=now(),
         n_frames=facts.n_frames,
         truncated=facts.truncated,
-        tags=tags["tags"],
-        tags_source=tags["source"],
-        tags_place=tags["place"],
         **read.description,
         **_caption(file.path, words, facts),
+        **_tags(file.path, words, facts),
     )
 
 
@@ -124,7 +122,7 @@ def place_of(file: PictureFile, record: ImageRecord | None, root: Path | None = 
 
 
 def with_words(
-    record: ImageRecord, path: Path, words: Words, facts_of: Callable[[], Facts | None], *, reread: bool = False
+    record: ImageRecord, path: Path, words: WordsBeside, facts_of: Callable[[], Facts | None], *, reread: bool = False
 ) -> ImageRecord:
     """The record with the caption and tags of now: those that stand beside the file at `path`, else those of its facts.
 
@@ -147,19 +145,16 @@ def with_words(
     if lost_caption or (words.caption and record.caption_place not in others):
         record = replace(record, **_caption(path, words, facts))
     if lost_tags or (words.tags and record.tags_place not in others):
-        record = record.with_told_tags(**_tags(path, words, facts))
+        record = replace(record, **_tags(path, words, facts))
     return record
 
 
-def _caption(path: Path, words: Words, facts: Facts | None) -> dict[str, Any]:
-    if words.caption:
-        return {"caption": words.caption, "caption_source": words.caption_source, "caption_place": str(path)}
-    caption, source = (facts.caption, facts.caption_source) if facts and facts.caption else ("", "")
-    return {"caption": caption, "caption_source": source, "caption_place": ""}
+def _caption(path: Path, beside: Words, facts: Words | None) -> dict[str, Any]:
+    words = beside.before(facts or Words())
+    place = str(path) if beside.caption else ""
+    return {"caption": words.caption, "caption_source": words.caption_source, "caption_place": place}
 
 
-def _tags(path: Path, words: Words, facts: Facts | None) -> dict[str, Any]:
-    if words.tags:
-        return {"tags": words.tags, "source": words.tags_source, "place": str(path)}
-    tags, source = (facts.tags, facts.tags_source) if facts and facts.tags else ((), "")
-    return {"tags": tags, "source": source, "place": ""}
+def _tags(path: Path, beside: Words, facts: Words | None) -> dict[str, Any]:
+    words = beside.before(facts or Words())
+    return {"file_tags": words.tags, "tags_source": words.tags_source, "tags_place": str(path) if beside.tags else ""}

@@ -12,7 +12,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from pictures.describe import Words
 from pictures.text import clean_caption, clean_tags
+
+Row = tuple[int, str, Words]
+"""The number of a line, the name of a picture as it is written there, and its words."""
 
 CAPTIONS = ("text", "caption", "captions", "description", "title")
 TAGS = ("tags", "keywords", "labels", "label")
@@ -33,14 +37,6 @@ _CELL = 1_000_000
 csv.field_size_limit(max(csv.field_size_limit(), 16_000_000))
 
 
-@dataclass(frozen=True)
-class Row:
-    caption: str
-    tags: tuple[str, ...]
-    name: str
-    """As it is written in the file."""
-
-
 @dataclass
 class Rows:
     """What reading them showed."""
@@ -55,7 +51,7 @@ class Rows:
         """Columns of words that said something and of which nothing was taken."""
         return [name for name in self._filled if name not in self._used]
 
-    def of_csv(self, text: str) -> Iterator[tuple[int, Row]]:
+    def of_csv(self, text: str) -> Iterator[Row]:
         """The delimiter is what makes a `file_name` column of the first line: a comma, semicolon, tab or bar."""
         text = text.replace("\x00", "")
         first_line = next((line for line in text.splitlines() if line.strip()), "")
@@ -89,11 +85,11 @@ class Rows:
                     f"{delimiter!r} into quotation marks)"
                 )
             elif name := cells.get("file_name", "").strip():
-                yield number, self._row(name, cells)
+                yield self._row(number, name, cells)
             elif any(values):
                 self.problems.append(f"line {number} (it has no file_name)")
 
-    def of_jsonl(self, text: str) -> Iterator[tuple[int, Row]]:
+    def of_jsonl(self, text: str) -> Iterator[Row]:
         for number, line in enumerate(text.split("\n"), start=1):
             if not line.strip():
                 continue
@@ -105,19 +101,19 @@ class Rows:
             if not isinstance(data, dict) or not isinstance(name := data.get("file_name"), str) or not name.strip():
                 self.problems.append(f"line {number} (no object with a file_name)")
                 continue
-            yield number, self._row(name.strip(), {key.strip().lower(): value for key, value in data.items()})
+            yield self._row(number, name.strip(), {key.strip().lower(): value for key, value in data.items()})
 
-    def _row(self, name: str, cells: Mapping[str, Any]) -> Row:
+    def _row(self, number: int, name: str, cells: Mapping[str, Any]) -> Row:
         if "\\" in name and "/" not in name:  # written on Windows; a backslash within a name is rarer
             name = name.replace("\\", "/")
         filled = {column: value for column, value in cells.items() if not _is_nothing(value)}
         captions = ((column, _caption(filled[column])) for column in CAPTIONS if column in filled)
         tags = ((column, _tags(filled[column], column)) for column in TAGS if column in filled)
         caption_from, caption = next((found for found in captions if found[1]), ("", ""))
-        tags_from, words = next((found for found in tags if found[1]), ("", ()))
+        tags_from, found_tags = next((found for found in tags if found[1]), ("", ()))
         self._used |= {caption_from, tags_from}
         self._filled |= dict.fromkeys(column for column in filled if column != "file_name" and _WORDY.search(column))
-        return Row(caption, words, name)
+        return number, name, Words.of("metadata", caption, found_tags)
 
 
 def _is_nothing(value: Any) -> bool:

@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 from xml.parsers.expat import ExpatError
 
 from pictures.dates import date_of_name, plausible, read_date
-from pictures.describe import Description, on_earth, xmp_position
+from pictures.describe import Description, Words, on_earth, xmp_position
 from pictures.open import EXTENSIONS
 from pictures.text import clean_caption, clean_tags, clean_title
 from pictures.xmp import MAX_BYTES, Xmp, read_xmp
@@ -48,15 +48,14 @@ _Facts = TypeVar("_Facts", bound=Description)
 
 
 @dataclass(frozen=True)
-class Takeout:
+class Takeout(Words):
+    """Its tags are the people in it, and FAVORITE."""
+
     taken: datetime | None = None
     """In UTC; Google does not say what the clock showed."""
     position: tuple[float, float] | None = None
     """As shown in Google Photos, where a person may have set it."""
     camera_position: tuple[float, float] | None = None
-    caption: str = ""
-    tags: tuple[str, ...] = ()
-    """The people in it, and FAVORITE."""
 
 
 class FolderSidecars:
@@ -186,16 +185,11 @@ def _placed(facts: _Facts, xmp: Xmp, takeout: Takeout) -> _Facts:
 
 
 def _worded(facts: _Facts, xmp: Xmp, takeout: Takeout) -> _Facts:
-    caption = clean_caption(xmp.description) or takeout.caption or (not facts.caption and clean_title(xmp.title))
-    if caption:
-        facts = replace(facts, caption=caption, caption_source="sidecar")
-    tags = clean_tags(xmp.subjects)
-    if tags:
-        facts = replace(facts, tags=tags, tags_source="sidecar")
-    if takeout.tags:
-        tags = clean_tags((*facts.tags, *takeout.tags))
-        facts = replace(facts, tags=tags, tags_source=facts.tags_source or "sidecar")
-    return facts
+    of_xmp = Words.of("sidecar", clean_caption(xmp.description), clean_tags(xmp.subjects))
+    title = Words.of("sidecar", clean_title(xmp.title))
+    words = of_xmp.before(Words.of("sidecar", takeout.caption)).before(facts).before(title)
+    tags = clean_tags((*words.tags, *takeout.tags))  # people are named in addition
+    return replace(facts, **vars(words.before(takeout)) | {"tags": tags})
 
 
 def _names(picture: str, kind: str) -> tuple[str, str]:
@@ -266,8 +260,7 @@ def read_takeout(data: bytes) -> Takeout:
         taken=_moment(found.get("photoTakenTime")),
         position=_position(found.get("geoData")),
         camera_position=_position(found.get("geoDataExif")),
-        caption=clean_caption(description) if isinstance(description, str) else "",
-        tags=tuple(tags),
+        **vars(Words.of("sidecar", clean_caption(description) if isinstance(description, str) else "", tuple(tags))),
     )
 
 

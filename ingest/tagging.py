@@ -120,7 +120,7 @@ def retagged(record: ImageRecord, add: Sequence[str], remove: Sequence[str]) -> 
     """The record with other tags of one's own, and what it could not be given or rid of."""
     refused = []
     own = {text.casefold(): text for text in record.own_tags}
-    from_files = {text.casefold(): text for text in record.told_tags}
+    from_files = {text.casefold(): text for text in record.file_tags}
     for text in remove:
         own.pop(text.casefold(), None)
         if (kept := from_files.get(text.casefold())) is not None:

@@ -25,9 +25,29 @@ _IPTC_CAPTION, _IPTC_HEADLINE, _IPTC_NAME, _IPTC_KEYWORD = (2, 120), (2, 105), (
 _IPTC_DATE, _IPTC_TIME = (2, 55), (2, 60)
 
 
+@dataclass(frozen=True)
+class Words:
+    """A caption of at most 2,000 characters and at most 64 tags of 100, each with its source: "metadata", "sidecar",
+    "xmp", "iptc", "exif", "png", or "" where there is none."""
+
+    caption: str = ""
+    caption_source: str = ""
+    tags: tuple[str, ...] = ()
+    tags_source: str = ""
+
+    @classmethod
+    def of(cls, source: str, caption: str = "", tags: tuple[str, ...] = ()) -> "Words":
+        return Words(caption, source if caption else "", tags, source if tags else "")
+
+    def before(self, other: "Words") -> "Words":
+        """Complete them: each that is missing is the other's."""
+        first, second = self if self.caption else other, self if self.tags else other
+        return Words(first.caption, first.caption_source, second.tags, second.tags_source)
+
+
 @dataclass(frozen=True, kw_only=True)
-class Description:
-    """Caption at most 2,000 characters, at most 64 tags of 100 characters; "" and None where the file says nothing."""
+class Description(Words):
+    """What a file says of its picture; "" and None where it says nothing."""
 
     taken_at: datetime | None = None
     """In UTC. A camera's time without an offset is local time of an unknown place; it is taken as if it were UTC."""
@@ -39,11 +59,6 @@ class Description:
     camera: str = ""
     latitude: float | None = None
     longitude: float | None = None
-    caption: str = ""
-    caption_source: str = ""
-    """"xmp", "iptc", "exif", "png", or "" without a caption; the same for tags. "sidecar" for a file beside it."""
-    tags: tuple[str, ...] = ()
-    tags_source: str = ""
 
     def at(self, taken: datetime | None, source: str) -> Self:
         """The same, taken at another time: with its offset from UTC, or naive where none is known."""

@@ -63,14 +63,12 @@ class ImageRecord:
     """metadata, sidecar, xmp, iptc or exif; "" when there is no caption."""
     caption_place: str = ""
     """Path of the file beside which the caption was written (metadata or sidecar); "" for an embedded one."""
-    tags: tuple[str, ...] = ()
-    """What the files say (`told_tags`), then what a person added in Loupe (`own_tags`), in any case only once."""
+    file_tags: tuple[str, ...] = ()
     tags_source: str = ""
     """Of the files' tags: metadata, xmp, iptc or exif; "" when they give none."""
     tags_place: str = ""
     own_tags: tuple[str, ...] = ()
-    file_tags: tuple[str, ...] | None = None
-    """Kept only where it is not `tags` without `own_tags`, because a tag is in both."""
+    """What a person added in Loupe."""
     taken_at: datetime | None = None
     """The moment."""
     taken_local: datetime | None = None
@@ -110,11 +108,9 @@ class ImageRecord:
         return self.n_frames > 1 and self.format in ANIMATED_FORMATS
 
     @property
-    def told_tags(self) -> tuple[str, ...]:
-        """The tags that files gave."""
-        if self.file_tags is not None:
-            return self.file_tags
-        return _less(self.tags, self.own_tags)
+    def tags(self) -> tuple[str, ...]:
+        """Those of the files, then a person's own, in any case only once."""
+        return unite(self.file_tags, self.own_tags)
 
     @property
     def clock(self) -> datetime | None:
@@ -137,37 +133,23 @@ class ImageRecord:
     def with_places(self, places: tuple[Place, ...]) -> "ImageRecord":
         return replace(self, places=tuple(sorted(set(places))))
 
-    def with_told_tags(self, tags: tuple[str, ...], source: str, place: str) -> "ImageRecord":
-        """Other tags from the files; those given in Loupe stay."""
-        return replace(self._uniting(tags, self.own_tags), tags_source=source, tags_place=place)
-
     def with_own_tags(self, tags: tuple[str, ...]) -> "ImageRecord":
-        """Other tags given in Loupe; those from the files stay."""
-        return self._uniting(self.told_tags, tags)
-
-    def _uniting(self, told: tuple[str, ...], own: tuple[str, ...]) -> "ImageRecord":
-        union = unite(told, own)
-        return replace(self, tags=union, own_tags=own, file_tags=None if told == _less(union, own) else told)
+        return replace(self, own_tags=tags)
 
 
-def unite(told: tuple[str, ...], own: tuple[str, ...]) -> tuple[str, ...]:
+def unite(of_files: tuple[str, ...], own: tuple[str, ...]) -> tuple[str, ...]:
     """The files' tags, then one's own that are not among them in any case.
 
     >>> unite(("Cat", "night"), ("cat", "sofa"))
     ('Cat', 'night', 'sofa')
     """
-    folded = {tag.casefold() for tag in told}
-    return (*told, *(tag for tag in own if tag.casefold() not in folded))
-
-
-def _less(tags: tuple[str, ...], own: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(tag for tag in tags if tag not in own)
+    folded = {tag.casefold() for tag in of_files}
+    return (*of_files, *(tag for tag in own if tag.casefold() not in folded))
 
 
 _DATES = ("taken_at", "taken_local", "modified_at", "added_at")
-_LISTS = ("tags", "own_tags", "colours", "swatches")
-_SPECIAL = ("places", "file_tags")
-RECORD_FIELDS = frozenset(item.name for item in fields(ImageRecord)) - {"places"} | {"captioned"}
+_LISTS = ("file_tags", "own_tags", "colours", "swatches")
+RECORD_FIELDS = frozenset(item.name for item in fields(ImageRecord)) - {"places"} | {"tags", "captioned"}
 """The properties that `from_properties` reads, but the nested one; and one that ranking asks for."""
 
 
@@ -176,7 +158,7 @@ def to_properties(record: ImageRecord) -> dict[str, Any]:
     properties: dict[str, Any] = {}
     for item in fields(record):
         value = getattr(record, item.name)
-        if item.name in _SPECIAL or value is None:
+        if item.name == "places" or value is None:
             continue
         properties[item.name] = list(value) if item.name in _LISTS else value
     for name in _DATES:
@@ -232,7 +214,7 @@ def tag_properties(record: ImageRecord) -> dict[str, Any]:
         "tags_source": record.tags_source,
         "tags_place": record.tags_place,
         "own_tags": list(record.own_tags),
-        "file_tags": list(record.told_tags),
+        "file_tags": list(record.file_tags),
         "tag_words": " ".join(record.tags),
         "phrases": runs_of((record.caption, *record.tags)),
     }
@@ -256,14 +238,14 @@ def from_properties(properties: Mapping[str, Any]) -> ImageRecord:
     known: dict[str, Any] = {
         item.name: properties[item.name]
         for item in fields(ImageRecord)
-        if item.name not in _SPECIAL and properties.get(item.name) is not None
+        if item.name != "places" and properties.get(item.name) is not None
     }
     for name in _LISTS:
         known[name] = tuple(known.get(name, ()))
     known["places"] = to_places(properties)
-    told = tuple(properties.get("file_tags") or ())
-    if properties.get("file_tags") is not None and told != _less(known["tags"], known["own_tags"]):
-        known["file_tags"] = told
+    tags = tuple(properties.get("tags") or ())
+    if unite(known["file_tags"], known["own_tags"]) != tags:  # of an older library, or changed by another program
+        known["file_tags"] = tuple(tag for tag in tags if tag not in known["own_tags"])
     if "taken_local" in known:
         known["taken_local"] = known["taken_local"].replace(tzinfo=None)
     for name in ("width", "height", "bytes", "n_frames", "described"):

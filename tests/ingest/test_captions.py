@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ingest.captions import FolderWords, Words
+from ingest.captions import FolderWords, WordsBeside
 from ingest.files import PictureFile, find_images
 from tests.ingest.runs import become_ordinary
 
@@ -18,7 +18,7 @@ def touch(root: Path, *names: str) -> None:
         (root / name).touch()
 
 
-def told(root: Path) -> tuple[dict[str, Words], list[str]]:
+def told(root: Path) -> tuple[dict[str, WordsBeside], list[str]]:
     """The words of every picture below the folder, and the warnings at the end."""
     words = FolderWords(root)
     entries = {
@@ -39,10 +39,10 @@ def test_a_metadata_csv_gives_caption_and_tags(tmp_path: Path) -> None:
         'file_name,text,tags\na.jpg,A cat,"cat; black|night, cat"\n./b.jpg,A dog,\nsub//c.jpg,"A ""big""\nbird",bird\n'
     )
     words, warnings = told(tmp_path)
-    assert words["a.jpg"] == Words("A cat", "metadata", ("cat", "black", "night"), "metadata")
-    assert words["b.jpg"] == Words("A dog", "metadata")
-    assert words["sub/c.jpg"] == Words('A "big" bird', "metadata", ("bird",), "metadata")
-    assert words["d.jpg"] == Words()
+    assert words["a.jpg"] == WordsBeside("A cat", "metadata", ("cat", "black", "night"), "metadata")
+    assert words["b.jpg"] == WordsBeside("A dog", "metadata")
+    assert words["sub/c.jpg"] == WordsBeside('A "big" bird', "metadata", ("bird",), "metadata")
+    assert words["d.jpg"] == WordsBeside()
     assert warnings == []
 
 
@@ -58,7 +58,7 @@ def test_a_metadata_jsonl_gives_caption_and_tags(tmp_path: Path) -> None:
     words, warnings = told(tmp_path)
     assert (words["a.jpg"].caption, words["a.jpg"].tags) == ("A cat", ("cat", "black"))
     assert (words["b.jpg"].caption, words["b.jpg"].tags) == ("A dog asleep", ("dog", "sleep"))
-    assert words["c.jpg"] == Words()
+    assert words["c.jpg"] == WordsBeside()
     assert warnings == []
 
 
@@ -70,9 +70,9 @@ def test_the_nearest_metadata_wins_and_the_sidecar_comes_last(tmp_path: Path) ->
     for name in "abc":
         (tmp_path / "sub" / f"{name}.txt").write_text("beside")
     words, warnings = told(tmp_path)
-    assert words["sub/a.jpg"] == Words("near", "metadata", ("tag",), "metadata")
+    assert words["sub/a.jpg"] == WordsBeside("near", "metadata", ("tag",), "metadata")
     assert words["sub/b.jpg"].caption == "far"
-    assert words["sub/c.jpg"] == Words("beside", "sidecar")
+    assert words["sub/c.jpg"] == WordsBeside("beside", "sidecar")
     assert warnings == []
 
 
@@ -129,7 +129,7 @@ def test_a_csv_without_file_names_is_told_once(tmp_path: Path) -> None:
     touch(tmp_path, *(f"{i}.jpg" for i in range(5)))
     (tmp_path / "metadata.csv").write_text("image,text\n0.jpg,a cat\n")
     words, [warning] = told(tmp_path)
-    assert words["0.jpg"] == Words()
+    assert words["0.jpg"] == WordsBeside()
     assert str(tmp_path / "metadata.csv") in warning and "file_name" in warning and "image, text" in warning
 
 
@@ -202,7 +202,7 @@ def test_row_20_metadata_and_sidecars_that_are_no_files_are_not_read(tmp_path: P
     os.mkfifo(tmp_path / "sub" / "metadata.csv")
     (tmp_path / "sub2" / "metadata.jsonl").mkdir()
     words, warnings = told(tmp_path)
-    assert set(words.values()) == {Words(unread=True)}
+    assert set(words.values()) == {WordsBeside(unread=True)}
     assert len(warnings) == 3 and all("link or no regular file" in warning for warning in warnings)
 
 
@@ -220,7 +220,7 @@ def test_a_metadata_file_that_is_there_and_not_read_says_nothing_of_its_pictures
         metadata.unlink()
         metadata.symlink_to(tmp_path / "elsewhere.csv") if became == "link" else os.mkfifo(metadata)
     words, [warning] = told(tmp_path)
-    assert words == {"a.jpg": Words(unread=True), "sub/b.jpg": Words(unread=True)}
+    assert words == {"a.jpg": WordsBeside(unread=True), "sub/b.jpg": WordsBeside(unread=True)}
     assert "stay as they were" in warning
 
 
@@ -244,16 +244,16 @@ def test_a_sidecar_that_is_a_book_is_no_caption(tmp_path: Path) -> None:
     touch(tmp_path, "a.jpg", "b.jpg")
     (tmp_path / "a.txt").write_text("x" * 70_000)
     words, [warning] = told(tmp_path)
-    assert words["a.jpg"] == Words() and "64 kB" in warning
+    assert words["a.jpg"] == WordsBeside() and "64 kB" in warning
     (tmp_path / "a.txt").write_text("")
-    assert told(tmp_path) == ({"a.jpg": Words(), "b.jpg": Words()}, [])
+    assert told(tmp_path) == ({"a.jpg": WordsBeside(), "b.jpg": WordsBeside()}, [])
 
 
 def test_a_sidecar_that_is_no_text_is_no_caption(tmp_path: Path) -> None:
     touch(tmp_path, "a.jpg")
     (tmp_path / "a.txt").write_bytes(b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR")
     words, [warning] = told(tmp_path)
-    assert words["a.jpg"] == Words() and "a.txt was not read as a caption: it is no text" in warning
+    assert words["a.jpg"] == WordsBeside() and "a.txt was not read as a caption: it is no text" in warning
 
 
 def test_a_sidecar_that_vanished_is_told(tmp_path: Path) -> None:
@@ -262,7 +262,7 @@ def test_a_sidecar_that_vanished_is_told(tmp_path: Path) -> None:
     assert isinstance(entry, PictureFile)
     (tmp_path / "a.txt").unlink()
     words = FolderWords(tmp_path)
-    assert words.of(entry) == Words()
+    assert words.of(entry) == WordsBeside()
     assert "a.txt cannot be read" in words.warnings[0]
 
 

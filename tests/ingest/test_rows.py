@@ -6,24 +6,25 @@ from typing import Any
 
 import pytest
 
-from ingest.captions import FolderWords, Words
+from ingest.captions import FolderWords
 from ingest.files import PictureFile, find_images
-from ingest.rows import Row, Rows
+from ingest.rows import Rows
+from pictures.describe import Words
 
 
-def csv_row(cells: dict[str, str]) -> tuple[Row, Rows]:
+def csv_row(cells: dict[str, str]) -> tuple[Words, Rows]:
     """One line, every cell in quotation marks."""
     quoted = [[f'"{text.replace(chr(34), chr(34) * 2)}"' for text in line] for line in (cells.keys(), cells.values())]
     rows = Rows()
-    [(_, row)] = rows.of_csv(
+    [(_, _, row)] = rows.of_csv(
         "\n".join(",".join(("file_name" if i == 0 else '"a.jpg"', *line)) for i, line in enumerate(quoted))
     )
     return row, rows
 
 
-def json_row(**values: Any) -> tuple[Row, Rows]:
+def json_row(**values: Any) -> tuple[Words, Rows]:
     rows = Rows()
-    [(_, row)] = rows.of_jsonl(json.dumps({"file_name": "a.jpg"} | values))
+    [(_, _, row)] = rows.of_jsonl(json.dumps({"file_name": "a.jpg"} | values))
     return row, rows
 
 
@@ -124,7 +125,7 @@ def test_numbers_of_classes_are_no_tags() -> None:
 def test_a_line_with_more_cells_than_columns_is_named_and_not_cut() -> None:
     rows = Rows()
     text = "file_name,text\na.jpg,A fox, red\nb.jpg,A hare,,\n"
-    assert list(rows.of_csv(text)) == [(3, Row("A hare", (), "b.jpg"))]
+    assert list(rows.of_csv(text)) == [(3, "b.jpg", Words.of("metadata", "A hare"))]
     [problem] = rows.problems
     assert problem.startswith("line 2 (3 cells for 2 columns")
 

@@ -115,7 +115,7 @@ def test_a_tag_of_both_a_file_and_a_person_stays_until_neither_has_it(
     metadata.write_text("file_name,tags\na.png,Cat\n")
     run(folder)
     one = only(ledger)
-    assert (one.tags, one.own_tags, one.told_tags) == (("Cat",), ("cat",), ("Cat",))
+    assert (one.tags, one.own_tags, one.file_tags) == (("Cat",), ("cat",), ("Cat",))
     assert run(folder).unchanged == 1
     metadata.write_text("file_name,tags\na.png,\n")
     run(folder)

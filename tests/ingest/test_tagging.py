@@ -78,7 +78,7 @@ def test_a_tag_of_a_file_is_not_removed_and_the_file_is_named(
 def test_a_tag_inside_the_file_is_told_apart(ledger: Ledger, run: Run, give: Give, folder: Path) -> None:
     paint(folder / "a.png")
     run(folder)
-    one = only(ledger).with_told_tags(("cat",), "xmp", "")
+    one = replace(only(ledger), file_tags=("cat",), tags_source="xmp", tags_place="")
     [refusal] = retagged(one, [], ["cat"])[1]
     assert f"'cat' is written in the file {folder / 'a.png'} itself (XMP)" in refusal.reason
 
@@ -173,8 +173,8 @@ def test_writers_at_the_same_time_lose_nothing_of_each_other(
     wanted = {f"{writer}-{number}" for number in range(5) for writer in range(8)}
     for record in all_records(ledger):
         assert set(record.own_tags) == wanted
-        assert set(record.tags) == wanted | set(record.told_tags)
-        assert len(record.told_tags) == 1
+        assert set(record.tags) == wanted | set(record.file_tags)
+        assert len(record.file_tags) == 1
 
 
 def test_what_a_writer_of_another_machine_overwrote_is_written_again(

@@ -1,6 +1,7 @@
 """A record, its way to Weaviate properties and back, and its uuid. No database."""
 
 import uuid
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -28,7 +29,7 @@ FULL = ImageRecord(
     caption="Ein Hund – 狗 🐕 \u202eabc\n'\"\\",
     caption_source="sidecar",
     caption_place="/photos/2024/été ☀.txt",
-    tags=("Hund", "été", "🐕"),
+    file_tags=("Hund", "été", "🐕"),
     tags_source="xmp",
     tags_place="/photos/2024/été ☀.xmp",
     taken_at=datetime(2024, 2, 29, 23, 59, 59, 500_000, tzinfo=UTC),
@@ -137,19 +138,19 @@ def test_places_are_kept_sorted_and_once() -> None:
 def test_tags_of_files_and_of_a_person_are_kept_apart_and_shown_once() -> None:
     """In any case of letters; what the files say comes first, in their spelling."""
     assert TAGGED.tags == ("Hund", "été", "🐕", "Sofa")
-    assert (TAGGED.told_tags, TAGGED.own_tags) == (FULL.tags, ("Sofa", "HUND"))
-    other = TAGGED.with_told_tags(("sofa", "Hund"), "metadata", "/photos/x.jpg")
+    assert (TAGGED.file_tags, TAGGED.own_tags) == (FULL.tags, ("Sofa", "HUND"))
+    other = replace(TAGGED, file_tags=("sofa", "Hund"))
     assert (other.tags, other.own_tags) == (("sofa", "Hund"), ("Sofa", "HUND"))
     assert from_properties(to_properties(other)) == other
-    without = other.with_told_tags((), "", "")
-    assert (without.tags, without.told_tags) == (("Sofa", "HUND"), ())
+    without = replace(other, file_tags=())
+    assert (without.tags, without.file_tags) == (("Sofa", "HUND"), ())
     assert without.with_own_tags(()).tags == ()
 
 
 def test_a_tag_that_file_and_person_spell_alike_stays_when_the_person_takes_theirs_back() -> None:
-    both = BARE.with_own_tags(("cat",)).with_told_tags(("cat",), "metadata", "/x.jpg")
+    both = replace(BARE, file_tags=("cat",), own_tags=("cat",))
     stored = from_properties(to_properties(both))
-    assert (stored.tags, stored.told_tags) == (("cat",), ("cat",))
+    assert (stored.tags, stored.file_tags) == (("cat",), ("cat",))
     assert stored.with_own_tags(()).tags == ("cat",)
 
 

@@ -78,7 +78,7 @@ def record(index: int, count: int) -> ImageRecord:
         format="JPEG" if index % 3 else "PNG",
         caption="a zeppelin over the sea" if index == 41 else caption,
         caption_source="metadata" if caption or index == 41 else "",
-        tags=("kumquat",) if index == 17 else TAGS[index * 2 % 7],
+        file_tags=("kumquat",) if index == 17 else TAGS[index * 2 % 7],
         taken_at=taken,
         taken_local=None if taken is None else taken.replace(tzinfo=None),
         taken_source="" if taken is None else "exif",

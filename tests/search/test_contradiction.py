@@ -104,7 +104,7 @@ def test_no_picture_passes_what_is_called_a_contradiction() -> None:
             bytes=int(rng.choice([0, 29_999, 30_000, 40_000])),
             format=str(rng.choice(["JPEG", "PNG"])),
             caption=str(rng.choice(["", "red and blue", "sea at night"])),
-            tags=tuple(tag for tag in ("cat", "dog", "night", "red bicycle") if rng.random() < 0.5),
+            file_tags=tuple(tag for tag in ("cat", "dog", "night", "red bicycle") if rng.random() < 0.5),
             taken_at=None if rng.random() < 0.3 else datetime(int(rng.choice([1999, 2023, 2024])), 2, 28, tzinfo=UTC),
             camera=str(rng.choice(["", "Canon EOS 5D"])),
             latitude=(position := (None, 48.86)[int(rng.integers(2))]),

@@ -58,7 +58,7 @@ def store(client: weaviate.WeaviateClient, encoder: ColourEncoder) -> Searcher:
         records.append(
             ImageRecord(
                 sha256_of(name.encode()), places, 40, 30, 10, kind, "a café at night" if name == "nas" else "",
-                tags=tags, camera=camera, described=schema.record.DESCRIBED,
+                file_tags=tags, camera=camera, described=schema.record.DESCRIBED,
             )
         )  # fmt: skip
     rows = encoder.encode_images([Image.new("RGB", (4, 4), (50 * i, 9, 9)) for i in range(len(records))])

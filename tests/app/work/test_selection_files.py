@@ -36,7 +36,7 @@ def http(coloured: AppContext) -> TestClient:
 
 
 def slim(hit: Hit) -> Hit:
-    return replace(hit, record=replace(hit.record, places=(), caption="", tags=()))
+    return replace(hit, record=replace(hit.record, places=(), caption="", file_tags=()))
 
 
 def test_a_table_holds_every_selected_picture_as_it_is_now(
