@@ -29,7 +29,7 @@ from weaviate.proto.v1 import weaviate_pb2_grpc
 
 from errors import NoLibrary, Refused, Unreachable, first_line
 from schema.collection import Pictures
-from schema.patience import CLIENT_ERRORS, RESTART_OWN, START_OWN, Patience, TimeLeft, left_s, waiting, within
+from schema.patience import CLIENT_ERRORS, LEAST_S, RESTART_OWN, START_OWN, Patience, TimeLeft, left_s, waiting, within
 
 CONNECT_S = 5
 ANSWERED = (grpc.StatusCode.OK, grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED)
@@ -222,14 +222,18 @@ def reason_of(error: Exception | str) -> str:
 
 class _AtOnce(grpc.UnaryUnaryClientInterceptor):  # type: ignore[misc]
     """Raise ConnectionError where nobody takes a call: the client would try it again for a minute, whatever time it
-    has. One that was lost on its way, as with an old connection, is made once more."""
+    has. One that was lost on its way, as with an old connection, is made once more; where a server takes connections
+    and says nothing, until the call's time is over."""
 
     def intercept_unary_unary(self, continuation: Any, details: Any, request: Any) -> Any:
-        for _ in range(2):
-            call = continuation(details, request)
-            if call.code() is not grpc.StatusCode.UNAVAILABLE:
-                return call
-        raise ConnectionError(call.details())
+        call = continuation(details, request)
+        if call.code() is grpc.StatusCode.UNAVAILABLE:
+            hangs = "timed out" in (call.details() or "")
+            again = details._replace(wait_for_ready=hangs, timeout=max(LEAST_S, min(details.timeout, left_s())))
+            call = continuation(again, request)
+        if call.code() is grpc.StatusCode.UNAVAILABLE:
+            raise ConnectionError(call.details())
+        return call
 
 
 def _http_problem(address: Address, timeout_s: float) -> str:
