@@ -1,73 +1,132 @@
-"""Read the ingest command's arguments, and report at the terminal how far it is and what it did."""
+"""Do what `python -m ingest` is asked for, and report how far it is and what it did. A part of that entry point."""
 
-import argparse
+import json
 import signal
 import sys
 import threading
+from argparse import Namespace
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
+import weaviate
 from tqdm import tqdm
 
-from host.jobs import StatusFile
+import assembly
+from encoder.protocol import EncoderIdentity
+from errors import Exit
+from host.jobs import StatusFile, only_one
 from ingest.exclusions import Exclusions
-from ingest.files import PictureFile, find_images
+from ingest.files import PictureFile, check_root, find_images
+from ingest.ledger import Ledger
+from ingest.pipeline import Ingest
+from ingest.prune import find_below, find_losses, forget, prune
 from ingest.report import IngestReport, Progress
+from ingest.roots import Roots
+from ingest.tagging import tags_lock
+from schema.collection import ensure_pictures, find_pictures, live_pictures, open_pictures
 from schema.names import escaped
+from server.command import agreed as agree
+from settings import Settings, read_settings
 
 NAMED = 20
 """Failures shown one by one at the terminal; --json has them all."""
 
 
-def parse_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        "python -m ingest", description="Bring the library up to date with a folder of pictures."
-    )
-    parser.add_argument("folder", type=Path, metavar="FOLDER")
-    parser.add_argument("--dry-run", action="store_true", help="say what would be done and change nothing")
-    parser.add_argument(
-        "--prune",
-        action="store_true",
-        help="remove pictures from the library whose files are gone, or left out by .loupeignore by now",
-    )
-    parser.add_argument(
-        "--yes",
-        action="store_true",
-        help="with --prune: do not ask when more than half would be removed; with --forget: do not ask",
-    )
-    parser.add_argument(
-        "--at-most",
-        type=int,
-        metavar="N",
-        help="with --prune: do not ask; remove nothing if more than N are gone",
-    )
-    parser.add_argument(
-        "--forget",
-        action="store_true",
-        help="take the folder out of the library instead (asks first, or --yes); it need not exist any more",
-    )
-    parser.add_argument("--json", action="store_true", help="print the report as one JSON object")
-    parser.add_argument("--max-megapixels", type=_megapixels, metavar="N", help="refuse larger pictures (150)")
-    parser.add_argument(
-        "--new-collection", action="store_true", help="fill a collection for this encoder beside the one in use"
-    )
-    arguments = parser.parse_args()
-    if arguments.forget and (arguments.prune or arguments.new_collection):
-        parser.error("--forget goes with --yes, --dry-run and --json only")
-    return arguments
+def run(arguments: Namespace) -> int:
+    settings = read_settings()
+    report = (forget_folder if arguments.forget else bring_up_to_date)(arguments, settings)
+    if report is None:
+        return Exit.USAGE
+    print(json.dumps(report.to_json(), ensure_ascii=False) if arguments.json else report)
+    if arguments.new_collection:
+        print("The new collection is filled. To search it: python -m server switch", file=sys.stderr)
+    return report.exit
 
 
-def _megapixels(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0
-    if not 0 < value <= 1000:
-        raise argparse.ArgumentTypeError(f"a number above 0 and at most 1000 is needed, got {text!r}")
-    return value
+def bring_up_to_date(arguments: Namespace, settings: Settings) -> IngestReport:
+    own = (settings.loupe_home, settings.loupe_cache)
+    root = check_root(arguments.folder, own)
+    stop = Stop()
+    stop.listen()
+    with assembly.connected(settings) as client:
+        encoder = assembly.encoder(settings)
+        thumbnails = assembly.thumbnails(settings)
+        with ExitStack() as held:
+            ledger, status = open_ledger(arguments, settings, client, encoder.identity, root, held)
+            bar = held.enter_context(progress_bar(status, root))
+            bar.start(root, Exclusions(root, own))
+            ingest = Ingest(
+                ledger,
+                encoder,
+                thumbnails,
+                limits=assembly.limits(settings, arguments.max_megapixels),
+                batch_size=settings.loupe_batch_size,
+                dry_run=arguments.dry_run,
+                on_progress=bar.show,
+                stopped=stop.is_set,
+                earlier=earlier_ledger(settings, client) if arguments.new_collection else None,
+                own=own,
+            )
+            report = ingest.run(root)
+            if not report.interrupted:
+                losses = find_losses(ledger, root, ingest.would_drop, ingest.unread, ingest.exclusions, stop.is_set)
+                agreed = (lambda question: True) if arguments.yes else agree
+                wish = {"remove": arguments.prune, "agreed": agreed, "at_most": arguments.at_most}
+                prune(ledger, thumbnails, losses, report, stopped=stop.is_set, **wish)
+            bar.finish(report)
+    return report
+
+
+def forget_folder(arguments: Namespace, settings: Settings) -> IngestReport | None:
+    """Take the folder out of the library that is in use, whichever encoder filled it; None without a yes."""
+    roots = Roots(settings.loupe_home)
+    with assembly.connected(settings) as client, ExitStack() as held:
+        pictures = open_pictures(client)
+        ledger = Ledger(pictures, settings.loupe_weaviate_wait_s, assembly.remedy(settings))
+        below = find_below(ledger, roots, arguments.folder)
+        if not (arguments.yes or arguments.dry_run or agree(below.question)):
+            return None
+        status = None
+        if not arguments.dry_run:
+            status = held.enter_context(only_one(assembly.make_home(settings), pictures.name, below.folder))
+        bar = held.enter_context(progress_bar(status, below.folder))
+        stop = Stop()
+        stop.listen()  # until here nothing was changed, and ctrl-C ends it at once
+        thumbnails = assembly.thumbnails(settings)
+        report = forget(ledger, thumbnails, roots, below, dry_run=arguments.dry_run, stopped=stop.is_set)
+        bar.finish(report)
+    return report
+
+
+def open_ledger(
+    arguments: Namespace,
+    settings: Settings,
+    client: weaviate.WeaviateClient,
+    identity: EncoderIdentity,
+    root: Path,
+    held: ExitStack,
+) -> tuple[Ledger, StatusFile | None]:
+    """The library to fill, held for this process alone. A dry run makes, holds and notes nothing."""
+    wait_s, remedy = settings.loupe_weaviate_wait_s, assembly.remedy(settings)
+    if arguments.dry_run:
+        found = find_pictures(client, identity, new_collection=arguments.new_collection)
+        return Ledger(found, wait_s, remedy), None
+    options = assembly.storage_options(settings)
+    pictures = ensure_pictures(client, identity, options, new_collection=arguments.new_collection)
+    status = held.enter_context(only_one(assembly.make_home(settings), pictures.name, root))
+    Roots(settings.loupe_home).add(root)  # before the first picture: what a cut-off run has stored is to be seen
+    lock = partial(tags_lock, settings.loupe_home, pictures.name)
+    return Ledger(pictures, wait_s, remedy, lock), status
+
+
+def earlier_ledger(settings: Settings, client: weaviate.WeaviateClient) -> Ledger | None:
+    """The library in use: tags that were given in it go into the new one too."""
+    live = live_pictures(client)
+    return Ledger(live, settings.loupe_weaviate_wait_s, assembly.remedy(settings)) if live else None
 
 
 class Stop:

@@ -2,11 +2,8 @@
 
 import argparse
 
-import assembly
 import exits
-from layout.library import run_layout
 from layout.store import SPACES, LayoutStore
-from schema.collection import open_pictures
 from settings import read_settings
 
 
@@ -18,6 +15,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(space: str) -> int:
+    import assembly  # these take a second to import: not for --help
+    from layout.library import run_layout
+    from schema.collection import open_pictures
+
     settings = read_settings()
     with assembly.connected(settings) as client:
         print(run_layout(open_pictures(client), space, LayoutStore(settings.loupe_home / "layouts")))

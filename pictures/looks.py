@@ -16,7 +16,6 @@ import imagehash
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from scipy.spatial import cKDTree
 
 _PROTOTYPES = {  # the default encoder sees by them: a change needs another encoder.specialists.PREPROCESSING
     "black": "000000 070d0d",
@@ -156,6 +155,8 @@ def _dominant(shares: NDArray[np.float64]) -> list[int]:
 @lru_cache(maxsize=1)
 def _table() -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
     """Each (32, 32, 32), by red, green and blue: the name of the colour, as an index into COLOURS, and its weight."""
+    from scipy.spatial import cKDTree  # takes long to import, and commands that only show their help need none
+
     codes = [(index, code) for index, codes in enumerate(_PROTOTYPES.values()) for code in codes.split()]
     prototypes = np.array([list(bytes.fromhex(code)) for _, code in codes], dtype=np.float64)
     levels = np.linspace(0, 255, _STEPS)  # so that the first cell is black itself and the last white

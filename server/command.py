@@ -1,8 +1,8 @@
 """Does what `python -m server` is asked for: the local Weaviate, and the library in it. A part of that entry point."""
 
-import argparse
 import json
 import sys
+from argparse import Namespace
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -23,36 +23,13 @@ from schema.check import check as check_library
 from schema.client import Address
 from schema.collection import ALIAS, Pictures, delete_library, list_pictures, open_pictures, switch_alias
 from schema.indexing import waiting
-from settings import Settings
-
-HELP = """\
-start   start Weaviate on this machine (built first where it is not there yet) and keep it running
-stop    stop it
-status  version, address, pictures, encoder, disk
-check   whether every picture is found by its own vectors; with --mend, put those that are not into the index again
-backup  NAME: write the library, albums and profiles into a backup of that name
-restore NAME: read it into a server that has no library
-reset   remove every picture from the library
-switch  search the collection of the encoder that LOUPE_ENCODER names"""
-
+from settings import Settings, read_settings
 
 NAMED = 20
 """Pictures named one by one at the terminal."""
 
 
-def parse_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        "python -m server", description=HELP, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("command", choices=COMMANDS)
-    parser.add_argument("name", nargs="?", default="", metavar="NAME", help="backup, restore: of the backup")
-    parser.add_argument("--json", action="store_true", help="status, check: print JSON")
-    parser.add_argument("--mend", action="store_true", help="check: mend what is not found")
-    parser.add_argument("--yes", action="store_true", help="reset: do not ask")
-    return parser.parse_args()
-
-
-def start(settings: Settings, arguments: argparse.Namespace) -> int:
+def start(settings: Settings, arguments: Namespace) -> int:
     if settings.weaviate_url:
         print(f"WEAVIATE_URL is {settings.weaviate_url}: that server is used, and none is started here.")
         return Exit.DONE
@@ -65,12 +42,12 @@ def start(settings: Settings, arguments: argparse.Namespace) -> int:
     return Exit.DONE
 
 
-def stop(settings: Settings, arguments: argparse.Namespace) -> int:
+def stop(settings: Settings, arguments: Namespace) -> int:
     print("Weaviate is stopped." if assembly.local_server(settings).stop() else "Weaviate was not running.")
     return Exit.DONE
 
 
-def status(settings: Settings, arguments: argparse.Namespace) -> int:
+def status(settings: Settings, arguments: Namespace) -> int:
     try:
         with assembly.attached(settings) as (client, address):
             facts = describe(client, address, settings.loupe_home)
@@ -80,7 +57,7 @@ def status(settings: Settings, arguments: argparse.Namespace) -> int:
     return Exit.DONE if facts["running"] else Exit.UNREACHABLE
 
 
-def reset(settings: Settings, arguments: argparse.Namespace) -> int:
+def reset(settings: Settings, arguments: Namespace) -> int:
     question = "Remove every picture from the library? The files stay as they are; tags given in Loupe are lost."
     if not arguments.yes and not agreed(question):
         print("Nothing was removed.", file=sys.stderr)
@@ -97,14 +74,14 @@ def reset(settings: Settings, arguments: argparse.Namespace) -> int:
     return Exit.DONE
 
 
-def switch(settings: Settings, arguments: argparse.Namespace) -> int:
+def switch(settings: Settings, arguments: Namespace) -> int:
     identity = assembly.encoder(settings).identity
     with assembly.connected(settings) as client:
         print(f"The library is now {switch_alias(client, identity).name}.")
     return Exit.DONE
 
 
-def check(settings: Settings, arguments: argparse.Namespace) -> int:
+def check(settings: Settings, arguments: Namespace) -> int:
     found = []
     with assembly.connected(settings, mending=False) as client, ExitStack() as held:
         for pictures in list_pictures(client):
@@ -117,7 +94,7 @@ def check(settings: Settings, arguments: argparse.Namespace) -> int:
     return Exit.SOME_FAILED if any(one.unfound for one in found) else Exit.DONE
 
 
-def backup(settings: Settings, arguments: argparse.Namespace) -> int:
+def backup(settings: Settings, arguments: Namespace) -> int:
     home = assembly.make_home(settings)
     with assembly.connected(settings) as client, ExitStack() as held:
         for pictures in list_pictures(client):
@@ -131,7 +108,7 @@ def backup(settings: Settings, arguments: argparse.Namespace) -> int:
     return Exit.DONE
 
 
-def restore(settings: Settings, arguments: argparse.Namespace) -> int:
+def restore(settings: Settings, arguments: Namespace) -> int:
     with assembly.connected(settings) as client:
         restored, left = restore_backup(client, arguments.name)
     print(f"Restored: {', '.join(restored)}.")
@@ -159,6 +136,10 @@ COMMANDS = {
     "reset": reset,
     "switch": switch,
 }
+
+
+def run(arguments: Namespace) -> int:
+    return COMMANDS[arguments.command](read_settings(), arguments)
 
 
 def agreed(question: str) -> bool:

@@ -25,7 +25,13 @@ PACKAGES = (
     "api",
     "app_pages",
 )
-ENTRY_POINTS = {"app.py", "run.py", "server/command.py", *(f"{package}/__main__.py" for package in PACKAGES)}
+ENTRY_POINTS = {
+    "app.py",
+    "run.py",
+    "server/command.py",
+    "ingest/command.py",
+    *(f"{package}/__main__.py" for package in PACKAGES),
+}
 COMPOSITION = {"assembly.py", "exits.py"}
 FOR_EVERYBODY = {"host", "encoder.protocol"}
 """Every module may import these."""
@@ -57,8 +63,7 @@ THIRD_PARTY = {
         "search/index.py",
         "search/conditions.py",
         "assembly.py",
-        "exits.py",
-        "ingest/__main__.py",
+        "ingest/command.py",
         "server/command.py",
     },
 }

@@ -21,8 +21,8 @@ import exits
 import ingest.ledger
 import ingest.records
 from encoder.protocol import Embeddings
-from ingest.__main__ import main
-from ingest.command import parse_arguments
+from ingest.__main__ import parse_arguments
+from ingest.command import run
 from ingest.ledger import Ledger
 from pictures.thumbnails import ThumbnailStore
 from tests.colours import ColourEncoder
@@ -73,7 +73,7 @@ def command() -> NoReturn:
     encoder = SlowColours(os.environ.get("COLOUR_REVISION", "1"))
     assembly.encoder = lambda settings: encoder
     print("ready", file=sys.stderr, flush=True)
-    exits.run(lambda: main(parse_arguments()))
+    exits.run(lambda: run(parse_arguments()))
 
 
 def forked(arguments: Sequence[str], environment: Mapping[str, str], said: Path) -> NoReturn:
