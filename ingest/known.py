@@ -3,7 +3,7 @@ known picture. Encodes no picture."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import reduce
 from pathlib import Path
 
@@ -44,39 +44,26 @@ class KnownFile:
     words: WordsBeside
 
 
+@dataclass
 class KnownPictures:
-    def __init__(
-        self,
-        ledger: Ledger,
-        encoder: Encoder,
-        thumbnails: ThumbnailStore,
-        reader: Reader,
-        report: IngestReport,
-        *,
-        root: Path,
-        pool: ThreadPoolExecutor,
-        batch_size: int,
-        stopped: Callable[[], bool],
-    ) -> None:
-        self._ledger = ledger
-        self._encoder = encoder
-        self._thumbnails = thumbnails
-        self._reader = reader
-        self._report = report
-        self._writes = not report.dry_run
-        self._root = root
-        self._pool = pool
-        self._batch_size = batch_size
-        self._stopped = stopped
-        self.availability = Availability()
-        self.leaving: list[tuple[str, str]] = []
-        """(hash, path): bytes that lie at a path no longer; settled at the end, when all have found their places."""
-        self.would_drop: set[str] = set()
-        """After a dry run: places that a real one would have dropped, because their bytes were found elsewhere."""
+    ledger: Ledger
+    encoder: Encoder
+    thumbnails: ThumbnailStore
+    reader: Reader
+    report: IngestReport
+    root: Path
+    pool: ThreadPoolExecutor
+    batch_size: int
+    stopped: Callable[[], bool]
+    availability: Availability = field(default_factory=Availability)
+    leaving: list[tuple[str, str]] = field(default_factory=list)
+    """(hash, path): bytes that lie at a path no longer; settled at the end, when all have found their places."""
+    would_drop: set[str] = field(default_factory=set)
+    """After a dry run: places that a real one would have dropped, because their bytes were found elsewhere."""
 
     def look_up(self, files: Sequence[tuple[PictureFile, WordsBeside]]) -> tuple[list[ChangedFile], list[KnownFile]]:
         """The files that the library does not know at their path, size and time, and those that it does."""
-        at_path = self._ledger.by_paths([str(file.path) for file, _ in files])
+        at_path = self.ledger.by_paths([str(file.path) for file, _ in files])
         changed: list[ChangedFile] = []
         unchanged: list[KnownFile] = []
         for file, words in files:
@@ -104,8 +91,8 @@ class KnownPictures:
                 yield one.file, _outcome(self._with_words_of_now(one)[1])
             except Refused as error:
                 yield one.file, error
-        for batch in batched(iter(outdated.values()), self._batch_size):
-            if self._stopped():
+        for batch in batched(iter(outdated.values()), self.batch_size):
+            if self.stopped():
                 return
             for one, (_, changed) in zip(batch, self._read_again(batch), strict=True):
                 yield one.file, _outcome(changed)
@@ -113,7 +100,7 @@ class KnownPictures:
     def attach(self, record: ImageRecord, found: ChangedFile) -> tuple[ImageRecord, Outcome | Refused]:
         """Store that known bytes lie at this path too, and no longer where their file is gone. The record as it is now,
         and what became of the file."""
-        place = place_of(found.file, record, self._root)
+        place = place_of(found.file, record, self.root)
         before = [old for old in record.places if old.path != place.path]
         gone = [old for old in before if self.availability.is_gone(old)]
         moved = record.with_places((*(old for old in before if old not in gone), place))
@@ -121,8 +108,8 @@ class KnownPictures:
             moved = replace(moved, sidecars_place=place.path)  # they were moved with it
         stored = record
         try:
-            if self._writes:
-                self._ledger.set_places(moved)
+            if not self.report.dry_run:
+                self.ledger.set_places(moved)
             else:
                 self.would_drop |= {old.path for old in gone}
             stored = moved
@@ -143,27 +130,27 @@ class KnownPictures:
 
     def drop_left_places(self) -> list[Failure]:
         """At the end of a run: drop the places in `leaving`. Those that Weaviate refused are returned."""
-        kept = hand_on_tags(self._ledger, self.leaving)
+        kept = hand_on_tags(self.ledger, self.leaving)
         leaving = [one for one in self.leaving if one[1] not in {failure.path for failure in kept}]
-        return [*kept, *drop_places(self._ledger, self._thumbnails, leaving)[1]]
+        return [*kept, *drop_places(self.ledger, self.thumbnails, leaving)[1]]
 
     def _mend_thumbnail(self, one: KnownFile) -> None:
         """One that was deleted, or never made on this machine, is made again. Raises FolderError."""
-        if self._writes and not self._thumbnails.holds(one.record.sha256):
+        if not self.report.dry_run and not self.thumbnails.holds(one.record.sha256):
             self._read(one)
 
     def _read(self, one: KnownFile) -> PictureRead | Failure:
-        return self._reader.read_picture(one.file, one.record.sha256)
+        return self.reader.read_picture(one.file, one.record.sha256)
 
     def _read_again(self, batch: Sequence[KnownFile]) -> Iterator[tuple[ImageRecord, bool]]:
         """Decode pictures that an older Loupe stored, or whose sidecars have changed. For each its record as it is now,
         and whether its description has changed."""
-        results = list(self._pool.map(self._read_one_again, batch))
+        results = list(self.pool.map(self._read_one_again, batch))
         pairs = [(one, after) for one, after in zip(batch, results, strict=True) if not isinstance(after, Failure)]
         refused: dict[str, str] = {}
-        if self._writes:
+        if not self.report.dry_run:
             described = [(after, self._caption_vector(one.record, after)) for one, after in pairs]
-            refused = {r.sha256: f"{REFUSED}: {error}" for r, error in self._ledger.set_descriptions(described)}
+            refused = {r.sha256: f"{REFUSED}: {error}" for r, error in self.ledger.set_descriptions(described)}
         for one, after in zip(batch, results, strict=True):
             before = one.record
             reason = after.reason if isinstance(after, Failure) else refused.get(before.sha256)
@@ -171,7 +158,7 @@ class KnownPictures:
                 self._warn(one.file, "what is new of it is not known", reason)
                 yield before, False
             else:
-                self._report.described += before.described < DESCRIBED
+                self.report.described += before.described < DESCRIBED
                 yield after, _differs(before, after)
 
     def _read_one_again(self, one: KnownFile) -> ImageRecord | Failure:
@@ -189,8 +176,8 @@ class KnownPictures:
         changed = with_words(one.record, one.file.path, one.words, lambda: self._facts(one))
         if changed == one.record:
             return one.record, False
-        if self._writes:
-            self._ledger.set_words(changed, self._caption_vector(one.record, changed))
+        if not self.report.dry_run:
+            self.ledger.set_words(changed, self._caption_vector(one.record, changed))
         return changed, _words(changed) != _words(one.record)
 
     def _facts(self, one: KnownFile) -> Facts | None:
@@ -205,10 +192,10 @@ class KnownPictures:
         """The new one; None where the caption is as it was."""
         if after.caption == before.caption:
             return None
-        return self._encoder.encode_texts([after.caption])[0] if after.caption else self._ledger.image_vector(after)
+        return self.encoder.encode_texts([after.caption])[0] if after.caption else self.ledger.image_vector(after)
 
     def _warn(self, file: PictureFile, consequence: str, reason: str | None) -> None:
-        self._report.warnings.append(f"{file.path} could not be read again, so {consequence} ({reason}).")
+        self.report.warnings.append(f"{file.path} could not be read again, so {consequence} ({reason}).")
 
 
 def is_outdated(record: ImageRecord, file: PictureFile) -> bool:

@@ -9,7 +9,7 @@ import os
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import KW_ONLY, dataclass, replace
 from pathlib import Path
 from typing import TypeGuard, TypeVar
 
@@ -35,34 +35,26 @@ NewPicture = tuple[ChangedFile, PictureRead]
 """A file whose bytes the library does not hold, and what it holds."""
 
 
+@dataclass
 class Ingest:
-    def __init__(
-        self,
-        ledger: Ledger,
-        encoder: Encoder,
-        thumbnails: ThumbnailStore,
-        *,
-        limits: Limits,
-        batch_size: int = 32,
-        dry_run: bool = False,
-        on_progress: Callable[[Progress], None] = lambda progress: None,
-        stopped: Callable[[], bool] = lambda: False,
-        earlier: Ledger | None = None,
-        own: Sequence[Path] = (),
-    ) -> None:
-        """`stopped` is asked between batches and ends the run in order. `earlier`: another encoder's library, whose
-        pictures were tagged by hand. `own`: folders that Loupe itself writes to."""
-        self._ledger = ledger
-        self._encoder = encoder
-        self._thumbnails = thumbnails
-        self._batch_size = batch_size
-        self._writes = not dry_run
-        self._on_progress = on_progress
-        self._stopped = stopped
-        self._earlier = earlier
-        self._own = own
-        self._report = IngestReport(dry_run=dry_run)
-        self._reader = Reader(limits, encoder.image_side, None if dry_run else thumbnails)
+    ledger: Ledger
+    encoder: Encoder
+    thumbnails: ThumbnailStore
+    _: KW_ONLY
+    limits: Limits
+    batch_size: int = 32
+    dry_run: bool = False
+    on_progress: Callable[[Progress], None] = lambda progress: None
+    stopped: Callable[[], bool] = lambda: False
+    """Asked between batches; ends the run in order."""
+    earlier: Ledger | None = None
+    """Another encoder's library, whose pictures were tagged by hand."""
+    own: Sequence[Path] = ()
+    """Folders that Loupe itself writes to."""
+
+    def __post_init__(self) -> None:
+        self._report = IngestReport(dry_run=self.dry_run)
+        self._reader = Reader(self.limits, self.encoder.image_side, None if self.dry_run else self.thumbnails)
         self.would_drop: Collection[str] = ()
         """After a dry run: places that a real one would have dropped, because their bytes were found elsewhere."""
         self._done = 0
@@ -72,30 +64,23 @@ class Ingest:
         makes no changes, the report says so (`ended_by`)."""
         started = time.monotonic()
         self._root = root
-        self.exclusions = Exclusions(root, self._own)
+        self.exclusions = Exclusions(root, self.own)
         self._in_flight: set[str] = set()
         self._twins: list[ChangedFile] = []
         words = FolderWords(root)
         with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
             self._known = KnownPictures(
-                self._ledger,
-                self._encoder,
-                self._thumbnails,
-                self._reader,
-                self._report,
-                root=root,
-                pool=pool,
-                batch_size=self._batch_size,
-                stopped=self._halted,
-            )
-            hashed = ahead(pool, self._hash, self._changed_files(words), self._batch_size)
+                self.ledger, self.encoder, self.thumbnails, self._reader, self._report,
+                root, pool, self.batch_size, self._halted,
+            )  # fmt: skip
+            hashed = ahead(pool, self._hash, self._changed_files(words), self.batch_size)
             self._store_all(pool, self._new_bytes(self._succeeded(hashed)))
             while self._twins and not self._halted():
                 # Files whose bytes were in flight when they were met: by now those are stored, or failed.
                 twins, self._twins = self._twins, []
                 self._store_all(pool, self._new_bytes(iter(twins)))
         report, self.would_drop = self._report, self._known.would_drop
-        if self._writes and not report.ended_by:
+        if not self.dry_run and not report.ended_by:
             report.not_removed += self._known.drop_left_places()
         report.warnings += words.warnings if self._halted() else words.unused()
         report.warnings += [*report.cut_off_warnings(), *self._reader.warnings()]
@@ -146,8 +131,8 @@ class Ingest:
 
     def _new_bytes(self, files: Iterator[ChangedFile]) -> Iterator[ChangedFile]:
         """Those whose bytes the library does not hold; for the others only their place is stored."""
-        for batch in batched(files, self._batch_size):
-            known = self._ledger.by_hash(sorted({found.sha256 for found in batch}))
+        for batch in batched(files, self.batch_size):
+            known = self.ledger.by_hash(sorted({found.sha256 for found in batch}))
             for found in batch:
                 if self._report.ended_by:
                     return
@@ -157,14 +142,14 @@ class Ingest:
                 elif found.sha256 not in self._in_flight:
                     self._in_flight.add(found.sha256)
                     yield found
-                elif self._writes:
+                elif not self.dry_run:
                     self._twins.append(found)
                 else:
                     self._settle(found.file, "copied")
 
     def _store_all(self, pool: ThreadPoolExecutor, files: Iterator[ChangedFile]) -> None:
-        decoded = self._succeeded(ahead(pool, self._decode, files, LOOKAHEAD * self._batch_size))
-        for batch in batched(decoded, self._batch_size):
+        decoded = self._succeeded(ahead(pool, self._decode, files, LOOKAHEAD * self.batch_size))
+        for batch in batched(decoded, self.batch_size):
             if self._halted():
                 return
             self._store(batch)
@@ -186,12 +171,12 @@ class Ingest:
                 yield result
 
     def _store(self, batch: Sequence[NewPicture]) -> None:
-        earlier = self._earlier.by_hash([found.sha256 for found, _ in batch]) if self._earlier else {}
+        earlier = self.earlier.by_hash([found.sha256 for found, _ in batch]) if self.earlier else {}
         records = []
         for found, read in batch:
             before = [*found.stale, *filter(None, [earlier.get(found.sha256)])]
             records.append(new_record(read, found.words, self._root).with_own_tags(own_tags_of(before)))
-        refused = self._encode_and_add(batch, records) if self._writes else {}
+        refused = self._encode_and_add(batch, records) if not self.dry_run else {}
         for (found, _), record in zip(batch, records, strict=True):
             if reason := refused.get(record.sha256):
                 self._report.rejected.append(Failure(str(found.file.path), reason))
@@ -200,19 +185,19 @@ class Ingest:
                     self._report.cut_off.append(str(found.file.path))
                 self._known.leaving += [(old.sha256, str(found.file.path)) for old in found.stale]
                 self._report.count("updated" if found.stale else "added")
-            if self._writes:
+            if not self.dry_run:
                 self._in_flight.discard(record.sha256)
         self._step(len(batch))  # at once: a bar never shows more pictures encoded than files done
 
     def _encode_and_add(self, batch: Sequence[NewPicture], records: Sequence[ImageRecord]) -> dict[str, str]:
         """Store the pictures whose vectors are valid (invariant I1); hash and reason of every other."""
-        rows = dict(self._encoder.encode_images([read.opened.image for _, read in batch]))
+        rows = dict(self.encoder.encode_images([read.opened.image for _, read in batch]))
         self._report.encoded += len(batch)
         rows["caption"] = rows["image"].copy()
         captioned = [index for index, record in enumerate(records) if record.caption]
         if captioned:
-            rows["caption"][captioned] = self._encoder.encode_texts([records[index].caption for index in captioned])
-        reasons = {name: invalid_rows(rows[name], self._encoder.identity.dims[name]) for name in rows}
+            rows["caption"][captioned] = self.encoder.encode_texts([records[index].caption for index in captioned])
+        reasons = {name: invalid_rows(rows[name], self.encoder.identity.dims[name]) for name in rows}
         refused: dict[str, str] = {}
         good: list[tuple[ImageRecord, dict[str, Embeddings]]] = []
         for index, record in enumerate(records):
@@ -221,9 +206,9 @@ class Ingest:
                 refused[record.sha256] = f"vector_unusable: {invalid}"
             else:
                 good.append((record, {name: rows[name][index] for name in rows}))
-        not_stored = self._ledger.add(good)
+        not_stored = self.ledger.add(good)
         refused |= {record.sha256: f"{REFUSED}: {reason}" for record, reason in not_stored}
-        if not_stored and (error := self._ledger.read_only(not_stored[0][1])):
+        if not_stored and (error := self.ledger.read_only(not_stored[0][1])):
             self._report.ended_by = str(error)
         return refused
 
@@ -240,9 +225,9 @@ class Ingest:
         self._step()
 
     def _halted(self) -> bool:
-        return self._stopped() or bool(self._report.ended_by)
+        return self.stopped() or bool(self._report.ended_by)
 
     def _step(self, files: int = 1) -> None:
         self._done += files
         failed = len(self._report.unreadable) + len(self._report.rejected)
-        self._on_progress(Progress(self._done, self._report.encoded, failed))
+        self.on_progress(Progress(self._done, self._report.encoded, failed))
