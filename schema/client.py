@@ -4,6 +4,7 @@ What is set for HTTP is set for gRPC: host, port, TLS with its certificates, key
 environment are read by neither: the client passes them by for HTTP, and gRPC is told to.
 """
 
+import socket
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
@@ -129,7 +130,9 @@ def connect(address: Address) -> weaviate.WeaviateClient:
             f"Weaviate did not answer at {address.url} (gRPC port {address.grpc_port}). {address.remedy}."
         ) from error
     connection = client._connection
-    connection._grpc_stub = weaviate_pb2_grpc.WeaviateStub(grpc.intercept_channel(connection._grpc_channel, _AtOnce()))
+    connection._grpc_stub = weaviate_pb2_grpc.WeaviateStub(
+        grpc.intercept_channel(connection._grpc_channel, _AtOnce(address))
+    )
     return client
 
 
@@ -221,19 +224,31 @@ def reason_of(error: Exception | str) -> str:
 
 
 class _AtOnce(grpc.UnaryUnaryClientInterceptor):  # type: ignore[misc]
-    """Raise ConnectionError where nobody takes a call: the client would try it again for a minute, whatever time it
-    has. One that was lost on its way, as with an old connection, is made once more; where a server takes connections
-    and says nothing, until the call's time is over."""
+    """Raise ConnectionError at once where nobody listens: the client would try a call again for a minute, whatever time
+    it has. Where somebody does, the server hangs, is back, or lost the call with an old connection: it is made once
+    more, and waits as long as it may."""
+
+    def __init__(self, address: Address) -> None:
+        self._address = address
 
     def intercept_unary_unary(self, continuation: Any, details: Any, request: Any) -> Any:
         call = continuation(details, request)
-        if call.code() is grpc.StatusCode.UNAVAILABLE:
-            hangs = "timed out" in (call.details() or "")
-            again = details._replace(wait_for_ready=hangs, timeout=max(LEAST_S, min(details.timeout, left_s())))
-            call = continuation(again, request)
+        if call.code() is grpc.StatusCode.UNAVAILABLE and self._is_taken():
+            timeout = max(LEAST_S, min(details.timeout, left_s()))
+            call = continuation(details._replace(wait_for_ready=True, timeout=timeout), request)
         if call.code() is grpc.StatusCode.UNAVAILABLE:
             raise ConnectionError(call.details())
         return call
+
+    def _is_taken(self) -> bool:
+        if self._address.proxy:
+            return True
+        try:
+            where = self._address.grpc_host, self._address.grpc_port
+            socket.create_connection(where, max(LEAST_S, min(CONNECT_S, left_s()))).close()
+        except OSError:
+            return False
+        return True
 
 
 def _http_problem(address: Address, timeout_s: float) -> str:

@@ -76,13 +76,13 @@ def command() -> NoReturn:
     exits.run(lambda: run(parse_arguments()))
 
 
-def forked(arguments: Sequence[str], environment: Mapping[str, str], said: Path) -> NoReturn:
-    """The command in a process that was forked from one which has imported all this; what it prints goes to `said`."""
+def forked(arguments: Sequence[str], environment: Mapping[str, str], output: Path, said: Path) -> NoReturn:
+    """The command in a process that was forked from one which has imported all this; what it prints goes to files."""
     os.environ.clear()
     os.environ.update(environment)
-    with said.open("wb") as output:
-        for stream in (1, 2):
-            os.dup2(output.fileno(), stream)
+    for stream, path in ((1, output), (2, said)):
+        with path.open("wb") as file:
+            os.dup2(file.fileno(), stream)
     sys.argv = ["ingest", *arguments]
     command()
 

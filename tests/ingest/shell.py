@@ -7,6 +7,8 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -26,6 +28,7 @@ from tests.conftest import SETTINGS, all_records, plan
 from tests.ingest.colour_ingest import forked
 
 BATCH = 4
+STARTING = threading.Lock()
 
 
 class Shell:
@@ -54,21 +57,25 @@ class Shell:
             text=True,
         )
 
-    def fork(self, folder: Path, said: Path, **extra: str) -> BaseProcess:
+    def fork(self, arguments: list[str], output: Path, said: Path, **extra: str) -> BaseProcess:
         """As `start`, without the second that a new process needs to import everything."""
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload(["tests.ingest.colour_ingest"])
-        process = context.Process(target=forked, args=([str(folder), "--json"], self.environment | extra, said))
+        process = context.Process(target=forked, args=(arguments, self.environment | extra, output, said))
         # It would run the main module's file again, and the app's tests leave a page of Streamlit's as that module.
-        with patch.dict(sys.modules, {"__main__": ModuleType("__main__")}):
+        with STARTING, patch.dict(sys.modules, {"__main__": ModuleType("__main__")}):
             process.start()
         return process
 
-    def run(self, folder: Path, *arguments: str, **extra: str) -> tuple[int, dict[str, object], str]:
+    def run(self, *arguments: Path | str, **extra: str) -> tuple[int, dict[str, object], str]:
         """Exit code, report, messages."""
-        process = self.start(folder, *arguments, **extra)
-        output, said = process.communicate(timeout=120)
-        return process.returncode, json.loads(output) if output else {}, said
+        with tempfile.TemporaryDirectory() as folder:
+            output, said = Path(folder) / "output", Path(folder) / "said"
+            process = self.fork([*map(str, arguments), "--json"], output, said, **extra)
+            process.join(120)
+            assert process.exitcode is not None, "it did not end"
+            text = output.read_text()
+            return process.exitcode, json.loads(text) if text else {}, said.read_text()
 
     def encoded(self) -> int:
         return len(self.log.read_text().splitlines()) if self.log.exists() else 0

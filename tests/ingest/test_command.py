@@ -1,8 +1,6 @@
 """The ingest command as a process of its own: arguments, exit codes, what is printed and asked, one at a time."""
 
 import os
-import subprocess
-import sys
 import threading
 from contextlib import suppress
 from dataclasses import replace
@@ -13,7 +11,6 @@ import psutil
 from host.jobs import StatusFile
 from ingest.roots import Roots
 from schema.collection import open_pictures
-from settings import PROJECT
 from tests.ingest.paint import paint, paint_many
 from tests.ingest.shell import BATCH, Shell, paused, wait_for
 
@@ -104,16 +101,9 @@ def test_exit_codes_and_the_report_of_the_command(shell: Shell, tmp_path: Path) 
     assert failure["path"] == str(folder / "bad.jpg") and failure["reason"].startswith("unidentified: ")
     assert f"{folder / 'bad.jpg'}: unidentified: " in said
     for wrong in ([str(tmp_path / "none")], [str(folder / "bad.jpg")], [str(folder), "--max-megapixels", "0"], []):
-        process = subprocess.run(
-            [sys.executable, "-m", "tests.ingest.colour_ingest", *wrong],
-            env=shell.environment,
-            cwd=PROJECT,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert process.returncode == 2, (wrong, process.stderr)
-        assert "Traceback" not in process.stderr
+        code, _, said = shell.run(*wrong)
+        assert code == 2, (wrong, said)
+        assert "Traceback" not in said
 
 
 def test_pruning_more_than_half_without_a_person_to_ask_removes_nothing(shell: Shell, tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ def test_row_39_killed_again_and_again_it_goes_on_where_it_was(shell: Shell, tmp
     kills = 0
     for number in range(20):
         said, before = tmp_path / f"said-{number}", shell.encoded()
-        process = shell.fork(folder, said, COLOUR_DELAY_S="0.02")
+        process = shell.fork([str(folder), "--json"], said.with_suffix(".json"), said, COLOUR_DELAY_S="0.02")
         wait_for(lambda said=said: said.exists() and "ready" in said.read_text())
         if chance.random() < 0.7:  # while it works; else anywhere in its start
             wait_for(lambda process=process, before=before: shell.encoded() > before or not process.is_alive())
@@ -52,7 +52,7 @@ def test_row_39_killed_again_and_again_it_goes_on_where_it_was(shell: Shell, tmp
 
 
 def killed(shell: Shell, folder: Path, said: Path, point: str) -> None:
-    process = shell.fork(folder, said, COLOUR_KILL=point)
+    process = shell.fork([str(folder), "--json"], said.with_suffix(".json"), said, COLOUR_KILL=point)
     process.join(60)
     assert process.exitcode == -signal.SIGKILL, (point, said.read_text())
     process.close()
