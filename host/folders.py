@@ -63,12 +63,10 @@ def make_home(home: Path) -> Path:
 
 
 def open_own(path: Path, mode: str) -> IO[Any]:
-    """Open a file that, where it is new, only its owner may read."""
     return open(path, mode, opener=lambda name, flags: os.open(name, flags, 0o600))
 
 
 def own_lock(path: Path, *, blocking: bool = True) -> FileLock:
-    """A lock between processes; its file is its owner's alone."""
     return FileLock(path, mode=0o600, blocking=blocking)
 
 

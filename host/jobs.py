@@ -96,7 +96,6 @@ class StatusFile:
             self.write(replace(self._status, **changes), at_once=at_once)
 
     def stage(self, stage: str, share: float) -> None:
-        """A new stage is written at once."""
         new = self._status is None or stage != self._status.stage
         self.update(stage=stage, share=min(max(share, 0.0), 1.0), at_once=new)
 
@@ -137,7 +136,6 @@ def only_one(home: Path, collection: str, folder: Path) -> Iterator[StatusFile]:
 
 @contextmanager
 def hold(home: Path, collection: str) -> Iterator[None]:
-    """The collection for this process alone; raises IngestBusy."""
 
     def busy() -> IngestBusy:
         other = StatusFile(home).read()
@@ -174,7 +172,6 @@ class Child:
         return self._process.pid
 
     def poll(self) -> int | None:
-        """Its exit code; None while it runs."""
         return self._process.poll()
 
     def end(self) -> None:
@@ -187,7 +184,6 @@ class Child:
                 self._process.wait(END_S)
 
     def last_words(self) -> list[str]:
-        """The last lines of its log that are not blank."""
         text = self._log.read_bytes()[-LAST_WORDS:].decode("utf-8", "replace") if self._log.exists() else ""
         return [line for line in text.splitlines() if line.strip()]
 
@@ -236,7 +232,6 @@ class Job:
 
     @property
     def running(self) -> bool:
-        """Ours, also before it has reported anything; or another process's."""
         with self._lock:
             return self._alive() or self._elsewhere()
 

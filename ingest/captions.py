@@ -37,8 +37,6 @@ class WordsBeside(Words):
 
 @dataclass
 class _Table:
-    """One metadata file."""
-
     file: Path
     rows: dict[str, tuple[str, Words]] = field(default_factory=dict)
     """Key of a name -> the name as it is written, and its picture's words."""

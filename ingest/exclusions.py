@@ -93,7 +93,6 @@ class Exclusions:
         return False
 
     def _specs_of(self, folder: Path) -> tuple[tuple[Path, GitIgnoreSpec], ...]:
-        """Every `.loupeignore` from `folder` up to the root, the nearest first."""
         above = () if folder == self.root else self._specs(folder.parent)
         lines = _read(folder / IGNORE_FILE)
         return above if lines is None else ((folder, _spec(lines)), *above)

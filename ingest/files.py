@@ -18,8 +18,6 @@ METADATA_NAMES = ("metadata.csv", "metadata.jsonl")
 
 @dataclass(frozen=True)
 class PictureFile:
-    """One regular file with a picture's name."""
-
     path: Path
     """Absolute, as found: links in the root's own path are kept."""
     size: int

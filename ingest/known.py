@@ -37,8 +37,6 @@ class ChangedFile:
 
 @dataclass(frozen=True)
 class KnownFile:
-    """A file whose bytes the library holds."""
-
     record: ImageRecord
     file: PictureFile
     words: WordsBeside
@@ -208,7 +206,6 @@ def is_outdated(record: ImageRecord, file: PictureFile) -> bool:
 
 
 def own_tags_of(records: Iterable[ImageRecord]) -> tuple[str, ...]:
-    """The tags that a person gave any of these in Loupe."""
     return reduce(unite, (record.own_tags for record in records), ())
 
 

@@ -71,12 +71,10 @@ class Ledger:
         return found
 
     def by_hash(self, hashes: Sequence[str]) -> dict[str, ImageRecord]:
-        """The records of those SHA-256 sums that the library holds."""
         found = self._find(Filter.by_id(), [uuid_of(one) for one in hashes], len(hashes))
         return {record.sha256: record for record in found}
 
     def by_uuids(self, uuids: Sequence[uuid.UUID]) -> dict[uuid.UUID, ImageRecord]:
-        """The records of those pictures that the library holds."""
         return {record.uuid: record for record in self._find(Filter.by_id(), list(uuids), len(uuids))}
 
     def image_vector(self, record: ImageRecord) -> Embeddings:

@@ -151,8 +151,6 @@ class UnknownFolder(IngestError):
 
 @dataclass(frozen=True)
 class Below:
-    """What the library knows below a folder."""
-
     folder: Path
     files: tuple[tuple[str, str], ...]
     """(hash, path)"""
@@ -163,7 +161,6 @@ class Below:
 
     @property
     def question(self) -> str:
-        """What a person is asked before it is forgotten."""
         return (
             f"{len(self.files):,} files below {escaped(self.folder)} leave the library. {self.pictures:,} "
             "pictures lie nowhere else and leave it with their tags and captions. No file is touched. Go on?"

@@ -24,8 +24,6 @@ BESIDE = ("metadata", "sidecar")
 
 @dataclass(frozen=True)
 class PictureRead:
-    """A picture file, as one decode and its sidecars show it."""
-
     file: PictureFile
     opened: Opened
     """Its facts hold what the sidecars and the file's name add."""
@@ -46,7 +44,6 @@ class Reader:
         self._sidecars = SidecarReader()
 
     def hash_file(self, path: Path) -> str | Failure:
-        """The SHA-256 of the file's bytes."""
         try:
             with opened_for_reading(path, self._limits) as (file, _):
                 return hashlib.file_digest(file, "sha256").hexdigest()

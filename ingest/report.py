@@ -87,7 +87,6 @@ class IngestReport:
 
     @property
     def images_per_second(self) -> float:
-        """Pictures encoded in a second of the whole run; 0 when none was."""
         return round(self.encoded / self.seconds, 2) if self.seconds else 0.0
 
     def cut_off_warnings(self) -> list[str]:
@@ -117,7 +116,6 @@ class IngestReport:
         return {**asdict(self), "seconds": round(self.seconds, 3), "images_per_second": self.images_per_second}
 
     def __str__(self) -> str:
-        """The last line of a run."""
         would = "would be " if self.dry_run else ""
         counts = {
             f"{would}added": self.added,

@@ -33,7 +33,6 @@ class Roots:
             write_text_whole(folder / self._file.name, json.dumps([str(root) for root in self.all()]), private=True)
 
     def add_from(self, folder: Path) -> None:
-        """Those of a copy, where there is one."""
         for root in Roots(folder).all():
             self.add(root)
 

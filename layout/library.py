@@ -42,8 +42,6 @@ Say = Callable[[str, float], None]
 
 @dataclass
 class _Read:
-    """What was read so far, one entry a point."""
-
     uuids: list[uuid.UUID] = field(default_factory=list)
     properties: list[Mapping[str, Any]] = field(default_factory=list)
     vectors: list[Embeddings] = field(default_factory=list)
@@ -219,7 +217,6 @@ def _title(properties: Mapping[str, Any]) -> str:
 
 
 def _words(properties: Mapping[str, Any]) -> str:
-    """What may name a cluster: caption, tags, the folder's own name."""
     return " ".join(
         [str(properties.get("caption") or ""), *(properties.get("tags") or ()), PurePath(_folder(properties)).name]
     )

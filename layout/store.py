@@ -116,7 +116,6 @@ class Layout:
         return uuid.UUID(bytes=self.uuids[index].tobytes())
 
     def thumbnail(self, index: int) -> str:
-        """The SHA-256 of the picture, in hex."""
         return bytes(self.sha256[index]).hex()
 
     def indices_of(self, keys: Sequence[uuid.UUID], *, captions: bool = False) -> dict[uuid.UUID, int]:
@@ -160,7 +159,6 @@ class LayoutStore:
         self._replace(layout.space, ".npz", write)
 
     def status(self, space: str) -> StatusFile:
-        """How far the process that computes it is, or how it ended."""
         return StatusFile(self._folder, self._path(space, "").name)
 
     @contextmanager
@@ -185,7 +183,6 @@ class LayoutStore:
 
 
 def _flat(layout: Layout) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
-    """The arrays of a layout by name, and the rest."""
     arrays: dict[str, NDArray[Any]] = {}
     about: dict[str, Any] = {"format": FORMAT}
     for name in (item.name for item in fields(layout)):

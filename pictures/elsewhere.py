@@ -128,7 +128,6 @@ class Workers:
 
     @contextmanager
     def lent(self) -> Iterator[Worker]:
-        """Lend a process for the block, once one is free."""
         with self._free:
             worker = self._take() or self._started()
             try:
@@ -179,7 +178,6 @@ class Workers:
 
 
 def write(pipe: IO[bytes], parts: Sequence[bytes]) -> None:
-    """Send one message."""
     pipe.write(_LENGTH.pack(len(parts)) + b"".join(_LENGTH.pack(len(part)) for part in parts))
     for part in parts:
         pipe.write(part)

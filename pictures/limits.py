@@ -92,8 +92,6 @@ def _block(image: Image.Image) -> int:
 
 
 class Room:
-    """Memory for decoding that all threads of this process share."""
-
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._used = 0

@@ -115,7 +115,6 @@ def read_whole(file: BinaryIO, size: int) -> bytes:
 
 
 def check_bytes(size: int, limits: Limits) -> None:
-    """Raise PictureError for a file of no bytes or of too many."""
     if size == 0:
         raise PictureError("empty", "the file has 0 bytes; replace it with an intact copy")
     if size > limits.max_file_mb * 1e6:

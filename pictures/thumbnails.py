@@ -80,7 +80,6 @@ class ThumbnailStore:
 
 
 def _numbered(folder: Path) -> list[Path]:
-    """The folders in it that are named by two digits."""
     return [path for path in folder.iterdir() if _FOLDER.fullmatch(path.name) and path.is_dir()]
 
 

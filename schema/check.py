@@ -13,6 +13,7 @@ import weaviate
 from weaviate.classes.query import Filter, MetadataQuery
 from weaviate.collections.classes.internal import Object
 
+from host.streams import batched
 from schema.collection import PLACES, Pictures, list_pictures
 from schema.indexing import finds_itself, index_again, indexed, stored, waiting, write_out
 from schema.record import to_places
@@ -46,7 +47,6 @@ class Check:
 
     @property
     def counts(self) -> dict[str, int]:
-        """Of each vector, how many pictures it does not find."""
         names = sorted({name for one in self.unfound for name in one.vectors})
         return {name: sum(name in one.vectors for one in self.unfound) for name in names}
 
@@ -87,8 +87,8 @@ def check(
             recent = sorted(recent, reverse=True)[:newest]
         done += len(page)
         on_progress(len(page))
-    for uuids in _parts([uuid for _, uuid in recent if uuid not in unfound]):
-        filters = Filter.by_id().contains_any(list(uuids))
+    for uuids in batched((uuid for _, uuid in recent if uuid not in unfound), PAGE):
+        filters = Filter.by_id().contains_any(uuids)
         what = _what(pictures)
         asked = pictures.collection.query.fetch_objects(filters=filters, limit=len(uuids), **what).objects
         unfound |= _unfound(pictures, asked)
@@ -106,7 +106,7 @@ def mend(pictures: Pictures, found: Check) -> Check:
     write_out(pictures.collection)
     _wait_for_queue(pictures)
     still: dict[UUID, Unfound] = {}
-    for part in _parts(uuids):
+    for part in batched(iter(uuids), PAGE):
         still |= _unfound(pictures, _read(pictures, part))
     return Check(found.name, found.pictures, tuple(still.values()), len(uuids) - len(still))
 
@@ -154,10 +154,6 @@ def _unfound(pictures: Pictures, page: Sequence[Stored]) -> dict[UUID, Unfound]:
                     missed.setdefault(one.uuid, []).append(name)
     paths = {one.uuid: next((place.path for place in to_places(one.properties)), "") for one in page}
     return {uuid: Unfound(uuid, paths[uuid], tuple(vectors)) for uuid, vectors in missed.items()}
-
-
-def _parts(uuids: Sequence[UUID]) -> Iterable[Sequence[UUID]]:
-    return (uuids[start : start + PAGE] for start in range(0, len(uuids), PAGE))
 
 
 def _wait_for_queue(pictures: Pictures) -> None:

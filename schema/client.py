@@ -113,22 +113,15 @@ def connect(address: Address) -> weaviate.WeaviateClient:
                     ),
                 ),
             )
-    except AuthenticationFailedError as error:
-        raise Unreachable(
-            f"Weaviate at {address.url} refused the key in WEAVIATE_API_KEY. Correct it in .env."
-        ) from error
-    except UnexpectedStatusCodeError as error:
-        if error.status_code in (401, 403):
-            raise Unreachable(
-                f"Weaviate at {address.url} refused the key (status {error.status_code}). Correct WEAVIATE_API_KEY."
-            ) from error
-        raise Unreachable(
-            f"Weaviate at {address.url} answered with status {error.status_code}. {address.remedy}."
-        ) from error
     except (WeaviateBaseError, httpx.HTTPError, ValueError, OSError) as error:
-        raise Unreachable(
-            f"Weaviate did not answer at {address.url} (gRPC port {address.grpc_port}). {address.remedy}."
-        ) from error
+        status = error.status_code if isinstance(error, UnexpectedStatusCodeError) else 0
+        if status in (401, 403) or isinstance(error, AuthenticationFailedError):
+            why = f"at {address.url} refused the key. Correct WEAVIATE_API_KEY"
+        elif status:
+            why = f"at {address.url} answered with status {status}. {address.remedy}"
+        else:
+            why = f"did not answer at {address.url} (gRPC port {address.grpc_port}). {address.remedy}"
+        raise Unreachable(f"Weaviate {why}.") from error
     connection = client._connection
     connection._grpc_stub = weaviate_pb2_grpc.WeaviateStub(
         grpc.intercept_channel(connection._grpc_channel, _AtOnce(address))
@@ -291,7 +284,6 @@ def _options(address: Address) -> list[tuple[str, Any]]:
 
 
 def _credentials() -> grpc.ChannelCredentials:
-    """With the authorities that HTTP trusts."""
     return grpc.ssl_channel_credentials(Path(certifi.where()).read_bytes())
 
 

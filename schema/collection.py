@@ -122,7 +122,6 @@ def open_pictures(client: weaviate.WeaviateClient, identity: EncoderIdentity | N
 
 
 def list_pictures(client: weaviate.WeaviateClient) -> list[Pictures]:
-    """Every collection of pictures on the server, by name."""
     return [_open(client, name) for name in sorted(client.collections.list_all()) if name.startswith(f"{ALIAS}_")]
 
 
@@ -139,7 +138,6 @@ def switch_alias(client: weaviate.WeaviateClient, identity: EncoderIdentity) -> 
 
 
 def delete_library(client: weaviate.WeaviateClient) -> None:
-    """Remove the alias and every collection of pictures."""
     client.alias.delete(alias_name=ALIAS)
     for pictures in list_pictures(client):
         client.collections.delete(pictures.name)

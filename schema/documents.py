@@ -94,7 +94,6 @@ class DocumentStore:
         return entry
 
     def load(self, name: str) -> Document:
-        """Raises NameUnknown."""
         name = check_name(name, self._one)
         found = self._ask(
             lambda: self._collection.query.fetch_object_by_id(self._key(name)) if self._collection.exists() else None
@@ -113,7 +112,6 @@ class DocumentStore:
         return Document(entry.name, entry.encoder, entry.changed_at, document)
 
     def list(self) -> list[Entry]:
-        """By name."""
         found = self._ask(
             lambda: (
                 self._collection.query.fetch_objects(
@@ -126,7 +124,6 @@ class DocumentStore:
         return sorted((_entry(one.properties) for one in found), key=lambda entry: (_folded(entry.name), entry.name))
 
     def delete(self, name: str) -> None:
-        """Raises NameUnknown."""
         name = check_name(name, self._one)
         key = self._key(name)
         if not self._ask(lambda: self._collection.exists() and self._collection.data.delete_by_id(key)):

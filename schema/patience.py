@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar, copy_context
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, TypeVar
 
 import grpc
@@ -67,19 +67,14 @@ def left_s() -> float:
     return _ends.get() - time.monotonic()
 
 
+@dataclass(eq=False)
 class Patience:
     """How long one question waits for a server, and the error when it waited in vain. Thread-safe."""
 
-    def __init__(
-        self,
-        timeout_s: float = QUESTION_S,
-        remedy: str = START,
-        restart: str = RESTART,
-    ) -> None:
-        self.timeout_s = timeout_s
-        self.remedy = remedy
-        self.restart = restart
-        self._failure: tuple[float, SchemaError] | None = None
+    timeout_s: float = QUESTION_S
+    remedy: str = START
+    restart: str = RESTART
+    _failure: tuple[float, SchemaError] | None = field(default=None, init=False)
 
     @contextmanager
     def question(self) -> Iterator[None]:
@@ -176,6 +171,5 @@ def begin(threads: Executor, work: Callable[[], Answer]) -> Callable[[], Answer]
 
 
 def _left_s() -> float | None:
-    """What the question under way may still wait."""
     question = _question.get()
     return None if question is None else question.left_s

@@ -255,7 +255,6 @@ def from_properties(properties: Mapping[str, Any]) -> ImageRecord:
 
 
 def to_places(properties: Mapping[str, Any]) -> tuple[Place, ...]:
-    """The places among stored properties."""
     return tuple(
         Place(str(p["path"]), int(p["size"]), int(p["mtime_us"]), str(p["root"]))
         for p in properties.get("places") or ()

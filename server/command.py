@@ -155,7 +155,6 @@ def agreed(question: str) -> bool:
 
 
 def describe(client: weaviate.WeaviateClient, address: Address, home: Path) -> dict[str, Any]:
-    """The facts of the server and of the library in it."""
     meta = client.get_meta()
     try:
         live = open_pictures(client).name

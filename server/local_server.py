@@ -94,7 +94,6 @@ class LocalServer:
             return running
 
     def leave(self) -> None:
-        """Count this process among its users no longer."""
         with self._lock():
             if (running := self._running()) is None:
                 return
@@ -115,7 +114,6 @@ class LocalServer:
             return running is not None
 
     def checked(self, running: Running) -> None:
-        """The library was looked through since this server was started."""
         with self._lock():
             now = self._running()
             if now is not None and now.process == running.process:
@@ -336,7 +334,6 @@ def _write_new(path: Path, text: str) -> None:
 
 
 def _ended(process: ProcessIdentity, timeout_s: float) -> bool:
-    """Waits for it; a zombie has ended."""
     waiting = tenacity.Retrying(
         retry=tenacity.retry_if_result(bool),
         wait=tenacity.wait_fixed(0.05),
