@@ -17,14 +17,12 @@ from ingest.rows import CAPTIONS, TAGS, Rows
 from ingest.sidecars import read_small
 from pictures.describe import Words
 from pictures.text import clean_caption
-from schema.names import composed, escaped, spellings
+from schema.names import composed, escaped, some_of, spellings
 
 MAX_SIDECAR_BYTES = 64 * 1024
 UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 MAX_METADATA_MB = 256
 UNREAD_NAMES = ("metadata.parquet", "metadata.json", "metadata.tsv", "metadata.xlsx")
-MAX_NAMED = 20
-"""Rows that a metadata file's warnings name one by one; the rest is counted."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +112,7 @@ class FolderWords:
             table.rows[key] = name, words
         self._warn_of_some(table.file, "has lines that were left out", rows.problems)
         if rows.unread:
-            named = ", ".join(escaped(name[:40]) for name in rows.unread[:MAX_NAMED])
+            named = ", ".join(escaped(name[:40]) for name in rows.unread[:20])
             self._warn(
                 f"{escaped(table.file)} has columns that were not read: {named}. The caption is the first found "
                 f"of {', '.join(CAPTIONS)}; tags are the first found of {', '.join(TAGS)}. Rename what should count."
@@ -128,9 +126,7 @@ class FolderWords:
 
     def _warn_of_some(self, file: Path, what: str, items: list[str]) -> None:
         if items:
-            more = f"; and {len(items) - MAX_NAMED} more" if len(items) > MAX_NAMED else ""
-            named = "; ".join(items[:MAX_NAMED]) + more
-            self._warn(f"{escaped(file)} {what}: {named}. Correct it and run again.")
+            self._warn(f"{escaped(file)} {what}: {some_of(items)}. Correct it and run again.")
 
     def _text(self, file: Path) -> str | None:
         try:

@@ -22,11 +22,9 @@ from pictures.describe import Description, Words, on_earth, xmp_position
 from pictures.open import EXTENSIONS
 from pictures.text import clean_caption, clean_tags, clean_title
 from pictures.xmp import MAX_BYTES, Xmp, read_xmp
-from schema.names import composed, escaped, folded
+from schema.names import composed, escaped, folded, some_of
 
 MAX_JSON_BYTES = 1024 * 1024
-MAX_NAMED = 20
-"""Sidecars that a warning names one by one; the rest is counted."""
 READ = (".txt", ".xmp", ".json")
 UNREAD = (".aae", ".thm", ".pp3", ".dop", ".on1", ".cos", ".arp", ".nksc")
 """Sidecars of edits (Apple, RawTherapee, DxO, …) and small pictures: they say nothing that is searched for."""
@@ -128,10 +126,8 @@ class SidecarReader:
     def warnings(self) -> list[str]:
         if not self._problems:
             return []
-        problems = sorted(set(self._problems))  # threads meet them in any order, and some twice
-        named = "; ".join(problems[:MAX_NAMED])
-        more = f"; and {len(problems) - MAX_NAMED} more" if len(problems) > MAX_NAMED else ""
-        return [f"Sidecars that could not be read: {named}{more}. Correct or remove them and run again."]
+        named = some_of(sorted(set(self._problems)))  # threads meet them in any order, and some twice
+        return [f"Sidecars that could not be read: {named}. Correct or remove them and run again."]
 
 
 def read_small(path: Path, limit: int) -> bytes:

@@ -217,7 +217,7 @@ def _vectors(near_text: bool, options: StorageOptions) -> list[Any]:
     return [*shared, look]
 
 
-def _text(name: str, *, many: bool = False, words: bool = False, filterable: bool = True) -> Property:
+def text_property(name: str, *, many: bool = False, words: bool = False, filterable: bool = True) -> Property:
     """A text property: whole and exact (`FIELD`), or split into words for BM25."""
     return Property(
         name=name,
@@ -228,64 +228,36 @@ def _text(name: str, *, many: bool = False, words: bool = False, filterable: boo
     )
 
 
-def _number(name: str, *, ranged: bool = True, data_type: DataType = DataType.INT) -> Property:
-    return Property(name=name, data_type=data_type, index_filterable=True, index_range_filters=ranged)
+def _numbers(names: str, data_type: DataType) -> list[Property]:
+    return [
+        Property(name=name, data_type=data_type, index_filterable=True, index_range_filters=True)
+        for name in names.split()
+    ]
 
 
+_UNINDEXED = {"index_filterable": False, "index_searchable": False}
 PROPERTIES = [
     Property(
         name="places",
         data_type=DataType.OBJECT_ARRAY,
-        index_filterable=False,
-        index_searchable=False,
         nested_properties=[
-            Property(name="path", data_type=DataType.TEXT, index_filterable=False, index_searchable=False),
+            Property(name="path", data_type=DataType.TEXT, **_UNINDEXED),
             Property(name="size", data_type=DataType.INT, index_filterable=False),
             Property(name="mtime_us", data_type=DataType.INT, index_filterable=False),
-            Property(name="root", data_type=DataType.TEXT, index_filterable=False, index_searchable=False),
+            Property(name="root", data_type=DataType.TEXT, **_UNINDEXED),
         ],
+        **_UNINDEXED,
     ),
-    _text("paths", many=True),
-    _text("paths_folded", many=True),
-    _text("folders", many=True),
-    _text("roots", many=True),
-    _text("file_name", words=True),
-    _text("sha256"),
-    _text("caption", words=True),
-    _text("caption_source"),
-    _text("caption_place", filterable=False),
-    _text("tags", many=True),
-    _text("tag_words", words=True),
-    _text("tags_source"),
-    _text("tags_place", filterable=False),
-    _text("own_tags", many=True),
-    _text("file_tags", many=True, filterable=False),
-    _text("phrases", many=True),
-    _text("name_phrases", many=True),
-    _text("format"),
-    _text("camera"),
-    _text("camera_folded"),
-    _text("orientation"),
-    _number("width"),
-    _number("height"),
-    _number("bytes"),
-    _number("n_frames"),
-    _number("year"),
-    _text("month"),
-    _number("latitude", data_type=DataType.NUMBER),
-    _number("longitude", data_type=DataType.NUMBER),
-    _number("megapixels", data_type=DataType.NUMBER),
-    _number("described"),
-    _text("colours", many=True),
-    _text("swatches", many=True, filterable=False),
-    _text("phash", filterable=False),
-    _text("cells", many=True),
-    _number("taken_at", data_type=DataType.DATE),
-    _number("taken_local", data_type=DataType.DATE),
-    _text("taken_source"),
-    _text("sidecars", filterable=False),
-    _text("sidecars_place", filterable=False),
-    _number("modified_at", data_type=DataType.DATE),
-    _number("added_at", data_type=DataType.DATE),
+    *(text_property(name, words=True) for name in ("file_name", "caption", "tag_words")),
+    *(text_property(name) for name in ("sha256", "caption_source", "tags_source", "taken_source", "month")),
+    *(text_property(name) for name in ("format", "camera", "camera_folded", "orientation")),
+    *(text_property(name, many=True) for name in ("paths", "paths_folded", "folders", "roots", "tags", "own_tags")),
+    *(text_property(name, many=True) for name in ("phrases", "name_phrases", "colours", "cells")),
+    *(text_property(name, many=True, filterable=False) for name in ("file_tags", "swatches")),
+    *(text_property(name, filterable=False) for name in ("caption_place", "tags_place", "phash")),
+    *(text_property(name, filterable=False) for name in ("sidecars", "sidecars_place")),
+    *_numbers("width height bytes n_frames year described", DataType.INT),
+    *_numbers("latitude longitude megapixels", DataType.NUMBER),
+    *_numbers("taken_at taken_local modified_at added_at", DataType.DATE),
     *(Property(name=name, data_type=DataType.BOOL) for name in ("captioned", "truncated", "animated")),
 ]

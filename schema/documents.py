@@ -17,14 +17,14 @@ from datetime import datetime
 from typing import Any, Literal, TypeVar
 
 import weaviate
-from weaviate.classes.config import Configure, DataType, Property, Tokenization
+from weaviate.classes.config import Configure, DataType, Property
 from weaviate.classes.data import DataObject
 from weaviate.collections import Collection
 from weaviate.exceptions import UnexpectedStatusCodeError
 
 from errors import DocumentError, NameTaken, NameUnknown, SchemaError
 from schema.client import answering
-from schema.collection import ALIAS
+from schema.collection import ALIAS, text_property
 from schema.patience import Patience
 from schema.record import NAMESPACE, now
 
@@ -231,19 +231,9 @@ def _entry(properties: Mapping[str, Any]) -> Entry:
     return Entry(str(properties["name"]), str(properties.get("encoder") or ""), properties["changed_at"])
 
 
-def _text(name: str, *, filterable: bool) -> Property:
-    return Property(
-        name=name,
-        data_type=DataType.TEXT,
-        tokenization=Tokenization.FIELD,
-        index_filterable=filterable,
-        index_searchable=False,
-    )
-
-
 PROPERTIES = [
-    _text("name", filterable=True),
-    _text("document", filterable=False),
-    _text("encoder", filterable=True),
+    text_property("name"),
+    text_property("document", filterable=False),
+    text_property("encoder"),
     Property(name="changed_at", data_type=DataType.DATE, index_filterable=True),
 ]

@@ -4,6 +4,7 @@ ways. A Mac and many a NAS write é as e and a mark (NFD), others as one letter 
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from pathlib import Path
 
 
@@ -33,6 +34,12 @@ def folder_of(text: str) -> str:
     ('/photos/2024', '/')
     """
     return re.sub("/{2,}", "/", composed(text)).rstrip("/") or "/"
+
+
+def some_of(names: Sequence[str], count: int = 20) -> str:
+    """The first of them, and how many more there are."""
+    more = f"; and {len(names) - count} more" if len(names) > count else ""
+    return "; ".join(names[:count]) + more
 
 
 def escaped(text: str | Path) -> str:
