@@ -1,6 +1,7 @@
 """python -m server start|stop|status|check|backup|restore|reset|switch: the local Weaviate, and the library in it."""
 
 import argparse
+from collections.abc import Sequence
 
 import exits
 
@@ -15,14 +16,14 @@ reset   remove every picture from the library
 switch  search the collection of the encoder that LOUPE_ENCODER names"""
 
 
-def main() -> int:
-    arguments = parse_arguments()
+def main(argv: Sequence[str] | None = None) -> int:
+    arguments = parse_arguments(argv)
     from server.command import run  # takes a second to import: not for --help
 
     return run(arguments)
 
 
-def parse_arguments() -> argparse.Namespace:
+def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         "python -m server", description=HELP, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -31,7 +32,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--json", action="store_true", help="status, check: print JSON")
     parser.add_argument("--mend", action="store_true", help="check: mend what is not found")
     parser.add_argument("--yes", action="store_true", help="reset: do not ask")
-    return parser.parse_args()
+    return parser.parse_args(argv)
 
 
 if __name__ == "__main__":

@@ -4,11 +4,16 @@ Tests that fill a library start from an empty one (`empty`); tests that only rea
 are encoded once in a session and stored again when a test before has removed them.
 """
 
+import io
+import logging
 import os
 import shutil
 import signal
+import subprocess
 from collections.abc import Iterator
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -16,6 +21,7 @@ import weaviate
 from weaviate.classes.data import DataObject
 
 import assembly
+import exits
 from encoder.load import load_encoder
 from encoder.protocol import Encoder
 from errors import NoLibrary
@@ -28,6 +34,7 @@ from schema.collection import Pictures, StorageOptions, delete_library, ensure_p
 from schema.documents import COLLECTIONS
 from schema.record import ImageRecord, to_properties
 from search.relevance import ThresholdOptions
+from server.__main__ import main
 from server.local_server import HOST, LocalServer, ServerPlan
 from settings import PROJECT, Settings
 from tests.colours import ColourEncoder
@@ -54,6 +61,25 @@ def plan(home: Path, **changes: object) -> ServerPlan:
     """A server of its own, on ports that nobody wished for."""
     values = {"cache": SETTINGS.loupe_cache, "version": SETTINGS.loupe_weaviate_version, "http_port": 0, "grpc_port": 0}
     return ServerPlan(home=home, **(values | changes))  # type: ignore[arg-type]
+
+
+def command(home: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    """`python -m server …` on a home, in this process: to import what it imports costs a second of its own."""
+    output, said = io.StringIO(), io.StringIO()
+    handler = logging.StreamHandler(said)
+    logging.getLogger().addHandler(handler)
+    home_and_cache = {"LOUPE_HOME": str(home), "LOUPE_CACHE": str(SETTINGS.loupe_cache)}
+    try:
+        with (
+            patch.dict(os.environ, home_and_cache),
+            redirect_stdout(output),
+            redirect_stderr(said),
+            pytest.raises(SystemExit) as end,
+        ):
+            exits.run(lambda: main(arguments))
+    finally:
+        logging.getLogger().removeHandler(handler)
+    return subprocess.CompletedProcess(arguments, int(end.value.code or 0), output.getvalue(), said.getvalue())
 
 
 @pytest.fixture(scope="module")

@@ -17,9 +17,8 @@ from schema.documents import COLLECTIONS, DocumentStore
 from server.environment import environment_of
 from server.local_server import LocalServer
 from tests.colours import ColourEncoder
-from tests.conftest import plan
+from tests.conftest import command, plan
 from tests.schema.kills import TARGETS, client_of, vectors_of
-from tests.schema.test_check import command
 from tests.search.colour_library import fill
 
 

@@ -2,9 +2,6 @@
 
 import json
 import logging
-import os
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,9 +18,9 @@ from schema.check import NEWEST, check, mend
 from schema.collection import StorageOptions, delete_library, ensure_pictures, open_pictures
 from server import local_server
 from server.local_server import LocalServer
-from settings import PROJECT, Settings
+from settings import Settings
 from tests.colours import ColourEncoder
-from tests.conftest import SETTINGS, plan
+from tests.conftest import SETTINGS, command, plan
 from tests.schema.kills import client_of, contents, kill, recall_at_10
 from tests.search.colour_library import Library, fill
 
@@ -47,20 +44,6 @@ def damaged(own_server: LocalServer) -> LocalServer:
             if check(open_pictures(client)).unfound:
                 return own_server
     raise AssertionError("nothing was lost in five kills; the test shows nothing")
-
-
-def command(home: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    environment = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-    environment |= {"LOUPE_HOME": str(home), "LOUPE_CACHE": str(SETTINGS.loupe_cache)}
-    return subprocess.run(
-        [sys.executable, "-m", "server", *arguments],
-        cwd=PROJECT,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
 
 
 def test_a_sound_library_has_nothing_to_mend(client: weaviate.WeaviateClient, library: Library) -> None:

@@ -8,26 +8,27 @@ import sys
 from pathlib import Path
 
 from server.local_server import LocalServer
-from tests.server.test_local_server import command, processes_of
+from tests.conftest import command
+from tests.server.test_local_server import command as shell_command
+from tests.server.test_local_server import processes_of
 
 
 def test_stopping_and_status_from_the_shell(own: LocalServer) -> None:
     """`status` starts nothing, `stop` of nothing is no error, and the words say which it was."""
     state = command(own.home, "status", "--json")
-    output, _ = state.communicate(timeout=60)
     assert state.returncode == 3
-    assert json.loads(output) == {
+    assert json.loads(state.stdout) == {
         "running": False,
         "reason": "Weaviate is not running. Start it with: python -m server start.",
     }
-    old = command(own.home, "stop", package="schema").communicate(timeout=60)
+    old = shell_command(own.home, "stop", package="schema").communicate(timeout=60)
     assert old == ("Weaviate was not running.\n", "python -m schema is called python -m server now.\n")
     own.start()
-    facts = json.loads(command(own.home, "status", "--json").communicate(timeout=60)[0])
+    facts = json.loads(command(own.home, "status", "--json").stdout)
     assert facts["running"] and facts["collections"] == [] and facts["version"] == own.plan.version
-    text = command(own.home, "status").communicate(timeout=60)[0]
+    text = command(own.home, "status").stdout
     assert "There is no library yet. Make one with: python -m ingest FOLDER" in text
-    assert command(own.home, "stop").communicate(timeout=90)[0] == "Weaviate is stopped.\n"
+    assert command(own.home, "stop").stdout == "Weaviate is stopped.\n"
     assert processes_of(own.home) == []
 
 
