@@ -37,7 +37,7 @@ def record(name: str, size: int = 10, **changes: Any) -> ImageRecord:
 
 HIT = Hit(
     UUID(int=7),
-    record("/p/sea.jpg", caption="a red boat", tags=("boat", "Paris, France"), latitude=-3.5, longitude=-60.25),
+    record("/p/sea.jpg", caption="a red boat", file_tags=("boat", "Paris, France"), latitude=-3.5, longitude=-60.25),
     similarity=-0.25,
     relevance=3.14159,
     below=True,
@@ -100,7 +100,7 @@ def test_an_empty_table_still_has_its_columns() -> None:
 )
 def test_no_text_becomes_a_formula(text: str) -> None:
     """A caption, a tag, a camera, a path: all of them come from files, which come from anybody."""
-    hostile = record(text, caption=text, tags=(text,), camera=text, format=text)
+    hostile = record(text, caption=text, file_tags=(text,), camera=text, format=text)
     [row] = rows(to_csv([hostile]))
     for name in ("caption", "tags", "camera", "path", "format"):
         assert row[name][0] in "'\"", (name, row[name])
@@ -209,7 +209,7 @@ def test_a_disk_that_fails_in_the_middle_is_said(folder: Path, monkeypatch: pyte
 
 def test_captions_and_tags_go_with_them_as_ingest_reads_them(folder: Path, tmp_path: Path) -> None:
     _, archive = zipped(
-        [of(folder / "a/cat.jpg", caption="=a cat", tags=("cat", "Paris, France")), of(folder / "b/CAT.jpg")]
+        [of(folder / "a/cat.jpg", caption="=a cat", file_tags=("cat", "Paris, France")), of(folder / "b/CAT.jpg")]
     )
     out = tmp_path / "out"
     archive.extractall(out)
