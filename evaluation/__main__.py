@@ -7,17 +7,7 @@ import assembly
 import exits
 from encoder.load import CONSE
 from encoder.protocol import Encoder
-from evaluation.command import (
-    Options,
-    open_folder,
-    parse_arguments,
-    run_collection,
-    run_compare,
-    run_composed,
-    run_recommendation,
-    run_retrieval,
-    run_threshold,
-)
+from evaluation import command
 from evaluation.library import LiveLibrary
 from schema.collection import open_pictures
 from settings import Settings, read_settings
@@ -30,22 +20,25 @@ def main(arguments: argparse.Namespace) -> int:
         print("python -m evaluation layout is called python -m layout now.", file=sys.stderr)
         return lay_out(arguments.space)
     settings = read_settings()
+    limits = assembly.limits(settings)
     if arguments.command == "collection":
         with assembly.connected(settings) as client:
             open_pictures(client)  # reports that there is no library before any model is loaded
             encoder = assembly.encoder(settings)
-            return run_collection(LiveLibrary(open_pictures(client, encoder.identity)), encoder, arguments.json)
+            library = LiveLibrary(open_pictures(client, encoder.identity))
+            return command.run_collection(library, encoder, arguments.json)
     if arguments.command == "composed":
-        return run_composed(arguments, assembly.encoder(settings), assembly.limits(settings))
+        return command.run_composed(arguments, assembly.encoder(settings), limits)
     if arguments.command == "recommendation":
-        return run_recommendation(arguments, assembly.encoder(settings), assembly.limits(settings))
-    options = Options(assembly.limits(settings), settings.loupe_batch_size, arguments.json)
-    folder = open_folder(arguments.folder, options.limits)  # reports what is wrong with it before any model is loaded
-    if arguments.command == "retrieval":
-        return run_retrieval(folder, assembly.encoder(settings), {"ConSE": named(CONSE, settings)}, options)
+        return command.run_recommendation(arguments, assembly.encoder(settings), limits)
+    options = command.Options(limits, settings.loupe_batch_size, arguments.json)
+    folder = command.open_folder(arguments.folder, limits)  # reports what is wrong with it before any model is loaded
+    if arguments.command == "compare":
+        return command.run_compare(folder, named(arguments.a, settings), named(arguments.b, settings), options)
+    encoder = assembly.encoder(settings)
     if arguments.command == "cut":
-        return run_threshold(folder, assembly.encoder(settings), settings.loupe_false_alarm, arguments.seed, options)
-    return run_compare(folder, named(arguments.a, settings), named(arguments.b, settings), options)
+        return command.run_threshold(folder, encoder, settings.loupe_false_alarm, arguments.seed, options)
+    return command.run_retrieval(folder, encoder, {"ConSE": named(CONSE, settings)}, options)
 
 
 def named(name: str, settings: Settings) -> Encoder:
@@ -53,4 +46,4 @@ def named(name: str, settings: Settings) -> Encoder:
 
 
 if __name__ == "__main__":
-    exits.run(lambda: main(parse_arguments()))
+    exits.run(lambda: main(command.parse_arguments()))

@@ -15,10 +15,11 @@ import numpy as np
 
 from encoder.protocol import Embeddings, Encoder
 from errors import EvaluationError
-from evaluation.library import Library, Pictured, read_pictures, sampled
+from evaluation.library import LiveLibrary, Pictured, read_pictures, sampled
 from evaluation.metrics import Floats, Interval, Values, as_json, bootstrap, judge_embeddings
-from evaluation.retrieval import RANDOM, Direction, direction_of
-from evaluation.targets import TargetFigures, ask_targets, judge_targets
+from evaluation.retrieval import RANDOM, Direction, direction_of, retrieval_text
+from evaluation.tables import between, table
+from evaluation.targets import TargetFigures, ask_targets, judge_targets, targets_text
 from search.index import VectorChunk
 
 K = 10
@@ -125,7 +126,7 @@ class CollectionReport:
 
 
 def judge_collection(
-    library: Library,
+    library: LiveLibrary,
     encoder: Encoder,
     weights: Mapping[str, Mapping[str, float]],
     *,
@@ -189,3 +190,24 @@ def _all_probes(
         asking = Probes(pictured.vectors["caption"][chosen], [None] * len(chosen))
         probes["image, asked by captions"] = ("image", asking)
     return probes
+
+
+def collection_text(report: CollectionReport) -> str:
+    rows = [["named vector", "recall@k", "k", "questions", "p50 ms", "p95 ms"]]
+    for title, found in report.index.items():
+        rows.append(
+            [
+                title,
+                between(found.recall),
+                str(found.k),
+                str(found.probes),
+                f"{found.p50_ms:.1f}",
+                f"{found.p95_ms:.1f}",
+            ]
+        )
+    parts = [f"The index: which share of the nearest it finds, one question at a time\n{table(rows)}"]
+    if report.captions:
+        parts.append(retrieval_text({"text_to_image": report.captions}, {CAPTIONS: CAPTIONS, RANDOM: RANDOM}))
+    if report.captions or report.targets:
+        parts.insert(1, "From here on by exact search, so that the index has no part in it.")
+    return "\n\n".join([*parts, *map(targets_text, report.targets)])

@@ -39,10 +39,8 @@ Targets = Mapping[str, Mapping[str, float]]
 
 def _pooled(asked: Sequence[Asked], scored: Scored) -> Array:
     """Plain sums with the likes together as heavy as one word, and the dislikes."""
-    pooled = []
-    for term in asked:
-        kin = sum(other.example and other.weight * term.weight > 0 for other in asked) if term.example else 1
-        pooled.append(replace(term, weight=term.weight / kin))
+    kin = [sum(other.example and other.weight * term.weight > 0 for other in asked) for term in asked]
+    pooled = [replace(t, weight=t.weight / k) if t.example else t for t, k in zip(asked, kin, strict=True)]
     return scored(pooled).similarity
 
 
@@ -62,14 +60,8 @@ def _values(asked: Sequence[Asked], scored: Scored) -> tuple[Array, Array]:
     return np.stack(columns, axis=1), np.array(weights)
 
 
-def _summed(asked: Sequence[Asked], scored: Scored) -> Array:
-    """Weighted sums of calibrated values, wanted and unwanted alike; Rocchio (1971) for the examples."""
-    values, weights = _values(asked, scored)
-    return values @ weights
-
-
 def _hinged(asked: Sequence[Asked], scored: Scored) -> Array:
-    """As `_summed`, but what is unwanted only takes away."""
+    """Standardised sums, but what is unwanted only takes away."""
     values, weights = _values(asked, scored)
     return np.where(weights < 0, np.maximum(values, 0), values) @ weights
 
@@ -91,7 +83,7 @@ RULES: Mapping[str, Rule] = {
     PLAIN: lambda asked, scored: scored(asked).similarity,  # the weighted sum of the cosines, as of one vector search
     CALIBRATED: lambda asked, scored: scored(asked).relevance,
     "plain, likes as one term": _pooled,
-    "standardised sums": _summed,
+    "standardised sums": lambda asked, scored: np.dot(*_values(asked, scored)),  # Rocchio (1971) for the examples
     "the same, hinged": _hinged,
     "soft minimum": _joining(lambda values, weights: -np.log(np.exp(-values) @ weights)),
     "product of logistics": _joining(lambda values, weights: -np.log1p(np.exp(3 - values)) @ weights),
@@ -111,11 +103,8 @@ class KindFigures:
     """Rule -> DECISIVE of it less that of plain sums, question by question."""
 
     def to_json(self) -> dict[str, Any]:
-        return {
-            "queries": self.queries,
-            "rules": as_json(self.rules),
-            "gain": {rule: gain.named() for rule, gain in self.gain.items()},
-        }
+        gain = {rule: gain.named() for rule, gain in self.gain.items()}
+        return {name: as_json(own) for name, own in {**vars(self), "gain": gain}.items()}
 
 
 @dataclass(frozen=True)
@@ -129,9 +118,6 @@ class ComposedReport:
     kinds: Mapping[str, KindFigures]
     text_targets: Mapping[str, Mapping[str, Mapping[str, float]]]
     """Targets of words -> one word, all composed -> rule -> DECISIVE."""
-
-    def to_json(self) -> dict[str, Any]:
-        return {name: as_json(value) for name, value in vars(self).items()}
 
 
 def judge_composed(
@@ -160,22 +146,30 @@ def judge_composed(
     asked = {kind: questions for kind, questions in asked.items() if questions}
     if not asked:
         raise EvaluationError(f"No question of the library's tags is in the half {half!r}. Leave the half away.")
-    words, scored = _encoded(asked, encoder), partial(score, candidates=vectors, captioned=captioned, space=space)
+    texts = sorted({part.text for questions in asked.values() for q in questions for part in q.parts if part.text})
+    words = dict(zip(texts, encoder.encode_texts(texts), strict=True)) if texts else {}
+    scored = partial(score, candidates=vectors, captioned=captioned, space=space)
 
     def judged_with(used: Targets, rules: Sequence[str]) -> dict[str, dict[str, Judgement]]:
         terms = {kind: [(q, _asked(q, words, vectors, used)) for q in questions] for kind, questions in asked.items()}
         return _judged(terms, scored, rules)
 
-    texts = {}
+    by_targets = {}
     for weights in (*TEXT_TARGETS, targets["text"]):
         judged = judged_with({**targets, "text": weights}, [PLAIN, CALIBRATED])
-        texts[_named(weights)] = {
+        by_targets[_named(weights)] = {
             kind: {rule: judgement.mean()[DECISIVE] for rule, judgement in found.items()}
             for kind, found in judged.items()
             if kind in (SINGLE, TOGETHER)
         }
-    kinds = {kind: _figures(found) for kind, found in judged_with(targets, list(RULES)).items()}
-    return ComposedReport(len(captioned), int(captioned.sum()), targets, DECISIVE, kinds, texts)
+    kinds = {}
+    for kind, found in judged_with(targets, list(RULES)).items():
+        of = {rule: judgement.per_query[DECISIVE] for rule, judgement in found.items()}
+        means = {rule: judgement.mean() for rule, judgement in found.items()}
+        kinds[kind] = KindFigures(
+            len(of[PLAIN]), means, {rule: paired_bootstrap(own, of[PLAIN]) for rule, own in of.items()}
+        )
+    return ComposedReport(len(captioned), int(captioned.sum()), targets, DECISIVE, kinds, by_targets)
 
 
 def composed_text(report: ComposedReport) -> str:
@@ -230,15 +224,6 @@ def _by_rule(questions: Sequence[tuple[Composed, Sequence[Asked]]], scored: Scor
     return judge(np.stack(answers), [question.relevant for question, _ in questions])
 
 
-def _figures(judged: Mapping[str, Judgement]) -> KindFigures:
-    before = judged[PLAIN].per_query[DECISIVE]
-    return KindFigures(
-        len(before),
-        {rule: judgement.mean() for rule, judgement in judged.items()},
-        {rule: paired_bootstrap(judgement.per_query[DECISIVE], before) for rule, judgement in judged.items()},
-    )
-
-
 def _asked(
     question: Composed, words: Mapping[str, Embeddings], vectors: Mapping[str, Embeddings], targets: Targets
 ) -> list[Asked]:
@@ -248,8 +233,3 @@ def _asked(
         else example_of(vectors, part.row, part.weight, targets["item"])
         for part in question.parts
     ]
-
-
-def _encoded(asked: Mapping[str, Sequence[Composed]], encoder: Encoder) -> dict[str, Embeddings]:
-    texts = sorted({part.text for questions in asked.values() for q in questions for part in q.parts if part.text})
-    return dict(zip(texts, encoder.encode_texts(texts), strict=True)) if texts else {}

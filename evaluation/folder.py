@@ -162,8 +162,8 @@ def _check(read: CaptionedFolder) -> None:
         )
     if len(read.captions) == 1:
         raise EvaluationError(
-            f"All {count} pictures in {shown} have the same caption, {read.captions[0][:80]!r}, so nothing can be told "
-            "apart by it. Give each picture words of its own."
+            f"All {count} pictures in {shown} have the same caption, {read.captions[0][:80]!r}, so it "
+            "distinguishes nothing. Give each picture words of its own."
         )
 
 

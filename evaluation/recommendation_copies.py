@@ -13,13 +13,16 @@ from PIL import Image, ImageEnhance
 
 from encoder.protocol import Encoder
 from errors import EvaluationError
-from evaluation.tagged import Gathered
+from evaluation.library import Gathered
+from evaluation.tables import grid, table
 from pictures.looks import perceptual_hash
 from search.ranking import TARGET, Sameness
 
 Array = NDArray[np.float64]
 BATCH = 16
 LEAST_COPIED = 10
+NAMED = 20
+"""Pairs named one by one."""
 
 
 def _jpeg(image: Image.Image, quality: int) -> Image.Image:
@@ -140,3 +143,17 @@ def _pairs(different: NDArray[np.uint64], *cosines: NDArray[np.floating]) -> Arr
 
 def _numbers(phashes: Any) -> NDArray[np.uint64]:
     return np.array([int(text, 16) if text else 0 for text in phashes], dtype=np.uint64)
+
+
+def copies_text(copies: CopyFigures) -> str:
+    rows = [["rule", "copies found", "wrong pairs", "precision"]]
+    for name, rule in copies.rules.items():
+        rows.append([name, f"{rule.recall:.3f}", str(rule.wrong), f"{rule.precision:.3f}"])
+    own = next(iter(copies.rules.values()))
+    kinds = grid(["copy", "found"], {kind: [own.by_kind[kind]] for kind in COPIES})
+    named = "; ".join(copies.joined[:NAMED]) or "none"
+    return (
+        f"Near-duplicates: {copies.copies} copies of {copies.pictures} pictures, {copies.pairs:,} pairs of different "
+        f"ones; distance {copies.distance:.3f}\n{table(rows)}\n\n{kinds}\n"
+        f"Wrong pairs of the search's rule: {named}"
+    )

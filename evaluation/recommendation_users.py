@@ -7,13 +7,12 @@ likes. Nothing seen comes back."""
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Any
 
 import numpy as np
 
 from encoder.protocol import Embeddings
-from evaluation.recommendation import learned
-from evaluation.tagged import Gathered
+from evaluation.library import Gathered
+from evaluation.tables import grid
 from search.preference import Profile
 from search.ranking import side_by_side, spread_out
 
@@ -122,55 +121,62 @@ def simulate(
     seed: int = 0,
 ) -> Curve:
     """`random_start`: the first pictures are random ones. Without `dislikes` the user only likes."""
-    whole = side_by_side(gathered.vectors)
-    shares = np.array(
-        [
-            _session(gathered, whole, liked, strategy, random_start, dislikes, seed + user)
-            for _, liked in sorted(hidden.items())
-            for user in range(USERS)
-        ]
-    )
+    whole, keys = side_by_side(gathered.vectors), gathered.pictured.uuids
+    rows = {key: row for row, key in enumerate(keys)}
+
+    def asked(profile: Profile, seen: Sequence[int]) -> list[int]:
+        query = profile.query()
+        weighted = {rows[term.item]: term.weight for term in query.terms if term.item}
+        targets = gathered.learned([row for row, weight in weighted.items() if weight > 0])
+        relevance = gathered.relevance(weighted, targets, query.strategy)
+        relevance[list(seen)] = -np.inf
+        return [int(row) for row in np.argsort(-relevance, kind="stable")[:SHOWN]]
+
+    def session(liked: frozenset[int], seed: int) -> list[float]:
+        """By round, the share that is liked of what is shown."""
+        rng, profile, seen = np.random.default_rng(seed), Profile(encoder="", strategy=strategy), list[int]()
+        shares = []
+        for _ in range(ROUNDS + 1):
+            left = len(liked - set(seen))
+            if profile.likes:
+                shown = asked(profile, seen)
+            elif random_start:
+                shown = rng.choice(np.setdiff1d(np.arange(len(whole)), seen), SHOWN, replace=False).tolist()
+            else:
+                shown = spread_out(whole, SHOWN, seed, shown=seen)
+            shares.append(len(liked.intersection(shown)) / min(SHOWN, left) if left else 1.0)
+            for row in shown:
+                if row in liked:
+                    profile = profile.liking(keys[row])
+                elif dislikes:
+                    profile = profile.disliking(keys[row])
+            seen += shown
+        return shares
+
+    shares = np.array([session(liked, seed + user) for _, liked in sorted(hidden.items()) for user in range(USERS)])
     reached = np.maximum.accumulate(shares >= ENOUGH - 1e-9, axis=1).mean(axis=0)
     return Curve(tuple(sorted(hidden)), len(shares), tuple(shares.mean(axis=0).tolist()), tuple(reached.tolist()))
 
 
-def _session(
-    gathered: Gathered,
-    whole: Embeddings,
-    liked: frozenset[int],
-    strategy: str | None,
-    random_start: bool,
-    dislikes: bool,
-    seed: int,
-) -> list[float]:
-    n, rng = len(whole), np.random.default_rng(seed)
-    keys = gathered.pictured.uuids
-    rows = {key: row for row, key in enumerate(keys)}
-    profile, seen = Profile(encoder="", strategy=strategy), list[int]()
-    shares = []
-    for _ in range(ROUNDS + 1):
-        left = len(liked - set(seen))
-        if profile.likes:
-            shown = _asked(gathered, profile, rows, seen)
-        elif random_start:
-            shown = rng.choice(np.setdiff1d(np.arange(n), seen), SHOWN, replace=False).tolist()
-        else:
-            shown = spread_out(whole, SHOWN, seed, shown=seen)
-        hits = [row for row in shown if row in liked]
-        shares.append(len(hits) / min(SHOWN, left) if left else 1.0)
-        for row in shown:
-            if row in liked:
-                profile = profile.liking(keys[row])
-            elif dislikes:
-                profile = profile.disliking(keys[row])
-        seen += shown
-    return shares
+def curves_text(title: str, curves: Mapping[str, Curve]) -> str:
+    first = next(iter(curves.values()))
+    sizes = f"{WIDE} pictures and more" if title == "wide" else f"{NARROW} to {WIDE - 1} pictures"
+    rounds = [str(number) for number in range(ROUNDS + 1)]
+    liked = grid(["liked, by round", *rounds], {way: curve.liked for way, curve in curves.items()}, ".2f")
+    reached = grid([f"have seen {ENOUGH:.0%}", *rounds], {way: curve.reached for way, curve in curves.items()}, ".2f")
+    counts = f"{len(first.preferences)} preferences, {first.users} users"
+    return (
+        f"Simulated users with a {title} preference ({sizes}; {counts})\n"
+        f"Share of the {SHOWN} shown that is liked (of what is left to like, where that is less)\n{liked}\n\n"
+        f"Share of users to whom a page with {ENOUGH:.0%} liked was shown by that round\n{reached}"
+    )
 
 
-def _asked(gathered: Gathered, profile: Profile, rows: Mapping[Any, int], seen: Sequence[int]) -> list[int]:
-    query = profile.query()
-    weighted = {rows[term.item]: term.weight for term in query.terms}
-    targets = learned(gathered, [row for row, weight in weighted.items() if weight > 0])
-    relevance = gathered.relevance(weighted, targets, query.strategy)
-    relevance[list(seen)] = -np.inf
-    return [int(row) for row in np.argsort(-relevance, kind="stable")[:SHOWN]]
+def spread_text(spread: Mapping[str, Mapping[str, float]]) -> str:
+    rows = {way: [found[name] for name in ("met", "near", "farthest")] for way, found in spread.items()}
+    return (
+        f"The first {SHOWN} pictures, mean of {DRAWS} draws\n"
+        f"{grid(['first pictures', 'groups met', 'nearest', 'nearest, 5th percentile'], rows)}\n"
+        "Groups met: tags and folders of which one is shown. Nearest: the cosine (image) of a picture of the\n"
+        "library to the nearest that is shown."
+    )

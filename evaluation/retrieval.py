@@ -23,20 +23,23 @@ from evaluation.metrics import (
     judge_embeddings,
     paired_bootstrap,
 )
+from evaluation.tables import WIDTH, between, shortened, signed, table
 
 RANDOM = "random"
+HEAD = 32
+"""The longest name of a column."""
+TITLES = {
+    "text_to_image": "Words find pictures ({queries} captions ask, {corpus} pictures answer)",
+    "image_to_text": "Pictures find words ({queries} pictures ask, {corpus} captions answer)",
+}
+LEGEND = (
+    "R@k: share of the relevant among the first k. S@k: any of them there. In brackets: 95 % bootstrap\n"
+    "interval over the queries. Random: exact expectation."
+)
 DIRECTIONS = ("text_to_image", "image_to_text")
 FEW = 100
 """Below so many queries a report notes that its figures are coarse."""
 SHOWN = 10
-
-
-@dataclass(frozen=True)
-class Figure:
-    """One metric of one method; what chance gets is exact and has no interval."""
-
-    value: float
-    interval: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -45,14 +48,14 @@ class Direction:
 
     queries: int
     corpus: int
-    methods: Mapping[str, Mapping[str, Figure]]
-    """Method -> metric -> figure; `random` is among them."""
+    methods: Mapping[str, Mapping[str, Interval | float]]
+    """Method -> metric -> figure; `random` is among them, which is exact and has no interval."""
 
     def to_json(self, method: str) -> dict[str, Any]:
         figures = self.methods[method]
-        intervals = {name: [round(end, 6) for end in f.interval] for name, f in figures.items() if f.interval}
+        intervals = {name: as_json(f)[1:] for name, f in figures.items() if isinstance(f, Interval)}
         return {
-            **as_json({name: figure.value for name, figure in figures.items()}),
+            **as_json({name: f.mean if isinstance(f, Interval) else f for name, f in figures.items()}),
             "queries": self.queries,
             "corpus": self.corpus,
             **({"intervals": intervals} if intervals else {}),
@@ -81,15 +84,11 @@ def direction_of(judgements: Mapping[str, Judgement], relevant: Relevant) -> Dir
     """Several methods that were asked the same, and chance."""
     queries, corpus = len(relevant), next(iter(judgements.values())).corpus
     chance = expected_by_chance([len(items) for items in relevant], corpus)
-    methods = {name: figures_of(judgement) for name, judgement in judgements.items()}
-    return Direction(queries, corpus, methods | {RANDOM: {name: Figure(value) for name, value in chance.items()}})
-
-
-def figures_of(judgement: Judgement) -> dict[str, Figure]:
-    """The means with their 95 % bootstrap intervals, and the median rank with its own."""
-    found = {name: bootstrap(judgement.per_query[name]) for name in NAMES}
-    found["median_rank"] = bootstrap(judgement.per_query["rank"], statistic=np.median)
-    return {name: Figure(interval.mean, (interval.low, interval.high)) for name, interval in found.items()}
+    methods: dict[str, Mapping[str, Interval | float]] = {}
+    for name, judgement in judgements.items():
+        figures = {metric: bootstrap(judgement.per_query[metric]) for metric in NAMES}
+        methods[name] = figures | {"median_rank": bootstrap(judgement.per_query["rank"], statistic=np.median)}
+    return Direction(queries, corpus, methods | {RANDOM: chance})
 
 
 def notes_on(encoded: Encoded) -> list[str]:
@@ -184,3 +183,63 @@ def compare_judgements(a: Judgement, b: Judgement, queries: Sequence[str]) -> Co
         lost=tuple(changes[::-1][: min(SHOWN, counts[2])]),
         counts=counts,
     )
+
+
+def retrieval_text(directions: Mapping[str, Direction], titles: Mapping[str, str]) -> str:
+    """`titles`: method -> the head of its column, in the order of the columns."""
+    parts = []
+    for name, direction in directions.items():
+        rows = [["", *(shortened(title, HEAD) for title in titles.values())]]
+        for metrics in _merged([direction.to_json(method) for method in direction.methods]):
+            figures = [direction.methods[method][metrics[0]] for method in titles]
+            rows.append([" = ".join(metrics), *map(between, figures)])
+        ranks = [direction.methods[method]["median_rank"] for method in titles]
+        rows.append(["median rank", *(between(rank, "g") for rank in ranks)])
+        parts.append(f"{TITLES[name].format(queries=direction.queries, corpus=direction.corpus)}\n{table(rows)}")
+    return "\n\n".join([*parts, LEGEND])
+
+
+def compare_text(directions: Mapping[str, Comparison]) -> str:
+    parts = []
+    for name, found in directions.items():
+        rows = [["", "A", "B", "B − A", "95 % interval", ""]]
+        for metrics in _merged([found.a, found.b]):
+            metric = metrics[0]
+            gap = found.difference[metric]
+            verdict = gap.verdict("B is better", "A is better")
+            between = f"{signed(gap.low)} to {signed(gap.high)}"
+            a, b = f"{found.a[metric]:.3f}", f"{found.b[metric]:.3f}"
+            rows.append([" = ".join(metrics), a, b, signed(gap.mean), between, verdict])
+        rows.append(["median rank", f"{found.a['median_rank']:g}", f"{found.b['median_rank']:g}", "", "", ""])
+        better, same, worse = found.counts
+        parts += [
+            f"{TITLES[name].format(queries=found.queries, corpus=found.corpus)}\n{table(rows)}",
+            f"B ranks the answer higher for {better} of {found.queries}, as high for {same}, lower for {worse}.",
+            *_changes("Won most by B", found.won),
+            *_changes("Lost most by B", found.lost),
+        ]
+    return "\n\n".join(parts)
+
+
+def _changes(title: str, changes: Sequence[Change]) -> list[str]:
+    if not changes:
+        return []
+    ranks = [[f"rank {change.rank_a}", "->", str(change.rank_b)] for change in changes]
+    width = max(len(" ".join(rank)) for rank in ranks)
+    lines = [
+        f"  {' '.join(rank).ljust(width)}  {shortened(change.query, WIDTH - width - 4)}"
+        for rank, change in zip(ranks, changes, strict=True)
+    ]
+    return ["\n".join([f"{title} (rank with A -> with B):", *lines])]
+
+
+def _merged(figures: Sequence[Mapping[str, float]]) -> list[list[str]]:
+    """NAMES in lines: S@k stands with R@k where the two are equal for every method, as with one relevant item each."""
+    by_name = {name: [round(method[name], 9) for method in figures] for name in NAMES}
+    lines = []
+    for name in NAMES:
+        twin = name.replace("R@", "S@")
+        if name.startswith("S@") and by_name[name] == by_name[name.replace("S@", "R@")]:
+            continue
+        lines.append([name, twin] if twin != name and by_name[twin] == by_name[name] else [name])
+    return lines

@@ -24,6 +24,7 @@ from evaluation.metrics import (
     paired_bootstrap,
 )
 from evaluation.retrieval import RANDOM
+from evaluation.tables import signed, table
 
 COMPARED = ("S@1", "R@10", "MRR", "nDCG@10")
 BELOW_ALL = -2.0
@@ -81,6 +82,16 @@ def judge_targets(asked: TargetQuestions) -> TargetFigures:
     methods = {name: judgement.mean() for name, judgement in judged.items()}
     methods[RANDOM] = expected_by_chance([len(set(items)) for items in asked.relevant], many.corpus)
     return TargetFigures(asked.title, many.queries, many.corpus, methods, best, together, gain, asked.caveat)
+
+
+def targets_text(found: TargetFigures) -> str:
+    rows = [["", *COMPARED]]
+    rows += [[name, *(f"{means[metric]:.3f}" for metric in COMPARED)] for name, means in found.methods.items()]
+    gaps = [found.gain[metric] for metric in COMPARED]
+    rows.append(["together − best single", *(signed(gap.mean) for gap in gaps)])
+    rows.append(["  95 % interval", *(f"{signed(gap.low)} to {signed(gap.high)}" for gap in gaps)])
+    title = f"Targets where {found.title} ({found.queries} questions, {found.corpus} pictures)"
+    return f"{title}\n{table(rows)}\nBest single target by {DECISIVE}: {found.best_single}.\n{found.caveat}".rstrip()
 
 
 def ask_targets(

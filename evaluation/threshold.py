@@ -15,12 +15,13 @@ from numpy.typing import NDArray
 from encoder.protocol import Embeddings, Encoder, invalid_rows
 from errors import EvaluationError
 from evaluation.folder import Encoded
+from evaluation.library import term_of
 from evaluation.metrics import Interval, as_json, bootstrap
 from evaluation.nonsense import nonsense
 from evaluation.tables import table
 from evaluation.targets import halved
 from search.relevance import Background, Bank
-from search.scoring import FEWEST, Asked, LibrarySpace, score
+from search.scoring import FEWEST, LibrarySpace, score
 
 LEVELS = (0.002, 0.01, 0.02, 0.05, 0.1)
 FIRST = 10
@@ -36,10 +37,11 @@ BARS = "The bars: .95 of the nonsense refused, .90 of the true hits kept."
 WITHOUT, WITH = "without captions: whole captions ask", "with captions: half of their words asks, of short ones all"
 LEGEND = (
     "Nonsense refused: share of nonsense questions that find nothing likely. Kept: share of the true hits among the\n"
-    "first ten that are above the line. Own half, other half: share of the captions that find something likely in the\n"
-    "half of the pictures that has theirs, and share that finds nothing in the half that has not (though it may have\n"
-    "another picture of the same thing). Precision: of questions that find something, asked as often of either half,\n"
-    "the share that is right to. Likely: median number of likely pictures. a…b: 95 % bootstrap. *: the level in use."
+    "first ten that are above the threshold. Own half, other half: share of the captions that find something likely\n"
+    "in the half of the pictures that has theirs, and share that finds nothing in the half that has not (though it\n"
+    "may have another picture of the same thing). Precision: of questions that find something, asked as often of\n"
+    "either half, the share that is right to. Likely: median number of likely pictures. a…b: 95 % bootstrap. *: the\n"
+    "level in use."
 )
 
 
@@ -52,7 +54,7 @@ class AskedLibrary:
     """Target -> (pictures, d)."""
     captioned: bool
     targets: Mapping[str, float]
-    """What counts for words; the weights sum to 1."""
+    """What counts for words."""
     questions: Embeddings  # (questions, d)
     relevant: Sequence[Sequence[int]]
     """For each question its pictures."""
@@ -116,7 +118,7 @@ def judge_threshold(
     n = len(library.vectors["image"])
     if n < 2 * FEWEST:
         raise EvaluationError(
-            f"The line is judged on two halves of at least {FEWEST} captioned pictures each; there are {n} in all."
+            f"The threshold is judged on two halves of at least {FEWEST} captioned pictures each; there are {n} in all."
         )
     rng = np.random.default_rng(seed)
     asking = rng.permutation(len(library.questions))[:MOST]
@@ -168,7 +170,7 @@ class _Library:
         self._background = Background(self._space, bank)
 
     def ask(self, row: Embeddings) -> "_Answer":
-        terms = [Asked(1.0, False, dict.fromkeys(self._targets, row), self._targets)]
+        terms = [term_of(row, 1.0, self._targets)]
         relevance = score(terms, self._vectors, self._captioned, self._space).relevance
         return _Answer(relevance, partial(self._background.threshold, terms))
 
@@ -179,7 +181,7 @@ class _Answer:
     threshold_at: Callable[[float], float | None]
 
     def above(self, false_alarm: float) -> NDArray[np.bool_]:
-        """Which pictures are likely."""
+        """Which pictures are likely; all of them without a threshold."""
         threshold = self.threshold_at(false_alarm)
         return self.relevance >= (-np.inf if threshold is None else threshold)
 
@@ -214,17 +216,10 @@ def judge_folder(
     bank = Bank.encode(encoder)
     own = sides.texts[[captions[0] for captions in encoded.captions_of]]
     halves = [halved(caption, rng) or caption for caption in encoded.captions]
-    whole = sum(targets.values())
+    images, pictures_of, short = {"image": sides.images}, encoded.pictures_of, encoder.encode_texts(halves)
     libraries = (
-        AskedLibrary(WITHOUT, {"image": sides.images}, False, {"image": 1.0}, sides.texts, encoded.pictures_of),
-        AskedLibrary(
-            WITH,
-            {"image": sides.images, "caption": own},
-            True,
-            {target: weight / whole for target, weight in targets.items()},
-            encoder.encode_texts(halves),
-            encoded.pictures_of,
-        ),
+        AskedLibrary(WITHOUT, images, False, {"image": 1.0}, sides.texts, pictures_of),
+        AskedLibrary(WITH, {**images, "caption": own}, True, targets, short, pictures_of),
     )
     return [judge_threshold(library, bank, marks, false_alarm, seed=seed) for library in libraries]
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from errors import TrainingError
-from evaluation.library import Library, read_pictures
+from evaluation.library import LiveLibrary, read_pictures
 from training.atomic import write_text
 
 Array = NDArray[np.float32]
@@ -57,7 +57,7 @@ class ExactNearest:
 class LiveNearest:
     """A named vector of a live library as an index of the pictures in `number_of`; others are passed over."""
 
-    library: Library
+    library: LiveLibrary
     vector: str
     number_of: Mapping[uuid.UUID, int]
 
@@ -129,7 +129,7 @@ def _twins(nearest: Nearest, positives: Array | None, near_duplicate: float, cou
     return [found[similar >= near_duplicate] for found, similar in zip(numbers, similarities, strict=True)]
 
 
-def mine_library(library: Library, out: Path, at_most: int) -> str:
+def mine_library(library: LiveLibrary, out: Path, at_most: int) -> str:
     """Ask the live library's index of pictures with each caption, and write what was mined to `out`, as text to print.
 
     A line of `out` is {"picture": uuid, "caption": …, "negatives": [uuid, …]}, hardest first. Pictures that share a

@@ -50,6 +50,6 @@ def kept(count: int, captions: Sequence[str], tags: Sequence[tuple[str, ...]] = 
         [Image.new("RGB", (4, 4), tuple(map(int, rng.integers(0, 256, 3)))) for _ in range(count)]
     )
     texts = encoder.encode_texts(captions)
-    told = np.array([bool(caption) for caption in captions])[:, None]
-    vectors = {**rows, "caption": np.where(told, texts, rows["image"])}
+    captioned = np.array([bool(caption) for caption in captions])[:, None]
+    vectors = {**rows, "caption": np.where(captioned, texts, rows["image"])}
     return Kept(captions, vectors, tags, lacking)

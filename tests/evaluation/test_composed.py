@@ -14,8 +14,7 @@ from evaluation import composed
 from evaluation.command import run_composed
 from evaluation.composed import Composed, Part, compose
 from evaluation.composed_report import CALIBRATED, COLUMNS, PLAIN, RULES, TOGETHER, composed_text, judge_composed
-from evaluation.library import Pictured, example_of, term_of
-from evaluation.tagged import read_tagged
+from evaluation.library import Pictured, example_of, read_tagged, term_of
 from pictures.open import Limits
 from search.asking import DEFAULT_TARGETS
 from tests.colours import ColourEncoder
@@ -43,7 +42,7 @@ def library(count: int = 120, seed: int = 0) -> Pictured:
     rest = unit(rng.normal(size=(count, REST)))
     vectors = dict.fromkeys(("image", "caption", "look"), unit(np.hstack([said, rest])))
     tags = [tuple(word for word, has in zip(WORDS, own, strict=True) if has) for own in bears]
-    return Pictured(tuple(uuid.UUID(int=i) for i in range(count)), ("told",) * count, tuple(tags), vectors)
+    return Pictured(tuple(uuid.UUID(int=i) for i in range(count)), ("captioned",) * count, tuple(tags), vectors)
 
 
 def bearers(pictured: Pictured, *words: str) -> set[int]:
@@ -207,8 +206,8 @@ def test_a_folder_is_read_with_its_tags_and_captions(tmp_path: Path) -> None:
     assert len(pictured.uuids) == sum(counted) == 36, "a copy counts once"
     assert [Path(file.path).name for file in unread] == ["broken.png"]
     for row, (caption, tags) in enumerate(zip(pictured.captions, pictured.tags, strict=True)):
-        told = encoder.encode_texts([caption])[0] if caption else pictured.vectors["image"][row]
-        np.testing.assert_array_equal(pictured.vectors["caption"][row], told)
+        expected = encoder.encode_texts([caption])[0] if caption else pictured.vectors["image"][row]
+        np.testing.assert_array_equal(pictured.vectors["caption"][row], expected)
         assert not caption or tags[0] == caption
     assert sum("small" in tags for tags in pictured.tags) == 18
 

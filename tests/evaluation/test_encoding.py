@@ -29,10 +29,10 @@ class Mute(ColourEncoder):
 def test_rows_belong_to_the_pictures_and_captions_beside_them(tmp_path: Path, colours: ColourEncoder) -> None:
     """In batches that do not divide the number of pictures."""
     folder = read_captioned(coloured(tmp_path), Limits())
-    told: list[int] = []
-    encoded = encode_folder(folder, {"c": colours}, Limits(), batch_size=4, on_progress=told.append)
+    counted: list[int] = []
+    encoded = encode_folder(folder, {"c": colours}, Limits(), batch_size=4, on_progress=counted.append)
     assert [picture.path.stem for picture in encoded.pictures] == [p.path.stem for p in folder.pictures]
-    assert told == [4, 2]
+    assert counted == [4, 2]
     sides = encoded.sides["c"]
     for index, picture in enumerate(encoded.pictures):
         [number] = encoded.captions_of[index]
@@ -46,8 +46,8 @@ def test_shared_captions_and_several_captions_are_kept_both_ways(tmp_path: Path,
     paint(tmp_path / "z" / "red.png", "red")
     encoded = encode_folder(read_captioned(tmp_path, Limits()), {"c": colours}, Limits())
     names = [picture.path.stem for picture in encoded.pictures]
-    told = {name: {encoded.captions[n] for n in own} for name, own in zip(names, encoded.captions_of, strict=True)}
-    assert told == {"red": {"warm", "fire"}, "yellow": {"warm"}, "blue": {"cold"}}
+    captions = {name: {encoded.captions[n] for n in own} for name, own in zip(names, encoded.captions_of, strict=True)}
+    assert captions == {"red": {"warm", "fire"}, "yellow": {"warm"}, "blue": {"cold"}}
     of = {text: {names[n] for n in own} for text, own in zip(encoded.captions, encoded.pictures_of, strict=True)}
     assert of == {"warm": {"red", "yellow"}, "cold": {"blue"}, "fire": {"red"}}
 

@@ -12,13 +12,12 @@ from PIL import Image, ImageDraw
 
 from encoder.protocol import unit
 from errors import EvaluationError
-from evaluation import recommendation, recommendation_report, recommendation_users
+from evaluation import recommendation, recommendation_users
 from evaluation.command import run_recommendation
-from evaluation.library import Pictured
+from evaluation.library import Gathered, Pictured, gather
 from evaluation.recommendation import SINGLES, draw_questions, judge_kinds
 from evaluation.recommendation_copies import COPIES, LEAST_COPIED, judge_copies
 from evaluation.recommendation_users import ROUNDS, SHOWN, farthest_point, judge_spread, preferences, simulate
-from evaluation.tagged import Gathered, gather
 from pictures.open import Limits
 from search.scoring import LibrarySpace
 from tests.colours import ColourEncoder
@@ -39,7 +38,7 @@ def library(count: int = 120, seed: int = 0) -> Gathered:
 
     vectors = {"image": noisy(subject, 0.3), "caption": noisy(subject, 0.2), "look": noisy(style, 0.2)}
     keys = tuple(uuid.UUID(int=i + 1) for i in range(count))
-    pictured = Pictured(keys, ("told",) * count, tuple((f"subject {s}",) for s in subject), vectors)
+    pictured = Pictured(keys, ("captioned",) * count, tuple((f"subject {s}",) for s in subject), vectors)
     space = LibrarySpace.of(vectors, [True] * count, count, keys)
     return Gathered(pictured, tuple(f"style {s}" for s in style), ("0" * 16,) * count, {}, space)
 
@@ -56,11 +55,11 @@ def test_a_question_asks_with_some_of_a_group_for_all_the_others() -> None:
 
 def test_subjects_are_found_by_what_is_shown_styles_by_how_it_looks_and_auto_knows_which() -> None:
     found = judge_kinds(library(), count=24)
-    mean = {title: {name: f["nDCG@10"].mean for name, f in kind.figures.items()} for title, kind in found.items()}
+    mean = {title: {name: f["nDCG@10"].mean for name, f in kind.methods.items()} for title, kind in found.items()}
     assert mean["tags"]["look alone"] < 0.6 < 0.95 < mean["tags"]["caption alone"]
     assert mean["folders"]["caption alone"] < 0.6 < 0.95 < mean["folders"]["look alone"]
     assert mean["tags"]["auto, average"] > 0.95 and mean["folders"]["auto, average"] > 0.95
-    assert found["both"].gains["auto, average"].low > 0.1, "no single target does both"
+    assert found["both"].gain["auto, average"].low > 0.1, "no single target does both"
     assert found["tags"].learned["look"] < 0.1 < 0.9 < found["folders"].learned["look"]
     assert found["both"].questions == 48 and found["both"].groups == SUBJECTS + STYLES
 
@@ -68,14 +67,14 @@ def test_subjects_are_found_by_what_is_shown_styles_by_how_it_looks_and_auto_kno
 def test_both_is_the_mean_of_its_kinds() -> None:
     found = judge_kinds(library(), count=12)
     for name in SINGLES:
-        halves = [found[title].figures[name]["S@10"].mean for title in ("tags", "folders")]
-        assert found["both"].figures[name]["S@10"].mean == pytest.approx(np.mean(halves))
+        halves = [found[title].methods[name]["S@10"].mean for title in ("tags", "folders")]
+        assert found["both"].methods[name]["S@10"].mean == pytest.approx(np.mean(halves))
 
 
 def test_the_likes_are_never_an_answer() -> None:
     gathered = library(24)
     [kind] = [judge_kinds(gathered, likes=3, count=8)["tags"]]
-    assert kind.figures["caption alone"]["nDCG@10"].mean > 0.99, "six in a group, the three others come first"
+    assert kind.methods["caption alone"]["nDCG@10"].mean > 0.99, "six in a group, the three others come first"
 
 
 def test_a_library_without_groups_says_so() -> None:
@@ -187,8 +186,8 @@ def test_too_few_pictures_to_copy_is_a_sentence(tmp_path: Path) -> None:
 
 
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recommendation_report, "LIKES", (3, 12))
-    monkeypatch.setattr(recommendation_report, "NARROW", 4)
+    monkeypatch.setattr(recommendation, "LIKES", (3, 12))
+    monkeypatch.setattr(recommendation, "NARROW", 4)
     monkeypatch.setattr(recommendation, "QUESTIONS", 6)
     monkeypatch.setattr(recommendation_users, "USERS", 1)
 

@@ -5,11 +5,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from evaluation.collection import judge_collection
+from evaluation.collection import collection_text, judge_collection
 from evaluation.folder import encode_folder, read_captioned
 from evaluation.metrics import Judgement, judge
-from evaluation.retrieval import compare, compare_judgements, direction_of, judge_retrieval
-from evaluation.tables import WIDTH, collection_text, compare_text, retrieval_text, shortened, table
+from evaluation.retrieval import (
+    compare,
+    compare_judgements,
+    compare_text,
+    direction_of,
+    judge_retrieval,
+    retrieval_text,
+)
+from evaluation.tables import WIDTH, shortened, table
 from pictures.open import Limits
 from search.asking import DEFAULT_TARGETS
 from tests.colours import ColourEncoder

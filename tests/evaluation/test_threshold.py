@@ -32,7 +32,7 @@ def drawn(count: int, seed: int, axis: int = 63, share: float = 0.0) -> Embeddin
     return unit(rows)
 
 
-def told(seed: int = 10) -> Bank:
+def bank(seed: int = 10) -> Bank:
     return Bank(drawn(100, seed, share=-0.8), drawn(100, seed + 1, share=0.8))
 
 
@@ -45,7 +45,7 @@ def test_questions_that_are_their_pictures_are_all_kept_and_found_in_their_half_
     """Each picture asks for itself (cosine 1) among others that lie across it; nonsense lies across all of them."""
     images = drawn(PICTURES, 0)
     marks = [("noise", row) for row in drawn(20, 5, share=-1.5)]
-    found = judge_threshold(shown(images, images), told(), marks, 0.01, levels=(0.05,))
+    found = judge_threshold(shown(images, images), bank(), marks, 0.01, levels=(0.05,))
     assert (found.pictures, found.questions, found.true_hits_in_first_ten) == (PICTURES, PICTURES, PICTURES)
     assert [level.false_alarm for level in found.levels] == [0.01, 0.05]
     [level, _] = found.levels
@@ -56,9 +56,9 @@ def test_questions_that_are_their_pictures_are_all_kept_and_found_in_their_half_
 
 def test_without_a_threshold_every_picture_is_likely() -> None:
     """An encoder that has a vector for none of the unrelated texts."""
-    images, bank = drawn(PICTURES, 0), told()
+    images, known = drawn(PICTURES, 0), bank()
     marks = [("noise", row) for row in drawn(20, 5, share=-1.5)]
-    found = judge_threshold(shown(images, images), Bank(bank.unrelated[:0], bank.sensible), marks, 0.01, levels=())
+    found = judge_threshold(shown(images, images), Bank(known.unrelated[:0], known.sensible), marks, 0.01, levels=())
     [level] = found.levels
     assert level.nonsense_refused == Interval(0, 0, 0) and level.kept == Interval(1, 1, 1)
     assert level.likely == PICTURES and level.absent_refused == Interval(0, 0, 0)
@@ -71,7 +71,7 @@ def test_a_true_hit_below_the_first_ten_is_nobodys_loss() -> None:
     relevant = [[PICTURES]]
     found = judge_threshold(
         AskedLibrary("far", {"image": images}, False, {"image": 1.0}, questions, relevant),
-        told(),
+        bank(),
         [("x", drawn(1, 3)[0])],
         0.01,
     )
@@ -89,14 +89,14 @@ def test_precision_is_the_share_of_those_found_that_may_be() -> None:
 def test_a_library_too_small_for_two_halves_is_refused() -> None:
     images = drawn(2 * FEWEST - 1, 0)
     with pytest.raises(EvaluationError, match=f"at least {FEWEST} captioned pictures each; there are {2 * FEWEST - 1}"):
-        judge_threshold(shown(images, images), told(), [], 0.01)
+        judge_threshold(shown(images, images), bank(), [], 0.01)
 
 
 def test_captions_that_belong_to_every_half_cannot_be_asked_where_they_have_no_picture() -> None:
     images = drawn(PICTURES, 0)
     everywhere = AskedLibrary("same", {"image": images}, False, {"image": 1.0}, images[:1], [list(range(PICTURES))])
     with pytest.raises(EvaluationError, match="pictures of both halves"):
-        judge_threshold(everywhere, told(), [("x", images[0])], 0.01)
+        judge_threshold(everywhere, bank(), [("x", images[0])], 0.01)
 
 
 def test_nonsense_is_the_same_for_a_seed_different_for_another_and_of_every_kind_alike() -> None:
