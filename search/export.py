@@ -41,6 +41,7 @@ class Gone:
 
 
 Found = Hit | ImageRecord | Gone
+NOTHING = ImageRecord(sha256="", places=(), width=0, height=0, bytes=0, format="")
 GONE = "it is not in the library any more"
 
 
@@ -52,7 +53,7 @@ class ExportError(SearchError):
 
 def to_dicts(found: Sequence[Found]) -> list[dict[str, Any]]:
     """`Hit.to_json` without its shares; of a record without what only a question gives; of what is gone that it is."""
-    return [_to_dict(one) for one in found]
+    return list(map(_to_dict, found))
 
 
 def to_json(found: Sequence[Found]) -> str:
@@ -66,7 +67,7 @@ def to_csv(found: Sequence[Found]) -> str:
     end in front) gets a ' before it: a caption comes from a file, and files come from anybody. Numbers keep their sign.
     """
     rows = to_dicts(found)
-    names = list(dict.fromkeys(name for row in rows for name in row)) or list(_of_record(NOTHING))
+    names = list(dict.fromkeys(name for row in rows for name in row)) or list(_to_dict(NOTHING))
     output = io.StringIO()
     table = csv.writer(output)
     table.writerow(names)
@@ -77,19 +78,9 @@ def to_csv(found: Sequence[Found]) -> str:
 def _to_dict(one: Found) -> dict[str, Any]:
     if isinstance(one, Gone):
         return {"uuid": str(one.uuid), "missing": GONE}
-    return _of_hit(one) if isinstance(one, Hit) else _of_record(one)
-
-
-def _of_hit(hit: Hit) -> dict[str, Any]:
-    return {name: value for name, value in hit.to_json().items() if name != "shares"}
-
-
-def _of_record(record: ImageRecord) -> dict[str, Any]:
-    asked = ("similarity", "score", "relevance", "unlikely", "copies")
-    return {name: value for name, value in _of_hit(Hit(record.uuid, record, 0.0)).items() if name not in asked}
-
-
-NOTHING = ImageRecord(sha256="", places=(), width=0, height=0, bytes=0, format="")
+    hit = one if isinstance(one, Hit) else Hit(one.uuid, one, None)
+    left_out = ("shares",) if hit is one else ("shares", "similarity", "score", "relevance", "unlikely", "copies")
+    return {name: value for name, value in hit.to_json().items() if name not in left_out}
 
 
 def _cell(value: Any) -> Any:

@@ -15,7 +15,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import wraps
-from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
+from typing import Any, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +35,7 @@ CHUNK = 1000
 WORD_PROPERTIES = ["caption^2", "tag_words", "file_name"]
 HYBRID_ALPHA = 0.5
 Found = TypeVar("Found")
+Method = TypeVar("Method", bound=Callable[..., Any])
 Probes = Mapping[str, tuple[float, Embeddings]]
 """Target -> weight and unit vector (dim,) to search it with: one, whatever the number of terms, since a weighted sum of
 cosines to several vectors is the product with their weighted sum."""
@@ -193,16 +194,16 @@ class PictureIndex:
     def uuids_at(self, path: str) -> list[uuid.UUID]:
         """The pictures that lie at this path, or whose path ends with it; where there is none, in any case."""
         paths = re.sub("/{2,}", "/", path)
-        return self._at("paths", spellings(paths)) or self._at("paths_folded", spellings(folded(paths)))
-
-    def _at(self, name: str, paths: Sequence[str]) -> list[uuid.UUID]:
-        prop = Filter.by_property(name)
-        tests = [prop.contains_any(list(paths))]
-        if not any(sign in paths[0] for sign in "*?"):
-            tests += [prop.like(f"*/{one.lstrip('/')}") for one in paths]
-        with self._answering():
-            answer = self._collection.query.fetch_objects(filters=Filter.any_of(tests), limit=2, return_properties=[])
-        return [o.uuid for o in answer.objects]
+        for name, forms in (("paths", spellings(paths)), ("paths_folded", spellings(folded(paths)))):
+            prop = Filter.by_property(name)
+            tests = [prop.contains_any(list(forms))]
+            if not any(sign in forms[0] for sign in "*?"):
+                tests += [prop.like(f"*/{one.lstrip('/')}") for one in forms]
+            asked = {"filters": Filter.any_of(tests), "limit": 2, "return_properties": []}
+            with self._answering():
+                if found := self._collection.query.fetch_objects(**asked).objects:
+                    return [one.uuid for one in found]
+        return []
 
     def count(self, passing: Passing) -> int:
         with self._answering():
@@ -266,25 +267,15 @@ class PictureIndex:
             self._watch.seconds = self.waited() + time.perf_counter() - started
 
 
-class Asking(Protocol):
-    @property
-    def index(self) -> PictureIndex: ...
-
-
-Asker = TypeVar("Asker", bound=Asking)
-Given = ParamSpec("Given")
-Answer = TypeVar("Answer")
-
-
-def one_question(method: Callable[Concatenate[Asker, Given], Answer]) -> Callable[Concatenate[Asker, Given], Answer]:
-    """A method whose calls to the index are one question, however many they are."""
+def one_question(method: Method) -> Method:
+    """A method whose calls to its `index` are one question, however many they are."""
 
     @wraps(method)
-    def ask(self: Asker, /, *args: Given.args, **kwargs: Given.kwargs) -> Answer:
+    def ask(self: Any, *args: Any, **kwargs: Any) -> Any:
         with self.index.question():
             return method(self, *args, **kwargs)
 
-    return ask
+    return cast(Method, ask)
 
 
 def _near(probes: Probes) -> tuple[Any, Any]:
@@ -304,18 +295,6 @@ def _answer(found: Sequence[Any], value: str) -> Near:
         np.array([getattr(one, value) for one in metadata], dtype=np.float64),
         np.array([one.last_update_time_unix for one in metadata], dtype=np.int64),
     )
-
-
-def union(found: Sequence[Near]) -> Near:
-    """Every object once, as the first search that found it has it."""
-    if len(found) == 1:
-        return found[0]
-    ids = [key for one in found for key in one.ids]
-    first = list({key: row for row, key in reversed(list(enumerate(ids)))}.values())
-    values, updated = (
-        np.concatenate(parts)[first] for parts in zip(*((one.values, one.updated) for one in found), strict=True)
-    )
-    return Near([ids[row] for row in first], values, updated)
 
 
 def read_vectors(

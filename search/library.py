@@ -13,7 +13,7 @@ import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice, repeat
-from typing import Any, Generic, TypeVar
+from typing import Any
 from uuid import UUID
 
 import numpy as np
@@ -47,7 +47,6 @@ FACTS = np.dtype([("updated", "i8"), ("hash", "u8"), ("hashed", "?"), ("captione
 """Of one picture: when it was last written, its perceptual hash, whether it has one, whether it has a caption."""
 HASH = re.compile("[0-9a-fA-F]{16}")
 NOBODY = Known(ImageRecord("", (), 0, 0, 0, ""), False, (), ())
-Kept = TypeVar("Kept")
 log = logging.getLogger(__name__)
 
 
@@ -149,9 +148,9 @@ class PictureCache:
         return found
 
     def prefetch(self) -> None:
-        """Read the library in the background as far as there is room, while nobody asks. Begun again when the library
-        has changed: what was held is read once more."""
-        if self._most and time.monotonic() > self._read_at + AGAIN_S and self._prefetching.acquire(blocking=False):
+        """Read the library in the background as far as there is room, while nobody asks, and AGAIN_S after the last
+        time at the earliest. Begun again when the library has changed: what was held is read once more."""
+        if self._most and self._prefetching.acquire(blocking=False):
             work = threading.Thread(target=_prefetch, args=(weakref.ref(self),), name="reads pictures", daemon=True)
             work.start()
 
@@ -198,6 +197,18 @@ class PictureCache:
         return self._spare.pop()
 
 
+def union(found: Sequence[Near]) -> Near:
+    """Every object once, as the first search that found it has it."""
+    if len(found) == 1:
+        return found[0]
+    ids = [key for one in found for key in one.ids]
+    first = list({key: row for row, key in reversed(list(enumerate(ids)))}.values())
+    values, updated = (
+        np.concatenate(parts)[first] for parts in zip(*((one.values, one.updated) for one in found), strict=True)
+    )
+    return Near([ids[row] for row in first], values, updated)
+
+
 def hash_of(text: str) -> int | None:
     """A perceptual hash of 16 hex digits; None for what is none."""
     return int(text, 16) if HASH.fullmatch(text) else None
@@ -216,12 +227,12 @@ def _prefetch(reference: "weakref.ref[PictureCache]") -> None:
     prefetching = cache._prefetching
     try:
         index = PictureIndex(cache._index.pictures, reading())  # a failure here is no question's
-        pages = index.pages(PAGE, cache._properties())
+        pages, begins = index.pages(PAGE, cache._properties()), cache._read_at + AGAIN_S
         while cache is not None:
-            wait_s = cache._asked_at + QUIET_S - time.monotonic()
+            wait_s = max(cache._asked_at + QUIET_S, begins) - time.monotonic()
             if wait_s > 0:
                 del cache
-                time.sleep(wait_s)
+                time.sleep(min(wait_s, 1.0))
             else:
                 started = time.monotonic()
                 page = next(pages, [])
@@ -264,19 +275,19 @@ class Library:
     background: Background
 
 
-class Refreshed(Generic[Kept]):
+class Refreshed:
     """Thread-safe. `derive` makes what is kept from the library's version; it may take a second."""
 
-    def __init__(self, pictures: Pictures, derive: Callable[[LibraryVersion], Kept]) -> None:
+    def __init__(self, pictures: Pictures, derive: Callable[[LibraryVersion], Library]) -> None:
         self._pictures = pictures
         self._derive = derive
-        self._known: Kept | None = None
+        self._known: Library | None = None
         self._version: LibraryVersion | None = None
         self._looked = 0.0
         self._lock = threading.Lock()
         self._reading = threading.Lock()
 
-    def get(self) -> Kept:
+    def get(self) -> Library:
         """The first call waits; later ones give what is known, and have it renewed where it is out of date."""
         with self._lock:
             if self._known is None:
@@ -298,7 +309,7 @@ class Refreshed(Generic[Kept]):
         finally:
             self._reading.release()
 
-    def _read(self) -> Kept:
+    def _read(self) -> Library:
         version = library_version(self._pictures)
         known = self._derive(version)
         self._known, self._version, self._looked = known, version, time.monotonic()

@@ -3,7 +3,7 @@
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from itertools import chain
 from typing import Any
 from uuid import UUID
@@ -137,32 +137,16 @@ class Hit:
             "unlikely": self.below,
             "copies": [str(copy) for copy in self.copies],
             "shares": [
-                {
-                    "term": share.term,
-                    "target": share.target,
-                    "similarity": round(share.similarity, 6),
-                    "amount": round(share.amount, 4),
-                }
+                {**asdict(share), "similarity": round(share.similarity, 6), "amount": round(share.amount, 4)}
                 for share in self.shares
             ],
-            "caption": record.caption,
-            "caption_source": record.caption_source,
-            "tags": list(record.tags),
-            "own_tags": list(record.own_tags),
-            "colours": list(record.colours),
-            "swatches": list(record.swatches),
+            **{name: getattr(record, name) for name in ("caption", "caption_source")},
+            **{name: list(getattr(record, name)) for name in ("tags", "own_tags", "colours", "swatches")},
             "paths": [place.path for place in record.places],
-            "width": record.width,
-            "height": record.height,
-            "bytes": record.bytes,
-            "format": record.format,
+            **{name: getattr(record, name) for name in ("width", "height", "bytes", "format")},
             "taken_at": record.taken_at.isoformat() if record.taken_at else None,
             "taken_local": record.clock.isoformat() if record.clock else None,
-            "taken_source": record.taken_source,
-            "camera": record.camera,
-            "latitude": record.latitude,
-            "longitude": record.longitude,
-            "sha256": record.sha256,
+            **{name: getattr(record, name) for name in ("taken_source", "camera", "latitude", "longitude", "sha256")},
             "thumbnail": f"{prefix}/app/static/thumbs/{record.sha256}",
         }
 
@@ -212,12 +196,11 @@ class Results:
             "took_ms": round(self.timing.took_ms, 1),
             "encode_ms": round(self.timing.encode_ms, 1),
             "weaviate_ms": round(self.timing.weaviate_ms, 1),
-            **(
-                {"facets": {name: dict(counts) for name, counts in self.facets.items()}, "counted": self.counted}
-                if self.facets
-                else {}
-            ),
-        }
+        } | (
+            {"facets": {name: dict(counts) for name, counts in self.facets.items()}, "counted": self.counted}
+            if self.facets
+            else {}
+        )
 
 
 def there_first(record: ImageRecord) -> ImageRecord:

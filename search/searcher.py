@@ -20,8 +20,8 @@ from search.asking import DEFAULT_TARGETS, encode, prepare, weights_of
 from search.conditions import Passing, to_weaviate, undescribed
 from search.explain import Explanation, Vocabulary, by_words, find_meant, heat, seen
 from search.filters import Condition
-from search.index import LibraryVersion, PictureIndex, one_question, union
-from search.library import Library, PictureCache, Refreshed, read_space
+from search.index import LibraryVersion, PictureIndex, one_question
+from search.library import Library, PictureCache, Refreshed, read_space, union
 from search.query import MAX_WINDOW, Query
 from search.ranking import WINDOWS, Ranking, side_by_side, spread_out
 from search.relevance import Background, Bank, ThresholdOptions, keep_bank

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from weaviate.classes.query import MetadataQuery, TargetVectors
 
+import search.library
 from encoder.protocol import Encoder
 from ingest.ledger import Ledger
 from schema.collection import Pictures
@@ -105,16 +106,26 @@ def waited_for(there: Callable[[], bool]) -> bool:
     return there()
 
 
-def test_the_library_is_read_in_the_background_as_far_as_there_is_room(library: colour_library.Library) -> None:
-    """And by nobody once the cache is not used any more."""
+def test_the_library_is_read_in_the_background_as_far_as_there_is_room(
+    library: colour_library.Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once more when it has changed, not all the time where it changes all the time; by nobody once the cache is not
+    used any more."""
+    monkeypatch.setattr(search.library, "AGAIN_S", 1.0)
     index = Searcher(library.pictures, library.encoder).index
     for rows, held in ((100, 60), (10, 10)):
         cache = PictureCache(index, megabytes(library.pictures, rows))
         cache.prefetch()
         assert waited_for(lambda cache=cache, held=held: len(cache._rows) == held)  # type: ignore[misc]
         assert waited_for(lambda cache=cache: not cache._prefetching.locked())  # type: ignore[misc]
-        cache.prefetch()
-        assert not cache._prefetching.locked(), "a library that changes all the time is not read all the time"
+        read, hold, ended = [], cache.hold, cache._read_at
+        monkeypatch.setattr(
+            cache, "hold", lambda page, hold=hold, read=read, **more: read.append(time.monotonic()) or hold(page)
+        )
+        for _ in range(3):
+            cache.prefetch()
+        assert waited_for(lambda cache=cache: not cache._prefetching.locked())  # type: ignore[misc]
+        assert [begun >= ended + 1 for begun in read] == ([True] if held == 60 else [])
     dropped = PictureCache(index, 64)
     dropped._asked_at = time.monotonic() + 0.5
     dropped.prefetch()
