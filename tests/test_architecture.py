@@ -30,6 +30,7 @@ ENTRY_POINTS = {
     "run.py",
     "server/command.py",
     "ingest/command.py",
+    "search/command.py",
     *(f"{package}/__main__.py" for package in PACKAGES),
 }
 COMPOSITION = {"assembly.py", "exits.py"}

@@ -24,7 +24,8 @@ from ingest.pipeline import Ingest
 from pictures.open import Limits
 from schema.client import Address
 from schema.collection import Pictures
-from search.command import open_files, parse_arguments, query_of
+from search.__main__ import parse_arguments
+from search.command import open_files, query_of
 from tests.app.conftest import http_of, open_page, parts_of, search_script
 from tests.colours import ColourEncoder
 

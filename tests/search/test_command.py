@@ -16,9 +16,9 @@ from errors import PictureError, QueryError
 from pictures.open import Limits
 from schema.collection import Pictures
 from schema.record import now, sha256_of, uuid_of
-from search.__main__ import main
+from search.__main__ import main, parse_arguments
 from search.albums import Album
-from search.command import line_of, of_album, open_files, parse_arguments, query_of, uuids_of, with_files
+from search.command import line_of, of_album, open_files, query_of, uuids_of, with_files
 from search.filters import Condition
 from search.query import AUTO, Query, Term
 from search.term import read_targets

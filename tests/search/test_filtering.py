@@ -17,7 +17,7 @@ from errors import FilterError
 from ingest.ledger import Ledger
 from schema.collection import StorageOptions, ensure_pictures
 from schema.record import ImageRecord, Place
-from search.command import parse_arguments
+from search.__main__ import parse_arguments
 from search.conditions import contradiction
 from search.filters import COMPARISONS, FIELDS, Condition, Field, Kind, markdown
 from search.grammar import parse, show
