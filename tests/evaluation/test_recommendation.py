@@ -122,6 +122,23 @@ def test_who_likes_nothing_is_shown_more_of_the_library_all_of_it_in_the_end(mon
     assert curve.liked == (0.0,) * ROUNDS + (1.0,)
 
 
+def test_a_user_who_only_likes_dislikes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recommendation_users.Profile, "disliking", None)
+    hidden = {"subject 0": frozenset(range(0, 120, SUBJECTS))}
+    assert max(simulate(library(), hidden, "average", dislikes=False).liked) > 0.9
+    with pytest.raises(TypeError):
+        simulate(library(), hidden, "average")
+
+
+def test_a_random_start_shows_every_picture_once_until_one_is_liked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recommendation_users, "spread_out", None)
+    count = SHOWN * (ROUNDS + 1)
+    curve = simulate(library(count), {"last": frozenset({count - 1})}, None, random_start=True)
+    assert curve.liked[-1] == 1 and list(curve.liked) == sorted(curve.liked)
+    with pytest.raises(TypeError):
+        simulate(library(count), {"last": frozenset({count - 1})}, None)
+
+
 def test_farthest_point_takes_the_farthest_each_time() -> None:
     rows = unit(np.random.default_rng(0).normal(size=(30, 5)))
     chosen = farthest_point(rows, 6, np.random.default_rng(0))

@@ -64,18 +64,20 @@ def test_without_a_threshold_every_picture_is_likely() -> None:
     assert level.likely == PICTURES and level.absent_refused == Interval(0, 0, 0)
 
 
-def test_a_true_hit_below_the_first_ten_is_nobodys_loss() -> None:
-    """Each question is what ten pictures are and its own, the eleventh, is not."""
-    images = np.concatenate([np.repeat(drawn(1, 1), FIRST, axis=0), drawn(PICTURES, 2)])
-    questions = images[:1]
-    relevant = [[PICTURES]]
+@pytest.mark.parametrize(("before", "counted"), [(FIRST - 1, 1), (FIRST, 0)])
+def test_a_true_hit_below_the_first_ten_is_nobodys_loss(before: int, counted: int) -> None:
+    """The question is what nine or ten pictures are; its own comes next, before all others."""
+    question = drawn(1, 1)
+    own = unit(question + 0.1 * drawn(1, 4))
+    images = np.concatenate([np.repeat(question, before, axis=0), own, drawn(PICTURES, 2)])
     found = judge_threshold(
-        AskedLibrary("far", {"image": images}, False, {"image": 1.0}, questions, relevant),
+        AskedLibrary("far", {"image": images}, False, {"image": 1.0}, question, [[before]]),
         bank(),
         [("x", drawn(1, 3)[0])],
         0.01,
     )
-    assert found.true_hits_in_first_ten == 0 and all(level.kept is None for level in found.levels)
+    assert found.true_hits_in_first_ten == counted
+    assert all((level.kept is None) == (counted == 0) for level in found.levels)
 
 
 def test_precision_is_the_share_of_those_found_that_may_be() -> None:
