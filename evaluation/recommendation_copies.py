@@ -19,8 +19,11 @@ from pictures.looks import perceptual_hash
 from search.ranking import TARGET, Sameness
 
 Array = NDArray[np.float64]
+Test = Callable[..., NDArray[np.bool_]]
+"""Bits that differ, cosine of TARGET, cosine of image, (pairs,) each -> which are near-duplicates."""
 BATCH = 16
 LEAST_COPIED = 10
+SEARCHS = "hash and look (the search's)"
 NAMED = 20
 """Pairs named one by one."""
 
@@ -104,35 +107,29 @@ def judge_copies(gathered: Gathered, encoder: Encoder) -> CopyFigures:
     judged = known[left] & known[right] & ~((pairs[:, 0] == 0) & (pairs[:, 1] > 0.995))
     left, right, pairs = left[judged], right[judged], pairs[judged]
     sameness = Sameness.of(gathered.space)
-    rules = {name: _rule(test, parts, pairs) for name, test in _tests(sameness).items()}
-    wrong = np.flatnonzero(_search(sameness)(pairs))
+    tests = _tests(sameness)
+    wrong = np.flatnonzero(tests[SEARCHS](*pairs.T))
     captions = gathered.pictured.captions
     names = tuple(f"{captions[left[i]] or '?'} / {captions[right[i]] or '?'}" for i in wrong)
     count = sum(len(part) for part in parts.values())
+    rules = {name: _rule(test, parts, pairs) for name, test in tests.items()}
     return CopyFigures(len(rows), count, len(pairs), sameness.distance, rules, names)
-
-
-Test = Callable[[Array], NDArray[np.bool_]]
-
-
-def _search(sameness: Sameness) -> Test:
-    return lambda p: np.asarray(p[:, 0] / sameness.bits + (1 - p[:, 1]) / sameness.distance <= 1)
 
 
 def _tests(sameness: Sameness) -> dict[str, Test]:
     return {
-        "hash and look (the search's)": _search(sameness),
-        "hash alone, 8 bits": lambda p: np.asarray(p[:, 0] <= 8),
-        "hash alone, 12 bits": lambda p: np.asarray(p[:, 0] <= 12),
-        "look alone, .90": lambda p: np.asarray(p[:, 1] >= 0.9),
-        "image alone, .95": lambda p: np.asarray(p[:, 2] >= 0.95),
-        "image .93 and 14 bits": lambda p: np.asarray((p[:, 2] >= 0.93) & (p[:, 0] <= 14)),
+        SEARCHS: lambda bits, look, image: bits / sameness.bits + (1 - look) / sameness.distance <= 1,
+        "hash alone, 8 bits": lambda bits, look, image: bits <= 8,
+        "hash alone, 12 bits": lambda bits, look, image: bits <= 12,
+        "look alone, .90": lambda bits, look, image: look >= 0.9,
+        "image alone, .95": lambda bits, look, image: image >= 0.95,
+        "image .93 and 14 bits": lambda bits, look, image: (image >= 0.93) & (bits <= 14),
     }
 
 
 def _rule(test: Test, parts: Mapping[str, Array], pairs: Array) -> Rule:
-    by_kind = {kind: float(test(part).mean()) for kind, part in parts.items()}
-    hits, wrong = sum(int(test(part).sum()) for part in parts.values()), int(test(pairs).sum())
+    by_kind = {kind: float(test(*part.T).mean()) for kind, part in parts.items()}
+    hits, wrong = sum(int(test(*part.T).sum()) for part in parts.values()), int(test(*pairs.T).sum())
     return Rule(float(np.mean(list(by_kind.values()))), by_kind, wrong, hits / max(hits + wrong, 1))
 
 
