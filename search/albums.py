@@ -4,7 +4,7 @@ What is kept is `Query.to_json` without its page, so that every way to ask (page
 vector is kept: an album saved with another encoder still asks, and what it finds is that encoder's answer.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -80,7 +80,9 @@ def to_document(query: Query) -> dict[str, Any]:
 def album_of(named: Document) -> Album:
     """Raises DocumentError for a document that this version cannot read."""
     try:
-        query = _query(named.document)
+        if (version := named.document.get("version")) != VERSION:
+            raise QueryError(f"its version is {version!r}, and this Loupe reads {VERSION}")
+        query = _first_page(Query.from_json(named.document.get("query")))
     except QueryError as error:
         raise DocumentError(
             f"The album {named.name!r} cannot be read: {error}. Delete it, or open it with the version that saved it."
@@ -102,12 +104,6 @@ def look(query: Query, search: Search, count: Callable[[Query], int]) -> Look:
     # Near-duplicates that stand behind others are not counted: of a window fewer may be left.
     most = WINDOWS[0] // 2 if query.collapse else WINDOWS[0]
     return Look(covers, results.above, more=results.above >= most)
-
-
-def _query(document: Mapping[str, Any]) -> Query:
-    if document.get("version") != VERSION:
-        raise QueryError(f"its version is {document.get('version')!r}, and this Loupe reads {VERSION}")
-    return _first_page(Query.from_json(document.get("query")))
 
 
 def _first_page(query: Query) -> Query:

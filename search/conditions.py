@@ -64,8 +64,9 @@ def to_weaviate(
             )
     found = []
     for one in conditions:
-        older = properties is not None and one.row.newer not in properties
-        found.append((_TESTS[one.row.kind](one, one.row.prop, older), _is_met(one) != one.negated))
+        kind, older = one.row.kind, properties is not None and one.row.newer not in properties
+        met = kind is not Kind.NONE and (kind is not Kind.KNOWN or one.value == "yes")  # where it is not negated
+        found.append((_TESTS[kind](one, one.row.prop, older), met != one.negated))
     if left_out:
         found.append((Filter.by_id().contains_any(list(left_out)), False))
     return Passing(tuple(test for test, met in found if met), tuple(test for test, met in found if not met))
@@ -77,11 +78,6 @@ def undescribed(properties: Collection[str]) -> Passing:
     if "described" not in properties:
         return Passing()
     return Passing(unwanted=(Filter.by_property("described").greater_or_equal(DESCRIBED),))
-
-
-def _is_met(condition: Condition) -> bool:
-    """Whether a picture that passes the condition, not negated, passes its test."""
-    return condition.row.kind is not Kind.NONE and (condition.row.kind is not Kind.KNOWN or condition.value == "yes")
 
 
 def _all_of(filters: Sequence[Any]) -> Any:
@@ -96,24 +92,17 @@ def _contains_any(name: str, values: Sequence[str]) -> Any:
     return Filter.by_property(name).contains_any(list(values))
 
 
-def _any_stored(condition: Condition, name: str, older: bool) -> Any:
-    return _contains_any(name, condition.stored)
-
-
 def _text(condition: Condition, name: str, older: bool) -> Any:
     """`~`: in any case and form; as it is typed where an older Loupe stored the picture and no ingest has met it
     since."""
     if condition.operator == "=":
         return Filter.by_property(name).equal(condition.value)
     newer = condition.row.newer
-    names = [newer, name] if newer and not older else [name]
-    return _any_of([test for one in names for test in _containing(one, condition.value)])
-
-
-def _containing(name: str, value: str) -> list[Any]:
-    """Properties of folded text are called so."""
-    texts = spellings(folded(value)) if name.endswith("_folded") else [value]
-    return [Filter.by_property(name).like(f"*{one}*") for one in texts]
+    wanted = {
+        prop: spellings(folded(condition.value)) if prop.endswith("_folded") else [condition.value]
+        for prop in ([newer, name] if newer and not older else [name])
+    }
+    return _any_of([Filter.by_property(prop).like(f"*{text}*") for prop, texts in wanted.items() for text in texts])
 
 
 def _folder(condition: Condition, name: str, older: bool) -> Any:
@@ -176,7 +165,9 @@ def _compared(name: str, operator: str, value: Any) -> Any:
 _TESTS: Mapping[Kind, Callable[[Condition, str, bool], Any]] = {
     Kind.TEXT: _text,
     Kind.FOLDER: _folder,
-    **dict.fromkeys((Kind.FORMAT, Kind.ANY, Kind.NONE, Kind.COLOUR), _any_stored),
+    **dict.fromkeys(
+        (Kind.FORMAT, Kind.ANY, Kind.NONE, Kind.COLOUR), lambda one, name, older: _contains_any(name, one.stored)
+    ),
     Kind.ALL: lambda condition, name, older: Filter.by_property(name).contains_all(list(condition.stored)),
     Kind.DATE: _date,
     **dict.fromkeys(NUMBERS, _number),

@@ -148,13 +148,14 @@ def write_zip(
             try:
                 size += _add(archive, path, name, max_bytes - size)
             except _NotReadable as error:
-                missing.append((_path_of(record), str(error)))
+                missing.append((record.places[0].path if record.places else record.sha256, str(error)))
                 continue
             words.append(json.dumps({"file_name": name, "text": record.caption, "tags": list(record.tags)}))
             pictures += 1
         archive.writestr(WORDS, "".join(f"{line}\n" for line in words))
         if missing:
-            archive.writestr(MISSING, "".join(f"{_one_line(path)}: {why}\n" for path, why in missing))
+            lines = (f"{path if path.isprintable() else repr(path)}: {why}\n" for path, why in missing)
+            archive.writestr(MISSING, "".join(lines))
     return Zipped(pictures, size, tuple(missing))
 
 
@@ -196,14 +197,6 @@ def _unique(name: str, taken: set[str]) -> str:
         unique = f"{path.stem} ({number}){path.suffix}"
     taken.add(unique.casefold())
     return unique
-
-
-def _path_of(record: ImageRecord) -> str:
-    return record.places[0].path if record.places else record.sha256
-
-
-def _one_line(path: str) -> str:
-    return path if path.isprintable() else repr(path)
 
 
 def _megabytes(count: int) -> str:

@@ -102,7 +102,10 @@ class PictureIndex:
     def near(self, probes: Probes, condition: Any, limit: int, words: str = "") -> Near:
         """The `limit` best of what is among some probe's own nearest `limit`. With `words` vectors and BM25 over
         captions, tags and file names are fused (hybrid); the values are fused scores then, 0 to 1."""
-        vector, target = _near(probes)
+        vector: Any = {name: row.tolist() for name, (_, row) in probes.items()}
+        target: Any = TargetVectors.manual_weights({name: weight for name, (weight, _) in probes.items()})
+        if len(probes) == 1:
+            [(target, vector)] = vector.items()
         asked = {"target_vector": target, "filters": condition, "limit": limit}
         if words:
             found = self._read(
@@ -276,15 +279,6 @@ def one_question(method: Method) -> Method:
             return method(self, *args, **kwargs)
 
     return cast(Method, ask)
-
-
-def _near(probes: Probes) -> tuple[Any, Any]:
-    """The client's near_vector and target_vector of some probes."""
-    if len(probes) == 1:
-        [(name, (_, vector))] = probes.items()
-        return vector.tolist(), name
-    weights = TargetVectors.manual_weights({name: weight for name, (weight, _) in probes.items()})
-    return {name: vector.tolist() for name, (_, vector) in probes.items()}, weights
 
 
 def _answer(found: Sequence[Any], value: str) -> Near:

@@ -154,10 +154,6 @@ class PictureCache:
             work = threading.Thread(target=_prefetch, args=(weakref.ref(self),), name="reads pictures", daemon=True)
             work.start()
 
-    @property
-    def is_full(self) -> bool:
-        return len(self._rows) == self._most
-
     def _properties(self) -> list[Any]:
         stored = {*text_properties().values(), *STORED} & self._index.pictures.properties
         record = self._index.pictures.record_properties
@@ -236,7 +232,7 @@ def _prefetch(reference: "weakref.ref[PictureCache]") -> None:
             else:
                 started = time.monotonic()
                 page = next(pages, [])
-                if not page or cache.is_full:
+                if not page or len(cache) == cache._most:
                     return
                 cache.hold(page, in_place_of_others=False)
                 del cache, page

@@ -227,8 +227,9 @@ class Parser:
         match = QUOTED.match(self.text, begin)
         if match is None:
             self._fail(f"the quotes at character {begin + 1} do not close; write another quote or none", begin)
-        self._end(match.end(), "the quotes")
-        self.at = match.end()
+        self.at = at = match.end()
+        if _WORD.match(self.text, at):
+            self._fail(f"the quotes end before character {at + 1} and something follows; write a space there", at)
         return unquoted(match)
 
     def _list(self) -> str:
@@ -252,10 +253,6 @@ class Parser:
         if (quote := self.text.find('"', begin, self.at)) >= 0:
             self._fail(f"the quotes at character {quote + 1} begin inside a value; write them around all of it", quote)
         return self.text[begin : self.at]
-
-    def _end(self, at: int, what: str) -> None:
-        if _WORD.match(self.text, at):
-            self._fail(f"{what} end before character {at + 1} and something follows; write a space there", at)
 
     def _skip(self) -> bool:
         """Past white space; whether anything is left."""

@@ -221,8 +221,11 @@ def mmr(relevance: NDArray[np.floating], vectors: Embeddings, diversity: float, 
     if diversity <= 0 or n < 2:
         return [int(i) for i in np.argsort(-values, kind="stable")[:k]]
     rows = np.ascontiguousarray(vectors, dtype=np.float32)
-    wanted = (1 - diversity) * _scaled(values, float(np.median(values)))
-    usual = _mean_cosine(rows)
+    zero = float(np.median(values))
+    top = float(values.max()) - zero
+    wanted = (1 - diversity) * ((values - zero) / top if top > 0 else np.zeros(n))
+    whole = rows.sum(axis=0, dtype=np.float64)
+    usual = float((whole @ whole - n) / (n * (n - 1)))  # mean cosine between different rows
     likeness = np.full(n, -np.inf)
     left = np.ones(n, dtype=bool)
     order: list[int] = []
@@ -275,18 +278,6 @@ def side_by_side(vectors: Mapping[str, Embeddings]) -> Embeddings:
     lengths = np.linalg.norm(whole, axis=1, keepdims=True)
     one: Embeddings = (whole / np.maximum(lengths, 1e-6)).astype(np.float32)
     return one
-
-
-def _scaled(values: NDArray[np.float64], zero: float) -> NDArray[np.float64]:
-    top = float(values.max()) - zero
-    scaled: NDArray[np.float64] = (values - zero) / top if top > 0 else np.zeros(len(values))
-    return scaled
-
-
-def _mean_cosine(rows: Embeddings) -> float:
-    """Between different rows."""
-    n, whole = len(rows), rows.sum(axis=0, dtype=np.float64)
-    return float((whole @ whole - n) / (n * (n - 1)))
 
 
 def find_copies(

@@ -204,7 +204,9 @@ class Background:
                 for term in group:
                     if name in term.targets:
                         vector, share = term.vectors[name].astype(np.float64), term.weight / len(group)
-                        row += share * term.targets[name] / self._space.level(name, term.vectors[name])[1] * vector
+                        row += (
+                            share * term.targets[name] / self._space.levels(name, term.vectors[name][None])[1] * vector
+                        )
             covariance += sums @ spread.covariance @ sums.T
         apart = float(np.sqrt(covariance.diagonal()).sum())
         return min(math.sqrt(max(covariance.sum(), 0.0)) / apart, 1.0) if apart else 1.0

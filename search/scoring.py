@@ -50,11 +50,6 @@ class Spread:
         variances = np.einsum("qd,qd->q", rows @ self.covariance, rows)
         return rows @ self.mean, np.maximum(np.sqrt(np.maximum(variances, 0.0)), LEAST_SPREAD)
 
-    def level(self, vector: Embeddings) -> tuple[float, float]:
-        """The same of one unit vector (d,)."""
-        mean, spread = self.levels(vector[None])
-        return float(mean[0]), float(spread[0])
-
 
 @dataclass(frozen=True)
 class LibrarySpace:
@@ -86,11 +81,6 @@ class LibrarySpace:
         if name in self.spreads:
             return self.spreads[name].levels(vectors)
         return np.zeros(len(vectors)), np.ones(len(vectors))
-
-    def level(self, name: str, vector: Embeddings) -> tuple[float, float]:
-        """The same of one unit vector (d,)."""
-        mean, spread = self.levels(name, vector[None])
-        return float(mean[0]), float(spread[0])
 
     def calibrated(
         self, name: str, vectors: Embeddings, cosines: NDArray[np.float64], captioned: NDArray[np.bool_]

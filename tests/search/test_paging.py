@@ -50,7 +50,7 @@ def test_pages_through_both_windows_neither_repeat_nor_skip_and_are_exact(empty:
     np.testing.assert_allclose(similarities, [by_key[key] for key in seen], atol=1e-5)
     relevance = np.zeros(COUNT)
     for share, name, rows in ((1 / 3, "image", images), (2 / 3, "caption", captions)):
-        mean, spread = searcher.space().spreads[name].level(row)
+        (mean,), (spread,) = searcher.space().spreads[name].levels(row[None])
         relevance += share * (rows @ row - mean) / spread
     best = [records[i].uuid for i in np.argsort(-relevance)]
     assert seen[:24] == best[:24]

@@ -68,7 +68,7 @@ def test_no_question_of_the_bank_is_its_own_neighbour() -> None:
 
 def similarities(space: LibrarySpace, term: Asked) -> tuple[NDArray[np.float64], float, float]:
     """With each picture of the sample, by `score` itself; and the mean and spread that lead back to its scale."""
-    levels = {name: space.spreads[name].level(term.vectors[name]) for name in term.targets}
+    levels = {name: np.ravel(space.spreads[name].levels(term.vectors[name][None])) for name in term.targets}
     mean = sum(share * levels[name][0] for name, share in term.targets.items())
     spread = sum(share * levels[name][1] for name, share in term.targets.items())
     relevance = score([term], space.sample, space.captioned, space).relevance

@@ -227,7 +227,7 @@ def obvious(
         total = 0.0
         for name, share in term.targets.items():
             of = "image" if name == "caption" and not captioned else name
-            mean, spread = space.spreads[of].level(term.vectors[name])
+            (mean,), (spread,) = space.spreads[of].levels(term.vectors[name][None])
             total += share * (float(picture[name].astype(float) @ term.vectors[name].astype(float)) - mean) / spread
         return total
 
