@@ -28,9 +28,10 @@ test-app:
 test-rest:
 	@$(BIN)/python -m pytest --ignore=tests/app --ignore=tests/encoder --ignore=tests/training
 
-## make setup   the environment and Weaviate, side by side
+## make setup   the environment and Weaviate, side by side; then the encoder, exported for this processor
 setup:
 	@$(MAKE) -s --no-print-directory -j2 $(VENV)/run.stamp weaviate
+	@$(BIN)/python -m encoder export
 
 ## make check   ruff, mypy, the import table
 check: $(VENV)/dev.stamp

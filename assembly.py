@@ -160,6 +160,7 @@ def encoder(settings: Settings) -> Encoder:
         device=settings.loupe_device,
         dtype=settings.loupe_dtype,
         threads=settings.loupe_threads,
+        cache=settings.loupe_cache,
     )
 
 

@@ -19,8 +19,9 @@ from PIL import Image
 from transformers import AutoImageProcessor, AutoModel, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
+from encoder.device import revision_of
 from encoder.protocol import Embeddings, EncoderIdentity, unit
-from encoder.torch_setup import choose_device, choose_dtype, revision_of, set_threads
+from encoder.torch_setup import choose_device, choose_dtype, set_threads
 from errors import EncoderError, first_line
 
 PREPROCESSING = 1
@@ -62,7 +63,7 @@ class ClipEncoder:
             ) from error
         self._lock = threading.Lock()
         short = re.sub(r"[^0-9A-Za-z]+", "-", name if from_hub else folder.name).strip("-")
-        revision = revision_of(folder.name if from_hub else "local", self._dtype)
+        revision = revision_of(folder.name if from_hub else "local", dtype)
         self._identity = EncoderIdentity(short or "model", revision, _hash_files(folder), PREPROCESSING, dims)
 
     @property

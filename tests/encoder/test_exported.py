@@ -1,0 +1,312 @@
+"""The specialists from their export: the same vectors as torch's, and what is done about an export that is no good.
+
+The machine's export is made once; the tests that spoil one work on links to its files.
+"""
+
+import json
+import logging
+import os
+import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from encoder import device, export, exported
+from encoder.export import choose, sample_images
+from encoder.exported import DESCRIPTION, EXACT, Exported, ExportedVision, ExportError, folder_of, load_exported
+from encoder.load import load_encoder
+from encoder.occlusion import GRID
+from encoder.protocol import Encoder
+from encoder.specialists import SpecialistsEncoder, square
+from tests.conftest import SAMPLES, SETTINGS
+
+TEXTS = [
+    "",
+    "  ",
+    "a\tb\nc",
+    "é" * 400,
+    "日本の山",
+    "🙂🙂",
+    'A Man\'s "dog"',
+    "[MASK] [CLS] x",
+    "x" * 3000,
+    "ﬁ",
+    "İ",
+    "\u200b",
+]
+
+
+@pytest.fixture(scope="module")
+def photos() -> list[Image.Image]:
+    return [Image.open(path).convert("RGB") for path in sorted((SAMPLES / "photos").glob("*.jpg"))[:5]]
+
+
+@pytest.fixture(scope="module")
+def by_torch() -> SpecialistsEncoder:
+    return SpecialistsEncoder("cpu", "float32")
+
+
+@pytest.fixture
+def cache(specialists: Encoder, tmp_path: Path) -> Path:
+    """A cache with the machine's export: links to its models, a description of its own."""
+    made = folder_of(SETTINGS.loupe_cache)
+    folder = folder_of(tmp_path)
+    folder.mkdir(parents=True)
+    for name in exported.FILES:
+        (folder / name).symlink_to(made / name)
+    (folder / DESCRIPTION).write_bytes((made / DESCRIPTION).read_bytes())
+    return tmp_path
+
+
+@pytest.fixture
+def remade(cache: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """Where an export was asked to be made; it cannot be."""
+    asked: list[Path] = []
+
+    def make(cache: Path) -> None:
+        asked.append(cache)
+        raise ExportError("the export could not be made: nothing works today")
+
+    monkeypatch.setattr(exported, "make", make)
+    return asked
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_the_exports_vectors_are_torchs(
+    by_torch: SpecialistsEncoder, photos: list[Image.Image], cache: Path, threads: int
+) -> None:
+    """In float32, by one core or by several: pictures, words of every kind and length, and pictures without a part."""
+    mine = load_encoder("specialists", device="cpu", dtype="float32", threads=threads, cache=cache)
+    assert mine.identity == by_torch.identity
+    for name, rows in by_torch.encode_images(photos).items():
+        np.testing.assert_allclose(mine.encode_images(photos)[name], rows, atol=1e-5)
+    texts = [*TEXTS, *("word " * count for count in (1, 100, 254, 255, 256, 300))]
+    np.testing.assert_allclose(mine.encode_texts(texts), by_torch.encode_texts(texts), atol=1e-5)
+    assert isinstance(mine, SpecialistsEncoder)
+    without = mine.encode_without(photos[0], GRID)
+    np.testing.assert_allclose(without, by_torch.encode_without(photos[0], GRID), atol=1e-5)
+
+
+def _spoil_half(folder: Path) -> None:
+    path = folder / "vision.bin"
+    whole = path.read_bytes()
+    path.unlink()
+    path.write_bytes(whole[: len(whole) // 2])
+
+
+def _spoil_a_bit(folder: Path) -> None:
+    path = folder / "vision.bin"
+    changed = bytearray(path.read_bytes())
+    changed[len(changed) // 2] ^= 1
+    path.unlink()
+    path.write_bytes(changed)
+
+
+def _describe(**changes: object) -> Callable[[Path], None]:
+    def change(folder: Path) -> None:
+        about = json.loads((folder / DESCRIPTION).read_text()) | changes
+        (folder / DESCRIPTION).write_text(json.dumps(about))
+
+    return change
+
+
+SPOILT: dict[str, tuple[Callable[[Path], object], str]] = {
+    "cut in half": (_spoil_half, "vision.bin is damaged"),
+    "one bit": (_spoil_a_bit, "vision.bin is damaged"),
+    "a file is missing": (lambda folder: (folder / "sentences.bin").unlink(), "sentences.bin cannot be read"),
+    "nothing there": (lambda folder: folder.rename(folder.with_name("away")), "there is none for 1 20"),
+    "description cut": (
+        lambda folder: (folder / DESCRIPTION).write_text((folder / DESCRIPTION).read_text()[:300]),
+        "export.json cannot be read",
+    ),
+    "description empty": (lambda folder: (folder / DESCRIPTION).write_text("[]"), "export.json cannot be read"),
+    "another version": (_describe(openvino="2025.1.0"), "it was made for 1 2025.1.0"),
+    "another format": (_describe(format="0"), "it was made for 0 20"),
+    "another processor": (_describe(processor="Pentium (FP32)"), r"Pentium \(FP32\), this is"),
+    "other weights": (
+        _describe(sources={"vision": {}, "sentences": {}}),
+        "it was made of other weights than efficientnet-lite2",
+    ),
+    "no number type": (_describe(precision=None), "it was made for"),
+}
+
+
+@pytest.mark.parametrize("kind", SPOILT)
+def test_an_export_that_is_no_good_is_made_again_or_torch_does_the_work(
+    cache: Path, remade: list[Path], caplog: pytest.LogCaptureFixture, kind: str
+) -> None:
+    """Refused with the reason, never used; where no other can be made, None, which means torch."""
+    spoil, reason = SPOILT[kind]
+    spoil(folder_of(cache))
+    with caplog.at_level(logging.INFO), pytest.raises(ExportError, match=reason):
+        Exported(cache)
+    assert load_exported(cache, 1) is None
+    assert remade == [cache]
+    assert "runtime=torch (the export could not be made: nothing works today)" in caplog.text
+
+
+def test_what_is_made_again_is_used(
+    cache: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = folder_of(cache)
+    folder.rename(folder.with_name("away"))
+    monkeypatch.setattr(exported, "make", lambda cache: folder.with_name("away").rename(folder))
+    with caplog.at_level(logging.INFO):
+        assert load_exported(cache, 1) is not None
+    assert "Preparing the encoder for this processor, once, up to a minute (there is none for" in caplog.text
+    assert "runtime=openvino" in caplog.text
+
+
+def test_torch_takes_over_with_the_same_identity(
+    cache: Path, remade: list[Path], by_torch: SpecialistsEncoder, photos: list[Image.Image]
+) -> None:
+    _spoil_half(folder_of(cache))
+    other = SpecialistsEncoder("cpu", cache=cache)
+    assert other.identity == by_torch.identity
+    np.testing.assert_array_equal(other.encode_images(photos)["image"], by_torch.encode_images(photos)["image"])
+
+
+def test_weights_of_the_same_content_and_another_time_are_the_same(cache: Path) -> None:
+    """As after the package was installed again."""
+    sources = exported.read_description(folder_of(cache))["sources"]
+    for source in sources.values():
+        source["mtime_ns"] += 1
+    _describe(sources=sources)(folder_of(cache))
+    assert Exported(cache).digests == {name: source["sha256"] for name, source in sources.items()}
+
+
+@pytest.mark.skipif(os.name != "posix", reason="modes of POSIX")
+def test_a_cache_that_cannot_be_written_is_reported_and_torch_does_the_work(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, specialists: Encoder
+) -> None:
+    """Nothing is tried in another process first."""
+    (tmp_path / "file").write_text("")
+    with caplog.at_level(logging.INFO):
+        assert load_exported(tmp_path / "file", 1) is None
+    assert "runtime=torch (no export can be kept: " in caplog.text
+    assert "is a file where Loupe needs a folder" in caplog.text
+
+
+def test_without_openvino_torch_does_the_work(
+    cache: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Not installed, or a processor that it cannot use."""
+    monkeypatch.setitem(sys.modules, "openvino", None)
+    with caplog.at_level(logging.INFO):
+        assert load_exported(cache, 1) is None
+    assert "runtime=torch (OpenVINO cannot be used: import of openvino halted" in caplog.text
+
+
+def test_the_last_words_of_a_making_that_fails_are_the_reason(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fails = cache / "python"
+    fails.write_text("#!/bin/sh\necho 'a lot' >&2\necho 'OutOfMemoryError: no memory' >&2\nexit 1\n")
+    fails.chmod(0o755)
+    monkeypatch.setattr(exported.sys, "executable", str(fails))
+    with pytest.raises(ExportError, match="the export could not be made: OutOfMemoryError: no memory"):
+        exported.make(cache)
+
+
+def test_two_that_make_it_at_once_make_one(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is left of one that was killed is removed, and so is an older version's; another processor's stays."""
+    above = exported.exports(cache)
+    made, done = folder_of(cache).rename(above / "source"), []
+    for name, processor in (("older", exported.made_for()["processor"]), ("elsewhere", "Pentium (FP32)")):
+        (above / f"specialists-{name}").mkdir()
+        (above / f"specialists-{name}" / DESCRIPTION).write_text(json.dumps({"processor": processor}))
+    (above / ".part").mkdir()
+    (above / ".part" / "vision.xml").write_text("half")
+
+    def fill(folder: Path) -> None:
+        done.append(folder)
+        assert not list(folder.iterdir())
+        for path in made.iterdir():
+            (folder / path.name).symlink_to(path)
+
+    monkeypatch.setattr(export, "_fill", fill)
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(export.export, [cache, cache]))
+    assert len(done) == 1
+    Exported(cache)
+    left = {path.name for path in above.iterdir()}
+    assert left == {"source", "export.lock", folder_of(cache).name, "specialists-elsewhere"}
+
+
+def test_an_export_that_computes_other_numbers_than_torch_is_refused(
+    cache: Path, by_torch: SpecialistsEncoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = folder_of(cache)
+    export._compare(folder, by_torch._vision, by_torch._sentences)
+    encode = exported.ExportedSentences.encode
+    monkeypatch.setattr(exported.ExportedSentences, "encode", lambda self, texts: encode(self, texts) * 1.001)
+    with pytest.raises(ExportError, match="OpenVINO gives other sentences than torch on this processor"):
+        export._compare(folder, by_torch._vision, by_torch._sentences)
+
+
+def test_a_number_type_must_be_faster_and_agree(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A shorter type that the processor has is taken where it is faster by a fifth and passes the gate."""
+    folder = folder_of(cache)
+    monkeypatch.setattr(export, "sample_images", lambda: list(sample_images())[:12])
+    monkeypatch.setattr(export, "number_types", lambda: ["FP32", "FP16"])
+    monkeypatch.setattr(export, "measure_speeds", lambda models, pixels: {"f32": 10, "f16": 15})
+    assert choose(folder) == ("f16", "1.50 times as fast as f32 and agrees with it")
+    monkeypatch.setattr(export, "fault_of", lambda exact, other: "image: least cosine 0.9000 below 0.98")
+    assert choose(folder) == (EXACT, "f16 differs: image: least cosine 0.9000 below 0.98")
+    monkeypatch.setattr(export, "measure_speeds", lambda models, pixels: {"f32": 10, "f16": 11})
+    assert choose(folder) == (EXACT, "f16 is 1.10 times as fast")
+
+
+def test_a_processor_without_short_number_types_computes_in_float32(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """bfloat16 is none: it fails the gate on the development sets."""
+    monkeypatch.setattr(export, "number_types", lambda: ["FP32", "INT8", "BF16"])
+    assert choose(folder_of(cache)) == (EXACT, "the processor has no shorter number type that agrees")
+
+
+def test_without_samples_nothing_is_compared_and_float32_stays(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(export, "SAMPLES", cache / "nowhere")
+    monkeypatch.setattr(export, "number_types", lambda: ["FP32", "FP16"])
+    assert choose(folder_of(cache)) == (EXACT, "no samples/ to compare others on")
+
+
+def test_float32_by_the_setting_is_float32(cache: Path, photos: list[Image.Image]) -> None:
+    """Whatever was chosen for the processor. What was chosen is used otherwise, under the same identity."""
+    _describe(precision="bf16")(folder_of(cache))
+    chosen, exact = Exported(cache), Exported(cache, exact=True)
+    assert (chosen.precision, exact.precision) == ("bf16", EXACT)
+    pixels = np.stack([square(photo) for photo in photos])
+    wanted = ExportedVision(folder_of(cache) / "vision.xml", EXACT, 1).encode(pixels).features
+    np.testing.assert_array_equal(exact.vision.encode(pixels).features, wanted)
+    both = [SpecialistsEncoder("cpu", dtype, cache=cache).identity for dtype in ("auto", "float32")]
+    assert both[0] == both[1]
+
+
+def test_the_use_is_reported_to_nobody(specialists: Encoder) -> None:
+    """OpenVINO tells Intel of every conversion, unless that package of it cannot be had."""
+    exported.open_vino()
+    assert sys.modules["openvino_telemetry"] is None
+
+
+@pytest.mark.parametrize(("system", "machine", "card"), [("darwin", "arm64", True), ("darwin", "x86_64", False)])
+def test_a_mac_of_apples_own_processor_has_a_card(
+    monkeypatch: pytest.MonkeyPatch, system: str, machine: str, card: bool
+) -> None:
+    monkeypatch.setattr(device.sys, "platform", system)
+    monkeypatch.setattr(device.platform, "machine", lambda: machine)
+    assert device._may_have_card() is card
+
+
+def test_where_a_card_seems_to_be_torch_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    import encoder.torch_setup as setup
+
+    asked: list[str] = []
+    monkeypatch.setattr(device, "_may_have_card", lambda: True)
+    monkeypatch.setattr(setup, "choose_device", lambda wish: asked.append(wish) or setup.torch.device("cpu"))
+    assert device.is_processor("auto")
+    assert asked == ["auto"]
+    assert device.is_processor("cpu")
+    assert asked == ["auto"]
