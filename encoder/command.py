@@ -91,7 +91,7 @@ def _decide(export: Exported, faults: Mapping[str, str]) -> int:
 
 
 def _compare_rankings(cache: Path, models: Mapping[str, Vision], export: Exported) -> dict[str, str]:
-    """Print R@10 and MRR of captions that look for their pictures; number type -> which set it fails on, and by what."""
+    """Print R@10 and MRR of captions that look for their pictures; number type -> what it fails by."""
     projection = TrainedProjection.load()
     faults: dict[str, list[str]] = {name: [] for name in models if name != TORCH}
     for judged in _development(cache):
