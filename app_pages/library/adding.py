@@ -183,9 +183,9 @@ def forget_button(root: Path, searcher: Searcher, context: AppContext, *, disabl
         if may_change_folders(context):
             start(context, str(root), "--forget", "--yes")
 
-    count = _count(searcher.count([Condition("folder", "=", str(root))])) if _asking(f"forget-{root}") else ""
+    count = _count(searcher.count([Condition("folder", "=", str(root))])) if _asking(f"remove-{root}") else ""
     _confirmed(
-        "Take it out", f"forget-{root}", "Take the folder out of the library?",
+        "Take it out", f"remove-{root}", "Take the folder out of the library?",
         f"{count} of {escape_markdown(str(root))} will leave the library with the tags that were given here, except "
         "those that lie in another folder too. No file is touched. Adding the folder again encodes them again.",
         "Take it out", "Keep it", "folder_delete", forget, disabled=disabled, type="tertiary",

@@ -59,12 +59,12 @@ def test_a_folder_is_taken_out_after_a_yes(ingesting: AppContext, tmp_path: Path
     page = added(open_page(library_script, ingesting), ingesting, str(one))
     page = added(page, ingesting, str(other))
     shutil.rmtree(one)
-    page.button(key=f"forget-{one}").click().run()
+    page.button(key=f"remove-{one}").click().run()
     assert "2 pictures of" in texts(page)
-    page.button(key="forget-no").click().run()
+    page.button(key="remove-no").click().run()
     assert ingesting.ingestion.running is False and one in ingesting.roots()
-    page.button(key=f"forget-{one}").click().run()
-    page.button(key="forget-yes").click().run()
+    page.button(key=f"remove-{one}").click().run()
+    page.button(key="remove-yes").click().run()
     wait_for(lambda: not ingesting.ingestion.running, 120)
     page = page.run()
     assert not page.exception and not page.error
@@ -80,4 +80,4 @@ def test_who_may_not_add_a_folder_takes_none_out(ingesting: AppContext, tmp_path
     added(open_page(library_script, ingesting), ingesting, str(folder))
     page = open_page(library_script, replace(ingesting, remote_folders=False))
     assert f"update-{folder}" in [button.key for button in page.button]
-    assert f"forget-{folder}" not in [button.key for button in page.button]
+    assert f"remove-{folder}" not in [button.key for button in page.button]

@@ -1,5 +1,6 @@
 """Folders are added by people at this machine: the page as other machines and proxies open it, over real sockets."""
 
+import runpy
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -8,7 +9,7 @@ import pytest
 from app_pages.widgets import visitor
 from schema.collection import Pictures
 from settings import PROJECT
-from tests.app.conftest import app_process, lan_address
+from tests.app.conftest import lan_address
 from tests.app.session import Session, session
 from tests.conftest import copy_samples
 
@@ -60,13 +61,14 @@ def test_another_machine_cannot_add_a_folder_even_if_it_knows_the_widgets(
         assert str(folder) not in here.text()
 
 
+@pytest.mark.parametrize("said", ["true", "false"])
 def test_a_setting_lets_everybody_add_folders(
-    samples: Pictures, environment: dict[str, str], own_server: dict[str, str], tmp_path: Path
+    environment: dict[str, str], monkeypatch: pytest.MonkeyPatch, said: str
 ) -> None:
-    settings = environment | own_server | {"LOUPE_HOME": str(tmp_path), "LOUPE_REMOTE_FOLDERS": "true"}
-    with app_process(settings, tmp_path / "log") as url, session(url, **{"X-Forwarded-For": "203.0.113.7"}) as visitor:
-        visitor.open(page="library")
-        assert visitor.id_of("folder")
+    """What the page makes of it: `test_adding.test_who_may_not_add_a_folder_takes_none_out`."""
+    for name, value in (environment | {"LOUPE_REMOTE_FOLDERS": said}).items():
+        monkeypatch.setenv(name, value)
+    assert runpy.run_path(str(PROJECT / "app.py"))["context"].remote_folders is (said == "true")
 
 
 def test_compose_lets_the_browser_on_the_host_add_folders() -> None:
