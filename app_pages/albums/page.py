@@ -99,7 +99,7 @@ def _draw(
             with st.container(border=True, gap="xsmall", key=f"album-{card.name}"):
                 _draw_card(card, encoder, context, to_search)
     if pages > 1:
-        st.pagination(pages, key=_PAGE)
+        st.pagination(pages, key=_PAGE, width="stretch")
 
 
 def _draw_card(card: Card, encoder: str, context: AppContext, to_search: Callable[[], None]) -> None:

@@ -218,7 +218,7 @@ def _chosen(lasso: Lasso | None, layout: Layout, searcher: Searcher, on_like: ga
     st.subheader(left_out if lasso.count > len(lasso.indices) else f"{there} in the lasso", anchor=False)
     gallery.draw_unranked([records[key] for key in shown if key in records], on_like)
     if pages > 1:
-        st.pagination(pages, key="map-page")
+        st.pagination(pages, key="map-page", width="stretch")
 
 
 @st.cache_data(ttl=VERSION_TTL_S, max_entries=4, show_spinner=False)

@@ -184,7 +184,7 @@ def draw_paging(results: Results) -> None:
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center", key="paging"):
         page = min(address.page(), pages)
         key = f"page-{page}-of-{pages}-by-{size}"  # its first page is a default, which no assignment may meet
-        st.pagination(pages, default=page, key=key, on_change=_turn, args=(key, size))
+        st.pagination(pages, default=page, key=key, on_change=_turn, args=(key, size), width="stretch")
         st.session_state["size"] = size
         if pages > JUMP_FROM:
             jump = f"jump-from-{page}-of-{pages}"
