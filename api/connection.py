@@ -14,11 +14,11 @@ from contextlib import closing, suppress
 from typing import Any, TypeVar
 
 from encoder.protocol import Encoder
-from errors import EncoderError, NoLibrary, SchemaError, ServerError, Unreachable
-from schema.client import Address, ask_both, connect
+from errors import EncoderError, NoLibrary, Refused, SchemaError, ServerError, Unreachable, first_line
+from schema.client import Address, answering, ask_both, connect
 from schema.collection import ALIAS, Pictures, open_pictures
 from schema.documents import DocumentStore, Kind
-from schema.patience import QUESTION_S, Patience, holding, waiting
+from schema.patience import CLIENT_ERRORS, QUESTION_S, Patience, holding, waiting
 from search.relevance import ThresholdOptions
 from search.searcher import Searcher
 
@@ -177,25 +177,17 @@ class Connection:
         """The answer, over a new connection where the old one is dead."""
         client = self._connected()
         try:
-            try:
-                with waiting():
-                    return ask(client)
-            except SchemaError:
-                raise
-            except Exception:  # whatever a dead connection raises: httpx, gRPC, the client's own
-                self._drop(client)
-                client = self._connected()
-                with waiting():
-                    return ask(client)
-        except (Unreachable, ServerError):
+            with suppress(*CLIENT_ERRORS), waiting():
+                return ask(client)
+            self._drop(client)
+            client = self._connected()
+            with answering(self._patience, Refused):
+                return ask(client)
+        except (Unreachable, ServerError) as error:
+            if error.__cause__ is not None:  # else it was told before
+                log.warning("%s (%s)", error, first_line(error.__cause__))
             self._drop(client)
             raise
-        except SchemaError:
-            raise
-        except Exception as error:
-            log.warning("Weaviate did not answer: %s: %s", type(error).__name__, str(error).partition("\n")[0])
-            self._drop(client)
-            raise self._patience.failed(Unreachable(f"Weaviate did not answer. {self._patience.remedy}.")) from error
 
     def _connected(self) -> Any:
         """The connection; made by one thread, for which the others wait."""
