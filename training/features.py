@@ -89,9 +89,12 @@ class FeatureCache:
 
 
 def content_hash(path: Path) -> str:
-    """SHA-256 of the file's bytes, in hex."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def text_hashes(texts: Sequence[str]) -> list[str]:
+    return [hashlib.sha256(text.encode()).hexdigest() for text in texts]
 
 
 def model_key(name: str, weights: Path) -> str:

@@ -40,8 +40,7 @@ class ExactNearest:
     chunk: int = 1024
 
     def nearest(self, vectors: Array, k: int) -> tuple[IntArray, Array]:
-        numbers = np.full((len(vectors), k), -1, np.int64)
-        similarities = np.full((len(vectors), k), -np.inf, np.float32)
+        numbers, similarities = _nothing(len(vectors), k)
         count = min(k, len(self.rows))
         for start in range(0, len(vectors) if count else 0, self.chunk):
             part = vectors[start : start + self.chunk] @ self.rows.T  # (chunk, m)
@@ -63,14 +62,17 @@ class LiveNearest:
 
     def nearest(self, vectors: Array, k: int) -> tuple[IntArray, Array]:
         """One question a row: Weaviate answers one at a time."""
-        numbers = np.full((len(vectors), k), -1, np.int64)
-        similarities = np.full((len(vectors), k), -np.inf, np.float32)
+        numbers, similarities = _nothing(len(vectors), k)
         for row, asking in enumerate(tqdm(vectors, "asking the index", unit="", leave=False, disable=None)):
             answer = self.library.nearest(self.vector, asking, k)
             known = [(self.number_of[key], similarity) for key, similarity in answer if key in self.number_of]
             for place, (number, similarity) in enumerate(known):
                 numbers[row, place], similarities[row, place] = number, similarity
         return numbers, similarities
+
+
+def _nothing(questions: int, k: int) -> tuple[IntArray, Array]:
+    return np.full((questions, k), -1, np.int64), np.full((questions, k), -np.inf, np.float32)
 
 
 @dataclass(frozen=True)

@@ -22,8 +22,6 @@ class Drawing:
 
 @dataclass(frozen=True)
 class SourceContents:
-    """All that one source has."""
-
     drawings: Sequence[Drawing]
     left_out: Counter[str] = field(default_factory=Counter)
     """Reason -> drawings."""

@@ -11,8 +11,6 @@ SKIN_TONES = frozenset(("1F3FB", "1F3FC", "1F3FD", "1F3FE", "1F3FF"))
 
 @dataclass(frozen=True)
 class Emoji:
-    """One emoji without its skin tones."""
-
     code: str
     name: str
     keywords: tuple[str, ...]

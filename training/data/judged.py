@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from pydantic import TypeAdapter
 from tqdm import tqdm
 
 from errors import TrainingError
@@ -62,11 +63,9 @@ def half_of(sha256: str) -> Half:
 
 def described(table: Path = PHOTOGRAPHS) -> list[Photograph]:
     with table.open(encoding="utf-8", newline="") as lines:
-        rows = list(csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE))
-    return [
-        Photograph(r["package"], r["path"], r["sha256"], tuple(r["captions"].split(" | ")), r["licence"], r["author"])
-        for r in rows
-    ]
+        rows = csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)
+        read = [{**row, "captions": row["captions"].split(" | ")} for row in rows]
+    return TypeAdapter(list[Photograph]).validate_python(read)
 
 
 def photographs(

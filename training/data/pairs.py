@@ -22,8 +22,6 @@ class NoPairs(TrainingError):
 
 @dataclass(frozen=True)
 class PicturePair:
-    """One picture and the words that fit it."""
-
     sha256: str
     """Of the PNG's bytes."""
     source: str
@@ -69,7 +67,6 @@ def load_pairs(folder: Path) -> list[PicturePair]:
 
 
 def pair_lines(pairs: Iterable[PicturePair]) -> str:
-    """The content of pairs.jsonl."""
     return "".join(
         json.dumps({key: value for key, value in asdict(pair).items() if key != "path"}, ensure_ascii=False) + "\n"
         for pair in pairs
@@ -136,7 +133,6 @@ class Manifest:
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
-    """Into `folder`, whole or not at all."""
     write_text(folder / MANIFEST, json.dumps(asdict(manifest), indent=1, ensure_ascii=False) + "\n")
 
 

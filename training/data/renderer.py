@@ -49,7 +49,6 @@ class Renderer:
             worker.stop()
 
     def close(self) -> None:
-        """End the process; `render` starts another."""
         worker, self._worker = self._worker, None
         if worker is not None:
             worker.close()

@@ -87,7 +87,6 @@ class Words:
 
 
 def package_of(name: str) -> str:
-    """A source's package with its registry."""
     return f"npm @iconify-json/{name}" if name in ICONS else "Debian openclipart-svg"
 
 

@@ -20,8 +20,6 @@ NOUN_CLASSES = (
 
 @dataclass(frozen=True)
 class Noun:
-    """One noun synset."""
-
     offset: int
     lemmas: tuple[str, ...]
     """With spaces, as written: "Canis familiaris"."""
@@ -32,8 +30,6 @@ class Noun:
 
 
 class WordNet:
-    """The noun synsets and the words of all four parts of speech."""
-
     def __init__(self, package: Path) -> None:
         self._folder = package / PLACE
 

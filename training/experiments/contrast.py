@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from training import checkpoints
 from training.atomic import write_text
-from training.experiments.drawing import draw_curves, lay_out, write_png
+from training.experiments.drawing import lay_out, write_png
 from training.experiments.fashion import (
     JUDGED,
     LabelledPictures,
@@ -28,7 +28,6 @@ from training.experiments.fashion import (
 from training.experiments.result import OVER_SEEDS, Bar, Findings, Row, columns_over_seeds
 from training.experiments.run import Trial
 from training.loop import Plan, train
-from training.plan import Metrics
 from training.samples import Epoch
 
 Batch = TypeVar("Batch")
@@ -66,8 +65,6 @@ class Recipe(Generic[Batch]):
 class Trained:
     start: dict[str, float]
     end: dict[str, float]
-    epochs: Sequence[Metrics]
-    """From 0, with kNN20 and MAP@R on the watched sample."""
     taken_up: int
     """Epochs that were there already."""
 
@@ -80,7 +77,7 @@ def train_seed(
     torch.manual_seed(seed)
     model = recipe.model().eval()
     nets = {"start": copy.deepcopy(model), "end": model}
-    history = train(
+    train(
         model,
         lambda epoch: recipe.batches(pictures, recipe.size, seed, epoch),
         recipe.loss,
@@ -91,7 +88,7 @@ def train_seed(
     judged = remembered(
         folder / "judged.json", lambda: {when: judge_net(recipe.tower(net), pictures) for when, net in nets.items()}
     )
-    return Trained(judged["start"], judged["end"], [history.start, *history.epochs], already)
+    return Trained(judged["start"], judged["end"], already)
 
 
 def remembered(path: Path, find: Callable[[], dict[str, Any]]) -> dict[str, Any]:
@@ -105,7 +102,7 @@ def remembered(path: Path, find: Callable[[], dict[str, Any]]) -> dict[str, Any]
 def run_recipe(recipe: Recipe[Any], trial: Trial) -> Findings:
     """Every seed, beside random vectors, raw pixels, the untrained net and the recipes `beside`.
 
-    Writes `<out>/<name>.png`, `<out>/<name>-space.png`, and the space over the epochs of the first seed.
+    Writes the space over the epochs of the first seed.
     """
     pictures = read_digits() if trial.small else read_fashion(trial.cache)
     watched = sample(pictures, *(SMALL_WATCHED if trial.small else WATCHED))
@@ -122,13 +119,11 @@ def run_recipe(recipe: Recipe[Any], trial: Trial) -> Findings:
     ends = {method: [run.end for run in found] for method, found in {**beaten, recipe.method: runs}.items()}
     figures = {**chance, **untrained, **ends}
     rows = [Row(method, columns_over_seeds(by_seed)) for method, by_seed in figures.items()]
-    whole, part = (f"{len(side.test):,} test pictures" for side in (pictures, watched))
-    title, space = f"{recipe.name}: {whole}", trial.figure.with_stem(f"{recipe.name}-space")
-    draw_curves([run.epochs for run in runs], rows, recipe.bars, title, part, trial.figure)
-    draw_epochs(recipe, trial.folder(), trial.seeds[0], watched, space)
+    draw_epochs(recipe, trial.folder(), trial.seeds[0], watched, trial.space())
     notes = [
-        f"{part} over the epochs of the first seed, in PCA (fitted on the last epoch) and UMAP (begun at the epoch "
-        f"before): ![{recipe.name} over the epochs]({trial.out.name}/{space.name}) With a slider: the app's Map."
+        f"{len(watched.test):,} test pictures over the epochs of the first seed, in PCA (fitted on the last epoch) and "
+        f"UMAP (begun at the epoch before): ![{recipe.name} over the epochs]({trial.out.name}/{trial.space().name}) "
+        "With a slider: the app's Map."
     ]
     if already := sum(run.taken_up for run in [*runs, *(run for found in beaten.values() for run in found)]):
         notes.append(f"{already} epochs were there from earlier runs; the minutes are without them.")

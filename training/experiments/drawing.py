@@ -1,4 +1,4 @@
-"""Draw the space of a run over its epochs, as arrays (replayed by the app's Map) and a PNG; and experiments' figures.
+"""Draw the space of a run over its epochs, as arrays (replayed by the app's Map) and a PNG; and an experiment's rows.
 
 3-D: PCA fitted once, on the last epoch; the earlier ones are seen along the same axes. 2-D: UMAP of each epoch, begun
 at the epoch before and then turned onto it (orthogonal Procrustes), so that points keep their places as far as their
@@ -6,7 +6,7 @@ neighbourhoods allow.
 """
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,17 +17,14 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy.linalg import orthogonal_procrustes
 
-from evaluation.metrics import Interval
 from layout.projection import pca, trust, umap
 from training.atomic import write_whole
-from training.experiments.result import Columns, Row
-from training.plan import Metrics
+from training.experiments.result import Row
 
 Floats = NDArray[np.float32]
 COLOURS = (
     "#4477aa", "#cc3311", "#228833", "#ccbb44", "#66ccee", "#aa3377", "#888888", "#ff9933", "#111111", "#35c98f",
 )  # fmt: skip
-CURVES = ("#4477aa", "#ee6677")
 STEPS = 200
 """Of UMAP's optimisation, at each epoch."""
 SHOWN = 6
@@ -127,62 +124,18 @@ def save_small(figure: Figure, path: Path) -> None:
     write_whole(path, lambda part: picture.save(part, format="PNG", optimize=True))
 
 
-def error_bars(values: Sequence[Interval]) -> list[list[float]]:
-    """How far each mean lies above its low end and below its high one, as matplotlib wants it."""
-    return [[value.mean - value.low for value in values], [value.high - value.mean for value in values]]
-
-
-def draw_by_labels(
-    counts: Sequence[int], methods: Mapping[str, Sequence[Columns]], before: Columns, names: Sequence[str], path: Path
-) -> None:
-    """A panel for each metric of `names`: each method over the number of labels, beside no training."""
-    figure, places = Figure(figsize=(10, 3.6), dpi=110, layout="constrained"), np.arange(len(counts))
-    for axes, name in zip(figure.subplots(1, len(names)), names, strict=True):
-        for number, (method, columns) in enumerate(methods.items()):
-            values = [each[name] for each in columns]
-            at, means = places + 0.1 * (number - (len(methods) - 1) / 2), [value.mean for value in values]
-            style = {"marker": "o", "capsize": 3, "color": COLOURS[number], "label": method}
-            axes.errorbar(at, means, yerr=error_bars(values), **style)
-        axes.axhline(before[name].mean, color="#888888", linestyle="--", label="frozen vectors")
-        axes.set(title=name, xlabel="labels", xticks=places, xticklabels=[str(count) for count in counts])
-    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=5, frameon=False)
-    save_small(figure, path)
-
-
-def draw_curves(
-    runs: Sequence[Sequence[Metrics]],
-    rows: Sequence[Row],
-    bars: Mapping[str, float],
-    title: str,
-    sample: str,
-    path: Path,
-) -> None:
-    """Left the epochs, judged on a sample; right the methods, judged on all, with the bars as lines."""
-    figure = Figure(figsize=(10, 3.8), dpi=100, layout="constrained")
-    left, right = figure.subplots(1, 2, width_ratios=(1, 1.3))
-    for colour, (name, bar) in zip(CURVES, bars.items(), strict=False):
-        for number, epochs in enumerate(runs):
-            numbers = [epoch["epoch"] for epoch in epochs]
-            left.plot(
-                numbers, [epoch[name] for epoch in epochs], color=colour, lw=1, label=name if not number else None
-            )
-        right.axvline(bar, color=colour, lw=1, ls=":", label=f"{name}: at least {bar:.2f}")
-    left.set(xlabel="epoch", xlim=(0, None), ylim=(0, 1), title=f"{sample}, a line each seed")
-    left.legend(loc="lower right", fontsize=8)
-    names = [row.method for row in rows]
-    height = 0.38
-    offsets = (-height / 2, height / 2) if len(bars) > 1 else (0.0,)
-    for offset, colour, name in zip(offsets, CURVES, bars, strict=False):
-        values = [row.metrics[name] for row in rows]
-        places = [place + offset for place in range(len(rows))]
-        right.barh(places, [v.mean for v in values], height, xerr=error_bars(values), color=colour, error_kw={"lw": 1})
-        for place, value in zip(places, values, strict=True):
-            right.text(0.01, place, f"{value.mean:.3f}", va="center", fontsize=7, color="white")
-    right.set(yticks=range(len(rows)), yticklabels=names, xlim=(0, 1), title="all test pictures")
-    right.invert_yaxis()
-    right.legend(loc="upper center", bbox_to_anchor=(0.4, -0.08), ncols=2, fontsize=8, frameon=False)
-    for axes in (left, right):
+def draw_rows(rows: Sequence[Row], title: str, path: Path) -> None:
+    """A panel for each metric, the methods down, each figure with its interval."""
+    names = list(dict.fromkeys(name for row in rows for name in row.metrics))
+    figure = Figure(figsize=(3 + 2 * len(names), 1.2 + 0.22 * len(rows)), dpi=90, layout="constrained")
+    for axes, name in zip(figure.subplots(1, len(names), sharey=True, squeeze=False)[0], names, strict=True):
+        for place, value in ((at, row.metrics[name]) for at, row in enumerate(rows) if name in row.metrics):
+            ends = [[value.mean - value.low], [value.high - value.mean]]
+            axes.errorbar(value.mean, place, xerr=ends, marker="o", markersize=4, capsize=3, color=COLOURS[0])
+        axes.set(yticks=range(len(rows)), yticklabels=[row.method for row in rows])
+        axes.set_title(name, fontsize=9)
+        axes.grid(axis="both", color="#dddddd")
         axes.spines[["top", "right"]].set_visible(False)
-        axes.title.set_size(9)
+    axes.invert_yaxis()
     figure.suptitle(title, fontsize=10)
     save_small(figure, path)

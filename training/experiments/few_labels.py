@@ -10,7 +10,6 @@ from dataclasses import replace
 from torch import nn
 
 from training.experiments import text_heads
-from training.experiments.drawing import draw_by_labels
 from training.experiments.result import (
     OVER_QUERIES_AND_SEEDS,
     Bar,
@@ -54,7 +53,6 @@ def run_gains(trial: Trial) -> Findings:
         return {**figures([each.test for each in tried]), **gains}
 
     tuned, frozen = {count: columns(tried) for count, tried in runs.items()}, figures([raw])
-    draw_by_labels(COUNTS, {skip.method: list(tuned.values())}, frozen, list(frozen), trial.figure)
     losses = ", ".join(f"{tried[0].losses[0]:.2f} → {tried[0].losses[-1]:.2f}" for tried in runs.values())
     worst = min(_above(raw, tried) for tried in runs.values())
     gains = [Bar(f"top_1k gain, {count} labels", tuned[count]["top_1k gain"].mean, bar) for count, bar in GAINS.items()]
@@ -125,13 +123,6 @@ def run_heads(trial: Trial) -> Findings:
         method: {count: _columns([e.test for e in tried], [e.others for e in tried]) for count, tried in runs.items()}
         for method, runs in grid.items()
     }
-    draw_by_labels(
-        FEW_COUNTS,
-        {method: list(columns.values()) for method, columns in heads.items()},
-        frozen,
-        ("top_1k", "P@1", "P@1 of other classes"),
-        trial.figure,
-    )
     skip, linear = grid[SKIP.method], grid[LINEAR.method]
     differences = {count: _difference(skip[count], linear[count]) for count in FEW_COUNTS}
     winners = "the skip connection is better", "the plain linear head is better"

@@ -4,15 +4,12 @@ All methods begin with the same head, trained with the other captions of the bat
 mined ones has as many further negatives, for the same pictures, drawn at random.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 
 import numpy as np
-from matplotlib.figure import Figure
 
 from encoder.protocol import Embeddings, unit
 from evaluation.metrics import Judgement, judge_embeddings
-from training.experiments.drawing import error_bars, save_small
 from training.experiments.picture_heads import (
     AT_RANDOM,
     BATCH,
@@ -21,7 +18,6 @@ from training.experiments.picture_heads import (
     HIDDEN,
     IN_BATCH,
     START,
-    Icons,
     Side,
     Trained,
     draw_icons,
@@ -31,24 +27,24 @@ from training.experiments.picture_heads import (
 )
 from training.experiments.result import Bar, Columns, Findings, Row, exactly, over_queries_and_seeds, verdict
 from training.experiments.run import Trial
-from training.negatives import RANKS, ExactNearest, Nearest
+from training.negatives import RANKS, ExactNearest
 
-Index = Callable[[Icons], Nearest]
-"""The training captions' rows, numbered as in `icons.train.captions`, behind some index."""
 METRICS = ("R@1", "R@10", "MRR")
 SMALL_BATCH = 64
 ABOVE_ZERO = 1e-6
+RECIPE = (
+    f"MLP head of {HIDDEN}, dropout .3; symmetric InfoNCE with a learnt temperature; batches of {BATCH}, no concept "
+    f"twice; {START.epochs} epochs with in-batch negatives, then {FURTHER.epochs} more with each kind. Mined with the "
+    f"head of that start from an exact search in memory: ranks {RANKS[0]} to {RANKS[1]}, not above 95 % of the "
+    "positive's similarity, not of the same concept, no near-duplicate; one further negative a picture and step, "
+    "which all of its batch share."
+)
 MINED = "the mined ones are better", "the mined ones are worse"
 
 
-def exact(icons: Icons) -> Nearest:
-    return ExactNearest(icons.train.captions)
-
-
-def run(trial: Trial, index: Index = exact) -> Findings:
-    """`index`: what the negatives are mined from; an exact search where no other is brought."""
+def run(trial: Trial) -> Findings:
     icons = draw_icons() if trial.small else read_icons(trial.cache)
-    size, nearest, test = SMALL_BATCH if trial.small else BATCH, index(icons), icons.test
+    size, nearest, test = SMALL_BATCH if trial.small else BATCH, ExactNearest(icons.train.captions), icons.test
     runs = [train_seed(icons, nearest, seed, trial.folder() / f"seed-{seed}", size) for seed in trial.seeds]
     judged = {method: [judge(each.embedded[method], test) for each in runs] for method in runs[0].embedded}
     judged = {"ridge regression": [judge(unit(ridge_of(icons.train, test.features)), test)], **judged}
@@ -64,7 +60,6 @@ def run(trial: Trial, index: Index = exact) -> Findings:
         f"mined − {name}": columns(judged[FROM_INDEX], judged[other])
         for name, other in (("random", AT_RANDOM), ("in-batch alone", IN_BATCH))
     }
-    draw(differences, len(test.features), len(runs), trial.figure)
     against_random = differences["mined − random"]
     verdicts = [verdict(f"Δ {m} ", against_random[m], 4, *MINED) for m in METRICS[:2]]
     return Findings(
@@ -78,7 +73,7 @@ def run(trial: Trial, index: Index = exact) -> Findings:
         interval="95 % bootstrap interval over concepts and seeds, paired for differences",
         notes=[
             icons.what,
-            _recipe(index),
+            RECIPE,
             *_mined_notes(runs[0], trial.seeds[0]),
             f"Mined against as many random negatives: {' '.join(verdicts)}",
         ],
@@ -105,17 +100,6 @@ def _baselines(side: Side) -> list[Row]:
     ]  # fmt: skip
 
 
-def _recipe(index: Index) -> str:
-    where = "an exact search in memory" if index is exact else "the live Weaviate collection (HNSW)"
-    return (
-        f"MLP head of {HIDDEN}, dropout .3; symmetric InfoNCE with a learnt temperature; batches of {BATCH}, no "
-        f"concept twice; {START.epochs} epochs with in-batch negatives, then {FURTHER.epochs} more with each kind. "
-        f"Mined with the head of that start from {where}: ranks {RANKS[0]} to {RANKS[1]}, not above 95 % of the "
-        "positive's similarity, not of the same concept, no near-duplicate; one further negative a picture and step, "
-        "which all of its batch share."
-    )
-
-
 def _mined_notes(first: Trained, seed: int) -> list[str]:
     counts = np.array([len(own) for own in first.mined.negatives])
     dropped = ", ".join(f"{count:,} {reason}" for reason, count in first.mined.dropped.items())
@@ -126,20 +110,3 @@ def _mined_notes(first: Trained, seed: int) -> list[str]:
         f"Loss of the first and the last epoch, seed {seed} (further negatives make a larger sum, so losses of "
         f"different methods cannot be compared): {losses}.",
     ]
-
-
-def draw(differences: Mapping[str, Columns], queries: int, seeds: int, path: Path) -> None:
-    """The paired differences with their intervals, beside 0."""
-    figure = Figure(figsize=(8, 3), dpi=110, layout="constrained")
-    axes = figure.subplots()
-    for place, (name, values) in enumerate(differences.items()):
-        at = np.arange(len(METRICS)) + 0.2 * place - 0.1
-        ordered = [values[metric] for metric in METRICS]
-        means, ends = [value.mean for value in ordered], error_bars(ordered)
-        axes.errorbar(means, at, xerr=ends, marker="o", linestyle="", capsize=3, label=name)
-    axes.axvline(0, color="#888888", linestyle="--")
-    axes.set(yticks=range(len(METRICS)), yticklabels=METRICS, xlabel="difference, 95 % interval")
-    axes.set_title(f"E5: {queries:,} test pictures, {seeds} seeds", fontsize=11)
-    axes.invert_yaxis()
-    axes.legend(frameon=False)
-    save_small(figure, path)

@@ -12,13 +12,12 @@ from pathlib import Path
 import torch
 
 from errors import TrainingError
+from training.experiments.drawing import draw_rows
 from training.experiments.result import Findings, Result, write_report, write_result
 
 
 @dataclass(frozen=True)
 class Trial:
-    """What an experiment is asked for."""
-
     name: str
     seeds: Sequence[int]
     small: bool
@@ -31,46 +30,28 @@ class Trial:
         """Where an experiment's runs are, this one's if no other is named: seed-0, seed-1, … and its space.npz."""
         return self.cache / "training" / "runs" / ((name or self.name) + ("-small" if self.small else ""))
 
-    @property
-    def figure(self) -> Path:
-        return self.out / f"{self.name}.png"
+    def space(self) -> Path:
+        return self.out / f"{self.name}-space.png"
 
 
 EXPERIMENTS = {
-    "E1": (
-        "pairs:run_siamese",
-        "A Siamese net with a cosine + MSE loss learns a 64-d space in which the classes of Fashion-MNIST come apart.",
-    ),
-    "E2": (
-        "pairs:run_margin",
-        "The margin loss L = (1 − y)·D² + y·max(0, m − D)², y = 0 for the same, does so too.",
-    ),
-    "E3": (
-        "pairs:run_supervised",
-        "With every other sample of the batch as a negative (SupCon), the space is better than with pairs (E1, E2).",
-    ),
-    "E4": (
-        "simclr:run",
-        "Augmentation is supervision enough: NT-Xent over two views, without labels, finds the classes.",
-    ),
-    "E5": (
-        "hard_negatives:run",
-        "Negatives mined from the index make a better space than the random ones of the batch.",
-    ),
-    "E7": (
-        "few_labels:run_gains",
-        "A few labels move an embedding: similarity groups and a skip-connection head on frozen sentence vectors.",
-    ),
-    "E8": (
-        "few_labels:run_heads",
-        "The skip connection protects the encoder where labels are few, and a plain linear head does not.",
-    ),
-    "E9": (
-        "separation:run",
-        "Fine-tuned embeddings separate the classes better: logistic probe and silhouette, before and after.",
-    ),
-}
-"""Name -> module of this package and its function (Trial) -> Findings, which draws the figure itself; and the claim."""
+    "E1": ("pairs:run_siamese", "A Siamese net with a cosine + MSE loss learns a 64-d space in which the classes of "
+           "Fashion-MNIST come apart."),
+    "E2": ("pairs:run_margin", "The margin loss L = (1 − y)·D² + y·max(0, m − D)², y = 0 for the same, does so too."),
+    "E3": ("pairs:run_supervised", "With every other sample of the batch as a negative (SupCon), the space is better "
+           "than with pairs (E1, E2)."),
+    "E4": ("simclr:run", "Augmentation is supervision enough: NT-Xent over two views, without labels, finds the "
+           "classes."),
+    "E5": ("hard_negatives:run", "Negatives mined from the index make a better space than the random ones of the "
+           "batch."),
+    "E7": ("few_labels:run_gains", "A few labels move an embedding: similarity groups and a skip-connection head on "
+           "frozen sentence vectors."),
+    "E8": ("few_labels:run_heads", "The skip connection protects the encoder where labels are few, and a plain linear "
+           "head does not."),
+    "E9": ("separation:run", "Fine-tuned embeddings separate the classes better: logistic probe and silhouette, before "
+           "and after."),
+}  # fmt: skip
+"""Name -> module of this package and its function (Trial) -> Findings; and the claim."""
 
 
 def run_named(name: str, cache: Path, out: Path, seeds: int = 3, small: bool = False) -> str:
@@ -97,7 +78,6 @@ def run_named(name: str, cache: Path, out: Path, seeds: int = 3, small: bool = F
 
 
 def run_experiment(name: str, cache: Path, out: Path, seeds: int = 3, small: bool = False) -> Result:
-    """Run with seeds 0, 1, ... and write `<out>/<name>.json` and its figure."""
     name = name.upper()
     if name not in EXPERIMENTS:
         raise TrainingError(f"There is no experiment {name!r}. There are {', '.join(EXPERIMENTS)}, `all` and `report`.")
@@ -109,7 +89,7 @@ def run_experiment(name: str, cache: Path, out: Path, seeds: int = 3, small: boo
 
 
 def record(trial: Trial, claim: str, command: str, run: Callable[[Trial], Findings]) -> Result:
-    """What `run` found, with its minutes and the machine, as `<out>/<name>.json`."""
+    """What `run` found, with its minutes and the machine, as `<out>/<name>.json` and as a figure."""
     trial.out.mkdir(parents=True, exist_ok=True)
     wall, cpu = time.perf_counter(), _cpu_seconds()
     findings = run(trial)
@@ -123,11 +103,11 @@ def record(trial: Trial, claim: str, command: str, run: Callable[[Trial], Findin
         **vars(findings),
     )
     write_result(result, trial.out)
+    draw_rows(result.rows, f"{trial.name}: mean and interval ({result.interval})", trial.out / f"{trial.name}.png")
     return result
 
 
 def machine() -> str:
-    """Processor, cores in use and versions, in words."""
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else _processor()
     python = f"{sys.version_info.major}.{sys.version_info.minor}"
     threads = f"{os.cpu_count()} cores, {torch.get_num_threads()} torch threads"

@@ -34,8 +34,6 @@ HOW = (
 
 @dataclass(frozen=True)
 class Space:
-    """What was measured of one space, and its picture."""
-
     values: Mapping[str, float]
     points: Points  # (DRAWN, 2)
     labels: NDArray[np.int64]  # (DRAWN,)
@@ -56,7 +54,7 @@ def run(trial: Trial) -> Findings:
     spaces = {"frozen vectors": before} | {f"fine-tuned, {n:,} labels": spaces for n, spaces in after.items()}
     shuffled = [np.random.default_rng(seed).permutation(texts.test.labels) for seed in trial.seeds]
     largest = exactly(most_frequent(texts.test.labels))
-    draw(texts.kinds, {title: spaces[0] for title, spaces in spaces.items()}, trial.figure)
+    draw(texts.kinds, {title: spaces[0] for title, spaces in spaces.items()}, trial.space())
     return Findings(
         bars=[
             Bar(f"{name}, fine-tuned with {count:,}, after − before, worst seed", _worst(before, spaces, name))
@@ -70,7 +68,7 @@ def run(trial: Trial) -> Findings:
         ],
         sizes=texts.sizes,
         interval=OVER_SEEDS,
-        notes=[texts.what, HOW, JUDGED],
+        notes=[texts.what, HOW, JUDGED, f"![{trial.name}, before and after]({trial.out.name}/{trial.space().name})"],
     )
 
 

@@ -139,8 +139,6 @@ def most_frequent(labels: NDArray[np.int64]) -> float:
 
 @dataclass(frozen=True)
 class Tried:
-    """One head, trained with one draw of labels."""
-
     test: Judged
     others: Judged
     """On classes that the labels do not mention."""

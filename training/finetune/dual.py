@@ -1,7 +1,6 @@
 """Train a transformers dual encoder (CLIP, SigLIP, SigLIP 2) on a captioned folder: what learns and what is locked, its
 embeddings by index, its loss, and saving it as a plain transformers folder."""
 
-import hashlib
 import re
 import shutil
 import tempfile
@@ -19,7 +18,7 @@ from errors import TrainingError
 from evaluation.folder import CaptionedFolder
 from pictures.open import Limits, open_image
 from training.atomic import write_whole
-from training.features import FeatureCache
+from training.features import FeatureCache, text_hashes
 from training.finetune.config import parse_train
 from training.finetune.split import Ints
 from training.losses import info_nce, siglip
@@ -96,8 +95,7 @@ class Dual(nn.Module):
         if self.loss_name == "siglip" and not hasattr(self.model, "logit_bias"):
             self.learned["bias of the loss"] = nn.Parameter(torch.tensor(-10.0, device=self.device))
         self._ready: dict[int, Mapping[str, Tensor]] = {}
-        texts = [hashlib.sha256(text.encode()).hexdigest() for text in self._texts]
-        hashes = {"vision": [picture.sha256 for picture in folder.pictures], "text": texts}
+        hashes = {"vision": [picture.sha256 for picture in folder.pictures], "text": text_hashes(self._texts)}
         self._frozen: dict[str, Tensor] = {}
         """Tower -> what its frozen part says, (n, d); the rest of the tower, if any, is `_projection`."""
         for tower in ("vision", "text"):

@@ -4,7 +4,6 @@ The picture's `image` vector goes through a residual that starts closed, and the
 look like it are added; words and `look` stay as they are.
 """
 
-import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,7 +19,7 @@ from encoder.tuned import DESCRIPTION, HEAD, describe, recalled
 from evaluation.folder import CaptionedFolder
 from pictures.open import Limits, open_image
 from training.atomic import write_text, write_whole
-from training.features import FeatureCache
+from training.features import FeatureCache, text_hashes
 from training.finetune.split import Ints, Pairs
 from training.heads import ConseResidual
 from training.losses import Temperature, info_nce, siglip
@@ -65,10 +64,11 @@ class Head(nn.Module):
 
         key = f"{start.identity.id}-{start.identity.weights_sha256[:12]}"
         hashes = [picture.sha256 for picture in folder.pictures]
-        texts = [hashlib.sha256(text.encode()).hexdigest() for text in folder.captions]
         seen = FeatureCache(cache, f"{key}-pictures").rows(hashes, look_at, progress="the pictures")
         read = FeatureCache(cache, f"{key}-words").rows(
-            texts, lambda rows: start.encode_texts([folder.captions[row] for row in rows]), progress="the captions"
+            text_hashes(folder.captions),
+            lambda rows: start.encode_texts([folder.captions[row] for row in rows]),
+            progress="the captions",
         )
         self._seen, self._read = torch.from_numpy(seen), torch.from_numpy(read)
 

@@ -156,7 +156,6 @@ def _sides(comparison: Comparison) -> dict[str, Any]:
 
 
 def _alphas(choice: Choice) -> str:
-    """The points on the way from the start to the tuned weights."""
     rows = [["  α", "mean", "R@10", "MRR", ""]]
     for alpha, figures in choice.grid:
         shown = [f"{figures[name]:.3f}" for name in ("choice", "R@10", "MRR")]

@@ -40,7 +40,6 @@ class Pairs:
     """For each pair its group: two pairs of one group are no negatives of each other."""
 
     def within(self, pictures: Ints) -> "Pairs":
-        """The pairs of these pictures."""
         kept = np.isin(self.pictures, pictures)
         return Pairs(self.pictures[kept], self.captions[kept], self.groups[kept])
 

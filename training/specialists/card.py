@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from evaluation.metrics import Interval
 from training.plan import Plan
-from training.specialists.export import FAMILIAR_FROM, FAMILIAR_TO
+from training.specialists.train import FAMILIAR_FROM, FAMILIAR_TO
 
 LABELS = {
     "trained": "**trained**, memory of the training split",
@@ -42,7 +42,6 @@ class Report:
     weights_bytes: int = 0
 
     def __str__(self) -> str:
-        """A line for each judged set."""
         lines = []
         for name, rows in self.rows.items():
             shares = [f"{method} {metrics['R@10'].mean:.3f}" for method, metrics in rows.items()]
@@ -51,7 +50,6 @@ class Report:
 
 
 def card(report: Report, plan: Plan) -> str:
-    """The whole card."""
     sources = sorted(report.sources.items(), key=lambda item: -item[1])
     names = tuple(report.chosen)
     epochs = [
@@ -122,7 +120,6 @@ The designer's own other drawings stand in between, or are left out.
 
 
 def _figures(report: Report, name: str) -> str:
-    """The table of one judged set."""
     size, lines = report.sets[name], []
     for method, metrics in report.rows[name].items():
         difference = _interval(report.better[name][method], sign="+") if method in report.better[name] else ""

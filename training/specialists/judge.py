@@ -14,9 +14,8 @@ from encoder.conse import class_embeddings, conse
 from encoder.projection import TrainedProjection
 from encoder.protocol import unit
 from evaluation.metrics import Judgement, judge_embeddings
-from training.specialists.corpus import Corpus
 from training.specialists.train import Start
-from training.specialists.views import Array, Views
+from training.specialists.views import Array, Corpus, Views
 
 NEIGHBOURS, POWER = 400, 4
 """ASIF's k and p, as MODELS' baselines have them."""

@@ -25,13 +25,11 @@ from training.data.pairs import PAIRS, Manifest, read_manifest
 from training.data.sources import EXPECTED
 from training.features import content_hash
 from training.specialists.card import Report, card
-from training.specialists.corpus import read_corpus
-from training.specialists.export import Gains, export, weighted
 from training.specialists.fits import fit_ridge
 from training.specialists.judge import JudgedSet, Method, baselines, judge_look, set_of_captions, trained
 from training.specialists.memory import Memory
-from training.specialists.train import PLAN, fit_start, train_memory
-from training.specialists.views import Towers
+from training.specialists.train import PLAN, Gains, export, fit_start, train_memory, weighted
+from training.specialists.views import Towers, read_corpus
 
 TRIED = tuple(
     Gains(conse, colours, familiar)

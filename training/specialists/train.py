@@ -1,4 +1,5 @@
-"""Train the memory: InfoNCE between pictures and their phrases, with the memory of their own concept hidden.
+"""Train the memory: InfoNCE between pictures and their phrases, with the memory of their own concept hidden; and
+export it as the arrays that the encoder loads.
 
 A picture must be found by what other concepts, and for part of the pictures other artists, have in the memory: that is
 all that a new picture finds there.
@@ -14,22 +15,24 @@ import torch
 from torch import Tensor, nn
 
 from encoder.conse import class_embeddings, conse
-from encoder.projection import Sight, coloured
+from encoder.projection import Sight, TrainedProjection, coloured
 from encoder.protocol import unit
 from training.checkpoints import load, restore
 from training.loop import History, Plan, train
 from training.losses import info_nce
 from training.samples import Epoch
-from training.specialists.corpus import Corpus
 from training.specialists.fits import LinearMap, WordSpace, fit_ridge, fit_sight, fit_words, out_of_fold
 from training.specialists.memory import Inputs, Memory
-from training.specialists.views import Array, Views
+from training.specialists.views import Array, Corpus, Views
 
 BATCH = 512
 SOURCE_HIDDEN = 0.5
 """Share of the pictures whose whole source is hidden from them."""
 OTHER_PHRASE = 0.5
 """Share of the pictures that are paired with any of their phrases instead of the caption."""
+FAMILIAR_FROM, FAMILIAR_TO = 0.3, 0.5
+"""Cosines to the nearest remembered picture. Of photographs half lie below .34; of drawings of concepts that the memory
+lacks, half lie above .51."""
 PLAN = Plan(epochs=5, learning_rate=2e-3, watch="choice", higher_is_better=True)
 
 
@@ -144,3 +147,55 @@ def train_memory(
     history = train(memory, Batches(corpus, start, seed), loss, plan, folder, validate=validate)  # type: ignore[arg-type]
     restore(memory, load(folder, history.best_epoch))
     return memory, history
+
+
+@dataclass(frozen=True)
+class Gains:
+    """What the learnt shares are multiplied by: drawings, all that there is to train on, need ConSE less than
+    photographs, and their captions name fewer colours."""
+
+    conse: float = 1.0
+    colours: float = 1.0
+    familiar: float = 1.0
+    """Both, once more, for a picture that the memory holds the like of."""
+
+
+def export(memory: Memory, start: Start, corpus: Corpus, gains: Gains) -> TrainedProjection:
+    """`corpus` is what is remembered: the training pictures, or more of them under the same trained numbers."""
+    rows = corpus.caption_rows
+    captions, counts = np.unique(rows, return_counts=True)
+    together = np.argsort(rows, kind="stable")  # the pictures of a caption side by side
+    key_map = _array(torch.eye(len(memory.change)) + memory.change)
+    learnt = TrainedProjection(
+        sight_mean=start.sight.sight_mean,
+        sight_axes=start.sight.sight_axes,
+        look_map=start.sight.look_map,
+        key_map=key_map,
+        memory_keys=unit(start.sight.project(corpus.views.features[together]) @ key_map),
+        memory_starts=np.concatenate([[0], np.cumsum(counts)[:-1]]).astype(np.int32),
+        captions=start.words.place(corpus.phrases[captions]),
+        classes=start.classes,
+        colours=start.colours,
+        linear_map=start.linear.weight,
+        linear_bias=start.linear.bias,
+        centre=_array(memory.centre),
+        words_mean=start.words.mean,
+        words_map=start.words.map,
+        familiar=np.array([FAMILIAR_FROM, FAMILIAR_TO, 1], dtype=np.float32),
+        sharpness=_array(memory.log_sharpness.exp()),
+        mixing=_array(memory.log_mixing.exp()),
+    )
+    return weighted(learnt, gains)
+
+
+def weighted(learnt: TrainedProjection, gains: Gains) -> TrainedProjection:
+    """The same memory with its shares multiplied. `learnt`: as exported with all gains 1."""
+    return replace(
+        learnt,
+        mixing=learnt.mixing * np.array([1, gains.conse, 1, gains.colours], dtype=np.float32),
+        familiar=learnt.familiar * np.array([1, 1, gains.familiar], dtype=np.float32),
+    )
+
+
+def _array(tensor: torch.Tensor) -> Array:
+    return np.ascontiguousarray(tensor.detach().cpu().numpy(), dtype=np.float32)

@@ -1,13 +1,11 @@
-"""E5: the batches and the pools by hand, the whole in small, and mining from a real Weaviate."""
+"""E5: the batches and the pools by hand, and the whole in small."""
 
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-import weaviate
 
-from tests.training.experiments.weaviate_index import fill
 from training import checkpoints
 from training.experiments import hard_negatives, picture_heads
 from training.experiments.picture_heads import (
@@ -17,7 +15,6 @@ from training.experiments.picture_heads import (
     FURTHER,
     START,
     Icons,
-    PictureHead,
     batches,
     draw_icons,
     train_seed,
@@ -164,13 +161,3 @@ def test_a_run_taken_up_again_ends_bit_for_bit_where_the_other_did(
     ours, others = (checkpoints.load(folder / "and-mined-ones") for folder in (tmp_path, whole))
     assert ours.epoch == others.epoch == FURTHER.epochs
     assert all(torch.equal(tensor, others.tensors[name]) for name, tensor in ours.tensors.items())
-
-
-def test_a_live_weaviate_mines_what_the_exact_search_mines(empty: weaviate.WeaviateClient, icons: Icons) -> None:
-    model = PictureHead(icons.train.features.shape[1], icons.train.captions.shape[1]).eval()
-    live = fill(empty, icons.train.captions)
-    exact, found = (picture_heads.mine_with(model, icons, index) for index in (hard_negatives.exact(icons), live))
-    assert found.dropped.keys() == exact.dropped.keys()
-    shares = [len(set(a) & set(b)) / max(1, len(a)) for a, b in zip(exact.negatives, found.negatives, strict=True)]
-    assert sum(len(own) for own in exact.negatives) > 1000
-    assert np.mean([share for share, own in zip(shares, exact.negatives, strict=True) if len(own)]) > 0.95

@@ -7,7 +7,7 @@ import pytest
 from training.experiments import few_labels, separation
 from training.experiments.few_labels import FEW_COUNTS, LINEAR, SKIP
 from training.experiments.result import Findings
-from training.experiments.run import Trial
+from training.experiments.run import Trial, record
 
 
 @pytest.fixture(scope="module")
@@ -17,17 +17,17 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def few(folder: Path) -> Findings:
-    return few_labels.run_gains(Trial("E7", [0], True, folder, folder))
+    return record(Trial("E7", [0], True, folder, folder), "", "", few_labels.run_gains)
 
 
 @pytest.fixture(scope="module")
 def heads(folder: Path) -> Findings:
-    return few_labels.run_heads(Trial("E8", [0], True, folder, folder))
+    return record(Trial("E8", [0], True, folder, folder), "", "", few_labels.run_heads)
 
 
 @pytest.fixture(scope="module")
 def separated(folder: Path) -> Findings:
-    return separation.run(Trial("E9", [0], True, folder, folder))
+    return record(Trial("E9", [0], True, folder, folder), "", "", separation.run)
 
 
 def mean(findings: Findings, method: str, metric: str) -> float:
@@ -88,5 +88,5 @@ def test_e9_trustworthiness_stands_beside_the_picture(separated: Findings) -> No
 
 
 def test_each_draws_its_figure(few: Findings, heads: Findings, separated: Findings, folder: Path) -> None:
-    for name in ("E7", "E8", "E9"):
+    for name in ("E7", "E8", "E9", "E9-space"):
         assert (folder / f"{name}.png").stat().st_size < 150_000

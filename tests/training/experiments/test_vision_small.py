@@ -1,6 +1,7 @@
 """E1 to E4 in small: scikit-learn's digits, three epochs, one seed. The space over the epochs is drawn by E1 only."""
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from training.experiments.contrast import Recipe, run_recipe, train_seed
 from training.experiments.fashion import read_digits, sample
 from training.experiments.pairs import MARGINAL, SIAMESE, SUPERVISED
 from training.experiments.result import Findings
-from training.experiments.run import Trial
+from training.experiments.run import Trial, record
 
 RECIPES: dict[str, Recipe[Any]] = {"E1": SIAMESE, "E2": MARGINAL, "E3": SUPERVISED, "E4": simclr.RECIPE}
 
@@ -30,7 +31,7 @@ def found(cache: Path) -> dict[str, Findings]:
     found = {}
     with pytest.MonkeyPatch.context() as patch:
         for name, recipe in RECIPES.items():
-            found[name] = run_recipe(recipe, trial(cache, name))
+            found[name] = record(trial(cache, name), "", "", partial(run_recipe, recipe))
             patch.setattr(contrast, "draw_epochs", lambda *_: None)  # half of the time, and the same for all
     return found
 
@@ -75,7 +76,9 @@ def test_e3_takes_up_the_finished_runs_of_e1_and_e2(found: dict[str, Findings]) 
 
 
 def test_the_figures_are_small_and_the_space_is_there(found: dict[str, Findings], cache: Path) -> None:
-    for picture in cache.glob("*.png"):
+    pictures = list(cache.glob("*.png"))
+    assert {picture.stem for picture in pictures} == {*RECIPES, "E1-space"}
+    for picture in pictures:
         assert picture.stat().st_size < 150_000
     with np.load(trial(cache, "E1").folder() / "space.npz", allow_pickle=False) as space:
         assert space["epochs"].tolist() == [0, 1, 2, 3]

@@ -10,13 +10,21 @@ from sklearn.linear_model import Ridge
 from encoder.protocol import unit
 from training.data.pairs import PicturePair
 from training.specialists import fits
-from training.specialists.corpus import Corpus
-from training.specialists.export import FAMILIAR_FROM, FAMILIAR_TO, Gains, export
 from training.specialists.fits import fit_ridge, fit_sight, fit_words, out_of_fold
 from training.specialists.judge import baselines, judge_look, set_of_captions, trained
 from training.specialists.memory import Memory
-from training.specialists.train import Batches, fit_start, loss, new_memory, train_memory
-from training.specialists.views import Views
+from training.specialists.train import (
+    FAMILIAR_FROM,
+    FAMILIAR_TO,
+    Batches,
+    Gains,
+    export,
+    fit_start,
+    loss,
+    new_memory,
+    train_memory,
+)
+from training.specialists.views import Corpus, Views
 
 WIDTH, DIM, CONCEPTS, SOURCES = 40, 384, 60, 3
 COLOUR_NAMES = unit(np.random.default_rng(1).normal(size=(11, DIM)) + 1)
