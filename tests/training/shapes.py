@@ -44,11 +44,11 @@ def draw(colour: str, shape: str, where: str, seed: int, side: int = 48) -> Imag
     return image
 
 
-def make_folder(folder: Path) -> Path:
-    """80 pictures, one for each colour, shape and side, with a metadata.csv."""
+def make_folder(folder: Path, count: int = 80) -> Path:
+    """Pictures, one for each colour, shape and side, with a metadata.csv."""
     folder.mkdir(parents=True)
     rows = []
-    for seed, (colour, shape, where) in enumerate(product(COLOURS, SHAPES, WHERE)):
+    for seed, (colour, shape, where) in enumerate(list(product(COLOURS, SHAPES, WHERE))[:count]):
         name = f"{seed:03d}.png"
         draw(colour, shape, where, seed).save(folder / name)
         rows.append((name, f"a {colour} {shape} on the {where}"))

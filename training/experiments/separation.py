@@ -51,14 +51,14 @@ def run(trial: Trial) -> Findings:
 
     before = [measure(texts, seed, few, by_umap) for seed in trial.seeds]
     after = {count: [tuned(count, seed) for seed in trial.seeds] for count in (few, len(texts.train))}
-    spaces = {"frozen vectors": before} | {f"fine-tuned, {n:,} labels": spaces for n, spaces in after.items()}
+    spaces = {"frozen vectors": before} | {f"fine-tuned, {n:,} labels": found for n, found in after.items()}
     shuffled = [np.random.default_rng(seed).permutation(texts.test.labels) for seed in trial.seeds]
     largest = exactly(most_frequent(texts.test.labels))
-    draw(texts.kinds, {title: spaces[0] for title, spaces in spaces.items()}, trial.space())
+    draw(texts.kinds, {title: found[0] for title, found in spaces.items()}, trial.space())
     return Findings(
         bars=[
-            Bar(f"{name}, fine-tuned with {count:,}, after − before, worst seed", _worst(before, spaces, name))
-            for count, spaces in after.items()
+            Bar(f"{name}, fine-tuned with {count:,}, after − before, worst seed", _worst(before, found, name))
+            for count, found in after.items()
             for name in (FEW_PROBE if count == few else PROBE, "silhouette")
         ],
         rows=[

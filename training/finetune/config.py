@@ -51,7 +51,7 @@ class FinetuneConfig:
 
 
 def check(config: FinetuneConfig) -> FinetuneConfig:
-    """The order with absolute folders. Raises TrainingError with what is wrong and what would be right."""
+    """Return it with absolute folders. Raises TrainingError with what is wrong and what would be right."""
     rate, shares = config.learning_rate, (config.validation_share, config.held_out_share)
     share = "it is a share of the pictures above 0 and at most 0.4"
     checks: list[tuple[str, object, bool, str]] = [

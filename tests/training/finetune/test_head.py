@@ -282,7 +282,7 @@ def test_loupe_encoder_loads_it_on_the_real_specialists(tmp_path: Path) -> None:
     """The one test with the models themselves: LOUPE_ENCODER=FOLDER after a run from `specialists`."""
     out = tmp_path / "mine"
     report = finetune(
-        FinetuneConfig(make_folder(tmp_path / "pictures"), "specialists", out, epochs=2, learning_rate=1e-2),
+        FinetuneConfig(make_folder(tmp_path / "pictures", 24), "specialists", out, epochs=2, learning_rate=1e-2),
         Dependencies(load_encoder, Limits(), tmp_path / "cache"),
     )
     tuned, start = load_encoder(str(out)), load_encoder("specialists")
