@@ -157,6 +157,7 @@ def test_a_copy_stands_behind_the_best_ranked_and_is_counted_once() -> None:
 
 def test_a_picture_without_a_hash_is_a_duplicate_of_nothing() -> None:
     assert copies(at(1.0, 1.0), None, None) == copies(at(1.0, 1.0), 0, None) == copies(at(1.0, 1.0), None, 0) == {}
+    assert copies(at(1.0, 1.0, 0.9), None, 0, 0) == {1: [2]}
     assert copies(np.zeros((0, 2), np.float32)) == {}
 
 
