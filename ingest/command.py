@@ -129,14 +129,8 @@ def earlier_ledger(settings: Settings, client: weaviate.WeaviateClient) -> Ledge
     return Ledger(live, settings.loupe_weaviate_wait_s, assembly.remedy(settings)) if live else None
 
 
-class Stop:
+class Stop(threading.Event):
     """Ctrl-C once: finish the batch in flight and end in order. Twice: end at once."""
-
-    def __init__(self) -> None:
-        self._event = threading.Event()
-
-    def is_set(self) -> bool:
-        return self._event.is_set()
 
     def listen(self) -> None:
         """Handle ctrl-C, SIGTERM, and a terminal that is closed (except under nohup)."""
@@ -146,9 +140,9 @@ class Stop:
                 signal.signal(number, self.on_signal)
 
     def on_signal(self, number: int, frame: FrameType | None) -> None:
-        if self._event.is_set():
+        if self.is_set():
             raise KeyboardInterrupt
-        self._event.set()
+        self.set()
         print("\nStopping after the batch in flight; once more to stop at once.", file=sys.stderr)
 
 

@@ -156,7 +156,10 @@ class LayoutStore:
             with part.open("wb") as file:  # to a name, numpy would add its suffix
                 np.savez(file, allow_pickle=False, **arrays)
 
-        self._replace(layout.space, ".npz", write)
+        path = self._path(layout.space, ".npz")
+        make_folder(self._folder)
+        with using(path):  # not synced: it can be computed again
+            write_whole(path, write, sync=False, private=True)
 
     def status(self, space: str) -> StatusFile:
         return StatusFile(self._folder, self._path(space, "").name)
@@ -174,12 +177,6 @@ class LayoutStore:
         if space not in SPACES:
             raise LayoutError(f"There is no space {space!r}; there are {', '.join(SPACES)}.")
         return self._folder / f"{space}{suffix}"
-
-    def _replace(self, space: str, suffix: str, write: Callable[[Path], object]) -> None:
-        path = self._path(space, suffix)
-        make_folder(self._folder)
-        with using(path):  # not synced: it can be computed again
-            write_whole(path, write, sync=False, private=True)
 
 
 def _flat(layout: Layout) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:

@@ -31,23 +31,18 @@ AvifImagePlugin.DEFAULT_MAX_THREADS = 1
 pillow_heif.options.DECODE_THREADS = 1
 
 
-class _Bounds:
-    """Memory and processor time as the system bounds them. macOS bounds the time only, Windows neither."""
+def _bound(decoded: int = sys.maxsize // 4, seconds: float = 0) -> None:
+    """Have the system bound memory and processor time, or lift the bounds until the next picture is there. macOS bounds
+    the time only, Windows neither."""
+    with suppress(ImportError, OSError, ValueError):
+        import resource
 
-    def set(self, decoded: int, seconds: float) -> None:
-        with suppress(ImportError, OSError, ValueError):
-            import resource
+        _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+        resource.setrlimit(resource.RLIMIT_DATA, (_data_bytes() + decoded + _SLACK_BYTES, hard))
+    with suppress(ImportError, AttributeError):
+        import signal
 
-            _, hard = resource.getrlimit(resource.RLIMIT_DATA)
-            resource.setrlimit(resource.RLIMIT_DATA, (_data_bytes() + decoded + _SLACK_BYTES, hard))
-        with suppress(ImportError, AttributeError):
-            import signal
-
-            signal.setitimer(signal.ITIMER_PROF, seconds)  # SIGPROF ends the process
-
-    def lift(self) -> None:
-        """Until the next picture is there: what waits in the pipe is no decoder's."""
-        self.set(sys.maxsize // 4, 0)
+        signal.setitimer(signal.ITIMER_PROF, seconds)  # SIGPROF ends the process
 
 
 def _data_bytes() -> int:
@@ -59,12 +54,12 @@ def _data_bytes() -> int:
     return 0
 
 
-def _header(source: list[bytes], bounds: _Bounds) -> Undecoded:
+def _header(source: list[bytes]) -> Undecoded:
     kind, payload, order = source
     asked = json.loads(order)
     limits = Limits(**asked["limits"])
     size = len(payload) if kind == b"bytes" else int(asked["size"])
-    bounds.set(int(limits.max_decoded_mb * 1e6) + size, limits.decode_s(size))
+    _bound(int(limits.max_decoded_mb * 1e6) + size, limits.decode_s(size))
     if kind == b"bytes":
         return read_header(payload, limits, asked["side"])
     with opened_for_reading(Path(os.fsdecode(payload)), limits) as (file, size):
@@ -74,26 +69,25 @@ def _header(source: list[bytes], bounds: _Bounds) -> Undecoded:
 
 def serve(asking: IO[bytes], answering: IO[bytes]) -> None:
     """Answer until `asking` ends."""
-    bounds = _Bounds()
     while (source := read(asking)) is not None:
         try:
-            undecoded = _header(source, bounds)
+            undecoded = _header(source)
             needed = undecoded.needed + OWN_BYTES
             write(answering, [b"needed", str(needed).encode()])
             del source
             if read(asking) is None:
                 return
-            bounds.set(undecoded.needed, undecoded.limits.decode_s(len(undecoded.data)))
+            _bound(undecoded.needed, undecoded.limits.decode_s(len(undecoded.data)))
             image, facts = undecoded.decode()
-            bounds.lift()
+            _bound()
             sha256 = hashlib.sha256(undecoded.data).hexdigest()
             size = json.dumps(image.size).encode()
             write(answering, [b"decoded", size, sha256.encode(), FACTS.dump_json(facts), image.tobytes()])
         except PictureError as error:
-            bounds.lift()
+            _bound()
             write(answering, [b"refused", error.reason.encode(), str(error).encode("utf-8", "replace")])
         except MemoryError:
-            bounds.lift()
+            _bound()
             sentence = b"its header alone needs more memory than may be used; export a smaller copy as JPEG or PNG"
             write(answering, [b"refused", b"too_large", sentence])
 
