@@ -249,3 +249,17 @@ def test_an_empty_library_offers_the_samples(
     connection.close()
     assert not page.exception
     assert not tiles(page) and any("sample" in (b.label or "").lower() for b in page.button)
+
+
+def judging_script():
+    import uuid
+
+    from app_pages.discover import session
+
+    session.judge(uuid.UUID(int=1), "one", session.DOWN, [uuid.UUID(int=2)])
+
+
+def test_near_duplicates_of_a_judged_picture_do_not_come_back_until_that_is_undone() -> None:
+    profile = profile_of(AppTest.from_function(judging_script).run())
+    assert (profile.dislikes, profile.seen) == ({uuid.UUID(int=1): 1.0}, (uuid.UUID(int=2),))
+    assert profile.undone().empty and not profile.undone().seen
