@@ -5,6 +5,7 @@ import time
 import uuid
 from collections.abc import Callable
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -16,8 +17,8 @@ from encoder.protocol import Encoder
 from ingest.ledger import Ledger
 from schema.collection import Pictures
 from search.filters import Condition
-from search.index import Near, PictureIndex
-from search.library import RECORD_BYTES, Library, PictureCache
+from search.index import Near, PictureIndex, _answer
+from search.library import RECORD_BYTES, Library, PictureCache, union
 from search.query import Query, Term
 from search.ranking import Sameness, by_value
 from search.results import Hit
@@ -168,6 +169,21 @@ def test_a_union_of_candidates_is_in_order_of_relevance_then_uuid() -> None:
     near = Near(ids, np.zeros(4), np.zeros(4, np.int64))
     assert by_value(near.ids, np.zeros(4)).tolist() == [1, 2, 3, 0]
     assert by_value(near.ids, np.array([0.0, 0, 2, 1])).tolist() == [2, 3, 1, 0]
+
+
+def test_what_two_searches_found_is_there_once_as_the_first_has_it() -> None:
+    """By hand. Weaviate leaves zeros at the beginning of an id out."""
+
+    def found(*given: tuple[bytes, float, int]) -> Near:
+        metadata = [
+            SimpleNamespace(id_as_bytes=key, distance=value, last_update_time_unix=at) for key, value, at in given
+        ]
+        return _answer([SimpleNamespace(metadata=one) for one in metadata], "distance")
+
+    one, two, three = (bytes(15) + bytes([number]) for number in (1, 2, 3))
+    both = union([found((b"\1", 0.5, 7), (b"\2", 0.25, 7)), found((two, 0.125, 8), (three, 0.0, 8))])
+    rows = sorted(zip(both.ids, both.values.tolist(), both.updated.tolist(), strict=True))
+    assert rows == [(one, 0.5, 7), (two, 0.25, 7), (three, 0.0, 8)]
 
 
 @pytest.mark.parametrize("cache_mb", [64, 0])
