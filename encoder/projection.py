@@ -67,7 +67,8 @@ class TrainedProjection(Sight):
     @classmethod
     def load(cls, path: Path = WEIGHTS) -> "TrainedProjection":
         arrays = load_file(path)
-        keys = unit(arrays.pop("memory_keys"))  # of 8 bits
+        keys = arrays.pop("memory_keys").astype(np.float32)  # of 8 bits, so the squares add up exactly
+        keys /= np.sqrt(np.einsum("ij,ij->i", keys, keys))[:, None]
         starts = arrays.pop("memory_starts").astype(np.int32)
         return cls(memory_keys=keys, memory_starts=starts, **{n: a.astype(np.float32) for n, a in arrays.items()})
 
