@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from training.experiments.result import over_queries_and_seeds, over_seeds
+from evaluation.metrics import Interval
+from training.experiments.result import over_queries_and_seeds, over_seeds, verdict
 
 
 def test_over_seeds_is_the_mean_between_the_lowest_and_the_highest() -> None:
@@ -40,3 +41,9 @@ def test_queries_of_one_group_are_drawn_together(rng: np.random.Generator) -> No
     together = over_queries_and_seeds(values, groups)
     assert together.high - together.low == pytest.approx(of_things.high - of_things.low)
     assert together.high - together.low > 4 * (of_queries.high - of_queries.low)
+
+
+def test_a_verdict_names_the_better_method_and_a_null_result() -> None:
+    found = [verdict("x ", Interval(mean, mean - 1, mean + 1), 1, "a", "b") for mean in (2.0, -2.0, 0.5)]
+    assert found == ["x +2.0 (+1.0 to +3.0): a.", "x -2.0 (-3.0 to -1.0): b.", "x +0.5 (-0.5 to +1.5): a null result, "
+                     "the interval holds 0."]  # fmt: skip
