@@ -14,14 +14,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
-import torch.nn.functional as F
+from numpy.typing import NDArray
 from PIL import Image
-from safetensors.torch import load_file
+from safetensors.numpy import load_file
+from scipy.special import erf
 
 from encoder.protocol import Embeddings, Encoder, EncoderIdentity, unit
 from errors import EncoderError, first_line
 
+Array = NDArray[np.float32]
 DESCRIPTION = "specialists.json"
 HEAD = "head.safetensors"
 FORMAT = 2
@@ -87,28 +88,25 @@ class TunedSpecialists:
         return self._base.encode_texts(texts)
 
 
-@torch.no_grad()
-def apply_head(head: Mapping[str, torch.Tensor], image: Embeddings, look: Embeddings) -> Embeddings:
+def apply_head(head: Mapping[str, Array], image: Embeddings, look: Embeddings) -> Embeddings:
     """(n, dim), (n, dim of look) -> (n, dim). Names of the residual's arrays as in `training.heads.ConseResidual`."""
-    start = torch.from_numpy(np.ascontiguousarray(image))
-    seen = torch.from_numpy(np.ascontiguousarray(look))
-    x = torch.cat([start, seen], dim=1)
-    bent = F.gelu(F.linear(x, head["bent.0.weight"], head["bent.0.bias"]))
-    straight = F.linear(x, head["straight.weight"], head["straight.bias"])
-    whole = head["weight_of_conse"] * start + straight + F.linear(bent, head["bent.3.weight"], head["bent.3.bias"])
-    own = recalled(seen, head["memory.look"], head["memory.words"])
-    return unit((F.normalize(whole, dim=1) + head["memory.share"] * own).numpy())
+    x = np.concatenate([image, look], axis=1)
+    hidden = x @ head["bent.0.weight"].T + head["bent.0.bias"]
+    bent = hidden * (1 + erf(hidden / np.sqrt(np.float32(2)))) / 2  # GELU
+    straight = x @ head["straight.weight"].T + head["straight.bias"]
+    whole = head["weight_of_conse"] * image + straight + bent @ head["bent.3.weight"].T + head["bent.3.bias"]
+    return unit(unit(whole) + head["memory.share"] * recalled(look, head["memory.look"], head["memory.words"]))
 
 
-def recalled(look: torch.Tensor, remembered: torch.Tensor, words: torch.Tensor) -> torch.Tensor:
+def recalled(look: Array, remembered: Array, words: Array) -> Array:
     """(n, dim of look), (m, dim of look), (m, dim) -> (n, dim): Σ_j p_j·c_j with
     p_j = exp(s·cos_j) / (exp(s·e) + Σ_i exp(s·cos_i)), s SHARPNESS, e EMPTY.
 
     The captions of remembered pictures, each by how much the picture looks like its own; near zero for a picture like
     none of them, so that little changes elsewhere. Nadaraya, On Estimating Regression, 1964, with an empty slot.
     """
-    shares = torch.exp(SHARPNESS * (look @ remembered.T - EMPTY))  # (n, m)
-    recollection: torch.Tensor = shares / (1 + shares.sum(dim=1, keepdim=True)) @ words
+    shares = np.exp(SHARPNESS * (look @ remembered.T - EMPTY))  # (n, m)
+    recollection: Array = shares / (1 + shares.sum(axis=1, keepdims=True)) @ words
     return recollection
 
 
@@ -118,7 +116,7 @@ def _terms(identity: EncoderIdentity) -> dict[str, Any]:
     return terms | {"revision": identity.revision.split("+")[0]}
 
 
-def _shapes(head: Mapping[str, torch.Tensor], dims: Mapping[str, int]) -> dict[str, tuple[int, ...]]:
+def _shapes(head: Mapping[str, Array], dims: Mapping[str, int]) -> dict[str, tuple[int, ...]]:
     """What the arrays must measure, given the hidden layer and the number of remembered captions of the head itself."""
     features, dim, hidden = dims["image"] + dims["look"], dims["image"], len(head.get("bent.0.bias", ()))
     remembered = len(head.get("memory.words", ()))

@@ -80,7 +80,8 @@ class Head(nn.Module):
         moved: Tensor = self.head(parts[0], torch.cat(parts, dim=1))
         if self.training:  # without the memory, where each picture would find its own caption
             return moved
-        return F.normalize(moved + self.share * recalled(parts[1], self._remembered, self._told), dim=1)
+        own = recalled(parts[1].numpy(), self._remembered.numpy(), self._told.numpy())
+        return F.normalize(moved + self.share * torch.from_numpy(own), dim=1)
 
     def captions(self, rows: Ints) -> Tensor:
         """Captions by their index in the folder -> (n, dim), unit rows."""

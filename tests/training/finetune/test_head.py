@@ -128,8 +128,9 @@ def test_what_is_loaded_is_what_was_trained(rng: np.random.Generator) -> None:
     image, look = unit(rng.normal(size=(5, 16))), unit(rng.normal(size=(5, 48)))
     with torch.no_grad():
         expected = head(torch.from_numpy(image), torch.from_numpy(np.hstack([image, look]))).numpy()
-    nothing = {"memory.look": torch.zeros(0, 48), "memory.words": torch.zeros(0, 16), "memory.share": torch.tensor(0.5)}
-    np.testing.assert_allclose(apply_head(head.state_dict() | nothing, image, look), expected, atol=1e-6)
+    nothing = {"memory.look": np.zeros((0, 48)), "memory.words": np.zeros((0, 16)), "memory.share": np.float32(0.5)}
+    arrays = {name: tensor.numpy() for name, tensor in head.state_dict().items()} | nothing
+    np.testing.assert_allclose(apply_head(arrays, image, look), expected, atol=1e-6)
 
 
 def saved(out: Path) -> dict[str, torch.Tensor]:
