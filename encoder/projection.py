@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
 from encoder.conse import class_embeddings, conse
@@ -46,7 +47,29 @@ class Sight:
 
 
 @dataclass(frozen=True)
-class TrainedProjection(Sight):
+class Words:
+    """The part of a TrainedProjection that words need: a question in words loads no memory of pictures (60 MB)."""
+
+    words_mean: Array  # (dim,)
+    words_map: Array  # (dim, dim)
+
+    @classmethod
+    def load(cls, path: Path = WEIGHTS) -> "Words":
+        with safe_open(path, "numpy") as arrays:
+            return cls(**{field.name: arrays.get_tensor(field.name).astype(np.float32) for field in fields(cls)})
+
+    @property
+    def dims(self) -> dict[str, int]:
+        dim = len(self.words_mean)
+        return {"image": dim, "caption": dim, "look": LOOK_DIM}
+
+    def words(self, sentences: Array) -> Embeddings:
+        """Sentence vectors (n, dim), not normalised -> (n, dim)."""
+        return unit((unit(sentences) - self.words_mean) @ self.words_map)
+
+
+@dataclass(frozen=True)
+class TrainedProjection(Words, Sight):
     """The default encoder's. The words' space is all-MiniLM's, centred and partly whitened (`words`)."""
 
     key_map: Array  # (512, keys)
@@ -58,8 +81,6 @@ class TrainedProjection(Sight):
     linear_map: Array  # (features, dim)
     linear_bias: Array  # (dim,)
     centre: Array  # (dim,): what is common to all pictures, taken away
-    words_mean: Array  # (dim,)
-    words_map: Array  # (dim, dim)
     sharpness: Array  # (): 1 / temperature of the memory
     mixing: Array  # (4,): memory, ConSE, linear map, colours
     familiar: Array  # (3,): from which to which cosine a picture becomes familiar; what `trust` is then
@@ -81,11 +102,6 @@ class TrainedProjection(Sight):
         for name in ("sharpness", "mixing", "familiar"):
             small[name] = np.asarray(getattr(self, name), dtype=np.float32)
         save_file({name: np.ascontiguousarray(array) for name, array in small.items()}, path)
-
-    @property
-    def dims(self) -> dict[str, int]:
-        dim = len(self.centre)
-        return {"image": dim, "caption": dim, "look": LOOK_DIM}
 
     def image(self, features: Array, logits: Array, shares: Array) -> Embeddings:
         """(n, features), (n, 1000), (n, 11): how much there is of each of `pictures.looks.COLOURS` -> (n, dim)."""
@@ -130,10 +146,6 @@ class TrainedProjection(Sight):
     def linear(self, features: Array) -> Array:
         """(n, features) -> (n, dim), not unit."""
         return features @ self.linear_map + self.linear_bias
-
-    def words(self, sentences: Array) -> Embeddings:
-        """Sentence vectors (n, dim), not normalised -> (n, dim)."""
-        return unit((unit(sentences) - self.words_mean) @ self.words_map)
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ Needs no model hub. `conse` is the same without training, to compare with.
 import hashlib
 import threading
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -36,13 +37,13 @@ class SpecialistsEncoder:
     ) -> None:
         """`wish`: the device. `name`: specialists or conse. `cache`: where the export for this processor is kept; None:
         torch does the work. Raises EncoderError."""
-        self._projection: Space
+        self._words: projection.Words | projection.ConseProjection
         try:
             self._vision, self._sentences, digests = _models(wish, dtype, threads, cache)
             if name == "conse":
-                self._projection, used = projection.ConseProjection.load(), [projection.WEIGHTS, conse.WEIGHTS]
+                self._words, used = projection.ConseProjection.load(), [projection.WEIGHTS, conse.WEIGHTS]
             else:
-                self._projection, used = projection.TrainedProjection.load(), [projection.WEIGHTS]
+                self._words, used = projection.Words.load(), [projection.WEIGHTS]
             weights = hashlib.sha256(b"".join([*digests, *map(_digest, used)])).hexdigest()
         except EncoderError:
             raise
@@ -53,7 +54,7 @@ class SpecialistsEncoder:
             ) from error
         self._lock = threading.Lock()
         revision = device.revision_of(CONSE if name == "conse" else TRAINED, dtype)
-        self._identity = EncoderIdentity(name, revision, weights, PREPROCESSING, self._projection.dims)
+        self._identity = EncoderIdentity(name, revision, weights, PREPROCESSING, self._words.dims)
 
     @property
     def identity(self) -> EncoderIdentity:
@@ -65,11 +66,11 @@ class SpecialistsEncoder:
 
     def encode_images(self, images: Sequence[Image.Image]) -> dict[str, Embeddings]:
         if not images:
-            return {name: np.zeros((0, self._projection.dims[name]), np.float32) for name in ("image", "look")}
+            return {name: np.zeros((0, self._words.dims[name]), np.float32) for name in ("image", "look")}
         pixels = np.stack([square(image) for image in images])
         with self._lock:
             seen = self._vision.encode(pixels)
-        return embed(self._projection, images, seen)
+        return embed(self._space, images, seen)
 
     def encode_without(self, image: Image.Image, grid: int) -> Embeddings:
         """See `encoder.occlusion.SeesWithout`."""
@@ -77,12 +78,17 @@ class SpecialistsEncoder:
             seen = seen_without(self._vision.maps(square(image)), grid)
         features = np.concatenate([seen.features, seen.middle], axis=1)
         shares = looks.shares_without(image, grid).astype(np.float32)
-        return self._projection.image(features, seen.logits, shares)
+        return self._space.image(features, seen.logits, shares)
+
+    @cached_property
+    def _space(self) -> Space:
+        words = self._words
+        return words if isinstance(words, projection.ConseProjection) else projection.TrainedProjection.load()
 
     def encode_texts(self, texts: Sequence[str]) -> Embeddings:
         with self._lock:
             sentences = self._sentences.encode(texts)
-        return self._projection.words(sentences)
+        return self._words.words(sentences)
 
 
 def embed(space: Space, images: Sequence[Image.Image], seen: Seen) -> dict[str, Embeddings]:

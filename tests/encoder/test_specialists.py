@@ -15,7 +15,7 @@ import encoder.projection
 import encoder.towers
 from encoder.load import load_encoder
 from encoder.models import SIDE
-from encoder.projection import TrainedProjection
+from encoder.projection import Words
 from encoder.protocol import Encoder, invalid_rows
 from encoder.specialists import SpecialistsEncoder, square
 from encoder.towers import VisionModel
@@ -187,8 +187,8 @@ def test_row_29_damaged_weights_are_a_sentence_that_says_what_to_do(
 ) -> None:
     damaged = tmp_path / "specialists.safetensors"
     damaged.write_bytes(encoder.projection.WEIGHTS.read_bytes()[:1000])
-    load = TrainedProjection.load
-    monkeypatch.setattr(TrainedProjection, "load", lambda: load(damaged))
+    load = Words.load
+    monkeypatch.setattr(Words, "load", lambda: load(damaged))
     with pytest.raises(EncoderError, match=r"weights cannot be loaded.*pip install --force-reinstall"):
         SpecialistsEncoder(cache=SETTINGS.loupe_cache)
 
