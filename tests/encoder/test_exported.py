@@ -6,7 +6,6 @@ The machine's export is made once; the tests that spoil one work on links to its
 import json
 import logging
 import os
-import subprocess
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -16,15 +15,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from encoder import device, export, exported
+from encoder import export, exported
 from encoder.export import choose, sample_images
 from encoder.exported import DESCRIPTION, EXACT, Exported, ExportedVision, ExportError, folder_of, load_exported
 from encoder.load import load_encoder
 from encoder.occlusion import GRID
 from encoder.protocol import Encoder
 from encoder.specialists import SpecialistsEncoder, square
-from schema.collection import Pictures
-from settings import PROJECT
 from tests.conftest import SAMPLES, SETTINGS
 
 TEXTS = [
@@ -292,68 +289,3 @@ def test_the_use_is_reported_to_nobody(specialists: Encoder) -> None:
     """OpenVINO tells Intel of every conversion, unless that package of it cannot be had."""
     exported.open_vino()
     assert sys.modules["openvino_telemetry"] is None
-
-
-@pytest.mark.parametrize(("system", "machine", "card"), [("darwin", "arm64", True), ("darwin", "x86_64", False)])
-def test_a_mac_of_apples_own_processor_has_a_card(
-    monkeypatch: pytest.MonkeyPatch, system: str, machine: str, card: bool
-) -> None:
-    monkeypatch.setattr(device.sys, "platform", system)
-    monkeypatch.setattr(device.platform, "machine", lambda: machine)
-    assert device._may_have_card() is card
-
-
-def test_where_a_card_seems_to_be_torch_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
-    import encoder.torch_setup as setup
-
-    asked: list[str] = []
-    monkeypatch.setattr(device, "_may_have_card", lambda: True)
-    monkeypatch.setattr(setup, "choose_device", lambda wish: asked.append(wish) or setup.torch.device("cpu"))
-    assert device.is_processor("auto")
-    assert asked == ["auto"]
-    assert device.is_processor("cpu")
-    assert asked == ["auto"]
-
-
-LOADED = """
-import pkgutil, runpy, sys
-from contextlib import suppress
-from importlib import import_module
-
-sys.argv = sys.argv[1:]
-try:
-    if sys.argv[0] == "the page":
-        import api, app_pages, assembly, settings
-        for package in (api, app_pages):
-            for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
-                with suppress(RuntimeError):  # a page that runs in Streamlit alone; it has imported what it needs
-                    import_module(module.name)
-        assembly.encoder(settings.read_settings()).encode_texts(["a boat"])
-    else:
-        runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
-finally:
-    print("loaded:", *sorted({name.split(".")[0] for name, module in sys.modules.items() if module}), file=sys.stderr)
-"""
-
-
-@pytest.mark.parametrize(
-    "command", [["search", "a boat", "--json"], ["ingest", "FOLDER"], ["the page"]], ids=lambda c: c[0]
-)
-def test_a_question_an_ingest_and_the_page_load_neither_torch_nor_transformers(
-    samples: Pictures, environment: dict[str, str], tmp_path: Path, command: list[str]
-) -> None:
-    """In a process of its own. The encoder is loaded there: OpenVINO is among what is listed."""
-    Image.effect_noise((64, 64), 90).save(tmp_path / "new.png")
-    arguments = [str(tmp_path) if part == "FOLDER" else part for part in command]
-    done = subprocess.run(
-        [sys.executable, "-c", LOADED, *arguments],
-        env=environment,
-        cwd=PROJECT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    loaded = set(done.stderr.splitlines()[-1].split())
-    assert {"loaded:", "openvino", "tokenizers" if command[0] != "ingest" else "PIL"} <= loaded
-    assert not loaded & {"torch", "transformers", "huggingface_hub", "openvino_telemetry", "sklearn", "umap"}

@@ -191,17 +191,6 @@ def test_where_nothing_is_gained_the_start_is_saved_and_said(
     assert all(np.array_equal(start[name], saved[name]) for name in start)
 
 
-def test_every_pair_is_trained_on_once_an_epoch_and_no_batch_is_alone() -> None:
-    """33 pairs in batches of 16: 11, 11 and 11, not 16, 16 and 1."""
-    pairs = Pairs(np.arange(33), np.arange(33) + 100, np.arange(33) + 200)
-    first, again, other = (batches(pairs, 16, 0, epoch) for epoch in (1, 1, 2))
-    assert [len(batch[0]) for batch in first] == [11, 11, 11]
-    assert sorted(np.concatenate([batch[0] for batch in first]).tolist()) == list(range(33))
-    assert all((batch[1] - batch[0] == 100).all() and (batch[2] - batch[0] == 200).all() for batch in first)
-    assert [batch[0].tolist() for batch in first] == [batch[0].tolist() for batch in again]
-    assert [batch[0].tolist() for batch in first] != [batch[0].tolist() for batch in other]
-
-
 def tensors_of(folder: Path) -> dict[str, np.ndarray]:
     return load_file(folder / "model.safetensors")
 
@@ -306,6 +295,14 @@ def test_an_unknown_model_is_the_encoder_s_sentence(config: FinetuneConfig, give
     assert not config.out.exists()
 
 
+def captioned(folder: Path, captions: list[str], pictures: int) -> Path:
+    folder.mkdir()
+    for seed in range(pictures):
+        draw("red", "circle", "left", seed).save(folder / f"{seed}.png")
+    write_metadata(folder, [(f"{seed}.png", caption) for seed, caption in enumerate(captions)])
+    return folder
+
+
 @pytest.mark.parametrize(
     ("captions", "sentence"),
     [
@@ -317,11 +314,7 @@ def test_an_unknown_model_is_the_encoder_s_sentence(config: FinetuneConfig, give
 def test_folders_that_teach_nothing_are_sentences(
     config: FinetuneConfig, given: Dependencies, tmp_path: Path, captions: list[str], sentence: str
 ) -> None:
-    folder = tmp_path / "few"
-    folder.mkdir()
-    for seed in range(len(captions) or 3):
-        draw("red", "circle", "left", seed).save(folder / f"{seed}.png")
-    write_metadata(folder, [(f"{seed}.png", caption) for seed, caption in enumerate(captions)])
+    folder = captioned(tmp_path / "few", captions, len(captions) or 3)
     with pytest.raises((TrainingError, EvaluationError), match=sentence):
         finetune(replace(config, folder=folder), given)
     with pytest.raises(RootError, match="There is no folder"):
@@ -346,11 +339,7 @@ def test_duplicates_and_broken_files_are_counted_and_named(
 
 def test_no_caption_of_validation_is_trained_on(config: FinetuneConfig, given: Dependencies, tmp_path: Path) -> None:
     """Two pictures of every caption: both are on one side."""
-    folder = tmp_path / "twice"
-    folder.mkdir()
-    for seed in range(40):
-        draw("red", "circle", "left", seed).save(folder / f"{seed}.png")
-    write_metadata(folder, [(f"{seed}.png", f"number {seed // 2}") for seed in range(40)])
+    folder = captioned(tmp_path / "twice", [f"number {seed // 2}" for seed in range(40)], 40)
     report = finetune(replace(config, folder=folder, epochs=1), given)
     pictures = [int(picture.path.stem) for picture in report.folder.pictures]
     sides = [{pictures[index] // 2 for index in side} for side in vars(report.split).values()]

@@ -7,7 +7,7 @@ import torch
 from errors import TrainingError
 from evaluation.folder import FEWEST
 from tests.training.shapes import folder_of
-from training.finetune.run import validate
+from training.finetune.run import batches, validate
 from training.finetune.split import Pairs, groups_of, pairs_of, split
 
 
@@ -113,3 +113,14 @@ def test_validation_worked_out_by_hand() -> None:
     assert found["MRR"] == pytest.approx((1 / 3 + 1 / 2) / 2)
     assert found["MRR back"] == pytest.approx(1 / 2)
     assert found["choice"] == pytest.approx((1 + 5 / 12 + 1 + 1 / 2) / 4)
+
+
+def test_every_pair_is_trained_on_once_an_epoch_and_no_batch_is_alone() -> None:
+    """33 pairs in batches of 16: 11, 11 and 11, not 16, 16 and 1."""
+    pairs = Pairs(np.arange(33), np.arange(33) + 100, np.arange(33) + 200)
+    first, again, other = (batches(pairs, 16, 0, epoch) for epoch in (1, 1, 2))
+    assert [len(batch[0]) for batch in first] == [11, 11, 11]
+    assert sorted(np.concatenate([batch[0] for batch in first]).tolist()) == list(range(33))
+    assert all((batch[1] - batch[0] == 100).all() and (batch[2] - batch[0] == 200).all() for batch in first)
+    assert [batch[0].tolist() for batch in first] == [batch[0].tolist() for batch in again]
+    assert [batch[0].tolist() for batch in first] != [batch[0].tolist() for batch in other]
