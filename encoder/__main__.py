@@ -3,12 +3,12 @@
 import argparse
 
 import exits
-from encoder.command import verify
+from encoder.exported import forget_failure, load_exported
 from settings import read_settings
 
 HELP = """\
 export  make the export of the default encoder for this processor, where it is not there yet
-verify  hold it against torch in float32: agreement, speed, memory, and which number type is used and why"""
+verify  hold it against torch in float32: agreement, speed, memory, and why float32 is used"""
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -27,9 +27,10 @@ def parse_arguments() -> argparse.Namespace:
 def main(arguments: argparse.Namespace) -> int:
     cache = read_settings().loupe_cache
     if arguments.command == "verify":
-        return verify(cache, development=arguments.development)
-    from encoder.exported import load_exported
+        from encoder.command import verify
 
+        return verify(cache, development=arguments.development)
+    forget_failure(cache)
     return exits.Exit.DONE if load_exported(cache, 0) else exits.Exit.USAGE
 
 

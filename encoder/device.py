@@ -25,8 +25,7 @@ def is_processor(wish: str) -> bool:
 
 
 def revision_of(revision: str, dtype: str) -> str:
-    """Other number types give other vectors, so they belong to the encoder's identity; float32 goes without saying, and
-    so does what `auto` takes: only what agrees with float32 (`encoder.gate`)."""
+    """Other number types give other vectors, so they belong to the encoder's identity; float32 goes without saying."""
     return revision if dtype in ("auto", "float32") else f"{revision}+{dtype}"
 
 

@@ -3,10 +3,11 @@
     LOUPE_CACHE/exports/specialists-KEY/     KEY: version of OpenVINO, processor, FORMAT
         vision.xml, vision.bin               see `encoder.models.Vision`
         sentences.xml, sentences.bin         see `encoder.models.Sentences`
-        export.json                          what it was made of and for, and the number type that was chosen
+        export.json                          what it was made of and for: `Description`
 
-An export that is damaged, or made of other weights, for another version or for another processor is refused with the
-reason and made again (`encoder.export`, in a process of its own); where that cannot be done, torch does the work.
+All in float32: what is shorter and faster gives other vectors (`encoder.gate`, docs/encoder.md). An export that is
+damaged, or made of other weights, for another version or for another processor is refused with the reason and made
+again (`encoder.export`, in a process of its own); where that cannot be done, torch does the work.
 """
 
 import hashlib
@@ -16,13 +17,16 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Sequence
+from contextlib import suppress
 from functools import cache, cached_property
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import numpy as np
+from pydantic import BaseModel, ValidationError
 
 from encoder.models import (
     MAX_TOKENS,
@@ -38,7 +42,7 @@ from errors import FolderError, first_line
 from host import folders
 
 log = logging.getLogger(__name__)
-FORMAT = 1
+FORMAT = 2
 DESCRIPTION = "export.json"
 FILES = ("vision.xml", "vision.bin", "sentences.xml", "sentences.bin")
 SOURCES = {"vision": VISION_WEIGHTS, "sentences": SENTENCE_WEIGHTS}
@@ -46,24 +50,45 @@ EXACT = "f32"
 ROWS = 3
 """Outputs of the vision model that `encode` needs; `maps` needs the others."""
 MAKING_S = 900
+AGAIN_S = 24 * 3600
+"""For so long no further export is tried where one could not be made: a try takes as long as a success."""
 
 
 class ExportError(Exception):
     """Why the export cannot be used or made."""
 
 
-def load_exported(cache: Path, threads: int, *, exact: bool = False) -> "Exported | None":
-    """The export of this processor, made where it is not there yet; None with a logged reason where it cannot be had.
+class Source(BaseModel):
+    """The weights of one model, as they were installed."""
 
-    `exact`: in float32, whatever number type was chosen for this processor.
-    """
+    size: int
+    mtime_ns: int
+    sha256: str
+
+
+class Description(BaseModel):
+    format: str
+    openvino: str
+    processor: str
+    made_by: dict[str, str]
+    """Package -> version."""
+    sources: dict[str, Source]
+    files: dict[str, str]
+    """Name -> SHA-256."""
+
+
+def load_exported(cache: Path, threads: int) -> "Exported | None":
+    """The export of this processor, made where it is not there yet; None, with a logged reason, where none can be."""
     try:
+        folder = folder_of(cache)
         try:
-            return Exported(cache, threads, exact=exact)
+            return Exported(cache, threads)
         except ExportError as error:
+            if failed := failure_of(folder):
+                raise ExportError(f"{failed}; python -m encoder export tries again at once") from None
             log.info("Preparing the encoder for this processor, once, up to a minute (%s) ...", error)
         make(cache)
-        return Exported(cache, threads, exact=exact)
+        return Exported(cache, threads)
     except ExportError as error:
         log.warning("runtime=torch (%s)", error)
         return None
@@ -82,11 +107,31 @@ def make(cache: Path) -> None:
         done = subprocess.run(
             command, cwd=Path(__file__).parents[1], capture_output=True, text=True, timeout=MAKING_S, check=False
         )
+        reason = (done.stderr.strip() or "no reason given").splitlines()[-1] if done.returncode else ""
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise ExportError(f"the export could not be made: {first_line(error)}") from None
-    if done.returncode:
-        last = (done.stderr.strip() or "no reason given").splitlines()[-1]
-        raise ExportError(f"the export could not be made: {last}")
+        reason = first_line(error)
+    if not reason:
+        return forget_failure(cache)
+    with suppress(OSError):
+        _failed(folder_of(cache)).write_text(reason, encoding="utf-8")
+    raise ExportError(f"the export could not be made: {reason}")
+
+
+def forget_failure(cache: Path) -> None:
+    with suppress(OSError, ExportError):
+        _failed(folder_of(cache)).unlink(missing_ok=True)
+
+
+def failure_of(folder: Path) -> str:
+    """Why the last try to make this export failed, within AGAIN_S; "" where none did."""
+    with suppress(OSError, ValueError):
+        if 0 <= time.time() - _failed(folder).stat().st_mtime < AGAIN_S:
+            return f"the export could not be made: {_failed(folder).read_text(encoding='utf-8')}"
+    return ""
+
+
+def _failed(folder: Path) -> Path:
+    return folder.with_suffix(".failed")
 
 
 def exports(cache: Path) -> Path:
@@ -115,59 +160,57 @@ def folder_of(cache: Path) -> Path:
 
 
 class Exported:
-    """One export, its files checked; a model is compiled when it is first asked."""
+    """One export, its files checked and read; a model is compiled when it is first asked."""
 
-    def __init__(self, cache: Path, threads: int = 0, *, exact: bool = False) -> None:
+    def __init__(self, cache: Path, threads: int = 0) -> None:
         """Raises ExportError."""
-        self.folder, self._threads = folder_of(cache), threads or _cores()
-        self.about = read_description(self.folder)
-        self.digests = {name: digest_of_source(name, self.about) for name in SOURCES}
+        folder, threads = folder_of(cache), threads or _cores()
+        about = read_description(folder)
+        self.digests = {name: digest_of_source(name, about.sources[name]) for name in SOURCES}
         for name in FILES:
-            if digest_of(self.folder / name) != self.about["files"].get(name):
-                raise ExportError(f"{self.folder / name} is damaged")
-        self.precision = EXACT if exact else str(self.about["precision"])
-        why = "LOUPE_DTYPE" if exact else self.about["reason"]
-        self.vision = ExportedVision(self.folder / "vision.xml", self.precision, self._threads)
-        self.sentences = ExportedSentences(self.folder / "sentences.xml", self._threads)
-        version = self.about["openvino"].split("-")[0]
-        log.info("runtime=openvino %s, threads=%d, %s (%s)", version, self._threads, self.precision, why)
+            if digest_of(folder / name) != about.files.get(name):
+                raise ExportError(f"{folder / name} is damaged")
+        self.vision = ExportedVision(folder / "vision.xml", threads)
+        self.sentences = ExportedSentences(folder / "sentences.xml", threads)
+        log.info("runtime=openvino %s, threads=%d", about.openvino.split("-")[0], threads)
 
 
-def read_description(folder: Path) -> dict[str, Any]:
+def read_description(folder: Path) -> Description:
     """`export.json` of an export for this OpenVINO and this processor. Raises ExportError."""
+    wanted = made_for()
     try:
-        about = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
-        found, wanted = {name: about[name] for name in made_for()}, made_for()
-        usable = isinstance(about["precision"], str) and {*about["sources"]} == {*SOURCES} and "files" in about
+        about = Description.model_validate_json((folder / DESCRIPTION).read_bytes())
     except FileNotFoundError:
-        raise ExportError(f"there is none for {' '.join(made_for().values())}") from None
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ExportError(f"there is none for {' '.join(wanted.values())}") from None
+    except (OSError, ValidationError) as error:
         raise ExportError(f"{folder / DESCRIPTION} cannot be read: {first_line(error)}") from None
-    if found != wanted or not usable:
+    found = about.model_dump(include={*wanted})
+    if found != wanted or {*about.sources} != {*SOURCES}:
         raise ExportError(f"it was made for {' '.join(found.values())}, this is {' '.join(wanted.values())}")
-    return dict(about)
+    return about
 
 
-def describe_source(name: str) -> dict[str, Any]:
+def describe_source(name: str) -> Source:
     about = SOURCES[name].stat()
-    return {"size": about.st_size, "mtime_ns": about.st_mtime_ns, "sha256": digest_of(SOURCES[name])}
+    return Source(size=about.st_size, mtime_ns=about.st_mtime_ns, sha256=digest_of(SOURCES[name]))
 
 
-def digest_of_source(name: str, about: Mapping[str, Any]) -> str:
+def digest_of_source(name: str, noted: Source) -> str:
     """SHA-256 of the weights that are installed: as noted where size and time are those of then. Raises ExportError
     where the export was made of others."""
-    noted, there = about["sources"][name], SOURCES[name].stat()
-    if (noted.get("size"), noted.get("mtime_ns")) != (there.st_size, there.st_mtime_ns):
-        if (now := digest_of(SOURCES[name])) != noted.get("sha256"):
+    there = SOURCES[name].stat()
+    if (noted.size, noted.mtime_ns) != (there.st_size, there.st_mtime_ns):
+        if (now := digest_of(SOURCES[name])) != noted.sha256:
             raise ExportError(f"it was made of other weights than {SOURCES[name].name} ({now[:8]})")
-    return str(noted["sha256"])
+    return noted.sha256
 
 
 class ExportedVision:
     """See `encoder.models.Vision`. One picture in one request: its rows do not depend on the pictures beside it."""
 
-    def __init__(self, path: Path, precision: str, threads: int) -> None:
-        self._path, self._threads = path, threads
+    def __init__(self, path: Path, threads: int, precision: str = EXACT) -> None:
+        """`precision`: see `encoder.command`, which compares them."""
+        self._model, self._threads = read_model(path), threads
         self._options = _options(precision, threads, streams=threads)
 
     def encode(self, pixels: Array) -> Seen:
@@ -190,20 +233,20 @@ class ExportedVision:
 
     @cached_property
     def _queue(self) -> Any:
-        compiled = _core().compile_model(_outputs(self._path, slice(ROWS)), "CPU", self._options)
+        compiled = _core().compile_model(_outputs(self._model, slice(ROWS)), "CPU", self._options)
         self._widths = [output.partial_shape[1].get_length() for output in compiled.outputs]
         return open_vino().AsyncInferQueue(compiled, self._threads)
 
     @cached_property
     def _whole(self) -> Any:
-        return _core().compile_model(_outputs(self._path, slice(ROWS, None)), "CPU", self._options)
+        return _core().compile_model(_outputs(self._model, slice(ROWS, None)), "CPU", self._options)
 
 
 class ExportedSentences:
-    """See `encoder.models.Sentences`. Always in float32: words are few beside pictures."""
+    """See `encoder.models.Sentences`."""
 
     def __init__(self, path: Path, threads: int) -> None:
-        self._path, self._options = path, _options(EXACT, threads, streams=1)
+        self._model, self._options = read_model(path), _options(EXACT, threads, streams=1)
 
     def encode(self, texts: Sequence[str]) -> Array:
         return by_length(texts, self._encode)
@@ -224,7 +267,7 @@ class ExportedSentences:
 
     @cached_property
     def _compiled(self) -> Any:
-        return _core().compile_model(_core().read_model(self._path), "CPU", self._options)
+        return _core().compile_model(self._model, "CPU", self._options)
 
 
 def open_vino() -> ModuleType:
@@ -241,10 +284,18 @@ def _core() -> Any:
     return open_vino().Core()
 
 
-def _outputs(path: Path, which: slice) -> Any:
-    """The model with some of its outputs, for one picture at a time."""
-    model = _core().read_model(path)
-    part = open_vino().Model(model.get_results()[which], model.get_parameters())
+def read_model(path: Path) -> Any:
+    """Before it is asked anything: what removes the folder later takes nothing away. Raises ExportError."""
+    try:
+        return _core().read_model(path)
+    except RuntimeError as error:
+        raise ExportError(f"{path} cannot be read: {first_line(error)}") from None
+
+
+def _outputs(model: Any, which: slice) -> Any:
+    """A copy with some of the outputs, for one picture at a time."""
+    whole = model.clone()
+    part = open_vino().Model(whole.get_results()[which], whole.get_parameters())
     part.reshape([1, SIDE, SIDE, 3])
     return part
 

@@ -111,7 +111,7 @@ def square(image: Image.Image) -> Array:
 def _models(wish: str, dtype: str, threads: int, cache: Path | None) -> tuple[Vision, Sentences, list[bytes]]:
     """What runs the two models, and the digests of their weights."""
     if cache is not None and dtype in ("auto", "float32") and device.is_processor(wish):
-        exported = load_exported(cache, threads, exact=dtype == "float32")
+        exported = load_exported(cache, threads)
         if exported is not None:
             return exported.vision, exported.sentences, [bytes.fromhex(d) for d in exported.digests.values()]
     from encoder.torch_setup import choose_device, choose_dtype, set_threads

@@ -245,6 +245,8 @@ def from_properties(properties: Mapping[str, Any]) -> ImageRecord:
     known["places"] = to_places(properties)
     tags = tuple(properties.get("tags") or ())
     if unite(known["file_tags"], known["own_tags"]) != tags:  # of an older library, or changed by another program
+        there = {tag.casefold() for tag in tags}
+        known["own_tags"] = tuple(tag for tag in known["own_tags"] if tag.casefold() in there)
         known["file_tags"] = tuple(tag for tag in tags if tag not in known["own_tags"])
     if "taken_local" in known:
         known["taken_local"] = known["taken_local"].replace(tzinfo=None)

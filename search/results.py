@@ -237,12 +237,14 @@ def note(query: Query, results: Results) -> str:
             filters = ", ".join(printable(str(condition)[:200]) for condition in query.filters)
             return f"No picture of the library passes {filters}. {did_you_mean(results) or CORRECT_IT}"
         return "There is no picture to search: the library is empty, or all of it asks or is hidden."
+    if not results.hits and results.offset >= results.total:
+        return f"There are {results.total:,} pictures, so nothing is at offset {results.offset:,}."
+    if not results.hits and results.offset:
+        return f"Nothing is left at offset {results.offset:,}: near-duplicates stand behind the pictures before."
     if results.meant:
         return did_you_mean(results)
-    if not results.hits and results.offset < results.total:
-        return f"Nothing is left at offset {results.offset}: near-duplicates stand behind the pictures before."
     if not results.hits:
-        return f"There are {results.total} pictures, so nothing is at offset {results.offset}."
+        return f"None of the {results.total:,} pictures that pass can be compared with the question any more."
     if nothing_likely(results):
         return "No good match: these are the nearest pictures, none nearer than for a question about nothing here."
     if unlikely := sum(hit.below for hit in results.hits):

@@ -41,6 +41,7 @@ PRINTED = {
 NOT_RUN = {
     "README.md#Loupe": "sets the machine up",
     "README.md#Your own pictures": "the reader's pictures",
+    "docs/encoder.md#The default encoder's runtime": "minutes, and downloads; tests/encoder does it",
     "docs/evaluation.md#Judge your own": "the reader's pictures, minutes",
     "docs/evaluation.md#Make it better": "hours of training",
     "docs/folders.md#Ingesting folders": "the reader's pictures",

@@ -6,7 +6,9 @@ The machine's export is made once; the tests that spoil one work on links to its
 import json
 import logging
 import os
+import shutil
 import sys
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -16,12 +18,11 @@ import pytest
 from PIL import Image
 
 from encoder import export, exported
-from encoder.export import choose, sample_images
-from encoder.exported import DESCRIPTION, EXACT, Exported, ExportedVision, ExportError, folder_of, load_exported
+from encoder.exported import DESCRIPTION, Exported, ExportError, folder_of, load_exported
 from encoder.load import load_encoder
 from encoder.occlusion import GRID
 from encoder.protocol import Encoder
-from encoder.specialists import SpecialistsEncoder, square
+from encoder.specialists import SpecialistsEncoder
 from tests.conftest import SAMPLES, SETTINGS
 
 TEXTS = [
@@ -79,8 +80,8 @@ def remade(cache: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
 def test_the_exports_vectors_are_torchs(
     by_torch: SpecialistsEncoder, photos: list[Image.Image], cache: Path, threads: int
 ) -> None:
-    """In float32, by one core or by several: pictures, words of every kind and length, and pictures without a part."""
-    mine = load_encoder("specialists", device="cpu", dtype="float32", threads=threads, cache=cache)
+    """By one core or by several: pictures, words of every kind and length, and pictures without a part."""
+    mine = load_encoder("specialists", device="cpu", threads=threads, cache=cache)
     assert mine.identity == by_torch.identity
     for name, rows in by_torch.encode_images(photos).items():
         np.testing.assert_allclose(mine.encode_images(photos)[name], rows, atol=1e-5)
@@ -118,20 +119,22 @@ SPOILT: dict[str, tuple[Callable[[Path], object], str]] = {
     "cut in half": (_spoil_half, "vision.bin is damaged"),
     "one bit": (_spoil_a_bit, "vision.bin is damaged"),
     "a file is missing": (lambda folder: (folder / "sentences.bin").unlink(), "sentences.bin cannot be read"),
-    "nothing there": (lambda folder: folder.rename(folder.with_name("away")), "there is none for 1 20"),
+    "nothing there": (lambda folder: folder.rename(folder.with_name("away")), "there is none for 2 20"),
     "description cut": (
         lambda folder: (folder / DESCRIPTION).write_text((folder / DESCRIPTION).read_text()[:300]),
         "export.json cannot be read",
     ),
     "description empty": (lambda folder: (folder / DESCRIPTION).write_text("[]"), "export.json cannot be read"),
-    "another version": (_describe(openvino="2025.1.0"), "it was made for 1 2025.1.0"),
+    "another version": (_describe(openvino="2025.1.0"), "it was made for 2 2025.1.0"),
     "another format": (_describe(format="0"), "it was made for 0 20"),
     "another processor": (_describe(processor="Pentium (FP32)"), r"Pentium \(FP32\), this is"),
     "other weights": (
-        _describe(sources={"vision": {}, "sentences": {}}),
+        _describe(sources={name: {"size": 1, "mtime_ns": 1, "sha256": "a"} for name in exported.SOURCES}),
         "it was made of other weights than efficientnet-lite2",
     ),
-    "no number type": (_describe(precision=None), "it was made for"),
+    "one model's weights": (_describe(sources={}), "it was made for"),
+    "sources are a text": (_describe(sources="a"), "export.json cannot be read"),
+    "files are a list": (_describe(files=[]), "export.json cannot be read"),
 }
 
 
@@ -172,11 +175,10 @@ def test_torch_takes_over_with_the_same_identity(
 
 def test_weights_of_the_same_content_and_another_time_are_the_same(cache: Path) -> None:
     """As after the package was installed again."""
-    sources = exported.read_description(folder_of(cache))["sources"]
-    for source in sources.values():
-        source["mtime_ns"] += 1
-    _describe(sources=sources)(folder_of(cache))
-    assert Exported(cache).digests == {name: source["sha256"] for name, source in sources.items()}
+    sources = exported.read_description(folder_of(cache)).sources
+    moved = {name: source.model_dump() | {"mtime_ns": source.mtime_ns + 1} for name, source in sources.items()}
+    _describe(sources=moved)(folder_of(cache))
+    assert Exported(cache).digests == {name: source.sha256 for name, source in sources.items()}
 
 
 @pytest.mark.skipif(os.name != "posix", reason="modes of POSIX")
@@ -201,13 +203,53 @@ def test_without_openvino_torch_does_the_work(
     assert "runtime=torch (OpenVINO cannot be used: import of openvino halted" in caplog.text
 
 
-def test_the_last_words_of_a_making_that_fails_are_the_reason(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    fails = cache / "python"
-    fails.write_text("#!/bin/sh\necho 'a lot' >&2\necho 'OutOfMemoryError: no memory' >&2\nexit 1\n")
+def test_a_making_that_fails_is_not_tried_again_for_a_day(
+    cache: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Each try takes as long as a success. Its last words are the reason; who asks for an export gets a try at once."""
+    runs, fails = cache / "runs", cache / "python"
+    fails.write_text(
+        f"#!/bin/sh\necho run >>{runs}\necho 'a lot' >&2\necho 'OutOfMemoryError: no memory' >&2\nexit 1\n"
+    )
     fails.chmod(0o755)
     monkeypatch.setattr(exported.sys, "executable", str(fails))
-    with pytest.raises(ExportError, match="the export could not be made: OutOfMemoryError: no memory"):
-        exported.make(cache)
+    folder = folder_of(cache)
+    folder.rename(folder.with_name("away"))
+    for _ in range(2):
+        assert load_exported(cache, 1) is None
+        assert "runtime=torch (the export could not be made: OutOfMemoryError: no memory" in caplog.text
+    assert len(runs.read_text().split()) == 1
+    exported.forget_failure(cache)
+    assert load_exported(cache, 1) is None
+    assert len(runs.read_text().split()) == 2
+    yesterday = time.time() - exported.AGAIN_S - 1
+    os.utime(exported._failed(folder), (yesterday, yesterday))
+    assert load_exported(cache, 1) is None
+    assert len(runs.read_text().split()) == 3
+
+
+def test_a_making_that_works_forgets_the_failure(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    exported._failed(folder_of(cache)).write_text("no memory")
+    monkeypatch.setattr(exported.sys, "executable", "true")
+    exported.make(cache)
+    assert exported.failure_of(folder_of(cache)) == ""
+
+
+def test_what_is_removed_while_it_is_used_goes_on(
+    cache: Path, photos: list[Image.Image], by_torch: SpecialistsEncoder
+) -> None:
+    """As where the cache is emptied below an app that has answered nothing yet."""
+    made, copy = folder_of(cache), cache / "copy"
+    shutil.copytree(made, copy)
+    shutil.rmtree(made)
+    copy.rename(made)
+    encoder = SpecialistsEncoder("cpu", cache=cache)
+    shutil.rmtree(cache / "exports")
+    np.testing.assert_allclose(encoder.encode_texts(["a boat"]), by_torch.encode_texts(["a boat"]), atol=1e-5)
+    rows = by_torch.encode_images(photos)["image"]
+    np.testing.assert_allclose(encoder.encode_images(photos)["image"], rows, atol=1e-5)
+    by_parts = by_torch.encode_without(photos[0], GRID)
+    np.testing.assert_allclose(encoder.encode_without(photos[0], GRID), by_parts, atol=1e-5)
 
 
 def test_two_that_make_it_at_once_make_one(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -231,7 +273,7 @@ def test_two_that_make_it_at_once_make_one(cache: Path, monkeypatch: pytest.Monk
         list(pool.map(export.export, [cache, cache]))
     assert len(done) == 1
     Exported(cache)
-    left = {path.name for path in above.iterdir()}
+    left = {path.name for path in above.iterdir()}  # no .part
     assert left == {"source", "export.lock", folder_of(cache).name, "specialists-elsewhere"}
 
 
@@ -244,45 +286,6 @@ def test_an_export_that_computes_other_numbers_than_torch_is_refused(
     monkeypatch.setattr(exported.ExportedSentences, "encode", lambda self, texts: encode(self, texts) * 1.001)
     with pytest.raises(ExportError, match="OpenVINO gives other sentences than torch on this processor"):
         export._compare(folder, by_torch._vision, by_torch._sentences)
-
-
-def test_a_number_type_must_be_faster_and_agree(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A shorter type that the processor has is taken where it is faster by a fifth and passes the gate."""
-    folder = folder_of(cache)
-    monkeypatch.setattr(export, "sample_images", lambda: list(sample_images())[:12])
-    monkeypatch.setattr(export, "number_types", lambda: ["FP32", "FP16"])
-    monkeypatch.setattr(export, "measure_speeds", lambda models, pixels: {"f32": 10, "f16": 15})
-    assert choose(folder) == ("f16", "1.50 times as fast as f32 and agrees with it")
-    monkeypatch.setattr(export, "fault_of", lambda exact, other: "image: least cosine 0.9000 below 0.98")
-    assert choose(folder) == (EXACT, "f16 differs: image: least cosine 0.9000 below 0.98")
-    monkeypatch.setattr(export, "measure_speeds", lambda models, pixels: {"f32": 10, "f16": 11})
-    assert choose(folder) == (EXACT, "f16 is 1.10 times as fast")
-
-
-def test_a_processor_without_short_number_types_computes_in_float32(
-    cache: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """bfloat16 is none: it fails the gate on the development sets."""
-    monkeypatch.setattr(export, "number_types", lambda: ["FP32", "INT8", "BF16"])
-    assert choose(folder_of(cache)) == (EXACT, "the processor has no shorter number type that agrees")
-
-
-def test_without_samples_nothing_is_compared_and_float32_stays(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(export, "SAMPLES", cache / "nowhere")
-    monkeypatch.setattr(export, "number_types", lambda: ["FP32", "FP16"])
-    assert choose(folder_of(cache)) == (EXACT, "no samples/ to compare others on")
-
-
-def test_float32_by_the_setting_is_float32(cache: Path, photos: list[Image.Image]) -> None:
-    """Whatever was chosen for the processor. What was chosen is used otherwise, under the same identity."""
-    _describe(precision="bf16")(folder_of(cache))
-    chosen, exact = Exported(cache), Exported(cache, exact=True)
-    assert (chosen.precision, exact.precision) == ("bf16", EXACT)
-    pixels = np.stack([square(photo) for photo in photos])
-    wanted = ExportedVision(folder_of(cache) / "vision.xml", EXACT, 1).encode(pixels).features
-    np.testing.assert_array_equal(exact.vision.encode(pixels).features, wanted)
-    both = [SpecialistsEncoder("cpu", dtype, cache=cache).identity for dtype in ("auto", "float32")]
-    assert both[0] == both[1]
 
 
 def test_the_use_is_reported_to_nobody(specialists: Encoder) -> None:

@@ -154,6 +154,14 @@ def test_a_tag_that_file_and_person_spell_alike_stays_when_the_person_takes_thei
     assert stored.with_own_tags(()).tags == ("cat",)
 
 
+def test_an_own_tag_that_another_program_took_out_of_tags_is_gone() -> None:
+    """Filters and facets count `tags`: what is shown follows them. Of an older library, `tags` alone is stored."""
+    stored = to_properties(replace(BARE, file_tags=(), own_tags=("cat", "sofa"))) | {"tags": ["Cat"]}
+    assert from_properties(stored).tags == ("Cat",)
+    older = {name: value for name, value in stored.items() if name != "file_tags"} | {"tags": ["night", "cat", "sofa"]}
+    assert (from_properties(older).file_tags, from_properties(older).own_tags) == (("night",), ("cat", "sofa"))
+
+
 def test_what_is_stored_for_filters_follows_from_the_record() -> None:
     stored = to_properties(TAGGED)
     assert stored["megapixels"] == 12.0

@@ -7,6 +7,7 @@ from PIL import Image
 
 from schema.record import ImageRecord, Place
 from search.command import text_of
+from search.explain import Meant
 from search.filters import Condition
 from search.query import Query, Term
 from search.results import Hit, Results, Share, Timing, note, to_json
@@ -95,6 +96,12 @@ def test_where_the_library_is_too_small_to_tell_nothing_is_said_to_be_unlikely()
             results(total=70, offset=48),
             "Nothing is left at offset 48: near-duplicates stand behind the pictures before.",
         ),
+        (
+            CAT,
+            replace(results(total=7000, offset=7000), meant=(Meant(*map(Condition.parse, ("tags=Cat", "tags=cat"))),)),
+            "There are 7,000 pictures, so nothing is at offset 7,000.",
+        ),
+        (CAT, results(total=7), "None of the 7 pictures that pass can be compared with the question any more."),
     ],
 )
 def test_no_hits_at_all_are_explained(query: Query, found: Results, sentence: str) -> None:

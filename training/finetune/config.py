@@ -83,13 +83,14 @@ def check(config: FinetuneConfig) -> FinetuneConfig:
         f"holds the folder of pictures {folder}. Name a folder of its own.": out in folder.parents,
         "is the model to start from, which would be overwritten. Name a new folder.": start.is_dir() and out == start,
         "is a file. Name a new folder.": out.exists() and not out.is_dir(),
-        f"is not empty, and no fine-tune began there (it has no {PLACE}/{RECORD}). Name a new folder.": out.is_dir()
-        and any(out.iterdir())
-        and not (out / PLACE / RECORD).is_file(),
     }
     for reason, holds in refused.items():
         if holds:
             raise TrainingError(f"--out {out} {reason}")
+    if out.is_dir() and any(out.iterdir()) and not (out / PLACE / RECORD).is_file():
+        raise TrainingError(
+            f"--out {out} is not empty, and no fine-tune began there (it has no {PLACE}/{RECORD}). Name a new folder."
+        )
     return replace(config, folder=folder, out=out)
 
 
