@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
+from weaviate import WeaviateClient
 
 import assembly
 from ingest.ledger import Ledger
@@ -70,7 +71,7 @@ def loupe(folder: Path, home: Path, count: int) -> float:
         return report.seconds
 
 
-def server(home: Path, *, keep: bool = False) -> "closing[object]":
+def server(home: Path, *, keep: bool = False) -> closing[WeaviateClient]:
     settings = read_settings()
     plan = ServerPlan(home, settings.loupe_cache, settings.loupe_weaviate_version, 0, 0)
     local = LocalServer(plan)
