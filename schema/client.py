@@ -30,7 +30,18 @@ from weaviate.proto.v1 import weaviate_pb2_grpc
 
 from errors import NoLibrary, Refused, Unreachable, first_line
 from schema.collection import Pictures
-from schema.patience import CLIENT_ERRORS, LEAST_S, RESTART_OWN, START_OWN, Patience, TimeLeft, left_s, waiting, within
+from schema.patience import (
+    CLIENT_ERRORS,
+    LEAST_S,
+    RESTART_OWN,
+    START_OWN,
+    NobodyListens,
+    Patience,
+    TimeLeft,
+    left_s,
+    waiting,
+    within,
+)
 
 CONNECT_S = 5
 ANSWERED = (grpc.StatusCode.OK, grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED)
@@ -38,7 +49,7 @@ MAX_REASON = 300
 """Characters of a refusal, in Weaviate's words, that are kept."""
 AWAY = (
     httpx.TransportError,
-    ConnectionError,
+    NobodyListens,
     WeaviateConnectionError,
     WeaviateTimeoutError,
     WeaviateRetryError,
@@ -217,7 +228,7 @@ def reason_of(error: Exception | str) -> str:
 
 
 class _AtOnce(grpc.UnaryUnaryClientInterceptor):  # type: ignore[misc]
-    """Raise ConnectionError at once where nobody listens: the client would try a call again for a minute, whatever time
+    """Raise NobodyListens at once where nobody listens: the client would try a call again for a minute, whatever time
     it has. Where somebody does, the server hangs, is back, or lost the call with an old connection: it is made once
     more, and waits as long as it may."""
 
@@ -230,7 +241,7 @@ class _AtOnce(grpc.UnaryUnaryClientInterceptor):  # type: ignore[misc]
             timeout = max(LEAST_S, min(details.timeout, left_s()))
             call = continuation(details._replace(wait_for_ready=True, timeout=timeout), request)
         if call.code() is grpc.StatusCode.UNAVAILABLE:
-            raise ConnectionError(call.details())
+            raise NobodyListens(call.details())
         return call
 
     def _is_taken(self) -> bool:

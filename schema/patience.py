@@ -21,7 +21,12 @@ from weaviate.exceptions import WeaviateBaseError
 
 from errors import SchemaError, Unreachable
 
-CLIENT_ERRORS = (WeaviateBaseError, httpx.HTTPError, grpc.RpcError, ConnectionError)
+
+class NobodyListens(ConnectionError):
+    """At Weaviate's gRPC port. A ConnectionError of another kind may be any pipe's."""
+
+
+CLIENT_ERRORS = (WeaviateBaseError, httpx.HTTPError, grpc.RpcError, NobodyListens)
 """What a call of the client may raise while Weaviate is away, or because it refuses."""
 START = "Start it with: python -m server start"
 RESTART = "Restart it: python -m server stop, then python -m server start"

@@ -18,8 +18,9 @@ from weaviate.classes.data import DataObject
 from weaviate.proto.v1 import search_get_pb2, weaviate_pb2_grpc
 
 from errors import Unreachable
-from schema.client import Address, connect
+from schema.client import Address, connect, is_away, translating
 from schema.collection import Pictures
+from schema.patience import CLIENT_ERRORS, NobodyListens
 from tests.search.colour_library import Library
 
 KEY = "a-secret-nobody-may-see"
@@ -94,6 +95,17 @@ def test_nobody_listening_is_said_with_the_remedy(free_port: int) -> None:
 
 def test_a_host_that_does_not_exist_is_said_with_the_remedy() -> None:
     assert REMEDY in refused(Address("no-such-host.invalid", 8080, "no-such-host.invalid", 50051, remedy=REMEDY))
+
+
+@pytest.mark.parametrize("error", [BrokenPipeError(32, "Broken pipe"), ConnectionResetError(104, "reset")])
+def test_a_pipe_that_is_closed_is_not_weaviates_silence(error: OSError) -> None:
+    """As with `python -m ingest FOLDER | head -1`: what the block writes to is none of Weaviate's business."""
+    with pytest.raises(type(error)), translating(away=lambda: Unreachable("away")):
+        raise error
+    assert not is_away(error)
+    with pytest.raises(Unreachable), translating(away=lambda: Unreachable("away")):
+        raise NobodyListens("refused")
+    assert ConnectionError not in CLIENT_ERRORS
 
 
 def test_a_wrong_grpc_port_is_said_with_it(address: Address, free_port: int) -> None:
