@@ -38,7 +38,7 @@ def ask_patiently(
     `is_up` asks over HTTP, which a server that starts answers before gRPC.
     """
     started = time.monotonic()
-    was_away = False
+    last_away: float | None = None
 
     def waited() -> float:
         return time.monotonic() - started
@@ -56,12 +56,13 @@ def ask_patiently(
             return False
 
     def enough(state: tenacity.RetryCallState) -> bool:
-        nonlocal was_away
-        away = is_away(state.outcome.exception() if state.outcome else None)
-        was_away = was_away or away
-        if waited() < (wait_s if was_away else REFUSING_S):
-            return False
-        return not away or waited() >= wait_s + min(wait_s, STARTING_S) or not starts()
+        nonlocal last_away
+        if is_away(state.outcome.exception() if state.outcome else None):
+            last_away = waited()
+            return last_away >= wait_s and (last_away >= wait_s + min(wait_s, STARTING_S) or not starts())
+        if last_away is None:
+            return waited() >= REFUSING_S
+        return waited() >= min(max(wait_s, last_away + REFUSING_S), wait_s + STARTING_S)
 
     retrying = tenacity.Retrying(
         retry=tenacity.retry_if_exception(_may_pass),

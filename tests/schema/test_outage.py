@@ -66,6 +66,36 @@ def test_a_server_that_is_back_but_not_ready_in_time_gets_time_to_start(ask: Cal
         ask(Server(110, late_s=200))
 
 
+@pytest.mark.parametrize("away_s", [119, 123, 160])
+def test_a_server_that_comes_back_late_may_refuse_for_a_moment(ask: Callable[..., str], away_s: float) -> None:
+    """HTTP is up before the shards are ready, whether or not the waiting time ends in between."""
+    server = Server(110, late_s=away_s - 110)
+    answer, ready_s = server.question, away_s + 4
+
+    def question() -> str:
+        given = answer()  # raises while it is away
+        if server.now < ready_s:
+            raise refusal(500)
+        return given
+
+    server.question = question  # type: ignore[method-assign]
+    assert ask(server) == "answer"
+    assert server.now <= ready_s + 3
+
+
+def test_a_server_that_is_now_away_and_now_refuses_ends_in_bounded_time(ask: Callable[..., str]) -> None:
+    server = Server()
+
+    def question() -> str:
+        server.asked += 1
+        raise AWAY if server.asked % 2 else refusal(500)
+
+    server.question = question  # type: ignore[method-assign]
+    with pytest.raises((Unreachable, UnexpectedStatusCodeError)):
+        ask(server)
+    assert server.now <= 183
+
+
 def test_a_server_that_stays_away_is_given_up_after_the_time_and_not_later(ask: Callable[..., str]) -> None:
     server = Server(1e9)
     with pytest.raises(Unreachable, match=r"did not answer for 12\d s\. What was stored stays stored\. Start it, then"):
