@@ -52,6 +52,7 @@ class Connection:
         self._encoder_failure: tuple[float, EncoderError] | None = None
         self._loading = threading.Lock()
         self._patience = Patience(timeout_s)
+        self._logged: SchemaError | None = None
         self._lock = threading.RLock()
         """Held while the connection is made, or a library opened."""
         self._dropping = threading.Lock()
@@ -184,7 +185,9 @@ class Connection:
             with answering(self._patience, Refused):
                 return ask(client)
         except (Unreachable, ServerError) as error:
-            if error.__cause__ is not None:  # else it was told before
+            # Where another question failed just now, the same error is told; `_reach` logs what has no cause.
+            if error.__cause__ is not None and error is not self._logged:
+                self._logged = error
                 log.warning("%s (%s)", error, first_line(error.__cause__))
             self._drop(client)
             raise

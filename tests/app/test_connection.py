@@ -4,11 +4,13 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import httpx
 import pytest
 import weaviate
 
@@ -202,6 +204,39 @@ def test_a_failure_is_not_tried_again_by_everybody_at_once(colours: ColourEncode
         with pytest.raises(ServerError):
             connection.searcher()
     assert len(tries) == 1
+    connection.close()
+
+
+def test_a_failure_is_logged_once_and_not_for_everybody_who_is_told(
+    colours: ColourEncoder, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Silent:
+        """A client whose server takes the question and never answers."""
+
+        alias = property(lambda self: self)
+
+        def get(self, **_: object) -> None:
+            if not others:  # while the first waits, a second asks and fails
+                others.append(threading.Thread(target=fails))
+                others[0].start()
+                others[0].join()
+            raise httpx.ReadTimeout("late")
+
+        def close(self) -> None:
+            pass
+
+    others: list[threading.Thread] = []
+
+    def fails() -> None:
+        with pytest.raises(Unreachable):
+            connection.searcher()
+
+    monkeypatch.setattr("api.connection.connect", lambda address: Silent())
+    monkeypatch.setattr("schema.patience.TOLD_S", 60)
+    connection = Connection(lambda: Address(HOST, 1, HOST, 2), lambda: colours)
+    for _ in range(3):
+        fails()
+    assert [one.levelname for one in caplog.records if one.name == "api.connection"] == ["WARNING"]
     connection.close()
 
 
