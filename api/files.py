@@ -52,9 +52,12 @@ async def original(context: AppContext, request: Request) -> Response:
 
 
 def _original(context: AppContext, name: str) -> Response:
-    path = None
     try:
         key = uuid.UUID(name)
+    except ValueError:
+        return _missing()
+    path = None
+    try:
         record = context.connection.searcher().records([key]).get(key)
         path = find_original(record, context) if record else None
         return _picture(path, context.limits) if path else _missing()
@@ -63,8 +66,6 @@ def _original(context: AppContext, name: str) -> Response:
         return _missing()
     except LoupeError as error:
         return PlainTextResponse(str(error), status_code=503)
-    except ValueError:  # no uuid
-        return _missing()
 
 
 def find_original(record: ImageRecord, context: AppContext) -> Path | None:

@@ -111,6 +111,21 @@ def test_row_23_no_link_leads_out_of_the_thumbnails(http: TestClient, context: A
         link.unlink()
 
 
+def test_what_is_no_uuid_is_no_picture_and_a_fault_is_not_called_so(
+    reds: tuple[AppContext, Ledger], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context, ledger = reds
+    http, key = http_of(context), uuid_of_file(ledger, folder / "red.jpg")
+
+    def fail(*_: object) -> None:
+        raise ValueError("a fault of ours")
+
+    monkeypatch.setattr("api.files.find_original", fail)
+    assert http.get("/originals/nonsense").status_code == 404
+    with pytest.raises(ValueError, match="a fault of ours"):
+        http.get(f"/originals/{key}")
+
+
 @pytest.mark.parametrize(
     ("name", "media_type"),
     [("red.jpg", "image/jpeg"), ("red.png", "image/png"), ("red.webp", "image/webp"), ("red.gif", "image/gif")],
