@@ -302,6 +302,8 @@ class Refreshed:
                     self._known, self._version = known, version
         except (SchemaError, SearchError) as error:
             log.info("the library's space was not renewed: %s", error)
+        except Exception as error:  # a ValueError of gRPC's where the connection is closed meanwhile
+            log.warning("the library's space was not renewed: %r", error)
         finally:
             self._reading.release()
 

@@ -2,6 +2,7 @@
 
 import time
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 import weaviate
@@ -9,8 +10,9 @@ import weaviate
 import search.searcher
 from errors import NoLibrary, SearchError, Unreachable
 from schema.client import Address, connect
-from schema.collection import StorageOptions, ensure_pictures
+from schema.collection import Pictures, StorageOptions, ensure_pictures
 from schema.patience import Patience
+from search.library import Refreshed
 from search.query import Query, Term
 from search.searcher import Searcher
 from server.local_server import HOST, LocalServer
@@ -35,6 +37,26 @@ def test_what_weaviate_refuses_is_a_sentence(searcher: Searcher, monkeypatch: py
     monkeypatch.setattr(search.searcher, "WINDOWS", (10_001,))
     with pytest.raises(SearchError, match="Weaviate refused the question: "):
         searcher.search(Query((RED,)))
+
+
+@pytest.mark.parametrize("halfway", [False, True])
+def test_a_connection_closed_meanwhile_is_logged_and_the_space_is_renewed_later(
+    address: Address, caplog: pytest.LogCaptureFixture, halfway: bool
+) -> None:
+    """The app makes a new connection after an outage and closes the old one, whatever its background threads do."""
+    client = connect(address)
+    collection = client.collections.use("Pictures")
+    refreshed = Refreshed(Pictures("Pictures", ColourEncoder().identity, False, collection, frozenset()), Mock())
+    if halfway:  # as when the question was just about to be sent
+        client._connection._grpc_channel.close()
+    else:
+        client.close()
+    refreshed._reading.acquire()
+    with caplog.at_level("INFO", "search.library"):
+        refreshed._renew()
+    assert "the library's space was not renewed" in caplog.text
+    assert refreshed._reading.acquire(blocking=False)
+    client.close()
 
 
 def test_a_server_that_is_gone_is_said_with_the_remedy_and_soon(tmp_path: Path) -> None:
