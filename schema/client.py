@@ -186,7 +186,7 @@ def answering(
     `pictures` was removed."""
 
     def away() -> Exception:
-        return patience.failed(Unreachable(f"Weaviate did not answer the question. {patience.remedy}."))
+        return patience.failed(Unreachable(f"Weaviate did not answer {what}. {patience.remedy}."))
 
     def not_answered(reason: str) -> Exception:
         if pictures is not None:

@@ -261,7 +261,9 @@ def test_names_survive_a_restart_and_a_server_that_is_away_is_said(tmp_path: Pat
             lambda: store.save("me", {}, "e"),
             lambda: store.delete("me"),
         ):
-            with pytest.raises(Unreachable, match=r"Weaviate did not answer the question\. Start it."):
+            with pytest.raises(
+                Unreachable, match=r"^Weaviate did not answer what was asked of its Profiles\. Start it\.$"
+            ):
                 ask()
         client.close()
         client = connected()
