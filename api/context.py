@@ -84,12 +84,17 @@ def layout_jobs(store: LayoutStore, home: Path, project: Path) -> dict[str, Job]
     }
 
 
-_installed: list[AppContext] = []
-install = _installed.append
+_installed: AppContext | None = None
+
+
+def install(context: AppContext) -> None:
+    """In place of an earlier one."""
+    global _installed
+    _installed = context
 
 
 def installed() -> AppContext:
     """Raises RuntimeError when the script was started without app.py."""
-    if not _installed:
+    if _installed is None:
         raise RuntimeError("Start the app with: streamlit run app.py")
-    return _installed[-1]
+    return _installed

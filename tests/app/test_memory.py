@@ -1,13 +1,31 @@
 """Turning pages of sixty tiles: nothing stays in the app's memory, and no picture is ever in it."""
 
 import gc
+import weakref
 
 import psutil
+import pytest
 
-from api.context import AppContext
+import api.context
+from api.context import AppContext, install, installed
 from tests.app.conftest import open_page, search_script, tiles
 
 TURNS, WARM_UP = 24, 6
+
+
+def test_only_the_last_context_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Parts:
+        pass
+
+    monkeypatch.setattr("api.context._installed", api.context._installed)  # put back at the end
+    first, last = Parts(), Parts()
+    install(first)  # type: ignore[arg-type]
+    install(last)  # type: ignore[arg-type]
+    assert installed() is last  # type: ignore[comparison-overlap]
+    kept = weakref.ref(first)
+    del first
+    gc.collect()
+    assert kept() is None
 
 
 def test_row_50_page_after_page_of_sixty_tiles_leaves_memory_flat(context: AppContext) -> None:
