@@ -152,7 +152,9 @@ def test_a_server_that_is_killed_right_after_an_answer_is_noticed_at_once(
     kill(own_server)
     for ask in (lambda: searcher.search(RED), searcher.count, albums.list):
         started = time.monotonic()
-        with pytest.raises(Unreachable, match=r"^Weaviate did not answer the question\. Start it"):
+        with pytest.raises(
+            Unreachable, match=r"^Weaviate did not answer (the question|what was asked of its Albums)\. Start it"
+        ):
             ask()
         assert time.monotonic() - started < 2
         time.sleep(1.1)  # what failed a moment ago is told at once
