@@ -61,16 +61,16 @@ def verify(cache: Path, *, development: bool) -> int:
     names = [EXACT, *sorted(name for name, ability in OTHERS.items() if ability in number_types())]
     models: dict[str, Vision] = {TORCH: VisionModel("cpu")}
     models |= {name: ExportedVision(folder_of(cache) / "vision.xml", 1, name) for name in names}
-    images = list(sample_images())
+    images, projection = list(sample_images()), TrainedProjection.load()
     speeds = measure_speeds(models, np.stack([square(image) for image in images]))
-    rows = {name: _vectors(model, images) for name, model in models.items()}
+    rows = {name: _vectors(projection, model, images) for name, model in models.items()}
     print(f"{len(images)} pictures of samples/, one thread; agreement with torch in float32")
     for name in models:
         of = {vector: agree(rows[TORCH][vector], rows[name][vector]) for vector in ("image", "look")}
         print(f"{name:6} {speeds[name]:5.1f} pictures/CPU s; " + "; ".join(f"{v}: {found}" for v, found in of.items()))
     faults = {name: fault_of(rows[TORCH], rows[name]) for name in names}
     if development:
-        for name, fault in _compare_rankings(cache, models, export).items():
+        for name, fault in _compare_rankings(cache, projection, models, export).items():
             faults[name] = "; ".join(filter(None, (faults[name], fault)))
     for title, folder in ((TORCH, ""), (f"openvino {EXACT}", str(cache))):
         words, pictures = _memory(folder)
@@ -88,14 +88,15 @@ def _decide(folder: Path, fault: str) -> int:
     return Exit.DONE
 
 
-def _compare_rankings(cache: Path, models: Mapping[str, Vision], export: Exported) -> dict[str, str]:
+def _compare_rankings(
+    cache: Path, projection: TrainedProjection, models: Mapping[str, Vision], export: Exported
+) -> dict[str, str]:
     """Print R@10 and MRR of captions that look for their pictures; number type -> what it fails by."""
-    projection = TrainedProjection.load()
     faults: dict[str, list[str]] = {name: [] for name in models if name != TORCH}
     for judged in _development(cache):
         texts = projection.words(export.sentences.encode(judged.captions))
         print(f"{judged.name}: {len(judged.captions)} captions, {len(judged.images)} pictures")
-        rows = {name: _vectors(model, judged.images) for name, model in models.items()}
+        rows = {name: _vectors(projection, model, judged.images) for name, model in models.items()}
         figures = {name: judge_embeddings(texts, rows[name]["image"], judged.relevant).mean() for name in models}
         for name in models:
             shown = ", ".join(f"{metric} {figures[name][metric]:.4f}" for metric in ("R@10", "MRR"))
@@ -151,8 +152,8 @@ def on_white(path: Path) -> Image.Image:
     return Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture).convert("RGB")
 
 
-def _vectors(model: Vision, images: Sequence[Image.Image]) -> dict[str, Embeddings]:
-    return embed(TrainedProjection.load(), images, model.encode(np.stack([square(image) for image in images])))
+def _vectors(projection: TrainedProjection, model: Vision, images: Sequence[Image.Image]) -> dict[str, Embeddings]:
+    return embed(projection, images, model.encode(np.stack([square(image) for image in images])))
 
 
 def _memory(cache: str) -> tuple[int, int]:

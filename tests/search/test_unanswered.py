@@ -33,7 +33,7 @@ def test_a_library_that_was_removed_meanwhile_is_said_so(client: weaviate.Weavia
 
 
 def test_what_weaviate_refuses_is_a_sentence(searcher: Searcher, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A window beyond the server's bound is refused by a server that is well."""
+    """A window beyond the server's bound is refused by a server that works."""
     monkeypatch.setattr(search.searcher, "WINDOWS", (10_001,))
     with pytest.raises(SearchError, match="Weaviate refused the question: "):
         searcher.search(Query((RED,)))
